@@ -1,0 +1,186 @@
+/* The life of an engine: load, start, pump, stop; whatever differs by kind is its backend's. */
+#include "engine.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void *keep_python(void) { return NULL; }
+static void kept_python(void *state) { (void)state; }
+void *(*sn_gil_release)(void) = keep_python;
+void (*sn_gil_acquire)(void *state) = kept_python;
+
+enum { CORE, LOCAL, EXTRA };
+
+/* The names to look up, in the order of the table's pointers. */
+static const struct {
+    const char *symbol;
+    int need;
+} flat_names[] = {
+#define FLAT(need, gil, ret, interface, name, parameters, dead) {"SteamAPI_" #interface "_" #name, need},
+#include "flat.def"
+#undef FLAT
+};
+enum { FLAT_COUNT = sizeof flat_names / sizeof flat_names[0] };
+typedef void (*any_function)(void);
+_Static_assert(sizeof(sn_flat) == FLAT_COUNT * sizeof(any_function), "the table is pointers only");
+
+static bool has(const sn_engine *engine, int i)
+{
+    any_function function;
+    memcpy(&function, (const char *)&engine->flat + (size_t)i * sizeof function, sizeof function);
+    return function != NULL;
+}
+
+bool sn_fill_flat(sn_engine *engine, char *error)
+{
+    size_t used = 0;
+    int missing = 0;
+    for (int i = 0; i < FLAT_COUNT; i++) {
+        any_function function;
+        if (sn_library_symbol(engine->library, flat_names[i].symbol, &function))
+            memcpy((char *)&engine->flat + (size_t)i * sizeof function, &function, sizeof function);
+        else if (flat_names[i].need == CORE && ++missing <= 3)
+            used += (size_t)snprintf(error + used, SN_ERROR_SIZE - used, "%s%s",
+                                     missing == 1 ? "missing symbol " : ", ", flat_names[i].symbol);
+    }
+    if (missing > 3)
+        snprintf(error + used, SN_ERROR_SIZE - used, " and %d more", missing - 3);
+    return missing == 0;
+}
+
+bool sn_load_library(sn_engine *engine, const char *path, char *error)
+{
+    engine->library = sn_library_open(path, error, SN_ERROR_SIZE);
+    return engine->library != NULL && sn_fill_flat(engine, error);
+}
+
+sn_engine *sn_load(int kind, const char *path, char *error)
+{
+    static const sn_backend *const backends[] = {
+        [SN_STEAM] = &sn_steam_backend,
+        [SN_GNS] = &sn_gns_backend,
+        [SN_LOOPBACK] = &sn_loopback_backend,
+        [SN_STEAM_SERVER] = &sn_steam_server_backend,
+    };
+    sn_engine *engine = calloc(1, sizeof *engine);
+    error[0] = '\0';
+    if (engine == NULL) {
+        snprintf(error, SN_ERROR_SIZE, "out of memory");
+        return NULL;
+    }
+    engine->backend = backends[kind];
+    atomic_init(&engine->state, SN_LOADED);
+    atomic_init(&engine->calls, 0);
+    atomic_init(&engine->references, 1);
+    sn_queue_init(&engine->events, 65536);
+    sn_queue_init(&engine->debug, 4096);
+    sn_queue_init(&engine->signals, 4096);
+    if (!engine->backend->load(engine, path, error)) {
+        sn_release(engine);
+        return NULL;
+    }
+    return engine;
+}
+
+ESteamAPIInitResult sn_start(sn_engine *engine, const sn_options *options, char *error)
+{
+    void *python = sn_gil_release();
+    ESteamAPIInitResult result;
+    error[0] = '\0';
+    result = engine->backend->start(engine, options, error);
+    if (result == k_ESteamAPIInitResult_OK) {
+        atomic_store(&engine->state, SN_OPEN);
+        sn_events_attach(engine);
+    }
+    sn_gil_acquire(python);
+    return result;
+}
+
+void sn_pump(sn_engine *engine)
+{
+    if (sn_enter(engine)) {
+        void *python = sn_gil_release();
+        sn_events_pumping(engine);
+        engine->backend->pump(engine);
+        sn_events_pumping(NULL);
+        sn_leave(engine);
+        sn_gil_acquire(python);
+    }
+}
+
+void sn_stop(sn_engine *engine)
+{
+    int open = SN_OPEN;
+    if (atomic_compare_exchange_strong(&engine->state, &open, SN_STOPPING)) {
+        void *python = sn_gil_release();
+        while (atomic_load(&engine->calls) > 0)
+            sn_sleep(100);
+        sn_events_detach(engine);
+        engine->backend->stop(engine);
+        atomic_store(&engine->state, SN_STOPPED);
+        sn_gil_acquire(python);
+    }
+}
+
+void sn_abandon(sn_engine *engine)
+{
+    atomic_store(&engine->state, SN_STOPPED);
+    atomic_store(&engine->calls, 0);
+}
+
+void sn_release(sn_engine *engine)
+{
+    if (atomic_fetch_sub(&engine->references, 1) == 1) {
+        sn_queue_clear(&engine->events);
+        sn_queue_clear(&engine->debug);
+        sn_queue_clear(&engine->signals);
+        free(engine);
+    }
+}
+
+const char *sn_accessor(const sn_engine *engine) { return engine->accessor; }
+const char *sn_version(const sn_engine *engine) { return engine->version; }
+intptr_t sn_sockets_object(const sn_engine *engine) { return (intptr_t)engine->sockets; }
+
+const char *sn_flat_name(const sn_engine *engine, int i, int *supported)
+{
+    if (i < 0 || i >= FLAT_COUNT)
+        return NULL;
+    *supported = has(engine, i);
+    return flat_names[i].symbol;
+}
+
+int sn_supports(const sn_engine *engine, const char *name)
+{
+    size_t length = strlen(name);
+    for (int i = 0; i < FLAT_COUNT; i++) {
+        const char *symbol = flat_names[i].symbol;
+        size_t at = strlen(symbol) - length;
+        /* The short name, or any longer tail of the symbol that starts after an underscore. */
+        if (length <= strlen(symbol) && strcmp(symbol + at, name) == 0 &&
+            (at == 0 || symbol[at - 1] == '_'))
+            return has(engine, i);
+    }
+    return -1;
+}
+
+uint64_t sn_steam_id(sn_engine *engine)
+{
+    uint64_t id = 0;
+    if (sn_enter(engine)) {
+        id = engine->backend->steam_id(engine);
+        sn_leave(engine);
+    }
+    return id;
+}
+
+uint32_t sn_app_id(sn_engine *engine)
+{
+    uint32_t id = 0;
+    if (sn_enter(engine)) {
+        id = engine->backend->app_id != NULL ? engine->backend->app_id(engine) : 0;
+        sn_leave(engine);
+    }
+    return id;
+}

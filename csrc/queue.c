@@ -1,0 +1,91 @@
+/* A queue of byte records that any thread may fill and Python's thread drains. */
+#include "queue.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct sn_record {
+    sn_record *next;
+    size_t size;
+    unsigned char bytes[];
+};
+
+static sn_record *take_first(sn_queue *queue)
+{
+    sn_record *record = queue->first;
+    if (record != NULL) {
+        queue->first = record->next;
+        if (queue->first == NULL)
+            queue->last = NULL;
+        queue->count--;
+    }
+    return record;
+}
+
+void sn_queue_init(sn_queue *queue, size_t limit)
+{
+    *queue = (sn_queue){.mutex = SN_MUTEX_INIT, .limit = limit};
+}
+
+bool sn_queue_push(sn_queue *queue, const void *head, size_t head_size, const void *tail,
+                   size_t tail_size)
+{
+    sn_record *record = malloc(sizeof *record + head_size + tail_size);
+    sn_record *oldest = NULL;
+    if (record == NULL)
+        return false;
+    record->next = NULL;
+    record->size = head_size + tail_size;
+    memcpy(record->bytes, head, head_size);
+    if (tail_size > 0)
+        memcpy(record->bytes + head_size, tail, tail_size);
+    sn_lock(&queue->mutex);
+    if (queue->count >= queue->limit) {
+        oldest = take_first(queue);
+        queue->dropped++;
+    }
+    if (queue->last != NULL)
+        queue->last->next = record;
+    else
+        queue->first = record;
+    queue->last = record;
+    queue->count++;
+    sn_unlock(&queue->mutex);
+    free(oldest);
+    return true;
+}
+
+size_t sn_queue_peek(sn_queue *queue)
+{
+    size_t size;
+    sn_lock(&queue->mutex);
+    size = queue->first != NULL ? queue->first->size : SIZE_MAX;
+    sn_unlock(&queue->mutex);
+    return size;
+}
+
+size_t sn_queue_pop(sn_queue *queue, void *bytes, size_t size)
+{
+    sn_record *record;
+    sn_lock(&queue->mutex);
+    record = take_first(queue);
+    sn_unlock(&queue->mutex);
+    if (record == NULL)
+        return SIZE_MAX;
+    if (size > record->size)
+        size = record->size;
+    memcpy(bytes, record->bytes, size);
+    free(record);
+    return size;
+}
+
+void sn_queue_clear(sn_queue *queue)
+{
+    sn_record *record;
+    do {
+        sn_lock(&queue->mutex);
+        record = take_first(queue);
+        sn_unlock(&queue->mutex);
+        free(record);
+    } while (record != NULL);
+}

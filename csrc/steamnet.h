@@ -1,0 +1,80 @@
+/* The contract with Python: what _native offers beyond Valve's own calls.
+ *
+ * An sn_engine is one loaded and started engine. Python owns it through one reference;
+ * each received message whose bytes the engine still holds has another. Every call is
+ * fenced: once sn_stop has begun, calls answer like ones on a dead handle.
+ */
+#ifndef STEAMNET_H
+#define STEAMNET_H
+
+#include "valve.h"
+
+/* cdef: begin */
+typedef struct sn_engine sn_engine;
+
+enum { SN_STEAM = 0, SN_GNS = 1, SN_LOOPBACK = 2, SN_STEAM_SERVER = 3 };
+enum { SN_ERROR_SIZE = 4096, SN_IDENTITY_SIZE = 160, SN_ADDRESS_SIZE = 64 };
+
+/* What an engine's callback told us; kind is Valve's callback id and says which field holds. */
+typedef struct sn_event {
+    int kind;
+    HSteamNetConnection connection;
+    ESteamNetworkingConnectionState old_state;
+    EResult result;
+    union {
+        SteamNetConnectionInfo_t info;
+        SteamNetworkingIdentity identity;
+        SteamNetAuthenticationStatus_t authentication;
+        SteamRelayNetworkStatus_t relay;
+        SteamNetworkingFakeIPResult_t fake_ip;
+    };
+} sn_event;
+
+/* How an engine is to start. Fields that an engine has no use for are ignored. */
+typedef struct sn_options {
+    const SteamNetworkingIdentity *identity;
+    bool attach;
+    uint32_t server_ip;
+    uint16_t server_game_port;
+    uint16_t server_query_port;
+    int server_mode;
+    const char *server_version;
+} sn_options;
+
+/* Loads a library into a new engine (path NULL for the loopback engine): NULL and the reason. */
+sn_engine *sn_load(int kind, const char *path, char *error);
+/* Starts it: an ESteamAPIInitResult, with the engine's own words in error when it is not OK. */
+ESteamAPIInitResult sn_start(sn_engine *engine, const sn_options *options, char *error);
+/* Delivers what the engine has to say into the queues below. */
+void sn_pump(sn_engine *engine);
+/* Refuses new calls, waits for those under way, shuts the engine down. Idempotent. */
+void sn_stop(sn_engine *engine);
+/* In a forked child: refuses calls from now on and touches nothing that the parent uses. */
+void sn_abandon(sn_engine *engine);
+/* Drops Python's reference. */
+void sn_release(sn_engine *engine);
+
+const char *sn_accessor(const sn_engine *engine);
+const char *sn_version(const sn_engine *engine);
+/* 1 if the engine has the flat function (by short or full name), 0 if not, -1 if nobody has. */
+int sn_supports(const sn_engine *engine, const char *name);
+/* The name of the i-th flat function and whether the engine has it; NULL past the last. */
+const char *sn_flat_name(const sn_engine *engine, int i, int *supported);
+uint64_t sn_steam_id(sn_engine *engine);
+uint32_t sn_app_id(sn_engine *engine);
+/* The object that SocketsInterface-scope config values are set on. */
+intptr_t sn_sockets_object(const sn_engine *engine);
+
+bool sn_next_event(sn_engine *engine, sn_event *event);
+/* Text and level of the next line of debug output; -1 if there is none. */
+int sn_next_debug(sn_engine *engine, char *text, int size);
+void sn_set_debug_output(sn_engine *engine, ESteamNetworkingSocketsDebugOutputType level);
+
+/* Identity and address strings; the libraries' own functions crash or differ by engine. */
+bool sn_identity_parse(SteamNetworkingIdentity *identity, const char *text);
+void sn_identity_format(const SteamNetworkingIdentity *identity, char *text, int size);
+bool sn_address_parse(SteamNetworkingIPAddr *address, const char *text);
+void sn_address_format(const SteamNetworkingIPAddr *address, char *text, int size, bool with_port);
+/* cdef: end */
+
+#endif
