@@ -70,6 +70,17 @@ bool sn_next_event(sn_engine *engine, sn_event *event);
 int sn_next_debug(sn_engine *engine, char *text, int size);
 void sn_set_debug_output(sn_engine *engine, ESteamNetworkingSocketsDebugOutputType level);
 
+/* Custom signaling: signals to carry come out of a queue, received ones go in. A signal that
+ * fits no connection is a request, and shows up as an incoming connection. */
+HSteamNetConnection sn_connect_custom_signaling(sn_engine *engine, const SteamNetworkingIdentity *peer,
+                                                int virtual_port, int option_count,
+                                                const SteamNetworkingConfigValue_t *options);
+bool sn_receive_signal(sn_engine *engine, const void *bytes, int size);
+/* The size of the oldest signal to carry, -1 if there is none; and the signal itself. */
+int sn_next_signal_size(sn_engine *engine);
+int sn_next_signal(sn_engine *engine, SteamNetworkingIdentity *peer, HSteamNetConnection *connection,
+                   void *bytes, int size);
+
 /* Identity and address strings; the libraries' own functions crash or differ by engine. */
 bool sn_identity_parse(SteamNetworkingIdentity *identity, const char *text);
 void sn_identity_format(const SteamNetworkingIdentity *identity, char *text, int size);

@@ -1,0 +1,162 @@
+/* Hears an engine's callbacks and queues them for Python: C never calls Python.
+ *
+ * Valve's callbacks carry no context. The thread that pumps an engine notes which one;
+ * a callback outside any pump (another binding pumps Steam, or an engine thread has
+ * something to say) belongs to the one library engine of the process.
+ */
+#include "engine.h"
+
+#include <string.h>
+
+static _Thread_local sn_engine *pumping;
+static _Atomic(sn_engine *) library_engine;
+
+static sn_engine *current(void) { return pumping != NULL ? pumping : atomic_load(&library_engine); }
+
+void sn_events_pumping(sn_engine *engine) { pumping = engine; }
+
+void sn_events_push(sn_engine *engine, const sn_event *event)
+{
+    if (engine != NULL)
+        sn_queue_push(&engine->events, event, sizeof *event, NULL, 0);
+}
+
+static void connection_status_changed(SteamNetConnectionStatusChangedCallback_t *changed)
+{
+    sn_event event = {.kind = k_iCallback_SteamNetConnectionStatusChanged};
+    event.connection = changed->m_hConn;
+    event.old_state = changed->m_eOldState;
+    /* The info lies at an address that only the packed struct knows how to read. */
+    memcpy(&event.info, (const char *)changed + offsetof(SteamNetConnectionStatusChangedCallback_t, m_info),
+           sizeof event.info);
+    sn_events_push(current(), &event);
+}
+
+static void authentication_changed(SteamNetAuthenticationStatus_t *status)
+{
+    sn_event event = {.kind = k_iCallback_SteamNetAuthenticationStatus};
+    event.authentication = *status;
+    sn_events_push(current(), &event);
+}
+
+static void relay_changed(SteamRelayNetworkStatus_t *status)
+{
+    sn_event event = {.kind = k_iCallback_SteamRelayNetworkStatus};
+    event.relay = *status;
+    sn_events_push(current(), &event);
+}
+
+static void session_requested(SteamNetworkingMessagesSessionRequest_t *request)
+{
+    sn_event event = {.kind = k_iCallback_SteamNetworkingMessagesSessionRequest};
+    event.identity = request->m_identityRemote;
+    sn_events_push(current(), &event);
+}
+
+static void session_failed(SteamNetworkingMessagesSessionFailed_t *failed)
+{
+    sn_event event = {.kind = k_iCallback_SteamNetworkingMessagesSessionFailed};
+    memcpy(&event.info, failed, sizeof event.info);
+    sn_events_push(current(), &event);
+}
+
+static void fake_ip_result(SteamNetworkingFakeIPResult_t *result)
+{
+    sn_event event = {.kind = k_iCallback_SteamNetworkingFakeIPResult};
+    event.fake_ip = *result;
+    sn_events_push(current(), &event);
+}
+
+/* Called from any engine thread, with engine locks held. */
+static void debug_output(ESteamNetworkingSocketsDebugOutputType level, const char *text)
+{
+    sn_engine *engine = current();
+    if (engine != NULL)
+        sn_queue_push(&engine->debug, &level, sizeof level, text, strlen(text) + 1);
+}
+
+/* GNS declares but does not export two of the setters; their config values do the same. */
+static void set_pointer(sn_engine *engine, ESteamNetworkingConfigValue key, void (*function)(void))
+{
+    void *pointer;
+    memcpy(&pointer, &function, sizeof pointer);
+    engine->flat.ISteamNetworkingUtils_SetConfigValue(engine->utils, key, k_ESteamNetworkingConfig_Global,
+                                                      0, k_ESteamNetworkingConfig_Ptr, &pointer);
+}
+
+static void install(sn_engine *engine, bool on)
+{
+    const sn_flat *flat = &engine->flat;
+    ISteamNetworkingUtils *utils = engine->utils;
+    flat->ISteamNetworkingUtils_SetGlobalCallback_SteamNetConnectionStatusChanged(
+        utils, on ? connection_status_changed : NULL);
+    flat->ISteamNetworkingUtils_SetGlobalCallback_SteamNetAuthenticationStatusChanged(
+        utils, on ? authentication_changed : NULL);
+    if (flat->ISteamNetworkingUtils_SetGlobalCallback_SteamRelayNetworkStatusChanged != NULL)
+        flat->ISteamNetworkingUtils_SetGlobalCallback_SteamRelayNetworkStatusChanged(
+            utils, on ? relay_changed : NULL);
+    if (flat->ISteamNetworkingUtils_SetGlobalCallback_FakeIPResult != NULL)
+        flat->ISteamNetworkingUtils_SetGlobalCallback_FakeIPResult(utils, on ? fake_ip_result : NULL);
+    if (flat->ISteamNetworkingUtils_SetGlobalCallback_MessagesSessionRequest != NULL)
+        flat->ISteamNetworkingUtils_SetGlobalCallback_MessagesSessionRequest(
+            utils, on ? session_requested : NULL);
+    else
+        set_pointer(engine, k_ESteamNetworkingConfig_Callback_MessagesSessionRequest,
+                    on ? (void (*)(void))session_requested : NULL);
+    if (flat->ISteamNetworkingUtils_SetGlobalCallback_MessagesSessionFailed != NULL)
+        flat->ISteamNetworkingUtils_SetGlobalCallback_MessagesSessionFailed(
+            utils, on ? session_failed : NULL);
+    else
+        set_pointer(engine, k_ESteamNetworkingConfig_Callback_MessagesSessionFailed,
+                    on ? (void (*)(void))session_failed : NULL);
+}
+
+void sn_events_attach(sn_engine *engine)
+{
+    if (engine->library != NULL)
+        atomic_store(&library_engine, engine);
+    install(engine, true);
+}
+
+void sn_events_detach(sn_engine *engine)
+{
+    install(engine, false);
+    engine->flat.ISteamNetworkingUtils_SetDebugOutputFunction(
+        engine->utils, k_ESteamNetworkingSocketsDebugOutputType_None, NULL);
+    if (engine->library != NULL)
+        atomic_store(&library_engine, NULL);
+}
+
+void sn_set_debug_output(sn_engine *engine, ESteamNetworkingSocketsDebugOutputType level)
+{
+    if (sn_enter(engine)) {
+        bool on = level > k_ESteamNetworkingSocketsDebugOutputType_None;
+        engine->flat.ISteamNetworkingUtils_SetDebugOutputFunction(engine->utils, level,
+                                                                  on ? debug_output : NULL);
+        sn_leave(engine);
+    }
+}
+
+bool sn_next_event(sn_engine *engine, sn_event *event)
+{
+    return sn_queue_pop(&engine->events, event, sizeof *event) != SIZE_MAX;
+}
+
+int sn_next_debug(sn_engine *engine, char *text, int size)
+{
+    struct {
+        ESteamNetworkingSocketsDebugOutputType level;
+        char text[SN_ERROR_SIZE];
+    } line;
+    size_t got = sn_queue_pop(&engine->debug, &line, sizeof line);
+    size_t length;
+    if (got == SIZE_MAX || size <= 0)
+        return -1;
+    line.text[sizeof line.text - 1] = '\0';
+    length = strlen(line.text);
+    if (length > (size_t)size - 1)
+        length = (size_t)size - 1;
+    memcpy(text, line.text, length);
+    text[length] = '\0';
+    return line.level;
+}

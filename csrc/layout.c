@@ -1,0 +1,14 @@
+/* Holds valve.h to the measured layout, at compile time; emits no code. */
+#include "valve.h"
+
+_Static_assert(sizeof(void *) == 8, "steamnet is for 64-bit systems: build it with a 64-bit compiler");
+
+#ifdef _WIN32
+#define WINDOWS_OR(windows, elsewhere) windows
+#else
+#define WINDOWS_OR(windows, elsewhere) elsewhere
+#endif
+#define SIZE(type, bytes) _Static_assert(sizeof(type) == (bytes), "size of " #type);
+#define FIELD(type, field, offset) \
+    _Static_assert(offsetof(type, field) == (offset), "offset of " #type "." #field);
+#include "layout.def"
