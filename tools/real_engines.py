@@ -18,6 +18,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import textwrap
 import zipfile
 from pathlib import Path
 
@@ -55,7 +56,7 @@ if not gns.GameNetworkingSockets_Init(None, message):
     sys.exit("GameNetworkingSockets_Init: " + message.value.decode())
 gns.GameNetworkingSockets_Kill()
 if sys.argv[2:]:
-    subprocess.run([sys.executable, "-c", sys.argv[2], sys.argv[1]], check=True)
+    subprocess.run([sys.executable, "-I", "-c", sys.argv[2], sys.argv[1]], check=True)
 """
 
 
@@ -75,15 +76,16 @@ def run(*command: str | Path, hint: str, cwd: Path | None = None) -> str:
     """Run a command to its end and return what it printed."""
     words = [str(word) for word in command]
     env = os.environ | {"DEBIAN_FRONTEND": "noninteractive", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    tried = f"tried: {textwrap.shorten(shlex.join(words), 300)}"
     try:
         done = subprocess.run(
             words, cwd=cwd, env=env, capture_output=True, text=True, timeout=600, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise EngineError(f"tried: {shlex.join(words)}\n{error}\nnext: {hint}") from error
+        raise EngineError(f"{tried}\n{error}\nnext: {hint}") from error
     if done.returncode:
         tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-15:])
-        raise EngineError(f"tried: {shlex.join(words)}\n{tail}\nnext: {hint}")
+        raise EngineError(f"{tried}\n{tail}\nnext: {hint}")
     return done.stdout
 
 
@@ -123,21 +125,16 @@ def installed_gns() -> tuple[Path, Path] | None:
 
 def debian_mirror() -> str:
     """Return the Debian archive that this machine's own apt sources name."""
-    hint = f"run on Debian, or on a distribution that packages {GNS}"
-    system = platform.freedesktop_os_release() if shutil.which("apt-get") else {}
-    if system.get("ID") != "debian":
-        raise EngineError(f"tried: apt for {GNS}; this distribution has none\nnext: {hint}")
-    form = "--format=$(CREATED_BY) $(RELEASE) $(COMPONENT) $(REPO_URI)"
-    targets = [line.split() for line in run("apt-get", "indextargets", form, hint=hint).split("\n")]
-    own = system.get("VERSION_CODENAME", "")
-    for suite in (own, "stable", "oldstable", "testing", "unstable", "sid"):
-        for target in targets:
-            if target[:3] == ["Packages", suite, "main"]:
-                return target[3]
-    raise EngineError(
-        f"tried: apt-get indextargets for the main component of {own}; no source has it\n"
-        "next: add Debian's main archive to this machine's apt sources"
-    )
+    hint = f"use Debian with its main archive among the apt sources, or a system that has {GNS}"
+    own = platform.freedesktop_os_release()
+    form = "--format=$(CREATED_BY)|$(RELEASE)|$(COMPONENT)|$(REPO_URI)"
+    # Without release info apt answers from the sources alone, before any list was fetched.
+    lines = run("apt-get", "indextargets", "--no-release-info", form, hint=hint).splitlines()
+    for suite in (own.get("VERSION_CODENAME"), "stable", "oldstable", "testing", "unstable"):
+        for kind, release, component, uri in (line.split("|", 3) for line in lines):
+            if own["ID"] == "debian" and (kind, release, component) == ("Packages", suite, "main"):
+                return uri
+    raise EngineError(f"tried: apt's sources; none is a main archive of Debian\nnext: {hint}")
 
 
 def fetch_debs(work: Path) -> list[Path]:
@@ -236,7 +233,7 @@ def move_to(lib: Path, binary: Path, libdir: str, cache: Path) -> None:
 def gns(cache: Path, python: str) -> dict[str, str]:
     """Make GNS loadable, and prove it in the python that it was made loadable for."""
     home = cache / "gns"
-    facts = run(python, "-c", FACTS, hint="name a working interpreter with --python")
+    facts = run(python, "-I", "-c", FACTS, hint="name a working interpreter with --python")
     real, version, libdir = json.loads(facts)
     key = hashlib.sha256(f"{real} {version}".encode()).hexdigest()[:12]
     record = home / f"{key}.json"
@@ -251,7 +248,7 @@ def gns(cache: Path, python: str) -> dict[str, str]:
     if not own:
         move_to(library.parent, binary, libdir, cache)
     hint = f"delete {home} and run this again; if that does not help, report it"
-    run(binary, "-c", PROOF, library, PROOF, hint=hint)
+    run(binary, "-I", "-c", PROOF, library, PROOF, hint=hint)
     found = dict(zip(GNS_VARIABLES, map(str, (library, binary, include)), strict=True))
     record.write_text(json.dumps(found))
     return found
