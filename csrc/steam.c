@@ -1,25 +1,377 @@
-/* The steam engine: the game's own libsteam_api, of any modern SDK. */
+/* The steam engine: the game's own libsteam_api, of any modern SDK, as a user or as a game server. */
 #include "engine.h"
 
 #include <stdio.h>
+#include <string.h>
+
+/* Valve's CCallbackBase, as Steam sees it. Its virtual functions are two overloads of Run and a
+ * size. Compilers order the overloads differently, so one function stands in both places: it
+ * takes only the arguments that they share. (32-bit Windows calls methods another way.) */
+typedef struct steam_callback steam_callback;
+typedef struct steam_callback_table {
+    void (*Run)(steam_callback *self, const void *param);
+    void (*RunWithResult)(steam_callback *self, const void *param);
+    int (*GetCallbackSizeBytes)(steam_callback *self);
+} steam_callback_table;
+struct steam_callback {
+    const steam_callback_table *table;
+    uint8_t m_nCallbackFlags;
+    int m_iCallback;
+    struct steam_side *side; /* ours */
+};
+enum { k_ECallbackFlagsGameServer = 2 };
+
+static const struct {
+    int id, size;
+    bool has_result; /* its parameter begins with an EResult */
+} heard[] = {
+    {k_iCallback_SteamServersConnected, 1, false},
+    {k_iCallback_SteamServerConnectFailure, 8, true},
+    {k_iCallback_SteamServersDisconnected, 4, true},
+    {k_iCallback_SteamShutdown, 1, false},
+};
+enum { HEARD = sizeof heard / sizeof heard[0] };
+
+/* What a library offers around the networking interfaces. A user and a game server have the
+ * same functions under different names, and each its own way to start. */
+typedef struct steam_side {
+    void *(*sockets)(void);
+    void *(*messages)(void);
+    void *(*networking_utils)(void);
+    void *(*user)(void);
+    void *(*utils)(void);
+    HSteamUser (*GetHSteamUser)(void);
+    void (*RunCallbacks)(void);
+    void (*Shutdown)(void);
+    uint64_t (*GetSteamID)(void *user);
+    uint32_t (*GetAppID)(void *utils);
+    void (*RegisterCallback)(steam_callback *callback, int id);
+    void (*UnregisterCallback)(steam_callback *callback);
+
+    ESteamAPIInitResult (*InitFlat)(char *error);
+    bool (*InitSafe)(void);
+
+    ESteamAPIInitResult (*GameServer_Init)(uint32_t ip, uint16_t game_port, uint16_t query_port, int mode,
+                                           const char *version, const char *interfaces, char *error);
+    void (*SetProduct)(void *server, const char *product);
+    void (*SetGameDescription)(void *server, const char *description);
+    void (*SetModDir)(void *server, const char *folder);
+    void (*SetDedicatedServer)(void *server, bool dedicated);
+    void (*LogOn)(void *server, const char *token);
+    void (*LogOnAnonymous)(void *server);
+    void (*LogOff)(void *server);
+
+    sn_engine *engine; /* the one that is open */
+    bool attached;
+    steam_callback callbacks[HEARD];
+} steam_side;
+
+/* Filled by start: Steam allows one user and one game server a process. */
+static steam_side sides[2];
+
+static bool is_server(const sn_engine *engine) { return engine->backend == &sn_steam_server_backend; }
+static steam_side *side_of(const sn_engine *engine) { return &sides[is_server(engine)]; }
+static const char *sockets_interface(const sn_engine *engine)
+{
+    return is_server(engine) ? "SteamGameServerNetworkingSockets" : "SteamNetworkingSockets";
+}
+
+/* --- loading -------------------------------------------------------------------------------- */
+
+/* The version of the newest accessor to an interface, in either of Valve's spellings; 0: none. */
+static int find_accessor(sn_engine *engine, const char *interface, char *name, void *function)
+{
+    for (int version = 99; version > 0; version--)
+        for (int plain = 0; plain < 2; plain++) {
+            snprintf(name, sizeof engine->accessor, "SteamAPI_%s%s_v%03d", interface,
+                     plain ? "" : "_SteamAPI", version);
+            if (sn_library_symbol(engine->library, name, function))
+                return version;
+        }
+    return 0;
+}
+
+static bool symbol(sn_engine *engine, const char *prefix, const char *name, void *function, char *error)
+{
+    char full[96];
+    snprintf(full, sizeof full, "%s%s", prefix, name);
+    if (sn_library_symbol(engine->library, full, function))
+        return true;
+    snprintf(error, SN_ERROR_SIZE, "missing symbol %s", full);
+    return false;
+}
+
+static bool accessor(sn_engine *engine, const char *interface, void *function, char *error)
+{
+    char name[sizeof engine->accessor];
+    if (find_accessor(engine, interface, name, function) != 0)
+        return true;
+    snprintf(error, SN_ERROR_SIZE, "missing symbol SteamAPI_%s_v000, of any version", interface);
+    return false;
+}
+
+static bool bind_server(sn_engine *engine, steam_side *side, char *error)
+{
+    const char *server = "SteamAPI_ISteamGameServer_";
+    return accessor(engine, "SteamGameServerNetworkingMessages", &side->messages, error) &&
+           accessor(engine, "SteamGameServer", &side->user, error) &&
+           accessor(engine, "SteamGameServerUtils", &side->utils, error) &&
+           symbol(engine, "SteamGameServer_", "GetHSteamUser", &side->GetHSteamUser, error) &&
+           symbol(engine, "SteamGameServer_", "RunCallbacks", &side->RunCallbacks, error) &&
+           symbol(engine, "SteamGameServer_", "Shutdown", &side->Shutdown, error) &&
+           symbol(engine, "SteamInternal_", "GameServer_Init_V2", &side->GameServer_Init, error) &&
+           symbol(engine, server, "GetSteamID", &side->GetSteamID, error) &&
+           symbol(engine, server, "SetProduct", &side->SetProduct, error) &&
+           symbol(engine, server, "SetGameDescription", &side->SetGameDescription, error) &&
+           symbol(engine, server, "SetModDir", &side->SetModDir, error) &&
+           symbol(engine, server, "SetDedicatedServer", &side->SetDedicatedServer, error) &&
+           symbol(engine, server, "LogOn", &side->LogOn, error) &&
+           symbol(engine, server, "LogOnAnonymous", &side->LogOnAnonymous, error) &&
+           symbol(engine, server, "LogOff", &side->LogOff, error);
+}
+
+static bool bind_user(sn_engine *engine, steam_side *side, char *error)
+{
+    return accessor(engine, "SteamNetworkingMessages", &side->messages, error) &&
+           accessor(engine, "SteamUser", &side->user, error) &&
+           accessor(engine, "SteamUtils", &side->utils, error) &&
+           symbol(engine, "SteamAPI_", "GetHSteamUser", &side->GetHSteamUser, error) &&
+           symbol(engine, "SteamAPI_", "RunCallbacks", &side->RunCallbacks, error) &&
+           symbol(engine, "SteamAPI_", "Shutdown", &side->Shutdown, error) &&
+           symbol(engine, "SteamAPI_", "ISteamUser_GetSteamID", &side->GetSteamID, error) &&
+           (sn_library_symbol(engine->library, "SteamAPI_InitFlat", &side->InitFlat) ||
+            symbol(engine, "SteamAPI_", "InitSafe", &side->InitSafe, error));
+}
+
+static bool bind(sn_engine *engine, steam_side *side, char *error)
+{
+    memset(side, 0, sizeof *side);
+    return accessor(engine, sockets_interface(engine), &side->sockets, error) &&
+           accessor(engine, "SteamNetworkingUtils", &side->networking_utils, error) &&
+           symbol(engine, "SteamAPI_", "ISteamUtils_GetAppID", &side->GetAppID, error) &&
+           symbol(engine, "SteamAPI_", "RegisterCallback", &side->RegisterCallback, error) &&
+           symbol(engine, "SteamAPI_", "UnregisterCallback", &side->UnregisterCallback, error) &&
+           (is_server(engine) ? bind_server : bind_user)(engine, side, error);
+}
+
+/* Why a library without a modern ISteamNetworkingSockets cannot serve. */
+static void explain(sn_engine *engine, int version, char *error)
+{
+    void (*function)(void);
+    if (sn_library_symbol(engine->library, "GameNetworkingSockets_Init", &function))
+        snprintf(error, SN_ERROR_SIZE, "this is GameNetworkingSockets, not libsteam_api: use engine=\"gns\"");
+    else if (version > 0)
+        snprintf(error, SN_ERROR_SIZE,
+                 "Steamworks SDK too old: its ISteamNetworkingSockets v%03d has no lanes and no real-time "
+                 "status; steamnet needs v012 or newer", version);
+    else if (sn_library_symbol(engine->library, "SteamAPI_RunCallbacks", &function))
+        snprintf(error, SN_ERROR_SIZE,
+                 "Steamworks SDK too old: it has no ISteamNetworkingSockets, which came with SDK 1.44; "
+                 "steamnet needs v012 of it or newer");
+    else
+        snprintf(error, SN_ERROR_SIZE, "not a Steamworks library: missing symbol SteamAPI_RunCallbacks");
+}
 
 static bool load(sn_engine *engine, const char *path, char *error)
 {
-    return sn_load_library(engine, path, error);
+    steam_side side;
+    void *(*sockets)(void);
+    int version;
+    engine->library = sn_library_open(path, error, SN_ERROR_SIZE);
+    if (engine->library == NULL)
+        return false;
+    version = find_accessor(engine, sockets_interface(engine), engine->accessor, &sockets);
+    if (version < 12) {
+        explain(engine, version, error);
+        return false;
+    }
+    snprintf(engine->version, sizeof engine->version, "Steamworks SDK, ISteamNetworkingSockets v%03d",
+             version);
+    return sn_fill_flat(engine, error) && bind(engine, &side, error);
+}
+
+/* --- callbacks of Steam itself -------------------------------------------------------------- */
+
+static void run_callback(steam_callback *self, const void *param)
+{
+    sn_event event = {.kind = self->m_iCallback};
+    for (int i = 0; i < HEARD; i++)
+        if (heard[i].id == self->m_iCallback && heard[i].has_result)
+            memcpy(&event.result, param, sizeof event.result);
+    sn_events_push(self->side->engine, &event);
+}
+
+static int callback_size(steam_callback *self)
+{
+    for (int i = 0; i < HEARD; i++)
+        if (heard[i].id == self->m_iCallback)
+            return heard[i].size;
+    return 0;
+}
+
+static const steam_callback_table callback_table = {run_callback, run_callback, callback_size};
+
+static void hear(sn_engine *engine, steam_side *side)
+{
+    for (int i = 0; i < HEARD; i++) {
+        uint8_t flags = is_server(engine) ? k_ECallbackFlagsGameServer : 0;
+        side->callbacks[i] = (steam_callback){&callback_table, flags, heard[i].id, side};
+        side->RegisterCallback(&side->callbacks[i], heard[i].id);
+    }
+}
+
+/* --- life ------------------------------------------------------------------------------------ */
+
+static ESteamAPIInitResult start_user(steam_side *side, char *error)
+{
+    if (side->InitFlat != NULL)
+        return side->InitFlat(error);
+    if (side->InitSafe())
+        return k_ESteamAPIInitResult_OK;
+    snprintf(error, SN_ERROR_SIZE, "SteamAPI_InitSafe failed, and an SDK of this age does not say why");
+    return k_ESteamAPIInitResult_FailedGeneric;
+}
+
+static ESteamAPIInitResult start_server(steam_side *side, const sn_options *options, char *error)
+{
+    ESteamAPIInitResult result =
+        side->GameServer_Init(options->server_ip, options->server_game_port, options->server_query_port,
+                              options->server_mode, options->server_version, NULL, error);
+    void *server = result == k_ESteamAPIInitResult_OK ? side->user() : NULL;
+    if (server != NULL) {
+        side->SetProduct(server, options->server_product);
+        side->SetGameDescription(server, options->server_product);
+        side->SetModDir(server, options->server_product);
+        side->SetDedicatedServer(server, true);
+        if (options->server_token != NULL)
+            side->LogOn(server, options->server_token);
+        else
+            side->LogOnAnonymous(server);
+    }
+    return result;
+}
+
+static void shut_down(sn_engine *engine, steam_side *side)
+{
+    void *server = is_server(engine) ? side->user() : NULL;
+    if (server != NULL)
+        side->LogOff(server);
+    side->Shutdown();
 }
 
 static ESteamAPIInitResult start(sn_engine *engine, const sn_options *options, char *error)
 {
-    (void)engine, (void)options;
-    snprintf(error, SN_ERROR_SIZE, "not written yet");
-    return k_ESteamAPIInitResult_FailedGeneric;
+    steam_side *side = side_of(engine);
+    ESteamAPIInitResult result = k_ESteamAPIInitResult_OK;
+    bool running;
+    if (side->engine != NULL) {
+        snprintf(error, SN_ERROR_SIZE, "an engine of this kind is open in this process already");
+        return k_ESteamAPIInitResult_FailedGeneric;
+    }
+    if (!bind(engine, side, error))
+        return k_ESteamAPIInitResult_FailedGeneric;
+    running = side->GetHSteamUser() != 0;
+    if (running != options->attach) {
+        snprintf(error, SN_ERROR_SIZE, "%s",
+                 running ? "this process has initialised Steam already: attach=True uses that"
+                         : "attach=True, but nobody in this process has initialised Steam through this library");
+        return k_ESteamAPIInitResult_FailedGeneric;
+    }
+    side->attached = options->attach;
+    if (!side->attached)
+        result = is_server(engine) ? start_server(side, options, error) : start_user(side, error);
+    if (result != k_ESteamAPIInitResult_OK)
+        return result;
+    engine->sockets = side->sockets();
+    engine->utils = side->networking_utils();
+    engine->messages = side->messages();
+    if (engine->sockets == NULL || engine->utils == NULL || engine->messages == NULL ||
+        side->user() == NULL || side->utils() == NULL) {
+        snprintf(error, SN_ERROR_SIZE, "Steam started, but the Steam client is too old for %s",
+                 engine->accessor);
+        if (!side->attached)
+            shut_down(engine, side);
+        return k_ESteamAPIInitResult_VersionMismatch;
+    }
+    side->engine = engine;
+    hear(engine, side);
+    return k_ESteamAPIInitResult_OK;
 }
 
-static void pump(sn_engine *engine) { (void)engine; }
-static void stop(sn_engine *engine) { (void)engine; }
-static uint64_t steam_id(sn_engine *engine) { return (void)engine, 0; }
+/* Whoever initialised Steam has shut it down: nothing of it may be touched again. */
+static void lose(sn_engine *engine, steam_side *side)
+{
+    sn_event event = {.kind = k_iCallback_SteamShutdown};
+    sn_events_push(engine, &event);
+    side->engine = NULL;
+    /* Steam may still hold our callbacks, and cannot be told: the engine is never freed. */
+    atomic_fetch_add(&engine->references, 1);
+    atomic_store(&engine->state, SN_STOPPED);
+}
 
+static void pump(sn_engine *engine)
+{
+    steam_side *side = side_of(engine);
+    if (!side->attached)
+        side->RunCallbacks();
+    else if (side->GetHSteamUser() == 0) {
+        lose(engine, side);
+        return;
+    }
+    engine->flat.ISteamNetworkingSockets_RunCallbacks(engine->sockets);
+}
+
+static void stop(sn_engine *engine)
+{
+    steam_side *side = side_of(engine);
+    for (int i = 0; i < HEARD; i++)
+        side->UnregisterCallback(&side->callbacks[i]);
+    side->engine = NULL;
+    if (!side->attached)
+        shut_down(engine, side);
+}
+
+static uint64_t steam_id(sn_engine *engine)
+{
+    steam_side *side = side_of(engine);
+    void *user = side->user();
+    return user != NULL ? side->GetSteamID(user) : 0;
+}
+
+static uint32_t app_id(sn_engine *engine)
+{
+    steam_side *side = side_of(engine);
+    void *utils = side->utils();
+    return utils != NULL ? side->GetAppID(utils) : 0;
+}
+
+bool sn_restart_app_if_necessary(sn_engine *engine, uint32_t app_id_wanted)
+{
+    bool (*restart)(uint32_t);
+    return engine->library != NULL &&
+           sn_library_symbol(engine->library, "SteamAPI_RestartAppIfNecessary", &restart) &&
+           restart(app_id_wanted);
+}
+
+/* Messages that live on after stop are not handed back: Steam has gone, and taken its code along. */
 const sn_backend sn_steam_backend = {
-    .name = "steam", .load = load, .start = start, .pump = pump, .stop = stop, .steam_id = steam_id};
+    .name = "steam",
+    .load = load,
+    .start = start,
+    .pump = pump,
+    .stop = stop,
+    .steam_id = steam_id,
+    .app_id = app_id,
+    .release_after_stop = false,
+};
+
 const sn_backend sn_steam_server_backend = {
-    .name = "steam", .load = load, .start = start, .pump = pump, .stop = stop, .steam_id = steam_id};
+    .name = "steam",
+    .load = load,
+    .start = start,
+    .pump = pump,
+    .stop = stop,
+    .steam_id = steam_id,
+    .app_id = app_id,
+    .release_after_stop = false,
+};

@@ -39,6 +39,8 @@ typedef struct sn_options {
     uint16_t server_query_port;
     int server_mode;
     const char *server_version;
+    const char *server_product;
+    const char *server_token; /* NULL: logs on anonymously */
 } sn_options;
 
 /* Loads a library into a new engine (path NULL for the loopback engine): NULL and the reason. */
@@ -86,6 +88,10 @@ bool sn_identity_parse(SteamNetworkingIdentity *identity, const char *text);
 void sn_identity_format(const SteamNetworkingIdentity *identity, char *text, int size);
 bool sn_address_parse(SteamNetworkingIPAddr *address, const char *text);
 void sn_address_format(const SteamNetworkingIPAddr *address, char *text, int size, bool with_port);
+
+/* Steam's own question for a loaded, not yet started engine, asked before SteamAppId is set: true
+ * means that Steam starts the game anew and this process should exit. Never asked unbidden. */
+bool sn_restart_app_if_necessary(sn_engine *engine, uint32_t app_id_wanted);
 /* cdef: end */
 
 #endif
