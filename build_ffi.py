@@ -1,0 +1,99 @@
+"""Builds steamnet._native: hands the marked regions of our C headers to cffi, out of line.
+
+The regions between "cdef: begin" and "cdef: end" are what cffi parses, so the compiler and
+Python read the same text. Each row of flat.def becomes a guarded call, named as Valve names
+the function, that takes the engine in place of the interface.
+"""
+
+import os
+import re
+import sys
+from pathlib import Path
+
+from cffi import FFI
+
+ROOT = Path(__file__).parent
+CSRC = ROOT / "csrc"
+REGION = re.compile(r"/\* cdef: begin(?: pack=(\d))? \*/(.*?)/\* cdef: end \*/", re.S)
+FLAT = re.compile(r"^FLAT\((\w+), (\w+), (.+?), (\w+), (\w+), \((.*)\), (.+)\)$", re.M)
+# Where an engine keeps the interface; other interfaces are passed in by the caller.
+SELF = {
+    "ISteamNetworkingSockets": "sockets",
+    "ISteamNetworkingUtils": "utils",
+    "ISteamNetworkingMessages": "messages",
+}
+
+
+def guarded_calls() -> tuple[str, str]:
+    """The declarations and the C source of the calls made from flat.def."""
+    declarations, sources = [], []
+    for _, gil, result, interface, name, text, dead in FLAT.findall((CSRC / "flat.def").read_text()):
+        if gil == "OURS":
+            continue
+        parameters = [parameter.strip() for parameter in text.split(",")]
+        owner = SELF.get(interface)
+        passed = parameters[1:] if owner else parameters
+        arguments = [re.split(r"[ *]+", parameter)[-1] for parameter in passed]
+        pointer = f"{interface}_{name}"
+        head = f"{result} {pointer}({', '.join(['sn_engine *engine', *passed])})"
+        call = ", ".join([f"engine->{owner}", *arguments] if owner else arguments)
+        call = f"engine->flat.{pointer}({call});"
+        void = result == "void"
+        declarations.append(f"{head};")
+        sources.append(
+            f"static {head}\n{{\n"
+            + ("" if void else f"    {result} answer = {dead};\n")
+            + "    if (sn_enter(engine)) {\n"
+            + f"        if (engine->flat.{pointer} != NULL) {{\n"
+            + ("            void *python = sn_gil_release();\n" if gil == "FREE" else "")
+            + f"            {'' if void else 'answer = '}{call}\n"
+            + ("            sn_gil_acquire(python);\n" if gil == "FREE" else "")
+            + "        }\n        sn_leave(engine);\n    }\n"
+            + ("" if void else "    return answer;\n")
+            + "}\n"
+        )
+    return "\n".join(declarations), "\n".join(sources)
+
+
+def make() -> FFI:
+    """cffi's builder; setup.py finds it as ``ffibuilder``."""
+    ffi = FFI()
+    for header in ("valve_constants.h", "valve.h", "steamnet.h"):
+        for pack, region in REGION.findall((CSRC / header).read_text()):
+            ffi.cdef(region, pack=int(pack) if pack else None)
+    declarations, sources = guarded_calls()
+    ffi.cdef(declarations)
+    version: dict[str, str] = {}
+    exec((ROOT / "steamnet" / "_version.py").read_text(), version)
+    windows = sys.platform == "win32"
+    ffi.set_source(
+        "steamnet._native",
+        # Calls keep Python's lock: the short ones are over before another thread could take
+        # it, the slow ones release it themselves (docs/threading.md).
+        "#include <Python.h>\n"
+        "#undef Py_BEGIN_ALLOW_THREADS\n#undef Py_END_ALLOW_THREADS\n"
+        "#define Py_BEGIN_ALLOW_THREADS {\n#define Py_END_ALLOW_THREADS }\n"
+        # module.c wraps cffi's init to add the message type and the hot calls.
+        "#define PyInit__native sn_cffi_init\n"
+        f'#include "engine.h"\n\n{sources}',
+        sources=sorted(str(path.relative_to(ROOT)) for path in CSRC.rglob("*.c")),
+        depends=sorted(str(path.relative_to(ROOT)) for path in CSRC.rglob("*.[hd]*")),
+        include_dirs=[str(CSRC)],
+        define_macros=[
+            ("Py_LIMITED_API", "0x030b0000"),
+            ("SN_VERSION", f'"{version["__version__"]}"'),
+            *([("_CRT_SECURE_NO_WARNINGS", "1")] if windows else [("_GNU_SOURCE", "1")]),
+        ],
+        libraries=["ws2_32", "advapi32"] if windows else ["dl", "pthread"] if sys.platform == "linux" else [],
+        extra_compile_args=(
+            ["/std:c11", "/experimental:c11atomics"] if windows else ["-std=c11", "-fvisibility=hidden"]
+        )
+        + os.environ.get("STEAMNET_CFLAGS", "").split(),
+    )
+    return ffi
+
+
+ffibuilder = make()
+
+if __name__ == "__main__":
+    ffibuilder.compile(verbose=True)

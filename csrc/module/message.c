@@ -1,0 +1,289 @@
+/* NetworkingMessage: a received message as a Python object that nothing can make dangle.
+ *
+ * A small payload is copied into the object and Valve's message goes back at once. A large
+ * one stays where the engine put it, and the object owns Valve's message until the last
+ * view of it is gone. Views hold the object alive, so whoever can see the bytes keeps them.
+ */
+#include "module.h"
+
+#include <structmember.h>
+
+/* Below this a copy costs less than owning Valve's message (measured: benchmarks/). */
+enum { INLINE_LIMIT = 1024 };
+
+typedef struct Message {
+    PyObject_VAR_HEAD
+    const char *bytes;
+    Py_ssize_t size;
+    SteamNetworkingMessage_t *held; /* NULL where the payload is our own copy */
+    sn_engine *engine;              /* a reference while held */
+    PyObject *identity;
+    long long message_number;
+    long long time_received;
+    long long connection_user_data;
+    atomic_int views;
+    unsigned connection;
+    int channel;
+    int flags;
+    bool released;
+    char payload[];
+} Message;
+
+static PyTypeObject *message_type;
+
+/* Identities repeat from message to message: their texts are kept, a slot for each hash. */
+#ifndef Py_GIL_DISABLED
+typedef struct known_identity {
+    SteamNetworkingIdentity identity;
+    PyObject *text;
+} known_identity;
+static known_identity known[256];
+#endif
+
+static PyObject *identity_text(const SteamNetworkingIdentity *identity)
+{
+    char text[SN_IDENTITY_SIZE];
+    if (identity->m_eType == k_ESteamNetworkingIdentityType_SteamID)
+        return PyUnicode_FromFormat("%llu", (unsigned long long)identity->m_steamID64);
+    sn_identity_format(identity, text, (int)sizeof text);
+    return PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), "replace");
+}
+
+static PyObject *known_identity_text(const SteamNetworkingIdentity *identity)
+{
+#ifndef Py_GIL_DISABLED
+    size_t used = offsetof(SteamNetworkingIdentity, m_steamID64) +
+                  (identity->m_cbSize >= 0 && identity->m_cbSize <= 128 ? (size_t)identity->m_cbSize : 128);
+    uint64_t bits = identity->m_steamID64;
+    known_identity *slot = &known[(bits ^ bits >> 8 ^ bits >> 32) % 256];
+    if (slot->text == NULL || memcmp(&slot->identity, identity, used) != 0) {
+        PyObject *text = identity_text(identity), *old = slot->text;
+        if (text == NULL)
+            return NULL;
+        slot->identity = *identity;
+        slot->text = text;
+        Py_XDECREF(old);
+    }
+    return Py_NewRef(slot->text);
+#else
+    return identity_text(identity);
+#endif
+}
+
+static void pin_library(const SteamNetworkingMessage_t *valves)
+{
+    /* Steam may unload its client when it shuts down; the bytes and the code to free them stay. */
+    static _Atomic(void (*)(SteamNetworkingMessage_t *)) pinned;
+    if (atomic_load(&pinned) != valves->m_pfnRelease) {
+        sn_library_pin((void (*)(void))valves->m_pfnRelease);
+        atomic_store(&pinned, valves->m_pfnRelease);
+    }
+}
+
+PyObject *sn_message_new(sn_engine *engine, SteamNetworkingMessage_t *valves)
+{
+    Py_ssize_t size = valves->m_cbSize > 0 ? valves->m_cbSize : 0;
+    bool copied = size <= INLINE_LIMIT;
+    PyObject *identity = known_identity_text(&valves->m_identityPeer);
+    Message *message = identity != NULL ? PyObject_NewVar(Message, message_type, copied ? size : 0) : NULL;
+    if (message == NULL) {
+        Py_XDECREF(identity);
+        valves->m_pfnRelease(valves);
+        return NULL;
+    }
+    message->identity = identity;
+    message->size = size;
+    message->connection = valves->m_conn;
+    /* A connection's messages carry their lane; those of ISteamNetworkingMessages a channel. */
+    message->channel = valves->m_nChannel >= 0 ? valves->m_nChannel : valves->m_idxLane;
+    message->flags = valves->m_nFlags;
+    message->message_number = valves->m_nMessageNumber;
+    message->time_received = valves->m_usecTimeReceived;
+    message->connection_user_data = valves->m_nConnUserData;
+    atomic_init(&message->views, 0);
+    message->released = false;
+    if (copied) {
+        memcpy(message->payload, valves->m_pData, (size_t)size);
+        message->bytes = message->payload;
+        message->held = NULL;
+        message->engine = NULL;
+        valves->m_pfnRelease(valves);
+    } else {
+        if (!engine->backend->release_after_stop)
+            pin_library(valves);
+        message->bytes = valves->m_pData;
+        message->held = valves;
+        message->engine = engine;
+        atomic_fetch_add(&engine->references, 1);
+    }
+    return (PyObject *)message;
+}
+
+static void give_back(Message *message)
+{
+    SteamNetworkingMessage_t *held = message->held;
+    if (held == NULL)
+        return;
+    message->held = NULL;
+    if (message->engine->backend->release_after_stop) {
+        held->m_pfnRelease(held);
+    } else if (sn_enter(message->engine)) {
+        held->m_pfnRelease(held);
+        sn_leave(message->engine);
+    } /* else Steam is gone and nobody is left to take it: a bounded leak instead of a crash */
+    sn_release(message->engine);
+}
+
+static void message_dealloc(PyObject *self)
+{
+    Message *message = (Message *)self;
+    PyTypeObject *type = Py_TYPE(self);
+    give_back(message);
+    Py_DECREF(message->identity);
+    PyObject_Free(self);
+    Py_DECREF(type);
+}
+
+static bool readable(const Message *message)
+{
+    if (message->released)
+        PyErr_SetString(PyExc_ValueError, "the message has been released");
+    return !message->released;
+}
+
+static int message_getbuffer(PyObject *self, Py_buffer *view, int flags)
+{
+    Message *message = (Message *)self;
+    if (!readable(message)) {
+        view->obj = NULL;
+        return -1;
+    }
+    if (PyBuffer_FillInfo(view, self, (void *)(uintptr_t)message->bytes, message->size, 1, flags) < 0)
+        return -1;
+    atomic_fetch_add(&message->views, 1);
+    return 0;
+}
+
+static void message_releasebuffer(PyObject *self, Py_buffer *view)
+{
+    (void)view;
+    atomic_fetch_sub(&((Message *)self)->views, 1);
+}
+
+static Py_ssize_t message_length(PyObject *self) { return ((Message *)self)->size; }
+
+/* An empty message is still a message: "if message:" asks whether there is one. */
+static int message_true(PyObject *self) { return (void)self, 1; }
+
+static PyObject *message_data(PyObject *self, void *closure)
+{
+    (void)closure;
+    return PyMemoryView_FromObject(self);
+}
+
+static PyObject *message_bytes(PyObject *self, PyObject *unused)
+{
+    Message *message = (Message *)self;
+    (void)unused;
+    return readable(message) ? PyBytes_FromStringAndSize(message->bytes, message->size) : NULL;
+}
+
+static PyObject *message_decode(PyObject *self, PyObject *args, PyObject *keywords)
+{
+    static char *names[] = {"encoding", "errors", NULL};
+    Message *message = (Message *)self;
+    const char *encoding = "utf-8", *errors = "strict";
+    PyObject *text;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|ss:decode", names, &encoding, &errors) ||
+        !readable(message))
+        return NULL;
+    atomic_fetch_add(&message->views, 1); /* a codec is free to run anything, release() included */
+    text = PyUnicode_Decode(message->bytes, message->size, encoding, errors);
+    atomic_fetch_sub(&message->views, 1);
+    return text;
+}
+
+static PyObject *message_release(PyObject *self, PyObject *unused)
+{
+    Message *message = (Message *)self;
+    (void)unused;
+    if (atomic_load(&message->views) > 0) {
+        PyErr_SetString(PyExc_BufferError, "the message has views: release them first");
+        return NULL;
+    }
+    message->released = true;
+    give_back(message);
+    Py_RETURN_NONE;
+}
+
+static PyObject *message_repr(PyObject *self)
+{
+    const Message *message = (Message *)self;
+    return PyUnicode_FromFormat("<NetworkingMessage #%lld: %zd bytes from %U, connection %u, channel %d>",
+                                message->message_number, message->size, message->identity,
+                                message->connection, message->channel);
+}
+
+static PyMemberDef message_members[] = {
+    {"size", T_PYSSIZET, offsetof(Message, size), READONLY, "Size of the payload in bytes."},
+    {"connection", T_UINT, offsetof(Message, connection), READONLY,
+     "Handle of the connection it came on; 0 for a message of networking_messages."},
+    {"identity", T_OBJECT_EX, offsetof(Message, identity), READONLY,
+     "Who sent it: the Steam ID in decimal, else the identity string."},
+    {"channel", T_INT, offsetof(Message, channel), READONLY,
+     "The lane it came on; for a message of networking_messages its channel."},
+    {"flags", T_INT, offsetof(Message, flags), READONLY, "SendFlags bits; RELIABLE is the one that counts."},
+    {"message_number", T_LONGLONG, offsetof(Message, message_number), READONLY,
+     "The sender's number for it, counted from 1 on each lane."},
+    {"time_received", T_LONGLONG, offsetof(Message, time_received), READONLY,
+     "When it arrived, in microseconds of the engine's clock."},
+    {"connection_user_data", T_LONGLONG, offsetof(Message, connection_user_data), READONLY,
+     "The connection's user data when the message was received."},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyGetSetDef message_getset[] = {
+    {"data", message_data, NULL, "A read-only memoryview of the payload; valid for as long as it is kept.",
+     NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyMethodDef message_methods[] = {
+    {"decode", (PyCFunction)(void (*)(void))message_decode, METH_VARARGS | METH_KEYWORDS,
+     "decode(encoding='utf-8', errors='strict')\n--\n\nThe payload as text."},
+    {"release", message_release, METH_NOARGS,
+     "release()\n--\n\nFrees the payload now; BufferError while views of it live."},
+    {"__bytes__", message_bytes, METH_NOARGS, "__bytes__()\n--\n\nA copy of the payload."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot message_slots[] = {
+    {Py_tp_doc, "A received message: metadata as attributes, the payload through data, bytes() or any\n"
+                "function that takes a buffer. Large payloads are not copied; no view of one ever\n"
+                "dangles, whatever is closed or shut down."},
+    {Py_tp_dealloc, message_dealloc},
+    {Py_tp_repr, message_repr},
+    {Py_tp_members, message_members},
+    {Py_tp_getset, message_getset},
+    {Py_tp_methods, message_methods},
+    {Py_sq_length, message_length},
+    {Py_nb_bool, message_true},
+    {Py_bf_getbuffer, message_getbuffer},
+    {Py_bf_releasebuffer, message_releasebuffer},
+    {0, NULL},
+};
+
+static PyType_Spec message_spec = {
+    .name = "steamnet.NetworkingMessage",
+    .basicsize = offsetof(Message, payload),
+    .itemsize = 1,
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION | Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = message_slots,
+};
+
+bool sn_message_type_init(PyObject *module)
+{
+    PyObject *type = PyType_FromSpec(&message_spec);
+    message_type = (PyTypeObject *)type;
+    return type != NULL && PyModule_AddObjectRef(module, "NetworkingMessage", type) == 0;
+}

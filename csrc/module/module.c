@@ -1,0 +1,70 @@
+/* _native: cffi's module, joined by the message type and the hot calls written against Python. */
+#include "module.h"
+
+PyObject *sn_cffi_init(void); /* cffi's PyInit, renamed by build_ffi.py */
+
+static PyObject *closed_error;
+
+PyObject *sn_raise_closed(void)
+{
+    PyErr_SetString(closed_error != NULL ? closed_error : PyExc_ValueError,
+                    "the engine has been shut down");
+    return NULL;
+}
+
+sn_engine *sn_engine_argument(PyObject *address)
+{
+    sn_engine *engine = PyLong_AsVoidPtr(address);
+    if (engine == NULL && !PyErr_Occurred())
+        PyErr_SetString(PyExc_ValueError, "no engine");
+    return engine;
+}
+
+bool sn_int_argument(PyObject *value, const char *what, long long low, long long high, long long *out)
+{
+    int overflow;
+    if (!PyLong_Check(value)) {
+        PyErr_Format(PyExc_TypeError, "%s must be an int, not %R", what, (PyObject *)Py_TYPE(value));
+        return false;
+    }
+    *out = PyLong_AsLongLongAndOverflow(value, &overflow);
+    if (overflow != 0 || *out < low || *out > high) {
+        PyErr_Format(PyExc_ValueError, "%s must be from %lld to %lld, not %R", what, low, high, value);
+        return false;
+    }
+    return true;
+}
+
+static PyObject *set_closed_error(PyObject *module, PyObject *error)
+{
+    PyObject *old = closed_error;
+    (void)module;
+    closed_error = Py_NewRef(error);
+    Py_XDECREF(old);
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef module_methods[] = {
+    {"set_closed_error", set_closed_error, METH_O,
+     "set_closed_error(exception_class)\n--\n\nNames the exception of calls after shutdown."},
+    {NULL, NULL, 0, NULL},
+};
+
+static void *release_gil(void) { return PyEval_SaveThread(); }
+static void acquire_gil(void *state) { PyEval_RestoreThread(state); }
+
+PyMODINIT_FUNC PyInit__native(void)
+{
+    PyObject *module = sn_cffi_init();
+    if (module == NULL)
+        return NULL;
+    sn_gil_release = release_gil;
+    sn_gil_acquire = acquire_gil;
+    if (!sn_message_type_init(module) || PyModule_AddFunctions(module, module_methods) < 0 ||
+        PyModule_AddFunctions(module, sn_receive_methods) < 0 ||
+        PyModule_AddFunctions(module, sn_send_methods) < 0) {
+        Py_DECREF(module);
+        return NULL;
+    }
+    return module;
+}

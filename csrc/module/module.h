@@ -1,0 +1,23 @@
+/* The hot half of _native: what the files of this folder share. They alone include Python.h. */
+#ifndef STEAMNET_MODULE_H
+#define STEAMNET_MODULE_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include "../engine.h"
+
+/* Raises steamnet.ClosedError, which errors.py hands down. Returns NULL. */
+PyObject *sn_raise_closed(void);
+/* The engine behind the address that Python passes around. */
+sn_engine *sn_engine_argument(PyObject *address);
+/* Reads a whole number within bounds: TypeError for another type, ValueError outside. */
+bool sn_int_argument(PyObject *value, const char *what, long long low, long long high, long long *out);
+
+/* The message type, and a message made of Valve's, which is released or owned from then on. */
+bool sn_message_type_init(PyObject *module);
+PyObject *sn_message_new(sn_engine *engine, SteamNetworkingMessage_t *valves);
+
+extern PyMethodDef sn_receive_methods[], sn_send_methods[];
+
+#endif

@@ -1,0 +1,440 @@
+/* The send calls: one message, many in one call, and one payload to many connections. */
+#include "module.h"
+
+#include <stdlib.h>
+
+enum {
+    MESSAGE_LIMIT = k_cbMaxSteamNetworkingSocketsMessageSizeSend,
+    BLOCK_FROM = 32 * 1024,  /* from here a pooled block saves more than it costs */
+    SHARE_FROM = 512,        /* from here broadcast shares one payload */
+    SLOW_FROM = 64 * 1024,   /* from here a copy is long enough to let other threads run */
+    CHUNK = 4096,            /* engines put an array of this length on their stack */
+    CLASSES = 5,             /* pooled sizes: 32 KiB, 64 KiB ... 512 KiB */
+    POOLED_EACH = 8,
+};
+
+/* --- payload blocks: ours, counted, given back by the engine on any thread ------------------- */
+
+typedef struct block {
+    struct block *next;
+    atomic_int references;
+    int pool; /* index of its size class, -1 for one of its own size */
+    unsigned char bytes[];
+} block;
+
+static sn_mutex pool_mutex = SN_MUTEX_INIT;
+static block *pool[CLASSES];
+static int pooled[CLASSES];
+
+static block *block_new(size_t size, int references)
+{
+    block *made = NULL;
+    int class = -1;
+    if (size >= BLOCK_FROM) {
+        for (class = 0; ((size_t)BLOCK_FROM << class) < size;)
+            class++;
+        sn_lock(&pool_mutex);
+        made = pool[class];
+        if (made != NULL) {
+            pool[class] = made->next;
+            pooled[class]--;
+        }
+        sn_unlock(&pool_mutex);
+        size = (size_t)BLOCK_FROM << class;
+    }
+    if (made == NULL)
+        made = malloc(sizeof *made + size);
+    if (made != NULL) {
+        made->pool = class;
+        atomic_init(&made->references, references);
+    }
+    return made;
+}
+
+static void block_unref(block *done)
+{
+    if (atomic_fetch_sub(&done->references, 1) != 1)
+        return;
+    if (done->pool >= 0) {
+        bool kept = false;
+        sn_lock(&pool_mutex);
+        if (pooled[done->pool] < POOLED_EACH) {
+            done->next = pool[done->pool];
+            pool[done->pool] = done;
+            pooled[done->pool]++;
+            kept = true;
+        }
+        sn_unlock(&pool_mutex);
+        if (kept)
+            return;
+    }
+    free(done);
+}
+
+static void free_data(SteamNetworkingMessage_t *message)
+{
+    block_unref((block *)((unsigned char *)message->m_pData - offsetof(block, bytes)));
+}
+
+/* --- arguments ------------------------------------------------------------------------------ */
+
+typedef struct payload {
+    const char *bytes;
+    Py_ssize_t size;
+    Py_buffer view;
+    bool has_view;
+} payload;
+
+static bool payload_get(payload *payload, PyObject *data)
+{
+    payload->has_view = false;
+    if (PyBytes_Check(data)) {
+        char *bytes;
+        PyBytes_AsStringAndSize(data, &bytes, &payload->size);
+        payload->bytes = bytes;
+    } else if (PyUnicode_Check(data)) {
+        payload->bytes = PyUnicode_AsUTF8AndSize(data, &payload->size);
+        if (payload->bytes == NULL)
+            return false;
+    } else {
+        if (PyObject_GetBuffer(data, &payload->view, PyBUF_SIMPLE) < 0) {
+            if (PyErr_ExceptionMatches(PyExc_BufferError))
+                PyErr_SetString(PyExc_ValueError, "data must be one C-contiguous stretch of bytes");
+            else if (PyErr_ExceptionMatches(PyExc_TypeError))
+                PyErr_Format(PyExc_TypeError, "data must be str or a bytes-like object, not %R",
+                             (PyObject *)Py_TYPE(data));
+            return false;
+        }
+        payload->has_view = true;
+        payload->bytes = payload->view.buf;
+        payload->size = payload->view.len;
+    }
+    if (payload->size > MESSAGE_LIMIT) {
+        PyErr_Format(PyExc_ValueError, "a message holds at most %d bytes (512 KiB), not %zd", MESSAGE_LIMIT,
+                     payload->size);
+        if (payload->has_view)
+            PyBuffer_Release(&payload->view);
+        return false;
+    }
+    return true;
+}
+
+static void payload_done(payload *payload)
+{
+    if (payload->has_view)
+        PyBuffer_Release(&payload->view);
+}
+
+typedef struct target {
+    HSteamNetConnection connection;
+    int flags;
+    uint16_t lane;
+} target;
+
+static bool flags_get(PyObject *flags, PyObject *lane, target *out)
+{
+    long long number, index = 0;
+    if (!sn_int_argument(flags, "flags", INT32_MIN, INT32_MAX, &number) ||
+        (lane != NULL && !sn_int_argument(lane, "lane", 0, UINT16_MAX, &index)))
+        return false;
+    out->flags = (int)number;
+    out->lane = (uint16_t)index;
+    return true;
+}
+
+static bool connection_get(PyObject *connection, target *out)
+{
+    long long number;
+    if (!sn_int_argument(connection, "connection", 0, UINT32_MAX, &number))
+        return false;
+    out->connection = (HSteamNetConnection)number;
+    return true;
+}
+
+/* --- messages ------------------------------------------------------------------------------- */
+
+/* A message with its own copy of the bytes, or with one reference to the shared block. */
+static SteamNetworkingMessage_t *message_new(sn_engine *engine, const target *target, const char *bytes,
+                                             size_t size, block *shared)
+{
+    block *own = shared == NULL && size >= BLOCK_FROM ? block_new(size, 1) : shared;
+    SteamNetworkingMessage_t *message = NULL;
+    if (own != NULL || size < BLOCK_FROM)
+        message = engine->flat.ISteamNetworkingUtils_AllocateMessage(engine->utils, own != NULL ? 0 : (int)size);
+    if (message == NULL) {
+        if (own != NULL && shared == NULL)
+            block_unref(own);
+        return NULL;
+    }
+    if (own != NULL) {
+        message->m_pData = own->bytes;
+        message->m_cbSize = (int)size;
+        message->m_pfnFreeData = free_data;
+    }
+    if (shared == NULL && size > 0)
+        memcpy(message->m_pData, bytes, size);
+    message->m_conn = target->connection;
+    message->m_nFlags = target->flags;
+    message->m_idxLane = target->lane;
+    message->m_nUserData = 0; /* the engine leaves it undefined */
+    return message;
+}
+
+/* What a message of each lane is worth: its number, or minus the EResult. */
+static int64_t send_one(sn_engine *engine, const target *target, const payload *payload)
+{
+    int64_t number = 0;
+    if (target->lane == 0 && payload->size < BLOCK_FROM) {
+        EResult result = engine->flat.ISteamNetworkingSockets_SendMessageToConnection(
+            engine->sockets, target->connection, payload->bytes, (uint32_t)payload->size, target->flags, &number);
+        if (result != k_EResultOK)
+            return -(int64_t)result;
+        return number > 0 ? number : 0;
+    } else {
+        SteamNetworkingMessage_t *message =
+            message_new(engine, target, payload->bytes, (size_t)payload->size, NULL);
+        if (message == NULL)
+            return -k_EResultFail;
+        engine->flat.ISteamNetworkingSockets_SendMessages(engine->sockets, 1, &message, &number, true);
+        return number;
+    }
+}
+
+/* send(engine, connection, data, flags, lane) -> message number, or minus the EResult */
+static PyObject *send(PyObject *module, PyObject *const *args, Py_ssize_t count)
+{
+    sn_engine *engine;
+    target target;
+    payload payload;
+    int64_t number;
+    (void)module;
+    if (count != 5) {
+        PyErr_SetString(PyExc_TypeError, "five arguments are needed");
+        return NULL;
+    }
+    engine = sn_engine_argument(args[0]);
+    if (engine == NULL || !connection_get(args[1], &target) || !flags_get(args[3], args[4], &target) ||
+        !payload_get(&payload, args[2]))
+        return NULL;
+    if (!sn_enter(engine)) {
+        payload_done(&payload);
+        return sn_raise_closed();
+    }
+    if (payload.size >= SLOW_FROM) {
+        PyThreadState *python = PyEval_SaveThread();
+        number = send_one(engine, &target, &payload);
+        PyEval_RestoreThread(python);
+    } else {
+        number = send_one(engine, &target, &payload);
+    }
+    sn_leave(engine);
+    payload_done(&payload);
+    return PyLong_FromLongLong(number);
+}
+
+/* --- many in one call ------------------------------------------------------------------------ */
+
+typedef struct item {
+    target target;
+    payload payload;
+    SteamNetworkingMessage_t *message;
+    int64_t result;
+} item;
+
+/* Items are read before the engine is entered: taking a buffer may run any code, shutdown too. */
+typedef struct batch {
+    item *items;
+    Py_ssize_t count;
+    SteamNetworkingMessage_t *run[CHUNK];
+    int64_t results[CHUNK];
+    Py_ssize_t index[CHUNK];
+} batch;
+
+static batch *batch_new(Py_ssize_t capacity)
+{
+    batch *made = malloc(sizeof *made);
+    if (made != NULL) {
+        made->count = 0;
+        made->items = malloc(((size_t)capacity + 1) * sizeof *made->items);
+        if (made->items != NULL)
+            return made;
+        free(made);
+    }
+    PyErr_NoMemory();
+    return NULL;
+}
+
+static void batch_free(batch *batch)
+{
+    for (Py_ssize_t i = 0; i < batch->count; i++) {
+        item *item = &batch->items[i];
+        if (item->message != NULL)
+            item->message->m_pfnRelease(item->message);
+        payload_done(&item->payload);
+    }
+    free(batch->items);
+    free(batch);
+}
+
+static bool failed_before(const batch *batch, Py_ssize_t until, HSteamNetConnection connection)
+{
+    for (Py_ssize_t i = 0; i < until; i++)
+        if (batch->items[i].target.connection == connection && batch->items[i].result <= 0)
+            return true;
+    return false;
+}
+
+/* After a connection's first failure an engine sends no more of it in that call, so that nothing
+ * overtakes; cutting a batch into chunks must not change that. */
+static void batch_run(batch *batch, sn_engine *engine)
+{
+    bool any_failed = false;
+    for (Py_ssize_t start = 0; start < batch->count; start += CHUNK) {
+        int running = 0;
+        for (Py_ssize_t i = start; i < batch->count && i < start + CHUNK; i++) {
+            item *item = &batch->items[i];
+            if (any_failed && failed_before(batch, start, item->target.connection))
+                continue;
+            batch->index[running] = i;
+            batch->run[running++] = item->message;
+            item->message = NULL; /* the engine's from here on */
+        }
+        engine->flat.ISteamNetworkingSockets_SendMessages(engine->sockets, running, batch->run,
+                                                          batch->results, true);
+        for (int i = 0; i < running; i++) {
+            batch->items[batch->index[i]].result = batch->results[i];
+            any_failed |= batch->results[i] <= 0;
+        }
+    }
+}
+
+/* Sends what the items say, all of it or (memory being short) nothing: the list of results. */
+static PyObject *batch_send(batch *batch, sn_engine *engine, block *shared)
+{
+    bool made = true;
+    PyObject *list = NULL;
+    if (!sn_enter(engine))
+        return sn_raise_closed();
+    for (Py_ssize_t i = 0; i < batch->count && made; i++) {
+        item *item = &batch->items[i];
+        item->message = message_new(engine, &item->target, item->payload.bytes,
+                                    (size_t)item->payload.size, shared);
+        made = item->message != NULL;
+        if (made && shared != NULL)
+            atomic_fetch_add(&shared->references, 1);
+    }
+    if (made)
+        batch_run(batch, engine);
+    sn_leave(engine);
+    if (!made)
+        return PyErr_NoMemory();
+    list = PyList_New(batch->count);
+    for (Py_ssize_t i = 0; list != NULL && i < batch->count; i++) {
+        PyObject *number = PyLong_FromLongLong(batch->items[i].result);
+        if (number == NULL || PyList_SetItem(list, i, number) < 0)
+            Py_CLEAR(list);
+    }
+    return list;
+}
+
+static bool item_get(item *out, PyObject *tuple)
+{
+    Py_ssize_t parts = PyTuple_Check(tuple) ? PyTuple_Size(tuple) : -1;
+    *out = (item){.result = 0};
+    if (parts != 3 && parts != 4) {
+        PyErr_Format(PyExc_TypeError, "a message is a tuple (connection, data, flags[, lane]), not %R", tuple);
+        return false;
+    }
+    return connection_get(PyTuple_GetItem(tuple, 0), &out->target) &&
+           flags_get(PyTuple_GetItem(tuple, 2), parts == 4 ? PyTuple_GetItem(tuple, 3) : NULL, &out->target) &&
+           payload_get(&out->payload, PyTuple_GetItem(tuple, 1));
+}
+
+/* send_many(engine, iterable of (connection, data, flags[, lane])) -> list of numbers or -EResult */
+static PyObject *send_many(PyObject *module, PyObject *const *args, Py_ssize_t count)
+{
+    sn_engine *engine;
+    PyObject *messages, *results = NULL;
+    batch *batch;
+    (void)module;
+    if (count != 2) {
+        PyErr_SetString(PyExc_TypeError, "two arguments are needed");
+        return NULL;
+    }
+    engine = sn_engine_argument(args[0]);
+    /* A copy: taking a buffer may run code that changes the caller's list. */
+    messages = engine != NULL ? PySequence_List(args[1]) : NULL;
+    if (messages == NULL)
+        return NULL;
+    batch = batch_new(PyList_Size(messages));
+    if (batch != NULL) {
+        Py_ssize_t total = PyList_Size(messages);
+        while (batch->count < total &&
+               item_get(&batch->items[batch->count], PyList_GetItem(messages, batch->count)))
+            batch->count++;
+        if (batch->count == total)
+            results = batch_send(batch, engine, NULL);
+        batch_free(batch);
+    }
+    Py_DECREF(messages);
+    return results;
+}
+
+/* broadcast(engine, connections, data, flags, lane) -> list of numbers or -EResult */
+static PyObject *broadcast(PyObject *module, PyObject *const *args, Py_ssize_t count)
+{
+    sn_engine *engine;
+    PyObject *connections, *results = NULL;
+    batch *batch;
+    target target;
+    payload payload;
+    (void)module;
+    if (count != 5) {
+        PyErr_SetString(PyExc_TypeError, "five arguments are needed");
+        return NULL;
+    }
+    engine = sn_engine_argument(args[0]);
+    if (engine == NULL || !flags_get(args[3], args[4], &target))
+        return NULL;
+    connections = PySequence_List(args[1]);
+    if (connections == NULL)
+        return NULL;
+    if (!payload_get(&payload, args[2])) {
+        Py_DECREF(connections);
+        return NULL;
+    }
+    batch = batch_new(PyList_Size(connections));
+    if (batch != NULL) {
+        Py_ssize_t total = PyList_Size(connections);
+        block *shared = NULL;
+        while (batch->count < total &&
+               connection_get(PyList_GetItem(connections, batch->count), &target)) {
+            item *item = &batch->items[batch->count++];
+            *item = (struct item){.target = target, .payload = payload};
+            item->payload.has_view = false; /* the one view is released below */
+        }
+        if (batch->count == total) {
+            bool share = payload.size >= SHARE_FROM && total > 1;
+            if (share) {
+                shared = block_new((size_t)payload.size, 1);
+                if (shared != NULL)
+                    memcpy(shared->bytes, payload.bytes, (size_t)payload.size);
+            }
+            results = share && shared == NULL ? PyErr_NoMemory() : batch_send(batch, engine, shared);
+        }
+        batch_free(batch);
+        if (shared != NULL)
+            block_unref(shared);
+    }
+    payload_done(&payload);
+    Py_DECREF(connections);
+    return results;
+}
+
+#define FAST(function) (PyCFunction)(void (*)(void))function, METH_FASTCALL
+PyMethodDef sn_send_methods[] = {
+    {"send", FAST(send), NULL},
+    {"send_many", FAST(send_many), NULL},
+    {"broadcast", FAST(broadcast), NULL},
+    {NULL, NULL, 0, NULL},
+};
