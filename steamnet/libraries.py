@@ -1,0 +1,200 @@
+"""Where an engine's shared library is looked for, and what a file's header says against it.
+
+The search, in order: the path given; the environment's ``STEAMNET_LIBRARY``; the program's own
+folder and a Steamworks SDK unpacked below it; a frozen program's folders; this package's folder;
+for GameNetworkingSockets also where the system keeps its libraries. Never the current directory:
+a library lying there is not the program's.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import sysconfig
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+__all__ = ["Host", "candidates", "describe"]
+
+_NAMES = {
+    ("steam", "linux"): ["libsteam_api.so"],
+    ("steam", "darwin"): ["libsteam_api.dylib"],
+    ("steam", "win32"): ["steam_api64.dll"],
+    ("gns", "linux"): ["libGameNetworkingSockets.so.1", "libGameNetworkingSockets.so"],
+    ("gns", "darwin"): ["libGameNetworkingSockets.dylib"],
+    ("gns", "win32"): ["GameNetworkingSockets.dll"],
+}
+# Below an SDK's redistributable_bin.
+_SDK_FOLDERS = {
+    ("linux", "x86-64"): "linux64",
+    ("linux", "x86"): "linux32",
+    ("linux", "ARM64"): "linuxarm64",
+    ("darwin", "x86-64"): "osx",
+    ("darwin", "ARM64"): "osx",
+    ("win32", "x86-64"): "win64",
+    ("win32", "ARM64"): "winarm64",
+    ("win32", "x86"): "",
+}
+# Where macOS's package managers install; its loader would try the current directory first.
+_MACOS_FOLDERS = ["/opt/homebrew/lib", "/usr/local/lib"]
+
+_MACHINES = {"amd64": "x86-64", "x86_64": "x86-64", "arm64": "ARM64", "aarch64": "ARM64"}
+_SYSTEMS = {"ELF": "Linux", "PE": "Windows", "Mach-O": "macOS"}
+_ELF = {3: "x86", 40: "ARM", 62: "x86-64", 183: "ARM64", 243: "RISC-V"}
+_PE = {0x14C: "x86", 0x1C4: "ARM", 0x8664: "x86-64", 0xAA64: "ARM64"}
+_MACH = {7: "x86", 12: "ARM", 0x01000007: "x86-64", 0x0100000C: "ARM64"}
+
+
+def _machine() -> str:
+    """Name the processor this Python is for, which need not be the machine's own."""
+    windows = sys.platform == "win32"
+    name = sysconfig.get_platform().rpartition("-")[2] if windows else platform.machine()
+    known = _MACHINES.get(name.lower(), name)
+    if sys.maxsize < 2**32:
+        return {"x86-64": "x86", "ARM64": "ARM", "win32": "x86"}.get(known, known)
+    return known
+
+
+def _program() -> list[str]:
+    """Return the files that say where the program lies."""
+    if getattr(sys, "frozen", False):
+        return [sys.executable]
+    main = getattr(sys.modules.get("__main__"), "__file__", None)
+    return [path for path in (main, *sys.argv[:1]) if path]
+
+
+@dataclass(frozen=True)
+class Host:
+    """What the search depends on: this Python, unless told otherwise."""
+
+    system: str = "linux" if sys.platform.startswith("linux") else sys.platform
+    machine: str = field(default_factory=_machine)
+    program: list[str] = field(default_factory=_program)
+    unpacked: str | None = field(default_factory=lambda: getattr(sys, "_MEIPASS", None))
+    package: str = str(Path(__file__).parent)
+    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+
+
+def candidates(
+    engine: str,
+    library: str | os.PathLike[str] | None = None,
+    *,
+    attach: bool = False,
+    host: Host | None = None,
+) -> list[str]:
+    """Return the paths to try for an engine's library, best first.
+
+    Names without a folder are for the system's loader to find. With ``attach``, a copy that the
+    process has loaded already comes first.
+    """
+    host = host or Host()
+    chosen = os.fspath(library) if library is not None else host.environment.get("STEAMNET_LIBRARY")
+    if chosen:
+        return [os.path.abspath(chosen)]
+    names = _NAMES.get((engine, host.system), [])
+    if engine == "steam" and (host.system, host.machine) == ("win32", "x86"):
+        names = ["steam_api.dll"]
+    found = [path for name in names for path in _loaded(name)] if attach else []
+    for folder in _folders(engine, host):
+        found += [os.path.join(folder, name) for name in names]
+    if engine == "gns" and host.system == "linux":
+        found += names
+    return list(dict.fromkeys(found))
+
+
+def _folders(engine: str, host: Host) -> Iterator[str]:
+    for program in host.program:
+        # A relative path would be understood from the current directory of this moment.
+        if os.path.isabs(program):
+            folder = Path(os.path.realpath(program)).parent
+            while not folder.is_dir() and folder != folder.parent:
+                folder = folder.parent  # the program lies in an archive
+            yield str(folder)
+            sdk = _SDK_FOLDERS.get((host.system, host.machine))
+            if engine == "steam" and sdk is not None:
+                yield str(folder / "redistributable_bin" / sdk)
+                yield str(folder / "sdk" / "redistributable_bin" / sdk)
+    if host.unpacked:
+        yield host.unpacked
+    yield host.package
+    if engine == "gns" and host.system == "darwin":
+        yield from _MACOS_FOLDERS
+
+
+def _loaded(name: str) -> Iterator[str]:
+    """Yield the path of a library of this name that the process has loaded."""
+    if sys.platform.startswith("linux"):
+        for line in Path("/proc/self/maps").read_text(errors="replace").splitlines():
+            path = line[line.find("/") :] if "/" in line else ""
+            if os.path.basename(path) == name:
+                yield path
+                return
+    elif sys.platform == "win32":
+        import ctypes
+
+        kernel, path = ctypes.WinDLL("kernel32"), ctypes.create_unicode_buffer(32768)
+        kernel.GetModuleHandleW.restype = ctypes.c_void_p
+        handle = kernel.GetModuleHandleW(name)
+        if handle and kernel.GetModuleFileNameW(ctypes.c_void_p(handle), path, len(path)):
+            yield path.value
+    elif sys.platform == "darwin":
+        import ctypes
+
+        system = ctypes.CDLL(None)
+        system._dyld_get_image_name.restype = ctypes.c_char_p
+        for index in range(system._dyld_image_count()):
+            image = os.fsdecode(system._dyld_get_image_name(index) or b"")
+            if os.path.basename(image) == name:
+                yield image
+                return
+
+
+def describe(path: str, *, host: Host | None = None) -> str | None:
+    """Say why this file cannot be the library, as far as its header tells; None if it may be."""
+    host = host or Host()
+    if not os.path.dirname(path):
+        return None  # the loader looks for it
+    try:
+        with open(path, "rb") as file:
+            kind, machines = _header(file.read(4096))
+    except FileNotFoundError:
+        return "not found"
+    except OSError as error:
+        return str(error.strerror or error).lower()
+    if kind is None:
+        return "not a shared library"
+    system = {"win32": "PE", "darwin": "Mach-O"}.get(host.system, "ELF")
+    if kind != system:
+        return f"a library for {_SYSTEMS[kind]} ({kind}); this Python runs on {_SYSTEMS[system]}"
+    if host.machine not in machines:
+        theirs = " and ".join(map(_with_bits, machines))
+        return f"a {theirs} {kind} library; this Python is {_with_bits(host.machine)}"
+    return None
+
+
+def _with_bits(machine: str) -> str:
+    return f"{32 if machine in ('x86', 'ARM') else 64}-bit {machine}"
+
+
+def _header(head: bytes) -> tuple[str | None, list[str]]:
+    """Return a file's format and the processors it is for."""
+
+    def number(at: int, size: int, order: str = "little") -> int:
+        return int.from_bytes(head[at : at + size], "big" if order == "big" else "little")
+
+    if head[:4] == b"\x7fELF" and len(head) >= 20:
+        order = "big" if head[5] == 2 else "little"
+        code = number(18, 2, order)
+        return "ELF", [_ELF.get(code, f"processor {code}")]
+    if head[:2] == b"MZ" and head[number(60, 4) :][:4] == b"PE\0\0":
+        code = number(number(60, 4) + 4, 2)
+        return "PE", [_PE.get(code, f"processor {code:#x}")]
+    if head[:4] in (b"\xce\xfa\xed\xfe", b"\xcf\xfa\xed\xfe"):
+        codes = [number(4, 4)]
+    elif head[:4] == b"\xca\xfe\xba\xbe" and number(4, 4, "big") < 20:
+        codes = [number(8 + 20 * i, 4, "big") for i in range(number(4, 4, "big"))]
+    else:
+        return None, []
+    return "Mach-O", [_MACH.get(code, f"processor {code:#x}") for code in codes]
