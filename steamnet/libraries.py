@@ -108,9 +108,9 @@ def _folders(engine: str, host: Host) -> Iterator[str]:
     for program in host.program:
         # A relative path would be understood from the current directory of this moment.
         if os.path.isabs(program):
-            folder = Path(os.path.realpath(program)).parent
-            while not folder.is_dir() and folder != folder.parent:
-                folder = folder.parent  # the program lies in an archive
+            path = Path(os.path.realpath(program))
+            # A program may lie inside an archive: the archive's folder is then meant.
+            folder = next((part for part in path.parents if part.is_file()), path).parent
             yield str(folder)
             sdk = _SDK_FOLDERS.get((host.system, host.machine))
             if engine == "steam" and sdk is not None:
