@@ -1,0 +1,69 @@
+"""Builds the stand-in for libsteam_api with the C compiler of the machine."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+HERE = Path(__file__).parent
+CSRC = HERE.parent.parent / "csrc"
+ROW = re.compile(r"^FLAT\((\w+), \w+, (.+?), (\w+), (\w+), \((.*)\), (.+)\)$", re.M)
+WARNINGS = "-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Werror"
+
+
+def build(folder: Path, version: int) -> Path:
+    """Build a stand-in of this interface version (12 or 13); return its library's path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "forward.inc").write_text(_forwarders())
+    for name, sources in {
+        "libsteam_api.so": ["life.c", "network.c", "rendezvous.c"],
+        "libstand_in_release.so": ["release.c"],
+    }.items():
+        subprocess.run(
+            [
+                *os.environ.get("CC", "cc").split(),
+                *"-std=c11 -g -O1 -fPIC -shared -fvisibility=hidden -D_GNU_SOURCE".split(),
+                *WARNINGS.split(),
+                f"-DSTAND_IN_VERSION={version}",
+                f"-I{HERE}",
+                f"-I{CSRC}",
+                f"-I{folder}",
+                *(str(HERE / source) for source in sources),
+                "-o",
+                str(folder / name),
+                "-ldl",
+            ],
+            check=True,
+        )
+    return folder / "libsteam_api.so"
+
+
+def _forwarders() -> str:
+    """Write Steam's function for each row of flat.def that network.c does not define itself."""
+    own = set(re.findall(r"SteamAPI_(ISteam\w+)\(", (HERE / "network.c").read_text()))
+    own.discard("ISteamNetworkingSockets_SendMessages")
+    lines = []
+    for need, result, interface, name, text, dead in ROW.findall((CSRC / "flat.def").read_text()):
+        function = f"{interface}_{name}"
+        if function in own:
+            continue
+        arguments = ", ".join(re.split(r"[ *]+", part.strip())[-1] for part in text.split(","))
+        call = f"gns.{function}({arguments});"
+        head = f"EXPORT {result} SteamAPI_{function}({text})"
+        body = call if result == "void" else f"return {call}"
+        if need != "CORE":  # GNS may lack it
+            ignored = "".join(f"(void){argument}; " for argument in arguments.split(", "))
+            missing = "return;" if result == "void" else f"return {dead};"
+            body = f"if (gns.{function} == NULL) {{ {ignored}{missing} }} {body}"
+        lines.append(f"{head}\n{{\n    {body}\n}}")
+        if function == "ISteamNetworkingSockets_SendMessages":
+            lines[-1] = f"#if STAND_IN_VERSION >= 13\n{lines[-1]}\n#endif"
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    import sys
+
+    print(build(Path(sys.argv[1]), int(sys.argv[2])))

@@ -1,0 +1,27 @@
+/* A stand-in for Valve's libsteam_api: Steam's names over GameNetworkingSockets, for tests. */
+#ifndef STAND_IN_H
+#define STAND_IN_H
+
+#include "engine.h"
+
+#define EXPORT __attribute__((visibility("default")))
+
+/* The real GNS, filled while somebody has Steam open; a call at any other time jumps to NULL. */
+extern sn_flat gns;
+extern ISteamNetworkingSockets *gns_sockets;
+extern ISteamNetworkingUtils *gns_utils;
+extern ISteamNetworkingMessages *gns_messages;
+
+/* network.c: opens GNS under this Steam ID, and closes it with the last of its users. */
+bool network_open(uint64_t steam_id, char *error);
+void network_close(void);
+/* What the networking interfaces do of their own accord, on the thread that runs callbacks. */
+void network_pump(void);
+uint64_t network_steam_id(void);
+
+/* rendezvous.c: carries P2P signals between processes of this machine, as Steam's servers do. */
+bool rendezvous_open(uint64_t steam_id, char *error);
+void rendezvous_close(void);
+void rendezvous_pump(void);
+
+#endif
