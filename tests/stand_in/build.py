@@ -10,7 +10,8 @@ from pathlib import Path
 HERE = Path(__file__).parent
 CSRC = HERE.parent.parent / "csrc"
 ROW = re.compile(r"^FLAT\((\w+), \w+, (.+?), (\w+), (\w+), \((.*)\), (.+)\)$", re.M)
-WARNINGS = "-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Werror"
+OPTIONS = """-std=c11 -g -O1 -fPIC -shared -fvisibility=hidden -D_GNU_SOURCE
+-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Werror"""
 
 
 def build(folder: Path, version: int) -> Path:
@@ -24,8 +25,7 @@ def build(folder: Path, version: int) -> Path:
         subprocess.run(
             [
                 *os.environ.get("CC", "cc").split(),
-                *"-std=c11 -g -O1 -fPIC -shared -fvisibility=hidden -D_GNU_SOURCE".split(),
-                *WARNINGS.split(),
+                *OPTIONS.split(),
                 f"-DSTAND_IN_VERSION={version}",
                 f"-I{HERE}",
                 f"-I{CSRC}",
