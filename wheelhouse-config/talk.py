@@ -1,0 +1,73 @@
+"""Two processes talk through the loopback engine; also what test_frozen.py freezes."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import steamnet
+
+PORT = 7
+GREETING, ANSWER = b"\x00hello\xff" * 1000, b"welcome"
+
+
+def wait(steam: steamnet.Steam, done: Callable[[], bool]) -> None:
+    """Pump the engine until something is so, for at most 20 seconds."""
+    deadline = time.monotonic() + 20
+    while not done():
+        if time.monotonic() > deadline:
+            sys.exit("talk: nothing heard from the other process in 20 seconds")
+        steam.run_callbacks()
+        time.sleep(0.002)
+
+
+def join(host: str) -> None:
+    """Connect to the host, greet it, and wait for its answer."""
+    with steamnet.init(engine="loopback") as steam:
+        sockets = steam.networking_sockets
+        connection = sockets.connect_p2p(host, PORT)
+        sockets.send_message(connection, GREETING)
+        heard: list[bytes] = []
+
+        def answered() -> bool:
+            heard.extend(bytes(message) for message in sockets.receive_messages(connection))
+            return bool(heard)
+
+        wait(steam, answered)
+        if heard != [ANSWER]:
+            sys.exit(f"talk: the client heard {heard}")
+        sockets.close_connection(connection)
+
+
+def host() -> None:
+    """Start the other process, accept it, and answer its greeting."""
+    with steamnet.init(engine="loopback") as steam:
+        sockets = steam.networking_sockets
+        group = sockets.create_poll_group()
+        sockets.create_listen_socket_p2p(PORT)
+        # A frozen program is its own interpreter.
+        program = [sys.executable] if hasattr(sys, "frozen") else [sys.executable, __file__]
+        client = subprocess.Popen([*program, steam.core.get_steam_id()])
+        heard: list[bytes] = []
+
+        def answered() -> bool:
+            for event in sockets.connection_events():
+                if event.is_incoming_request:
+                    sockets.accept_connection(event.connection)
+                    sockets.set_connection_poll_group(event.connection, group)
+            for message in sockets.receive_messages_on_poll_group(group):
+                heard.append(bytes(message))
+                sockets.send_message(message.connection, ANSWER)
+            return client.poll() is not None
+
+        try:
+            wait(steam, answered)
+        finally:
+            client.kill()
+        if client.returncode or heard != [GREETING]:
+            sys.exit(f"talk: the client ended with {client.returncode}, the host heard {heard}")
+    print(f"talk: two processes talked through steamnet {steamnet.__version__}")
+
+
+if __name__ == "__main__":
+    join(sys.argv[1]) if sys.argv[1:] else host()
