@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["Host", "candidates", "describe"]
+__all__ = ["Host", "candidates", "describe", "file_name"]
 
 _NAMES = {
     ("steam", "linux"): ["libsteam_api.so"],
@@ -93,15 +93,24 @@ def candidates(
     chosen = os.fspath(library) if library is not None else host.environment.get("STEAMNET_LIBRARY")
     if chosen:
         return [os.path.abspath(chosen)]
-    names = _NAMES.get((engine, host.system), [])
-    if engine == "steam" and (host.system, host.machine) == ("win32", "x86"):
-        names = ["steam_api.dll"]
+    names = _names(engine, host)
     found = [path for name in names for path in _loaded(name)] if attach else []
     for folder in _folders(engine, host):
         found += [os.path.join(folder, name) for name in names]
     if engine == "gns" and host.system == "linux":
         found += names
     return list(dict.fromkeys(found))
+
+
+def file_name(engine: str, *, host: Host | None = None) -> str:
+    """Return what an engine's library is called on this system."""
+    return next(iter(_names(engine, host or Host())), "for this system")
+
+
+def _names(engine: str, host: Host) -> list[str]:
+    if (engine, host.system, host.machine) == ("steam", "win32", "x86"):
+        return ["steam_api.dll"]
+    return _NAMES.get((engine, host.system), [])
 
 
 def _folders(engine: str, host: Host) -> Iterator[str]:
