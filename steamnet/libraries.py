@@ -22,7 +22,10 @@ _NAMES = {
     ("steam", "linux"): ["libsteam_api.so"],
     ("steam", "darwin"): ["libsteam_api.dylib"],
     ("steam", "win32"): ["steam_api64.dll"],
-    ("gns", "linux"): ["libGameNetworkingSockets.so.1", "libGameNetworkingSockets.so"],
+    # The last is how Debian's package names it.
+    ("gns", "linux"): [
+        f"libGameNetworkingSockets.so{version}" for version in ("", ".1", ".1debian1")
+    ],
     ("gns", "darwin"): ["libGameNetworkingSockets.dylib"],
     ("gns", "win32"): ["GameNetworkingSockets.dll"],
 }
@@ -40,7 +43,13 @@ _SDK_FOLDERS = {
 # Where macOS's package managers install; its loader would try the current directory first.
 _MACOS_FOLDERS = ["/opt/homebrew/lib", "/usr/local/lib"]
 
-_MACHINES = {"amd64": "x86-64", "x86_64": "x86-64", "arm64": "ARM64", "aarch64": "ARM64"}
+_MACHINES = {
+    **dict.fromkeys(["amd64", "x86_64"], "x86-64"),
+    **dict.fromkeys(["i386", "i586", "i686", "win32"], "x86"),
+    **dict.fromkeys(["arm64", "aarch64"], "ARM64"),
+    **dict.fromkeys(["armv6l", "armv7l", "armv8l"], "ARM"),
+    "riscv64": "RISC-V",
+}
 _SYSTEMS = {"ELF": "Linux", "PE": "Windows", "Mach-O": "macOS"}
 _ELF = {3: "x86", 40: "ARM", 62: "x86-64", 183: "ARM64", 243: "RISC-V"}
 _PE = {0x14C: "x86", 0x1C4: "ARM", 0x8664: "x86-64", 0xAA64: "ARM64"}
@@ -53,7 +62,7 @@ def _machine() -> str:
     name = sysconfig.get_platform().rpartition("-")[2] if windows else platform.machine()
     known = _MACHINES.get(name.lower(), name)
     if sys.maxsize < 2**32:
-        return {"x86-64": "x86", "ARM64": "ARM", "win32": "x86"}.get(known, known)
+        return {"x86-64": "x86", "ARM64": "ARM"}.get(known, known)
     return known
 
 

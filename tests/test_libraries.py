@@ -1,0 +1,246 @@
+"""The search for an engine's library, and what a file's header says against it."""
+
+import os
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from steamnet.libraries import Host, candidates, describe, file_name
+
+
+def host(system: str = "linux", machine: str = "x86-64", **changes: object) -> Host:
+    """Return a host on which nothing of this process shows through."""
+    settings: dict[str, object] = {
+        "program": [],
+        "unpacked": None,
+        "package": "/package",
+        "environment": {},
+    }
+    return Host(system=system, machine=machine, **{**settings, **changes})  # type: ignore[arg-type]
+
+
+def elf(machine: int = 62, order: str = "<") -> bytes:
+    """Return the beginning of a shared library for Linux."""
+    head = b"\x7fELF" + bytes([2, 1 if order == "<" else 2, 1]) + bytes(9)
+    return head + struct.pack(f"{order}HH", 3, machine) + bytes(44)
+
+
+def pe(machine: int = 0x8664) -> bytes:
+    """Return the beginning of a DLL for Windows."""
+    return (
+        b"MZ"
+        + bytes(58)
+        + struct.pack("<I", 128)
+        + bytes(64)
+        + b"PE\0\0"
+        + struct.pack("<H", machine)
+    )
+
+
+def mach(*machines: int) -> bytes:
+    """Return the beginning of a library for macOS: of one processor, or a universal one."""
+    if len(machines) == 1:
+        return struct.pack("<II", 0xFEEDFACF, machines[0]) + bytes(24)
+    slices = b"".join(struct.pack(">IIIII", machine, 0, 0, 0, 0) for machine in machines)
+    return struct.pack(">II", 0xCAFEBABE, len(machines)) + slices
+
+
+class TestSearch:
+    """Where a library is looked for, and in which order."""
+
+    def test_a_given_path_is_the_only_candidate(self, tmp_path: Path) -> None:
+        """An explicit path wins over the environment, and nothing else is tried."""
+        here = host(environment={"STEAMNET_LIBRARY": "/elsewhere.so"}, program=["/game/run.py"])
+        assert candidates("steam", tmp_path / "my.so", host=here) == [str(tmp_path / "my.so")]
+
+    def test_the_environment_is_the_only_candidate(self) -> None:
+        """STEAMNET_LIBRARY replaces the search."""
+        here = host(environment={"STEAMNET_LIBRARY": "/elsewhere.so"}, program=["/game/run.py"])
+        assert candidates("gns", host=here) == ["/elsewhere.so"]
+
+    def test_an_empty_variable_is_none(self) -> None:
+        """An empty STEAMNET_LIBRARY means the search, not the current directory."""
+        here = host(environment={"STEAMNET_LIBRARY": ""})
+        assert candidates("steam", host=here) == ["/package/libsteam_api.so"]
+
+    def test_the_programs_folder_comes_first_then_the_sdk_below_it_then_the_package(
+        self, tmp_path: Path
+    ) -> None:
+        """The documented order for Steam on Linux."""
+        here = host(program=[str(tmp_path / "run.py")])
+        assert candidates("steam", host=here) == [
+            f"{tmp_path}/libsteam_api.so",
+            f"{tmp_path}/redistributable_bin/linux64/libsteam_api.so",
+            f"{tmp_path}/sdk/redistributable_bin/linux64/libsteam_api.so",
+            "/package/libsteam_api.so",
+        ]
+
+    @pytest.mark.parametrize(
+        ("system", "machine", "folder", "name"),
+        [
+            ("linux", "x86", "linux32", "libsteam_api.so"),
+            ("linux", "ARM64", "linuxarm64", "libsteam_api.so"),
+            ("darwin", "x86-64", "osx", "libsteam_api.dylib"),
+            ("darwin", "ARM64", "osx", "libsteam_api.dylib"),
+            ("win32", "x86-64", "win64", "steam_api64.dll"),
+            ("win32", "x86", "", "steam_api.dll"),
+        ],
+    )
+    def test_each_platform_has_its_name_and_its_place_in_the_sdk(
+        self, tmp_path: Path, system: str, machine: str, folder: str, name: str
+    ) -> None:
+        """Valve's names, in Valve's folders."""
+        here = host(system, machine, program=[str(tmp_path / "run.py")])
+        assert str(tmp_path / "redistributable_bin" / folder / name) in candidates(
+            "steam", host=here
+        )
+        assert file_name("steam", host=here) == name
+
+    def test_gns_is_also_the_system_loaders_to_find_on_linux(self) -> None:
+        """Plain names come last, Debian's own among them."""
+        found = candidates("gns", host=host())
+        assert found[-3:] == [
+            "libGameNetworkingSockets.so",
+            "libGameNetworkingSockets.so.1",
+            "libGameNetworkingSockets.so.1debian1",
+        ]
+        assert all(os.path.isabs(path) for path in found[:-3])
+
+    def test_macos_is_never_given_a_plain_name(self) -> None:
+        """The loader of macOS would look in the current directory for one."""
+        found = candidates("gns", host=host("darwin", "ARM64"))
+        assert "/opt/homebrew/lib/libGameNetworkingSockets.dylib" in found
+        assert all(os.path.isabs(path) for path in found)
+
+    def test_a_frozen_programs_unpacked_folder_is_searched(self, tmp_path: Path) -> None:
+        """PyInstaller unpacks a one-file program elsewhere than the program."""
+        here = host(program=["/game/run"], unpacked=str(tmp_path))
+        assert f"{tmp_path}/libsteam_api.so" in candidates("steam", host=here)
+
+    @pytest.mark.parametrize("program", ["-c", "", "run.py", "-m"])
+    def test_a_relative_program_never_means_the_current_directory(self, program: str) -> None:
+        """Whatever argv says, no candidate lies in the current directory."""
+        found = candidates("steam", host=host(program=[program]))
+        assert found == ["/package/libsteam_api.so"]
+
+    def test_a_program_in_an_archive_has_the_archives_folder(self, tmp_path: Path) -> None:
+        """A zipapp's library lies beside the zipapp."""
+        (tmp_path / "game.pyz").write_bytes(b"")
+        here = host(program=[str(tmp_path / "game.pyz" / "pkg" / "__main__.py")])
+        assert candidates("steam", host=here)[0] == f"{tmp_path}/libsteam_api.so"
+
+    def test_a_link_to_the_program_means_the_programs_folder(self, tmp_path: Path) -> None:
+        """Python itself resolves the script's links for its path."""
+        (tmp_path / "real").mkdir()
+        (tmp_path / "real" / "run.py").touch()
+        (tmp_path / "link.py").symlink_to(tmp_path / "real" / "run.py")
+        found = candidates("steam", host=host(program=[str(tmp_path / "link.py")]))
+        assert found[0] == f"{tmp_path}/real/libsteam_api.so"
+
+    def test_a_script_finds_its_own_folder_whatever_the_current_one(self, tmp_path: Path) -> None:
+        """The real surroundings: a script run from elsewhere by a relative path."""
+        (tmp_path / "game").mkdir()
+        script = tmp_path / "game" / "run.py"
+        script.write_text(
+            "from steamnet.libraries import candidates\nprint(*candidates('steam'))\n"
+        )
+        clean = {k: v for k, v in os.environ.items() if k != "STEAMNET_LIBRARY"}
+        for arguments in (["game/run.py"], ["-c", script.read_text()]):
+            found = subprocess.run(
+                [sys.executable, *arguments],
+                cwd=tmp_path,
+                env=clean,
+                check=True,
+                capture_output=True,
+                text=True,
+            ).stdout.split()
+            assert (found[0] == str(script.parent / file_name("steam"))) == (len(arguments) == 1)
+            assert str(tmp_path / file_name("steam")) not in found
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="names a library of Linux")
+    def test_attaching_prefers_the_copy_that_the_process_has_loaded(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Another binding's Steam lives in the library that it has loaded, and nowhere else."""
+        import steamnet.libraries as module
+
+        monkeypatch.setitem(module._NAMES, ("steam", "linux"), ["libc.so.6"])
+        first = candidates("steam", attach=True, host=host())[0]
+        assert os.path.basename(first) == "libc.so.6"
+        assert os.path.isfile(first)
+
+
+class TestHeaders:
+    """Reasons in plain words, before the system's loader says something obscure."""
+
+    def reason(self, tmp_path: Path, content: bytes, here: Host) -> str | None:
+        """Return what is said against a file of this content."""
+        (tmp_path / "library").write_bytes(content)
+        return describe(str(tmp_path / "library"), host=here)
+
+    @pytest.mark.parametrize(
+        ("content", "system", "machine"),
+        [
+            (elf(62), "linux", "x86-64"),
+            (elf(183), "linux", "ARM64"),
+            (elf(3), "linux", "x86"),
+            (pe(0x8664), "win32", "x86-64"),
+            (pe(0xAA64), "win32", "ARM64"),
+            (mach(0x01000007), "darwin", "x86-64"),
+            (mach(7, 0x01000007, 0x0100000C), "darwin", "ARM64"),
+        ],
+    )
+    def test_a_fitting_library_is_plausible(
+        self, tmp_path: Path, content: bytes, system: str, machine: str
+    ) -> None:
+        """Nothing is said against the right format for the right processor."""
+        assert self.reason(tmp_path, content, host(system, machine)) is None
+
+    @pytest.mark.parametrize(
+        ("content", "system", "reason"),
+        [
+            (elf(3), "linux", "a 32-bit x86 ELF library; this Python is 64-bit x86-64"),
+            (elf(183), "linux", "a 64-bit ARM64 ELF library; this Python is 64-bit x86-64"),
+            (elf(183, ">"), "linux", "a 64-bit ARM64 ELF library; this Python is 64-bit x86-64"),
+            (pe(0x14C), "win32", "a 32-bit x86 PE library; this Python is 64-bit x86-64"),
+            (
+                mach(7, 0x0100000C),
+                "darwin",
+                "a 32-bit x86 and 64-bit ARM64 Mach-O library; this Python is 64-bit x86-64",
+            ),
+            (pe(), "linux", "a library for Windows (PE); this Python runs on Linux"),
+            (mach(0x01000007), "linux", "a library for macOS (Mach-O); this Python runs on Linux"),
+            (elf(), "win32", "a library for Linux (ELF); this Python runs on Windows"),
+            (b"", "linux", "not a shared library"),
+            (b"version https://git-lfs.github.com/spec/v1\n", "linux", "not a shared library"),
+            (b"MZ" + bytes(62), "win32", "not a shared library"),
+            (b"\x7fELF", "linux", "not a shared library"),
+            (b"\xca\xfe\xba\xbe\0\0\0\x41", "darwin", "not a shared library"),
+        ],
+    )
+    def test_a_wrong_file_is_named_as_what_it_is(
+        self, tmp_path: Path, content: bytes, system: str, reason: str
+    ) -> None:
+        """Wrong processor, wrong system, no library at all."""
+        assert self.reason(tmp_path, content, host(system)) == reason
+
+    def test_an_absent_file_is_not_found(self, tmp_path: Path) -> None:
+        """The commonest of all reasons."""
+        assert describe(str(tmp_path / "absent.so")) == "not found"
+
+    def test_a_folder_is_no_library(self, tmp_path: Path) -> None:
+        """A folder's path given for the library's is said to be one."""
+        assert "directory" in (describe(str(tmp_path)) or "") or sys.platform == "win32"
+
+    def test_the_loaders_names_are_left_to_the_loader(self) -> None:
+        """A name without a folder cannot be read here."""
+        assert describe("libGameNetworkingSockets.so") is None
+
+    def test_this_pythons_own_library_is_plausible(self) -> None:
+        """The header reader agrees with this system about a library that is loaded."""
+        from steamnet import _native
+
+        assert describe(_native.__file__) is None
