@@ -1,1 +1,82 @@
-"""Placeholder."""
+"""steamnet: Valve's networking for Python games.
+
+`init` opens an engine (the game's Steam, open-source GameNetworkingSockets, or the built-in
+loopback) and returns a `Steam`; everything else hangs on that.
+"""
+
+import _cffi_backend as _cffi_backend  # the compiled module needs it; freezers follow imports
+
+from ._native import NetworkingMessage
+from ._version import __version__
+from .config import ConfigValueInfo
+from .engine import Engine
+from .enums import (
+    Availability,
+    ConfigDataType,
+    ConfigScope,
+    ConfigValue,
+    ConnectionInfoFlags,
+    ConnectionState,
+    DebugOutputType,
+    EndReason,
+    EResult,
+    FakeIPType,
+    IdentityType,
+    SendFlags,
+    end_category,
+)
+from .errors import ClosedError, InitError, ResultError, SteamnetError, UnsupportedError
+from .identity import Identity
+from .info import (
+    AuthenticationStatus,
+    ConnectionEvent,
+    ConnectionInfo,
+    FakeIPResult,
+    LaneStatus,
+    QuickConnectionStatus,
+    RelayNetworkStatus,
+)
+from .networking_messages import SteamNetworkingMessagesManager
+from .networking_sockets import FakeUDPPort, SteamNetworkingSocketsManager
+from .networking_utils import SteamNetworkingUtilsManager
+from .steam import Core, Steam, init
+
+__all__ = [
+    "AuthenticationStatus",
+    "Availability",
+    "ClosedError",
+    "ConfigDataType",
+    "ConfigScope",
+    "ConfigValue",
+    "ConfigValueInfo",
+    "ConnectionEvent",
+    "ConnectionInfo",
+    "ConnectionInfoFlags",
+    "ConnectionState",
+    "Core",
+    "DebugOutputType",
+    "EResult",
+    "EndReason",
+    "Engine",
+    "FakeIPResult",
+    "FakeIPType",
+    "FakeUDPPort",
+    "Identity",
+    "IdentityType",
+    "InitError",
+    "LaneStatus",
+    "NetworkingMessage",
+    "QuickConnectionStatus",
+    "RelayNetworkStatus",
+    "ResultError",
+    "SendFlags",
+    "Steam",
+    "SteamNetworkingMessagesManager",
+    "SteamNetworkingSocketsManager",
+    "SteamNetworkingUtilsManager",
+    "SteamnetError",
+    "UnsupportedError",
+    "__version__",
+    "end_category",
+    "init",
+]

@@ -1,6 +1,8 @@
 /* The receive calls: Valve's messages out of the engine and into a list, in one call. */
 #include "module.h"
 
+#include <limits.h>
+
 enum { BATCH = 256 };
 
 typedef int (*receiver)(sn_engine *engine, long long handle, SteamNetworkingMessage_t **messages, int limit);
@@ -53,7 +55,7 @@ static bool append(PyObject **list, sn_engine *engine, SteamNetworkingMessage_t 
 }
 
 static PyObject *receive(PyObject *const *args, Py_ssize_t count, const char *what, long long low,
-                         long long high, receiver receiver)
+                         long long high, receiver take)
 {
     SteamNetworkingMessage_t *batch[BATCH];
     PyObject *list = NULL;
@@ -82,7 +84,7 @@ static PyObject *receive(PyObject *const *args, Py_ssize_t count, const char *wh
         return sn_raise_closed();
     do {
         asked = limit < BATCH ? (int)limit : BATCH;
-        got = receiver(engine, handle, batch, asked);
+        got = take(engine, handle, batch, asked);
         if (got > 0 && !append(&list, engine, batch, got)) {
             sn_leave(engine);
             return NULL;

@@ -2,6 +2,7 @@
 #include "module.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum {
     MESSAGE_LIMIT = k_cbMaxSteamNetworkingSocketsMessageSizeSend,
@@ -15,20 +16,20 @@ enum {
 
 /* --- payload blocks: ours, counted, given back by the engine on any thread ------------------- */
 
-typedef struct block {
-    struct block *next;
+typedef struct sn_block {
+    struct sn_block *next;
     atomic_int references;
     int pool; /* index of its size class, -1 for one of its own size */
     unsigned char bytes[];
-} block;
+} sn_block;
 
 static sn_mutex pool_mutex = SN_MUTEX_INIT;
-static block *pool[CLASSES];
+static sn_block *pool[CLASSES];
 static int pooled[CLASSES];
 
-static block *block_new(size_t size, int references)
+static sn_block *block_new(size_t size, int references)
 {
-    block *made = NULL;
+    sn_block *made = NULL;
     int class = -1;
     if (size >= BLOCK_FROM) {
         for (class = 0; ((size_t)BLOCK_FROM << class) < size;)
@@ -51,7 +52,7 @@ static block *block_new(size_t size, int references)
     return made;
 }
 
-static void block_unref(block *done)
+static void block_unref(sn_block *done)
 {
     if (atomic_fetch_sub(&done->references, 1) != 1)
         return;
@@ -73,19 +74,19 @@ static void block_unref(block *done)
 
 static void free_data(SteamNetworkingMessage_t *message)
 {
-    block_unref((block *)((unsigned char *)message->m_pData - offsetof(block, bytes)));
+    block_unref((sn_block *)((unsigned char *)message->m_pData - offsetof(sn_block, bytes)));
 }
 
 /* --- arguments ------------------------------------------------------------------------------ */
 
-typedef struct payload {
+typedef struct sn_payload {
     const char *bytes;
     Py_ssize_t size;
     Py_buffer view;
     bool has_view;
-} payload;
+} sn_payload;
 
-static bool payload_get(payload *payload, PyObject *data)
+static bool payload_get(sn_payload *payload, PyObject *data)
 {
     payload->has_view = false;
     if (PyBytes_Check(data)) {
@@ -119,19 +120,19 @@ static bool payload_get(payload *payload, PyObject *data)
     return true;
 }
 
-static void payload_done(payload *payload)
+static void payload_done(sn_payload *payload)
 {
     if (payload->has_view)
         PyBuffer_Release(&payload->view);
 }
 
-typedef struct target {
+typedef struct sn_target {
     HSteamNetConnection connection;
     int flags;
     uint16_t lane;
-} target;
+} sn_target;
 
-static bool flags_get(PyObject *flags, PyObject *lane, target *out)
+static bool flags_get(PyObject *flags, PyObject *lane, sn_target *out)
 {
     long long number, index = 0;
     if (!sn_int_argument(flags, "flags", INT32_MIN, INT32_MAX, &number) ||
@@ -142,7 +143,7 @@ static bool flags_get(PyObject *flags, PyObject *lane, target *out)
     return true;
 }
 
-static bool connection_get(PyObject *connection, target *out)
+static bool connection_get(PyObject *connection, sn_target *out)
 {
     long long number;
     if (!sn_int_argument(connection, "connection", 0, UINT32_MAX, &number))
@@ -154,10 +155,10 @@ static bool connection_get(PyObject *connection, target *out)
 /* --- messages ------------------------------------------------------------------------------- */
 
 /* A message with its own copy of the bytes, or with one reference to the shared block. */
-static SteamNetworkingMessage_t *message_new(sn_engine *engine, const target *target, const char *bytes,
-                                             size_t size, block *shared)
+static SteamNetworkingMessage_t *message_new(sn_engine *engine, const sn_target *target, const char *bytes,
+                                             size_t size, sn_block *shared)
 {
-    block *own = shared == NULL && size >= BLOCK_FROM ? block_new(size, 1) : shared;
+    sn_block *own = shared == NULL && size >= BLOCK_FROM ? block_new(size, 1) : shared;
     SteamNetworkingMessage_t *message = NULL;
     if (own != NULL || size < BLOCK_FROM)
         message = engine->flat.ISteamNetworkingUtils_AllocateMessage(engine->utils, own != NULL ? 0 : (int)size);
@@ -181,7 +182,7 @@ static SteamNetworkingMessage_t *message_new(sn_engine *engine, const target *ta
 }
 
 /* What a message of each lane is worth: its number, or minus the EResult. */
-static int64_t send_one(sn_engine *engine, const target *target, const payload *payload)
+static int64_t send_one(sn_engine *engine, const sn_target *target, const sn_payload *payload)
 {
     int64_t number = 0;
     if (target->lane == 0 && payload->size < BLOCK_FROM) {
@@ -204,8 +205,8 @@ static int64_t send_one(sn_engine *engine, const target *target, const payload *
 static PyObject *send(PyObject *module, PyObject *const *args, Py_ssize_t count)
 {
     sn_engine *engine;
-    target target;
-    payload payload;
+    sn_target target;
+    sn_payload payload;
     int64_t number;
     (void)module;
     if (count != 5) {
@@ -234,25 +235,25 @@ static PyObject *send(PyObject *module, PyObject *const *args, Py_ssize_t count)
 
 /* --- many in one call ------------------------------------------------------------------------ */
 
-typedef struct item {
-    target target;
-    payload payload;
+typedef struct sn_item {
+    sn_target target;
+    sn_payload payload;
     SteamNetworkingMessage_t *message;
     int64_t result;
-} item;
+} sn_item;
 
 /* Items are read before the engine is entered: taking a buffer may run any code, shutdown too. */
-typedef struct batch {
-    item *items;
+typedef struct sn_batch {
+    sn_item *items;
     Py_ssize_t count;
     SteamNetworkingMessage_t *run[CHUNK];
     int64_t results[CHUNK];
     Py_ssize_t index[CHUNK];
-} batch;
+} sn_batch;
 
-static batch *batch_new(Py_ssize_t capacity)
+static sn_batch *batch_new(Py_ssize_t capacity)
 {
-    batch *made = malloc(sizeof *made);
+    sn_batch *made = malloc(sizeof *made);
     if (made != NULL) {
         made->count = 0;
         made->items = malloc(((size_t)capacity + 1) * sizeof *made->items);
@@ -264,10 +265,10 @@ static batch *batch_new(Py_ssize_t capacity)
     return NULL;
 }
 
-static void batch_free(batch *batch)
+static void batch_free(sn_batch *batch)
 {
     for (Py_ssize_t i = 0; i < batch->count; i++) {
-        item *item = &batch->items[i];
+        sn_item *item = &batch->items[i];
         if (item->message != NULL)
             item->message->m_pfnRelease(item->message);
         payload_done(&item->payload);
@@ -276,7 +277,7 @@ static void batch_free(batch *batch)
     free(batch);
 }
 
-static bool failed_before(const batch *batch, Py_ssize_t until, HSteamNetConnection connection)
+static bool failed_before(const sn_batch *batch, Py_ssize_t until, HSteamNetConnection connection)
 {
     for (Py_ssize_t i = 0; i < until; i++)
         if (batch->items[i].target.connection == connection && batch->items[i].result <= 0)
@@ -286,13 +287,13 @@ static bool failed_before(const batch *batch, Py_ssize_t until, HSteamNetConnect
 
 /* After a connection's first failure an engine sends no more of it in that call, so that nothing
  * overtakes; cutting a batch into chunks must not change that. */
-static void batch_run(batch *batch, sn_engine *engine)
+static void batch_run(sn_batch *batch, sn_engine *engine)
 {
     bool any_failed = false;
     for (Py_ssize_t start = 0; start < batch->count; start += CHUNK) {
         int running = 0;
         for (Py_ssize_t i = start; i < batch->count && i < start + CHUNK; i++) {
-            item *item = &batch->items[i];
+            sn_item *item = &batch->items[i];
             if (any_failed && failed_before(batch, start, item->target.connection))
                 continue;
             batch->index[running] = i;
@@ -309,14 +310,14 @@ static void batch_run(batch *batch, sn_engine *engine)
 }
 
 /* Sends what the items say, all of it or (memory being short) nothing: the list of results. */
-static PyObject *batch_send(batch *batch, sn_engine *engine, block *shared)
+static PyObject *batch_send(sn_batch *batch, sn_engine *engine, sn_block *shared)
 {
     bool made = true;
     PyObject *list = NULL;
     if (!sn_enter(engine))
         return sn_raise_closed();
     for (Py_ssize_t i = 0; i < batch->count && made; i++) {
-        item *item = &batch->items[i];
+        sn_item *item = &batch->items[i];
         item->message = message_new(engine, &item->target, item->payload.bytes,
                                     (size_t)item->payload.size, shared);
         made = item->message != NULL;
@@ -337,10 +338,10 @@ static PyObject *batch_send(batch *batch, sn_engine *engine, block *shared)
     return list;
 }
 
-static bool item_get(item *out, PyObject *tuple)
+static bool item_get(sn_item *out, PyObject *tuple)
 {
     Py_ssize_t parts = PyTuple_Check(tuple) ? PyTuple_Size(tuple) : -1;
-    *out = (item){.result = 0};
+    *out = (sn_item){.result = 0};
     if (parts != 3 && parts != 4) {
         PyErr_Format(PyExc_TypeError, "a message is a tuple (connection, data, flags[, lane]), not %R", tuple);
         return false;
@@ -355,7 +356,7 @@ static PyObject *send_many(PyObject *module, PyObject *const *args, Py_ssize_t c
 {
     sn_engine *engine;
     PyObject *messages, *results = NULL;
-    batch *batch;
+    sn_batch *batch;
     (void)module;
     if (count != 2) {
         PyErr_SetString(PyExc_TypeError, "two arguments are needed");
@@ -385,9 +386,9 @@ static PyObject *broadcast(PyObject *module, PyObject *const *args, Py_ssize_t c
 {
     sn_engine *engine;
     PyObject *connections, *results = NULL;
-    batch *batch;
-    target target;
-    payload payload;
+    sn_batch *batch;
+    sn_target target;
+    sn_payload payload;
     (void)module;
     if (count != 5) {
         PyErr_SetString(PyExc_TypeError, "five arguments are needed");
@@ -406,11 +407,11 @@ static PyObject *broadcast(PyObject *module, PyObject *const *args, Py_ssize_t c
     batch = batch_new(PyList_Size(connections));
     if (batch != NULL) {
         Py_ssize_t total = PyList_Size(connections);
-        block *shared = NULL;
+        sn_block *shared = NULL;
         while (batch->count < total &&
                connection_get(PyList_GetItem(connections, batch->count), &target)) {
-            item *item = &batch->items[batch->count++];
-            *item = (struct item){.target = target, .payload = payload};
+            sn_item *item = &batch->items[batch->count++];
+            *item = (struct sn_item){.target = target, .payload = payload};
             item->payload.has_view = false; /* the one view is released below */
         }
         if (batch->count == total) {

@@ -1,0 +1,55 @@
+"""Reads what callers pass: values that cannot be meant raise before any engine sees them."""
+
+import operator
+from typing import Any
+
+from ._native import ffi, lib
+from .identity import c_string
+
+MESSAGE_LIMIT: int = lib.k_cbMaxSteamNetworkingSocketsMessageSizeSend
+
+
+def integer(value: int, what: str, low: int, high: int) -> int:
+    """A whole number within bounds: TypeError for another type, ValueError outside."""
+    if isinstance(value, float):
+        raise TypeError(f"{what} must be an int, not {value!r}")
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{what} must be an int, not {type(value)}") from None
+    if not low <= number <= high:
+        raise ValueError(f"{what} must be from {low} to {high}, not {number}")
+    return number
+
+
+def handle(value: int, what: str) -> int:
+    """A handle: any 32-bit number may have been one."""
+    return integer(value, what, 0, 0xFFFFFFFF)
+
+
+def port(value: int, what: str = "virtual_port") -> int:
+    """A port, virtual or not."""
+    return integer(value, what, 0, 0xFFFF)
+
+
+def close_text(text: str) -> bytes:
+    """The words of a close, cut to what Valve carries without splitting a character."""
+    if not isinstance(text, str):
+        raise TypeError(f"debug must be a str, not {type(text)}")
+    limit = lib.k_cchSteamNetworkingMaxConnectionCloseReason - 1
+    return c_string(text, "debug")[:limit].decode("utf-8", "ignore").encode()
+
+
+def payload(data: Any) -> Any:
+    """What cffi can read the bytes of; the hot calls do the same in C."""
+    if isinstance(data, str):
+        data = data.encode()
+    try:
+        view = memoryview(data)
+    except TypeError:
+        raise TypeError(f"data must be str or a bytes-like object, not {type(data)}") from None
+    if not view.c_contiguous:
+        raise ValueError("data must be one C-contiguous stretch of bytes")
+    if view.nbytes > MESSAGE_LIMIT:
+        raise ValueError(f"a message holds at most {MESSAGE_LIMIT} bytes (512 KiB), not {view.nbytes}")
+    return ffi.from_buffer(view)

@@ -1,0 +1,142 @@
+"""Configuration values, typed by asking the engine what type a key has."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ._native import ffi, lib
+from .arguments import integer
+from .engine import Engine
+from .enums import ConfigDataType, ConfigScope, ConfigValue, known
+from .identity import c_string, text_of
+
+Value = int | float | str
+Options = Mapping[ConfigValue, Value] | Mapping[int, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigValueInfo:
+    """What an engine says about a configuration key."""
+
+    key: ConfigValue | int
+    """The key."""
+    name: str
+    """Its name."""
+    data_type: ConfigDataType | int
+    """The type of its values."""
+    scope: ConfigScope | int
+    """The narrowest thing that it can be set on."""
+
+
+def info(engine: Engine, key: int) -> ConfigValueInfo | None:
+    """What the engine says about a key; None if it does not know it."""
+    number = _key(key)
+    data_type, scope = ffi.new("int *"), ffi.new("int *")
+    name = lib.ISteamNetworkingUtils_GetConfigValueInfo(engine.pointer, number, data_type, scope)
+    if name == ffi.NULL:
+        return None
+    return ConfigValueInfo(
+        known(ConfigValue, number),
+        text_of(name),
+        known(ConfigDataType, data_type[0]),
+        known(ConfigScope, scope[0]),
+    )
+
+
+def set_value(engine: Engine, key: int, value: Value | None, scope: int, target: int) -> bool:
+    """Set a value on a scope's object; None takes the own value away again."""
+    number = _key(key)
+    if value is None:
+        data_type, argument = lib.k_ESteamNetworkingConfig_Int32, ffi.NULL
+    else:
+        data_type, argument = _native_value(engine, number, value)
+    answer: bool = lib.ISteamNetworkingUtils_SetConfigValue(
+        engine.pointer, number, scope, target, data_type, argument
+    )
+    return answer
+
+
+def get_value(engine: Engine, key: int, scope: int, target: int) -> Value | None:
+    """The value in force on a scope's object; None for an unknown key or a dead object."""
+    number = _key(key)
+    data_type, size = ffi.new("int *"), ffi.new("size_t *", 256)
+    while True:
+        room = size[0]
+        buffer = ffi.new("char[]", room)
+        result = lib.ISteamNetworkingUtils_GetConfigValue(
+            engine.pointer, number, scope, target, data_type, buffer, size
+        )
+        if result != lib.k_ESteamNetworkingGetConfigValue_BufferTooSmall or size[0] <= room:
+            break
+    if result < 0:
+        return None
+    # GNS leaves the type of the derived key MTU_DataSize out; it is an int32.
+    kind = data_type[0] or lib.k_ESteamNetworkingConfig_Int32
+    if kind == lib.k_ESteamNetworkingConfig_String:
+        return text_of(buffer)
+    types = {
+        lib.k_ESteamNetworkingConfig_Int32: "int32_t *",
+        lib.k_ESteamNetworkingConfig_Int64: "int64_t *",
+        lib.k_ESteamNetworkingConfig_Float: "float *",
+    }
+    if kind not in types:
+        return None  # a pointer, which is no business of Python's
+    value: Value = ffi.cast(types[kind], buffer)[0]
+    return value
+
+
+def native_options(engine: Engine, options: Options | None) -> tuple[int, Any, list[Any]]:
+    """Options for a create or connect call: count, array, and what must live through the call."""
+    if not options:
+        return 0, ffi.NULL, []
+    if not isinstance(options, Mapping):
+        raise TypeError(f"options are a mapping {{ConfigValue.X: value}}, not {type(options)}")
+    array = ffi.new("SteamNetworkingConfigValue_t[]", len(options))
+    alive: list[Any] = [array]
+    for native, (key, value) in zip(array, options.items(), strict=True):
+        native.m_eValue = _key(key)
+        native.m_eDataType, argument = _native_value(engine, native.m_eValue, value)
+        alive.append(argument)
+        if native.m_eDataType == lib.k_ESteamNetworkingConfig_String:
+            native.m_val.m_string = argument
+        elif native.m_eDataType == lib.k_ESteamNetworkingConfig_Float:
+            native.m_val.m_float = argument[0]
+        elif native.m_eDataType == lib.k_ESteamNetworkingConfig_Int64:
+            native.m_val.m_int64 = argument[0]
+        else:
+            native.m_val.m_int32 = argument[0]
+    return len(options), array, alive
+
+
+def _key(key: int) -> int:
+    return integer(key, "config key", 0, 0x7FFFFFFF)
+
+
+def _native_value(engine: Engine, key: int, value: Value) -> tuple[int, Any]:
+    """A value as the engine's type for the key wants it: type, pointer to the bytes."""
+    known_key = info(engine, key)
+    wanted = known_key.data_type if known_key is not None else None
+    if wanted == lib.k_ESteamNetworkingConfig_Ptr or _is_callback(key):
+        raise ValueError(f"{known(ConfigValue, key)!r} is a callback pointer, which steamnet keeps to itself")
+    if isinstance(value, str):
+        return lib.k_ESteamNetworkingConfig_String, ffi.new("char[]", c_string(value, "value"))
+    if isinstance(value, float):
+        if math.isnan(value):
+            raise ValueError("a config value cannot be NaN")
+        return lib.k_ESteamNetworkingConfig_Float, ffi.new("float *", value)
+    if not isinstance(value, int):
+        raise TypeError(f"a config value is an int, a float or a str, not {type(value)}")
+    if wanted == lib.k_ESteamNetworkingConfig_Float:
+        return wanted, ffi.new("float *", value)
+    if wanted == lib.k_ESteamNetworkingConfig_Int64:
+        return wanted, ffi.new("int64_t *", integer(value, "value", -(2**63), 2**63 - 1))
+    return lib.k_ESteamNetworkingConfig_Int32, ffi.new(
+        "int32_t *", integer(value, "value", -(2**31), 2**31 - 1)
+    )
+
+
+def _is_callback(key: int) -> bool:
+    first = lib.k_ESteamNetworkingConfig_Callback_ConnectionStatusChanged
+    last = lib.k_ESteamNetworkingConfig_Callback_FakeIPResult
+    return bool(first <= key <= last)

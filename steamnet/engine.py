@@ -1,0 +1,247 @@
+"""Engines: found, loaded, started, owned; and closed, newest first, when the program ends."""
+
+import atexit
+import os
+import secrets
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from . import libraries
+from ._native import ffi, lib
+from ._version import __version__
+from .errors import ClosedError, InitError, UnsupportedError
+from .identity import Identity, c_string, text_of, to_native
+
+KINDS = {"steam": lib.SN_STEAM, "gns": lib.SN_GNS, "loopback": lib.SN_LOOPBACK}
+DEVELOPING = 'Without Steam at all, develop with engine="loopback" (or STEAMNET_ENGINE=loopback).'
+
+# The one library engine that may be open, and whether a parent process had one when it forked.
+_library_engine: "weakref.ref[Engine] | None" = None
+_lock = threading.Lock()
+_inherited: set[str] = set()
+_engines: "weakref.WeakSet[Engine]" = weakref.WeakSet()
+
+
+class Engine:
+    """One engine, from loading to its end; `Steam.engine` shows it."""
+
+    def __init__(self, name: str, kind: int, library: str | None, pointer: Any) -> None:
+        """Own the loaded engine."""
+        self.name: str = name
+        """"steam", "gns" or "loopback"."""
+        self.library: str | None = library
+        """Path of the shared library; None for loopback."""
+        self.accessor: str = text_of(lib.sn_accessor(pointer))
+        """The exported function that the interface comes from; "" for loopback."""
+        self.version: str = __version__ if name == "loopback" else text_of(lib.sn_version(pointer))
+        """What is known of its version."""
+        self.kind = kind
+        self.address = int(ffi.cast("intptr_t", pointer))
+        self._pointer = pointer
+        self._closed = False
+        self._sinks: dict[int, Callable[[Any], object]] = {}
+        self._draining = threading.Lock()
+        # The engine outlives this object for as long as messages hold its memory.
+        weakref.finalize(self, lib.sn_release, pointer).atexit = False
+        _engines.add(self)
+
+    def __repr__(self) -> str:
+        return f"<Engine {self.name}{', closed' if self._closed else ''}>"
+
+    @property
+    def pointer(self) -> Any:
+        """The engine for a call into C; ClosedError once it is shut down."""
+        if self._closed:
+            raise ClosedError("the engine has been shut down")
+        return self._pointer
+
+    @property
+    def is_open(self) -> bool:
+        """Whether calls can be made."""
+        return not self._closed
+
+    def supports(self, name: str) -> bool:
+        """Whether the loaded library has a flat function, by short name or full symbol.
+
+        Raises ValueError for a name that no engine has.
+        """
+        answer = lib.sn_supports(self._pointer, c_string(name, "name"))
+        if answer < 0:
+            raise ValueError(f"{name!r} is no flat function that steamnet knows")
+        return bool(answer)
+
+    def functions(self) -> Iterator[tuple[str, bool]]:
+        """Each flat symbol that steamnet can use, and whether the library has it."""
+        supported = ffi.new("int *")
+        index = 0
+        while (name := lib.sn_flat_name(self._pointer, index, supported)) != ffi.NULL:
+            yield text_of(name), bool(supported[0])
+            index += 1
+
+    def require(self, name: str) -> Any:
+        """The engine for a call of that function; UnsupportedError where the library lacks it."""
+        pointer = self.pointer
+        if not lib.sn_supports(pointer, name.encode()):
+            raise UnsupportedError(f"the {self.name} engine has no {name} ({self.library or 'built in'})")
+        return pointer
+
+    def start(self, options: Any) -> None:
+        """Start it; InitError with the engine's own words if it refuses."""
+        error = ffi.new("char[]", lib.SN_ERROR_SIZE)
+        result = lib.sn_start(self._pointer, options, error)
+        if result != lib.k_ESteamAPIInitResult_OK:
+            self._closed = True
+            raise InitError(_refusal(self, result, text_of(error)))
+
+    def hear(self, kind: int, sink: Callable[[Any], object]) -> None:
+        """Have the sink called with each ``sn_event`` of a kind, when `pump` finds one."""
+        self._sinks[kind] = sink
+
+    def pump(self) -> None:
+        """Let the engine work, and pass what it has to say to the sinks, in order."""
+        lib.sn_pump(self.pointer)
+        event = ffi.new("sn_event *")
+        with self._draining:
+            while lib.sn_next_event(self._pointer, event):
+                sink = self._sinks.get(event.kind)
+                if sink is not None:
+                    sink(event)
+
+    def close(self) -> None:
+        """Shut the engine down; idempotent."""
+        self._closed = True
+        lib.sn_stop(self._pointer)
+
+    def abandon(self) -> None:
+        """In a forked child: close without touching what the parent uses."""
+        self._closed = True
+        lib.sn_abandon(self._pointer)
+
+
+def load(name: str, kind: int, library: str | os.PathLike[str] | None) -> Engine:
+    """Load an engine's library from where the search finds it; InitError lists every try."""
+    global _library_engine
+    error = ffi.new("char[]", lib.SN_ERROR_SIZE)
+    if name == "loopback":
+        if library is not None:
+            raise ValueError("the loopback engine is built in: it takes no library")
+        pointer = lib.sn_load(kind, ffi.NULL, error)
+        if pointer == ffi.NULL:
+            raise InitError(f"the loopback engine cannot start: {text_of(error)}")
+        return Engine(name, kind, None, pointer)
+    with _lock:
+        if name in _inherited:
+            raise InitError(
+                f"this process was forked from one in which the {name} engine was open, and its "
+                "library cannot start again here; start children with multiprocessing's 'spawn'"
+            )
+        current = _library_engine() if _library_engine is not None else None
+        if current is not None and current.is_open:
+            raise InitError(f"the {current.name} engine is open already: shut it down first")
+        tried = []
+        for path in libraries.candidates(name, library):
+            reason = libraries.describe(path)
+            if reason is None:
+                pointer = lib.sn_load(kind, os.fsencode(path), error)
+                if pointer != ffi.NULL:
+                    engine = Engine(name, kind, path, pointer)
+                    _library_engine = weakref.ref(engine)
+                    return engine
+                reason = text_of(error)
+            tried.append(f"{path}: {reason}")
+    raise InitError(_not_found(name), tried)
+
+
+def identity_of(name: str, identity: "str | int | Identity | None") -> Any:
+    """The native identity to start with: given, from the environment, or a random Steam ID."""
+    if name == "steam":
+        if identity is not None:
+            raise ValueError("Steam knows who you are: identity is for gns and loopback")
+        return ffi.NULL
+    if identity is None:
+        identity = os.environ.get("STEAMNET_IDENTITY") or None
+    if identity is None:
+        # An individual's account of the public universe, as Steam numbers them.
+        identity = 76561197960265728 + secrets.randbelow(2**32 - 1) + 1
+    return to_native(identity)
+
+
+@contextmanager
+def app_id_in_environment(app_id: int | None) -> Iterator[None]:
+    """Give Steam the app id through the process environment; take it back if the start fails."""
+    names = ("SteamAppId", "SteamGameId") if app_id is not None else ()
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(dict.fromkeys(names, str(app_id)))
+    try:
+        yield
+    except BaseException:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+        raise
+
+
+def _not_found(name: str) -> str:
+    if name == "gns":
+        return (
+            "GameNetworkingSockets was not found. Install it (Debian: libgamenetworkingsockets1), "
+            f"or give its path as library= or in STEAMNET_LIBRARY. {DEVELOPING} Tried:"
+        )
+    return (
+        f"Steam's library {libraries.file_name(name)} was not found. Put the one from the "
+        "Steamworks SDK (redistributable_bin) beside your program, or give its path as library= "
+        f"or in STEAMNET_LIBRARY. {DEVELOPING} Tried:"
+    )
+
+
+def _refusal(engine: Engine, result: int, words: str) -> str:
+    message = f"the {engine.name} engine refused to start: {words or f'result {result}'}"
+    if engine.name != "steam":
+        return message
+    text = words.lower()
+    if result == lib.k_ESteamAPIInitResult_NoSteamClient or "steamclient" in text or "install" in text:
+        hint = "Is Steam running, under the same user, and logged in?"
+    elif result == lib.k_ESteamAPIInitResult_VersionMismatch:
+        hint = "The running Steam client is older than this library: let Steam update itself."
+    elif "app" in text:
+        hint = "Give init(app_id=...): 480 is Valve's test app, which every account owns."
+    else:
+        hint = "Is Steam running, does this account own the app, and is the app id right?"
+    return f"{message}\n  {hint}\n  {DEVELOPING}"
+
+
+def _after_fork_in_child() -> None:
+    current = _library_engine() if _library_engine is not None else None
+    if current is not None and current.is_open:
+        _inherited.add(current.name)
+    for engine in list(_engines):
+        engine.abandon()
+    lib.sn_loopback_after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
+
+_closers: list[Any] = []
+
+
+def close_at_exit(closer: Any) -> None:
+    """Have ``closer.shutdown()`` called when the program ends, newest first."""
+    _closers.append(closer)
+
+
+def closed(closer: Any) -> None:
+    """Forget a closer that has shut down by itself."""
+    if closer in _closers:
+        _closers.remove(closer)
+
+
+@atexit.register
+def _close_all() -> None:
+    while _closers:
+        _closers.pop().shutdown()

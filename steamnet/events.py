@@ -1,0 +1,78 @@
+"""Streams of what happened: drained by whoever asks, or delivered to handlers in run_callbacks."""
+
+import warnings
+from collections import deque
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+BACKLOG = 65536
+
+
+class EventStream(Generic[T]):
+    """One kind of event.
+
+    While a handler is subscribed, events go to handlers; otherwise they wait for `drain`,
+    the oldest making room once 65,536 are waiting.
+    """
+
+    def __init__(self, name: str) -> None:
+        """Name it as warnings should."""
+        self._name = name
+        self._handlers: tuple[Callable[[T], object], ...] = ()
+        self._waiting: deque[T] = deque(maxlen=BACKLOG)
+
+    def subscribe(self, handler: Callable[[T], object]) -> Callable[[T], object]:
+        """Call the handler with each event from now on, those waiting included; returns it."""
+        if not callable(handler):
+            raise TypeError(f"a handler must be callable, not {handler!r}")
+        self._handlers = (*self._handlers, handler)
+        return handler
+
+    def unsubscribe(self, handler: Callable[[T], object]) -> None:
+        """Stop calling the handler; ValueError if it was not subscribed."""
+        handlers = list(self._handlers)
+        handlers.remove(handler)
+        self._handlers = tuple(handlers)
+
+    def push(self, event: T) -> None:
+        """Queue an event."""
+        if len(self._waiting) == BACKLOG and not self._handlers:
+            warnings.warn(
+                f"{BACKLOG} {self._name} events wait and nobody takes them: the oldest are lost",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+        self._waiting.append(event)
+
+    def drain(self) -> list[T]:
+        """Take all that waits; nothing does while a handler is subscribed."""
+        events: list[T] = []
+        while self._waiting and not self._handlers:
+            try:
+                events.append(self._waiting.popleft())
+            except IndexError:  # another thread was faster
+                break
+        return events
+
+    def deliver(self, errors: list[Exception]) -> None:
+        """Hand what waits to the handlers; what they raise is collected, and stops nothing."""
+        while self._handlers:
+            try:
+                event = self._waiting.popleft()
+            except IndexError:
+                return
+            for handler in self._handlers:
+                try:
+                    handler(event)
+                except Exception as error:
+                    errors.append(error)
+
+
+def raise_first(errors: list[Exception]) -> None:
+    """Raise the first of the handlers' exceptions, the others as its notes."""
+    if errors:
+        first, *others = errors
+        for other in others:
+            first.add_note(f"another handler raised {type(other).__name__}: {other}")
+        raise first

@@ -1,0 +1,142 @@
+"""SteamNetworkingMessagesManager: ISteamNetworkingMessages, messages to users without connections."""
+
+from collections.abc import Callable
+from typing import Any
+
+from ._native import NetworkingMessage, ffi, lib, receive_on_channel
+from .arguments import integer, payload
+from .engine import Engine
+from .enums import ConnectionState, EResult, SendFlags, known
+from .events import EventStream
+from .identity import Identity, from_native, to_native
+from .info import ConnectionInfo, QuickConnectionStatus
+
+Who = str | int | Identity
+
+
+class SteamNetworkingMessagesManager:
+    """``ISteamNetworkingMessages``: sends to users by identity, on channels; sessions come and go."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Serve one engine."""
+        self._engine = engine
+        self._requests: EventStream[Identity] = EventStream("session request")
+        self._failures: EventStream[ConnectionInfo] = EventStream("session failure")
+        engine.hear(
+            lib.k_iCallback_SteamNetworkingMessagesSessionRequest,
+            lambda e: self._requests.push(from_native(e.identity)),
+        )
+        engine.hear(
+            lib.k_iCallback_SteamNetworkingMessagesSessionFailed,
+            lambda e: self._failures.push(ConnectionInfo.from_native(e.info)),
+        )
+
+    def send_message_to_user(
+        self, identity: Who, data: Any, flags: int = SendFlags.RELIABLE, channel: int = 0
+    ) -> EResult:
+        """Send a message to a user, beginning a session if there is none.
+
+        CONNECT_FAILED after a session failed, unless AUTO_RESTART_BROKEN_SESSION is among the
+        flags. ``ISteamNetworkingMessages::SendMessageToUser``
+        """
+        content = payload(data)
+        result = lib.ISteamNetworkingMessages_SendMessageToUser(
+            self._engine.pointer,
+            to_native(identity),
+            content,
+            len(content),
+            integer(flags, "flags", -(2**31), 2**31 - 1),
+            integer(channel, "channel", -(2**31), 2**31 - 1),
+        )
+        return known(EResult, result)  # type: ignore[return-value]  # a newer result stays an int
+
+    def receive_messages_on_channel(
+        self, channel: int = 0, max_messages: int = 100
+    ) -> list[NetworkingMessage]:
+        """Take the messages that wait on a channel; [] if none.
+
+        ``ISteamNetworkingMessages::ReceiveMessagesOnChannel``
+        """
+        return receive_on_channel(self._engine.address, channel, max_messages)
+
+    def accept_session_with_user(self, identity: Who) -> bool:
+        """Let a user's messages in; sending to them does the same. False if nobody asked.
+
+        ``ISteamNetworkingMessages::AcceptSessionWithUser``
+        """
+        answer: bool = lib.ISteamNetworkingMessages_AcceptSessionWithUser(
+            self._engine.pointer, to_native(identity)
+        )
+        return answer
+
+    def close_session_with_user(self, identity: Who) -> bool:
+        """End a session, dropping what waits; False if there was none.
+
+        ``ISteamNetworkingMessages::CloseSessionWithUser``
+        """
+        answer: bool = lib.ISteamNetworkingMessages_CloseSessionWithUser(
+            self._engine.pointer, to_native(identity)
+        )
+        return answer
+
+    def close_channel_with_user(self, identity: Who, channel: int) -> bool:
+        """End the use of one channel; the session ends with its last. False if it was unused.
+
+        ``ISteamNetworkingMessages::CloseChannelWithUser``
+        """
+        answer: bool = lib.ISteamNetworkingMessages_CloseChannelWithUser(
+            self._engine.pointer, to_native(identity), integer(channel, "channel", -(2**31), 2**31 - 1)
+        )
+        return answer
+
+    def get_session_connection_info(self, identity: Who) -> ConnectionInfo | None:
+        """All about the session with a user; None if there is none.
+
+        ``ISteamNetworkingMessages::GetSessionConnectionInfo``
+        """
+        info = ffi.new("SteamNetConnectionInfo_t *")
+        state = lib.ISteamNetworkingMessages_GetSessionConnectionInfo(
+            self._engine.pointer, to_native(identity), info, ffi.NULL
+        )
+        return ConnectionInfo.from_native(info) if state != ConnectionState.NONE else None
+
+    def get_session_status(self, identity: Who) -> QuickConnectionStatus | None:
+        """Ping, quality, rates and queues of the session with a user; None if there is none.
+
+        ``ISteamNetworkingMessages::GetSessionConnectionInfo``
+        """
+        status = ffi.new("SteamNetConnectionRealTimeStatus_t *")
+        state = lib.ISteamNetworkingMessages_GetSessionConnectionInfo(
+            self._engine.pointer, to_native(identity), ffi.NULL, status
+        )
+        return QuickConnectionStatus.from_native(status) if state != ConnectionState.NONE else None
+
+    def session_requests(self) -> list[Identity]:
+        """Take the identities of users who began a session with us, as run_callbacks heard.
+
+        Empty while a handler is subscribed. ``SteamNetworkingMessagesSessionRequest_t``
+        """
+        self._engine.pointer  # noqa: B018  # raises ClosedError
+        return self._requests.drain()
+
+    def session_failures(self) -> list[ConnectionInfo]:
+        """Take what is known of sessions that failed, as run_callbacks heard.
+
+        Empty while a handler is subscribed. ``SteamNetworkingMessagesSessionFailed_t``
+        """
+        self._engine.pointer  # noqa: B018  # raises ClosedError
+        return self._failures.drain()
+
+    def on_session_request(self, handler: Callable[[Identity], object]) -> Callable[[Identity], object]:
+        """Call the handler with each user who begins a session; also a decorator."""
+        return self._requests.subscribe(handler)
+
+    def on_session_failed(
+        self, handler: Callable[[ConnectionInfo], object]
+    ) -> Callable[[ConnectionInfo], object]:
+        """Call the handler with each session that fails; also a decorator."""
+        return self._failures.subscribe(handler)
+
+    def streams(self) -> tuple[EventStream[Any], ...]:
+        """The streams whose handlers are to be called."""
+        return self._requests, self._failures

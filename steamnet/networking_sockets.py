@@ -1,0 +1,852 @@
+"""SteamNetworkingSocketsManager: ISteamNetworkingSockets, faithfully, in Python's spelling."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from . import config
+from ._native import (
+    NetworkingMessage,
+    broadcast,
+    ffi,
+    lib,
+    receive_on_connection,
+    receive_on_fake_port,
+    receive_on_poll_group,
+    send,
+    send_many,
+)
+from .arguments import close_text, handle, integer, payload, port
+from .config import Options, Value
+from .engine import Engine
+from .enums import Availability, ConfigScope, ConnectionState, EResult, SendFlags, known
+from .events import EventStream
+from .identity import (
+    Identity,
+    address_from_native,
+    address_to_native,
+    c_string,
+    from_native,
+    text_of,
+    to_native,
+)
+from .info import (
+    AuthenticationStatus,
+    ConnectionEvent,
+    ConnectionInfo,
+    FakeIPResult,
+    LaneStatus,
+    QuickConnectionStatus,
+)
+
+OK = EResult.OK
+RELIABLE = SendFlags.RELIABLE
+
+
+def _eresult(number: int) -> EResult:
+    # An engine newer than our list answers with a number that stays one; the type says the rule.
+    return known(EResult, number)  # type: ignore[return-value]
+
+
+class SteamNetworkingSocketsManager:
+    """``ISteamNetworkingSockets``: connections, messages, poll groups.
+
+    Calls return what the SDK returns; only arguments that cannot be meant raise. A well-formed
+    handle that is dead gets the SDK's own answer: 0, False, None, an empty list, or an EResult.
+    After shutdown every call raises ClosedError.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        """Serve one engine."""
+        self._engine = engine
+        self._address = engine.address
+        self._events: EventStream[ConnectionEvent] = EventStream("connection")
+        self._authentication: EventStream[AuthenticationStatus] = EventStream("authentication")
+        self._fake_ips: EventStream[FakeIPResult] = EventStream("FakeIP")
+        # What is open: shutdown closes it, and a listen socket's children before the socket.
+        self._connections: dict[int, int] = {}
+        self._listen_sockets: set[int] = set()
+        self._poll_groups: set[int] = set()
+        engine.hear(lib.k_iCallback_SteamNetConnectionStatusChanged, self._note)
+        engine.hear(
+            lib.k_iCallback_SteamNetAuthenticationStatus,
+            lambda e: self._authentication.push(AuthenticationStatus.from_native(e.authentication)),
+        )
+        engine.hear(
+            lib.k_iCallback_SteamNetworkingFakeIPResult,
+            lambda e: self._fake_ips.push(FakeIPResult.from_native(e.fake_ip)),
+        )
+
+    # --- listening and connecting ---------------------------------------------------------
+
+    def create_listen_socket_p2p(self, virtual_port: int, options: Options | None = None) -> int:
+        """Listen for other users on a virtual port (0-65535).
+
+        Returns the listen socket, or 0 if refused, as when the port is taken.
+        ``ISteamNetworkingSockets::CreateListenSocketP2P``
+        """
+        count, array, _alive = config.native_options(self._engine, options)
+        return self._listening(
+            lib.ISteamNetworkingSockets_CreateListenSocketP2P(
+                self._engine.pointer, port(virtual_port), count, array
+            )
+        )
+
+    def create_listen_socket_ip(self, address: str, options: Options | None = None) -> int:
+        """Listen on a local address such as ``0.0.0.0:27015`` or ``[::]:27015``.
+
+        Returns the listen socket, or 0 if refused.
+        ``ISteamNetworkingSockets::CreateListenSocketIP``
+        """
+        count, array, _alive = config.native_options(self._engine, options)
+        return self._listening(
+            lib.ISteamNetworkingSockets_CreateListenSocketIP(
+                self._engine.pointer, address_to_native(address), count, array
+            )
+        )
+
+    def get_listen_socket_address(self, listen_socket: int) -> str | None:
+        """The address that an IP listen socket is bound to; None for any other handle.
+
+        ``ISteamNetworkingSockets::GetListenSocketAddress``
+        """
+        address = ffi.new("SteamNetworkingIPAddr *")
+        if lib.ISteamNetworkingSockets_GetListenSocketAddress(
+            self._engine.pointer, handle(listen_socket, "listen_socket"), address
+        ):
+            return address_from_native(address)
+        return None
+
+    def close_listen_socket(self, listen_socket: int) -> bool:
+        """Stop listening. Connections that came in on it are closed first, each peer told.
+
+        Returns whether the socket was open. (The SDK alone would drop those connections
+        without a word to their peers.) ``ISteamNetworkingSockets::CloseListenSocket``
+        """
+        socket = handle(listen_socket, "listen_socket")
+        pointer = self._engine.pointer
+        if socket in self._listen_sockets:
+            self._listen_sockets.discard(socket)
+            self._engine.pump()  # requests that arrived and were not yet heard of are children too
+            for connection in [c for c, parent in self._connections.items() if parent == socket]:
+                self.close_connection(connection, debug="the listen socket was closed")
+        answer: bool = lib.ISteamNetworkingSockets_CloseListenSocket(pointer, socket)
+        return answer
+
+    def connect_p2p(
+        self,
+        steam_id_remote: "str | int | Identity",
+        virtual_port: int,
+        options: Options | None = None,
+    ) -> int:
+        """Begin to connect to another user's virtual port.
+
+        ``steam_id_remote`` is a Steam ID (int or decimal), an identity string or an Identity.
+        Returns the connection, or 0 if refused; how it goes on is told by connection events.
+        ``ISteamNetworkingSockets::ConnectP2P``
+        """
+        count, array, _alive = config.native_options(self._engine, options)
+        return self._connecting(
+            lib.ISteamNetworkingSockets_ConnectP2P(
+                self._engine.pointer, to_native(steam_id_remote), port(virtual_port), count, array
+            )
+        )
+
+    def connect_by_ip_address(self, address: str, options: Options | None = None) -> int:
+        """Begin to connect to an address such as ``127.0.0.1:27015``; 0 if refused.
+
+        ``ISteamNetworkingSockets::ConnectByIPAddress``
+        """
+        count, array, _alive = config.native_options(self._engine, options)
+        return self._connecting(
+            lib.ISteamNetworkingSockets_ConnectByIPAddress(
+                self._engine.pointer, address_to_native(address), count, array
+            )
+        )
+
+    def connect_p2p_custom_signaling(
+        self,
+        steam_id_remote: "str | int | Identity",
+        virtual_port: int,
+        options: Options | None = None,
+    ) -> int:
+        """Begin to connect to a user over this engine's own signaling (`steamnet.signaling`).
+
+        Returns the connection, or 0 if refused. UnsupportedError where the engine has none.
+        ``ISteamNetworkingSockets::ConnectP2PCustomSignaling``
+        """
+        pointer = self._engine.require("ISteamNetworkingSockets_ConnectP2PCustomSignaling")
+        count, array, _alive = config.native_options(self._engine, options)
+        return self._connecting(
+            lib.sn_connect_custom_signaling(
+                pointer, to_native(steam_id_remote), port(virtual_port), count, array
+            )
+        )
+
+    def received_p2p_custom_signal(self, signal: Any) -> bool:
+        """Feed in a signal that a peer's signaling sent to us; bytes or any buffer.
+
+        Returns False for what is no signal. A request shows up as an incoming connection if a
+        listen socket waits on its port, and is ignored otherwise.
+        ``ISteamNetworkingSockets::ReceivedP2PCustomSignal``
+        """
+        pointer = self._engine.require("ISteamNetworkingSockets_ReceivedP2PCustomSignal")
+        data = payload(signal)
+        answer: bool = lib.sn_receive_signal(pointer, data, len(data))
+        return answer
+
+    def accept_connection(self, connection: int) -> bool:
+        """Accept an incoming connection; whether that worked.
+
+        ``ISteamNetworkingSockets::AcceptConnection``
+        """
+        return self.accept_connection_result(connection) == OK
+
+    def accept_connection_result(self, connection: int) -> EResult:
+        """Accept an incoming connection; the EResult says why not.
+
+        INVALID_PARAM for a dead handle, INVALID_STATE where the peer has gone or it was
+        accepted before. ``ISteamNetworkingSockets::AcceptConnection``
+        """
+        return _eresult(
+            lib.ISteamNetworkingSockets_AcceptConnection(
+                self._engine.pointer, handle(connection, "connection")
+            )
+        )
+
+    def close_connection(
+        self, connection: int, reason: int = 0, debug: str = "", enable_linger: bool = False
+    ) -> bool:
+        """Close a connection, also one whose peer has gone; whether the handle was open.
+
+        ``reason`` is 0 or a game's own 1000-2999, ``debug`` up to 127 bytes for the peer to
+        read. What was sent and has not left is lost unless ``enable_linger``; nothing more
+        can be received. ``ISteamNetworkingSockets::CloseConnection``
+        """
+        number = handle(connection, "connection")
+        self._connections.pop(number, None)
+        answer: bool = lib.ISteamNetworkingSockets_CloseConnection(
+            self._engine.pointer,
+            number,
+            integer(reason, "reason", -(2**31), 2**31 - 1),
+            close_text(debug),
+            bool(enable_linger),
+        )
+        return answer
+
+    def create_socket_pair(
+        self,
+        use_network_loopback: bool = False,
+        identity1: "str | int | Identity | None" = None,
+        identity2: "str | int | Identity | None" = None,
+    ) -> tuple[int, int]:
+        """Make two connections that are each other's peer; (0, 0) if refused.
+
+        Over UDP on this machine if ``use_network_loopback``, else inside the process. Each
+        identity is what that handle's connection shows as its remote end.
+        ``ISteamNetworkingSockets::CreateSocketPair``
+        """
+        pair = ffi.new("HSteamNetConnection[2]")
+        one = ffi.NULL if identity1 is None else to_native(identity1)
+        two = ffi.NULL if identity2 is None else to_native(identity2)
+        if not lib.ISteamNetworkingSockets_CreateSocketPair(
+            self._engine.pointer, pair, pair + 1, bool(use_network_loopback), one, two
+        ):
+            return 0, 0
+        return self._connecting(pair[0]), self._connecting(pair[1])
+
+    # --- messages -----------------------------------------------------------------------------
+
+    def send_message(
+        self, connection: int, data: Any, flags: int = RELIABLE, lane: int = 0
+    ) -> EResult:
+        """Send a message: a str (as UTF-8) or any C-contiguous buffer, up to 512 KiB.
+
+        OK means queued. LIMIT_EXCEEDED: the send buffer is full, try again later;
+        NO_CONNECTION: the peer has gone; IGNORED: NO_DELAY and it could not leave at once;
+        INVALID_PARAM: dead handle, or no such lane.
+        ``ISteamNetworkingSockets::SendMessageToConnection``, with a lane ``SendMessages``
+        """
+        number = send(self._address, connection, data, flags, lane)
+        return OK if number >= 0 else _eresult(-number)
+
+    def send_message_numbered(
+        self, connection: int, data: Any, flags: int = RELIABLE, lane: int = 0
+    ) -> tuple[EResult, int]:
+        """As `send_message`, with the number the message got on its lane; -1 if not sent."""
+        number = send(self._address, connection, data, flags, lane)
+        return (OK, number) if number >= 0 else (_eresult(-number), -1)
+
+    def send_messages(self, messages: Iterable[tuple[Any, ...]]) -> list[int]:
+        """Send many messages in one call: tuples ``(connection, data, flags[, lane])``.
+
+        For each its message number, or minus the EResult; 0 for one not tried because an
+        earlier one on that connection failed. An item that cannot be meant raises before
+        anything is sent. ``ISteamNetworkingSockets::SendMessages``
+        """
+        return send_many(self._address, messages)
+
+    def broadcast(
+        self, connections: Iterable[int], data: Any, flags: int = RELIABLE, lane: int = 0
+    ) -> list[int]:
+        """Send one payload to many connections; results as of `send_messages`.
+
+        The bytes are copied once. ``ISteamNetworkingSockets::SendMessages``
+        """
+        return broadcast(self._address, connections, data, flags, lane)
+
+    def receive_messages(self, connection: int, max_messages: int = 100) -> list[NetworkingMessage]:
+        """Take the messages that wait on a connection, oldest first; [] if none.
+
+        ``ISteamNetworkingSockets::ReceiveMessagesOnConnection``
+        """
+        return receive_on_connection(self._address, connection, max_messages)
+
+    def flush_messages_on_connection(self, connection: int) -> EResult:
+        """Send what waits for more to join it (Nagle) now.
+
+        ``ISteamNetworkingSockets::FlushMessagesOnConnection``
+        """
+        return _eresult(
+            lib.ISteamNetworkingSockets_FlushMessagesOnConnection(
+                self._engine.pointer, handle(connection, "connection")
+            )
+        )
+
+    def configure_connection_lanes(
+        self, connection: int, priorities: Sequence[int], weights: Sequence[int] | None = None
+    ) -> EResult:
+        """Give a connection lanes, one for each priority (lower goes first).
+
+        Lanes of equal priority share by weight (1-65535). INVALID_PARAM for fewer lanes than
+        before or more than 255; NO_CONNECTION for a dead handle.
+        ``ISteamNetworkingSockets::ConfigureConnectionLanes``
+        """
+        numbers = [integer(p, "priority", -(2**31), 2**31 - 1) for p in priorities]
+        shares = [integer(w, "weight", 0, 0xFFFF) for w in weights] if weights is not None else None
+        if shares is not None and len(shares) != len(numbers):
+            raise ValueError(f"{len(numbers)} priorities and {len(shares)} weights: give one for each lane")
+        return _eresult(
+            lib.ISteamNetworkingSockets_ConfigureConnectionLanes(
+                self._engine.pointer,
+                handle(connection, "connection"),
+                len(numbers),
+                ffi.new("int[]", numbers),
+                ffi.new("uint16_t[]", shares) if shares is not None else ffi.NULL,
+            )
+        )
+
+    # --- what is known of a connection -------------------------------------------------------
+
+    def get_connection_info(self, connection: int) -> ConnectionInfo | None:
+        """All about a connection at this moment; None for a dead handle.
+
+        ``ISteamNetworkingSockets::GetConnectionInfo``
+        """
+        info = ffi.new("SteamNetConnectionInfo_t *")
+        if lib.ISteamNetworkingSockets_GetConnectionInfo(
+            self._engine.pointer, handle(connection, "connection"), info
+        ):
+            return ConnectionInfo.from_native(info)
+        return None
+
+    def get_quick_connection_status(
+        self, connection: int, lanes: int = 0
+    ) -> QuickConnectionStatus | None:
+        """Ping, quality, rates and queues of a connection, and of its first ``lanes`` lanes.
+
+        None for a dead handle, or where the connection has fewer lanes.
+        ``ISteamNetworkingSockets::GetConnectionRealTimeStatus``
+        """
+        count = integer(lanes, "lanes", 0, 255)
+        status = ffi.new("SteamNetConnectionRealTimeStatus_t *")
+        array = ffi.new("SteamNetConnectionRealTimeLaneStatus_t[]", count) if count else ffi.NULL
+        result = lib.ISteamNetworkingSockets_GetConnectionRealTimeStatus(
+            self._engine.pointer, handle(connection, "connection"), status, count, array
+        )
+        if result != OK:
+            return None
+        return QuickConnectionStatus.from_native(
+            status, tuple(LaneStatus.from_native(array[i]) for i in range(count))
+        )
+
+    def get_detailed_connection_status(self, connection: int) -> str:
+        """Everything the engine can say about a connection, for people; "" for a dead handle.
+
+        ``ISteamNetworkingSockets::GetDetailedConnectionStatus``
+        """
+        number, size = handle(connection, "connection"), 4096
+        while True:
+            buffer = ffi.new("char[]", size)
+            needed = lib.ISteamNetworkingSockets_GetDetailedConnectionStatus(
+                self._engine.pointer, number, buffer, size
+            )
+            if needed < 0:
+                return ""
+            if needed <= size:
+                return text_of(buffer)
+            size = needed + 256  # it may have grown meanwhile
+
+    def get_connection_user_data(self, connection: int) -> int:
+        """The number that the game attached; -1 for none, and for a dead handle.
+
+        ``ISteamNetworkingSockets::GetConnectionUserData``
+        """
+        data: int = lib.ISteamNetworkingSockets_GetConnectionUserData(
+            self._engine.pointer, handle(connection, "connection")
+        )
+        return data
+
+    def set_connection_user_data(self, connection: int, user_data: int) -> bool:
+        """Attach a 64-bit number to a connection; its messages and events carry it.
+
+        ``ISteamNetworkingSockets::SetConnectionUserData``
+        """
+        answer: bool = lib.ISteamNetworkingSockets_SetConnectionUserData(
+            self._engine.pointer,
+            handle(connection, "connection"),
+            integer(user_data, "user_data", -(2**63), 2**63 - 1),
+        )
+        return answer
+
+    def get_connection_name(self, connection: int) -> str | None:
+        """The name given for logs; None for a dead handle.
+
+        ``ISteamNetworkingSockets::GetConnectionName``
+        """
+        buffer = ffi.new("char[]", 128)
+        if lib.ISteamNetworkingSockets_GetConnectionName(
+            self._engine.pointer, handle(connection, "connection"), buffer, len(buffer)
+        ):
+            return text_of(buffer)
+        return None
+
+    def set_connection_name(self, connection: int, name: str) -> None:
+        """Name a connection for logs and its description; engines keep 31 bytes.
+
+        ``ISteamNetworkingSockets::SetConnectionName``
+        """
+        lib.ISteamNetworkingSockets_SetConnectionName(
+            self._engine.pointer, handle(connection, "connection"), c_string(name, "name")
+        )
+
+    # --- poll groups --------------------------------------------------------------------------
+
+    def create_poll_group(self) -> int:
+        """Make a group whose connections are received from in one call; 0 if refused.
+
+        ``ISteamNetworkingSockets::CreatePollGroup``
+        """
+        group: int = lib.ISteamNetworkingSockets_CreatePollGroup(self._engine.pointer)
+        if group:
+            self._poll_groups.add(group)
+        return group
+
+    def destroy_poll_group(self, poll_group: int) -> bool:
+        """Dissolve a group; its connections and their messages stay.
+
+        ``ISteamNetworkingSockets::DestroyPollGroup``
+        """
+        group = handle(poll_group, "poll_group")
+        self._poll_groups.discard(group)
+        answer: bool = lib.ISteamNetworkingSockets_DestroyPollGroup(self._engine.pointer, group)
+        return answer
+
+    def set_connection_poll_group(self, connection: int, poll_group: int) -> bool:
+        """Put a connection into a group, or (0) out of any; waiting messages go with it.
+
+        ``ISteamNetworkingSockets::SetConnectionPollGroup``
+        """
+        answer: bool = lib.ISteamNetworkingSockets_SetConnectionPollGroup(
+            self._engine.pointer, handle(connection, "connection"), handle(poll_group, "poll_group")
+        )
+        return answer
+
+    def receive_messages_on_poll_group(
+        self, poll_group: int, max_messages: int = 100
+    ) -> list[NetworkingMessage]:
+        """Take the messages that wait on a group's connections, in order of arrival.
+
+        ``ISteamNetworkingSockets::ReceiveMessagesOnPollGroup``
+        """
+        return receive_on_poll_group(self._address, poll_group, max_messages)
+
+    # --- configuration --------------------------------------------------------------------------
+
+    def set_connection_config_value(self, connection: int, config_key: int, value: Value) -> bool:
+        """Configure a connection; False for an unknown key, one not settable, or a dead handle.
+
+        The engine says what type the key has; it may clamp the value: read it back.
+        ``ISteamNetworkingUtils::SetConfigValue``
+        """
+        if value is None:
+            raise TypeError("a config value is an int, a float or a str, not None")
+        return config.set_value(
+            self._engine, config_key, value, ConfigScope.CONNECTION, handle(connection, "connection")
+        )
+
+    def get_connection_config_value(
+        self, connection: int, config_key: int, is_float: bool | None = None
+    ) -> Value | None:
+        """The value in force on a connection; None for an unknown key or a dead handle.
+
+        Its type is the engine's; ``is_float`` True or False converts it to float or int.
+        ``ISteamNetworkingUtils::GetConfigValue``
+        """
+        value = config.get_value(
+            self._engine, config_key, ConfigScope.CONNECTION, handle(connection, "connection")
+        )
+        if value is None or is_float is None:
+            return value
+        try:
+            return float(value) if is_float else int(float(value))
+        except ValueError:
+            return None
+
+    # --- identity and authentication --------------------------------------------------------------
+
+    def get_identity(self) -> Identity | None:
+        """Who we are; None if the engine does not know yet.
+
+        ``ISteamNetworkingSockets::GetIdentity``
+        """
+        identity = ffi.new("SteamNetworkingIdentity *")
+        if lib.ISteamNetworkingSockets_GetIdentity(self._engine.pointer, identity):
+            return from_native(identity)
+        return None
+
+    def reset_identity(self, identity: "str | int | Identity") -> None:
+        """Become somebody else, while nothing is open.
+
+        ``ISteamNetworkingSockets::ResetIdentity``
+        """
+        pointer = self._engine.require("ISteamNetworkingSockets_ResetIdentity")
+        lib.ISteamNetworkingSockets_ResetIdentity(pointer, to_native(identity))
+
+    def init_authentication(self) -> Availability | int:
+        """Begin to fetch what proves who we are; how ready that is.
+
+        ``ISteamNetworkingSockets::InitAuthentication``
+        """
+        return known(
+            Availability, lib.ISteamNetworkingSockets_InitAuthentication(self._engine.pointer)
+        )
+
+    def get_authentication_status(self) -> AuthenticationStatus:
+        """Whether we can prove who we are, in the engine's words.
+
+        ``ISteamNetworkingSockets::GetAuthenticationStatus``
+        """
+        status = ffi.new("SteamNetAuthenticationStatus_t *")
+        status.m_eAvail = lib.ISteamNetworkingSockets_GetAuthenticationStatus(
+            self._engine.pointer, status
+        )
+        return AuthenticationStatus.from_native(status)
+
+    def get_certificate_request(self) -> bytes:
+        """A request for a certificate authority of your own to sign.
+
+        Raises ValueError with the engine's words if it makes none.
+        ``ISteamNetworkingSockets::GetCertificateRequest``
+        """
+        pointer = self._engine.require("ISteamNetworkingSockets_GetCertificateRequest")
+        error = ffi.new("char[]", lib.k_cchMaxSteamNetworkingErrMsg)
+        size = ffi.new("int *")
+        blob = ffi.NULL
+        for _ in range(2):  # the first call tells the size
+            if not lib.ISteamNetworkingSockets_GetCertificateRequest(pointer, size, blob, error):
+                raise ValueError(text_of(error) or "the engine makes no certificate request")
+            if blob == ffi.NULL:
+                blob = ffi.new("char[]", size[0])
+        return bytes(ffi.buffer(blob, size[0]))
+
+    def set_certificate(self, certificate: bytes) -> None:
+        """Use a certificate that an authority signed; ValueError with the engine's words if bad.
+
+        ``ISteamNetworkingSockets::SetCertificate``
+        """
+        pointer = self._engine.require("ISteamNetworkingSockets_SetCertificate")
+        error = ffi.new("char[]", lib.k_cchMaxSteamNetworkingErrMsg)
+        data = payload(certificate)
+        if not lib.ISteamNetworkingSockets_SetCertificate(pointer, data, len(data), error):
+            raise ValueError(text_of(error) or "the engine refused the certificate")
+
+    # --- hosted dedicated servers -------------------------------------------------------------------
+
+    def received_relay_auth_ticket(self, ticket: bytes) -> bool:
+        """Store a ticket that the game's coordinator gave us; whether it is good.
+
+        ``ISteamNetworkingSockets::ReceivedRelayAuthTicket``
+        """
+        pointer = self._engine.require("ISteamNetworkingSockets_ReceivedRelayAuthTicket")
+        data = payload(ticket)
+        answer: bool = lib.ISteamNetworkingSockets_ReceivedRelayAuthTicket(
+            pointer, data, len(data), ffi.NULL
+        )
+        return answer
+
+    def find_relay_auth_ticket_for_server(
+        self, game_server: "str | int | Identity", virtual_port: int
+    ) -> int:
+        """How many seconds our ticket for a server has left; 0 if there is none.
+
+        ``ISteamNetworkingSockets::FindRelayAuthTicketForServer``
+        """
+        pointer = self._engine.require("ISteamNetworkingSockets_FindRelayAuthTicketForServer")
+        seconds: int = lib.ISteamNetworkingSockets_FindRelayAuthTicketForServer(
+            pointer, to_native(game_server), port(virtual_port), ffi.NULL
+        )
+        return seconds
+
+    def connect_to_hosted_dedicated_server(
+        self, target: "str | int | Identity", virtual_port: int, options: Options | None = None
+    ) -> int:
+        """Begin to connect to a server in Valve's data centres; 0 if refused.
+
+        ``ISteamNetworkingSockets::ConnectToHostedDedicatedServer``
+        """
+        pointer = self._engine.require("ISteamNetworkingSockets_ConnectToHostedDedicatedServer")
+        count, array, _alive = config.native_options(self._engine, options)
+        return self._connecting(
+            lib.ISteamNetworkingSockets_ConnectToHostedDedicatedServer(
+                pointer, to_native(target), port(virtual_port), count, array
+            )
+        )
+
+    def get_hosted_dedicated_server_port(self) -> int:
+        """The port that a server in Valve's data centres was given; 0 elsewhere.
+
+        ``ISteamNetworkingSockets::GetHostedDedicatedServerPort``
+        """
+        pointer = self._engine.require("ISteamNetworkingSockets_GetHostedDedicatedServerPort")
+        number: int = lib.ISteamNetworkingSockets_GetHostedDedicatedServerPort(pointer)
+        return number
+
+    def get_hosted_dedicated_server_pop_id(self) -> int:
+        """The data centre that this server runs in; 0 elsewhere.
+
+        ``ISteamNetworkingSockets::GetHostedDedicatedServerPOPID``
+        """
+        pointer = self._engine.require("ISteamNetworkingSockets_GetHostedDedicatedServerPOPID")
+        pop_id: int = lib.ISteamNetworkingSockets_GetHostedDedicatedServerPOPID(pointer)
+        return pop_id
+
+    def get_hosted_dedicated_server_address(self) -> tuple[EResult, bytes]:
+        """Where clients find this server, opaque: hand it to the game's coordinator.
+
+        ``ISteamNetworkingSockets::GetHostedDedicatedServerAddress``
+        """
+        pointer = self._engine.require("ISteamNetworkingSockets_GetHostedDedicatedServerAddress")
+        routing = ffi.new("SteamDatagramHostedAddress *")
+        result = lib.ISteamNetworkingSockets_GetHostedDedicatedServerAddress(pointer, routing)
+        size = max(0, min(routing.m_cbSize, len(routing.m_data)))
+        return _eresult(result), bytes(ffi.buffer(routing.m_data))[:size]
+
+    def create_hosted_dedicated_server_listen_socket(
+        self, virtual_port: int, options: Options | None = None
+    ) -> int:
+        """Listen on a server in Valve's data centres; 0 if refused.
+
+        ``ISteamNetworkingSockets::CreateHostedDedicatedServerListenSocket``
+        """
+        name = "ISteamNetworkingSockets_CreateHostedDedicatedServerListenSocket"
+        pointer = self._engine.require(name)
+        count, array, _alive = config.native_options(self._engine, options)
+        return self._listening(
+            lib.ISteamNetworkingSockets_CreateHostedDedicatedServerListenSocket(
+                pointer, port(virtual_port), count, array
+            )
+        )
+
+    # --- FakeIP: addresses that stand for users ---------------------------------------------------------
+
+    def begin_async_request_fake_ip(self, num_ports: int) -> bool:
+        """Ask Steam for a FakeIP; the answer arrives as an event.
+
+        ``ISteamNetworkingSockets::BeginAsyncRequestFakeIP``
+        """
+        pointer = self._engine.require("ISteamNetworkingSockets_BeginAsyncRequestFakeIP")
+        answer: bool = lib.ISteamNetworkingSockets_BeginAsyncRequestFakeIP(
+            pointer, integer(num_ports, "num_ports", 1, 8)
+        )
+        return answer
+
+    def get_fake_ip(self, first_port: int = 0) -> FakeIPResult:
+        """The FakeIP that we have; its ``result`` says how far that is.
+
+        ``ISteamNetworkingSockets::GetFakeIP``
+        """
+        pointer = self._engine.require("ISteamNetworkingSockets_GetFakeIP")
+        result = ffi.new("SteamNetworkingFakeIPResult_t *")
+        lib.ISteamNetworkingSockets_GetFakeIP(pointer, integer(first_port, "first_port", 0, 7), result)
+        return FakeIPResult.from_native(result)
+
+    def create_listen_socket_p2p_fake_ip(
+        self, fake_port: int, options: Options | None = None
+    ) -> int:
+        """Listen on a port of our FakeIP, by its index; 0 if refused.
+
+        ``ISteamNetworkingSockets::CreateListenSocketP2PFakeIP``
+        """
+        pointer = self._engine.require("ISteamNetworkingSockets_CreateListenSocketP2PFakeIP")
+        count, array, _alive = config.native_options(self._engine, options)
+        return self._listening(
+            lib.ISteamNetworkingSockets_CreateListenSocketP2PFakeIP(
+                pointer, integer(fake_port, "fake_port", 0, 7), count, array
+            )
+        )
+
+    def get_remote_fake_ip_for_connection(self, connection: int) -> tuple[EResult, str]:
+        """The FakeIP of the peer; IP_NOT_FOUND and "" if it has none.
+
+        ``ISteamNetworkingSockets::GetRemoteFakeIPForConnection``
+        """
+        pointer = self._engine.require("ISteamNetworkingSockets_GetRemoteFakeIPForConnection")
+        address = ffi.new("SteamNetworkingIPAddr *")
+        result = lib.ISteamNetworkingSockets_GetRemoteFakeIPForConnection(
+            pointer, handle(connection, "connection"), address
+        )
+        return _eresult(result), address_from_native(address) if result == OK else ""
+
+    def create_fake_udp_port(self, first_server_port: int) -> "FakeUDPPort | None":
+        """A port to send and receive plain datagrams with FakeIPs; None if refused.
+
+        ``ISteamNetworkingSockets::CreateFakeUDPPort``
+        """
+        pointer = self._engine.require("ISteamNetworkingSockets_CreateFakeUDPPort")
+        native = lib.ISteamNetworkingSockets_CreateFakeUDPPort(
+            pointer, integer(first_server_port, "first_server_port", -1, 7)
+        )
+        return FakeUDPPort(self._engine, native) if native != ffi.NULL else None
+
+    # --- events ---------------------------------------------------------------------------------
+
+    def connection_events(self) -> list[ConnectionEvent]:
+        """Take the connection events that `Steam.run_callbacks` queued, in order.
+
+        Empty while a handler is subscribed, which gets them instead.
+        ``SteamNetConnectionStatusChangedCallback_t``
+        """
+        self._engine.pointer  # noqa: B018  # raises ClosedError
+        return self._events.drain()
+
+    def on_connection_status_changed(
+        self, handler: Callable[[ConnectionEvent], object]
+    ) -> Callable[[ConnectionEvent], object]:
+        """Call the handler with each connection event in `Steam.run_callbacks`; also a decorator.
+
+        A handler may call anything. One that raises stops nothing: the rest is delivered, then
+        ``run_callbacks`` raises the first exception, the others as its notes.
+        """
+        return self._events.subscribe(handler)
+
+    def remove_connection_status_handler(self, handler: Callable[[ConnectionEvent], object]) -> None:
+        """Stop calling a handler; ValueError if it was not subscribed."""
+        self._events.unsubscribe(handler)
+
+    def on_authentication_status_changed(
+        self, handler: Callable[[AuthenticationStatus], object]
+    ) -> Callable[[AuthenticationStatus], object]:
+        """Call the handler when authentication gets on; also a decorator.
+
+        ``SteamNetAuthenticationStatus_t``
+        """
+        return self._authentication.subscribe(handler)
+
+    def on_fake_ip_result(
+        self, handler: Callable[[FakeIPResult], object]
+    ) -> Callable[[FakeIPResult], object]:
+        """Call the handler with the outcome of a FakeIP request; also a decorator.
+
+        ``SteamNetworkingFakeIPResult_t``
+        """
+        return self._fake_ips.subscribe(handler)
+
+    # --- for Steam, which owns this manager ---------------------------------------------------------
+
+    def _note(self, native: Any) -> None:
+        """Queue a connection event, and remember what it opened or closed."""
+        event = ConnectionEvent.from_native(native)
+        if event.state == ConnectionState.NONE:
+            self._connections.pop(event.connection, None)
+        elif event.connection not in self._connections:
+            self._connections[event.connection] = event.listen_socket
+        self._events.push(event)
+
+    def streams(self) -> tuple[EventStream[Any], ...]:
+        """The streams whose handlers are to be called."""
+        return self._events, self._authentication, self._fake_ips
+
+    def undrained(self) -> list[int]:
+        """The open connections that still have reliable data on its way."""
+        waiting = []
+        for connection in list(self._connections):
+            status = self.get_quick_connection_status(connection)
+            if status is not None and status.state == ConnectionState.CONNECTED:
+                self.flush_messages_on_connection(connection)
+                if status.pending_reliable or status.sent_unacked_reliable:
+                    waiting.append(connection)
+        return waiting
+
+    def close_all(self) -> None:
+        """Close what is open: connections, then listen sockets, then poll groups."""
+        for connection in list(self._connections):
+            self.close_connection(connection)
+        for socket in list(self._listen_sockets):
+            self.close_listen_socket(socket)
+        for group in list(self._poll_groups):
+            self.destroy_poll_group(group)
+
+    def _listening(self, socket: int) -> int:
+        if socket:
+            self._listen_sockets.add(socket)
+        return socket
+
+    def _connecting(self, connection: int) -> int:
+        if connection:
+            self._connections[connection] = 0
+        return connection
+
+
+class FakeUDPPort:
+    """A port for plain datagrams between FakeIPs (``ISteamNetworkingFakeUDPPort``)."""
+
+    def __init__(self, engine: Engine, native: Any) -> None:
+        """Own the native port."""
+        self._engine = engine
+        self._native = native
+
+    def close(self) -> None:
+        """Destroy the port; idempotent. ``DestroyFakeUDPPort``"""
+        native, self._native = self._native, None
+        if native is not None and self._engine.is_open:
+            lib.ISteamNetworkingFakeUDPPort_DestroyFakeUDPPort(self._engine.pointer, native)
+
+    def send_message(self, remote_address: str, data: Any, flags: int = SendFlags.UNRELIABLE) -> EResult:
+        """Send a datagram to a FakeIP address. ``SendMessageToFakeIP``"""
+        content = payload(data)
+        return _eresult(
+            lib.ISteamNetworkingFakeUDPPort_SendMessageToFakeIP(
+                self._engine.pointer,
+                self._open(),
+                address_to_native(remote_address),
+                content,
+                len(content),
+                integer(flags, "flags", -(2**31), 2**31 - 1),
+            )
+        )
+
+    def receive_messages(self, max_messages: int = 100) -> list[NetworkingMessage]:
+        """Take the datagrams that wait. ``ReceiveMessages``"""
+        address = int(ffi.cast("intptr_t", self._open()))
+        return receive_on_fake_port(self._engine.address, address, max_messages)
+
+    def schedule_cleanup(self, remote_address: str) -> None:
+        """Forget what is kept for a peer soon. ``ScheduleCleanup``"""
+        lib.ISteamNetworkingFakeUDPPort_ScheduleCleanup(
+            self._engine.pointer, self._open(), address_to_native(remote_address)
+        )
+
+    def _open(self) -> Any:
+        if self._native is None:
+            raise ValueError("the port has been closed")
+        return self._native

@@ -1,0 +1,186 @@
+"""Steam: one user on one engine, and init, which opens it."""
+
+import math
+import os
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from . import engine as engines
+from ._native import ffi, lib
+from .arguments import integer
+from .engine import Engine
+from .errors import ClosedError, InitError
+from .events import raise_first
+from .identity import Identity, from_native
+from .networking_messages import SteamNetworkingMessagesManager
+from .networking_sockets import SteamNetworkingSocketsManager
+from .networking_utils import SteamNetworkingUtilsManager
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from .signaling import Signaling
+
+
+class Core:
+    """The seed's ``steam.core``: who we are and as what."""
+
+    def __init__(self, engine: Engine, app_id: int | None) -> None:
+        """Ask one engine."""
+        self._engine = engine
+        self._app_id = app_id
+
+    def get_steam_id(self) -> str:
+        """Our Steam ID in decimal; "" where our identity is no Steam ID."""
+        steam_id = lib.sn_steam_id(self._engine.pointer)
+        return str(steam_id) if steam_id else ""
+
+    def is_initialized(self) -> bool:
+        """Whether the engine is open."""
+        return self._engine.is_open
+
+    def get_app_id(self) -> int:
+        """The app id we run as; on engines without Steam the one given to `init`, else 0."""
+        app_id: int = lib.sn_app_id(self._engine.pointer)
+        return app_id or self._app_id or 0
+
+
+class Steam:
+    """One user on one engine, opened by `steamnet.init`. A context manager: leaving it shuts down."""
+
+    def __init__(self, engine: Engine, app_id: int | None, signaling: "Signaling | None") -> None:
+        """Own a started engine."""
+        self.engine = engine
+        """The engine: its name, library, accessor, version, and what it supports."""
+        self.core = Core(engine, app_id)
+        """Who we are."""
+        self.networking_sockets = SteamNetworkingSocketsManager(engine)
+        """``ISteamNetworkingSockets``"""
+        self.networking_utils = SteamNetworkingUtilsManager(engine, self.run_callbacks)
+        """``ISteamNetworkingUtils``"""
+        self.networking_messages = SteamNetworkingMessagesManager(engine)
+        """``ISteamNetworkingMessages``"""
+        self._signaling = signaling
+        self._shutting_down = threading.Lock()
+        self._managers = (self.networking_sockets, self.networking_utils, self.networking_messages)
+        engines.close_at_exit(self)
+
+    def __repr__(self) -> str:
+        if not self.engine.is_open:
+            return f"<Steam on {self.engine.name}, shut down>"
+        return f"<Steam on {self.engine.name}: {self.networking_sockets.get_identity()}>"
+
+    def run_callbacks(self) -> None:
+        """Let the engine work, then deliver what happened to the handlers, on this thread.
+
+        Call it often: 60 times a second is usual. Raises the first exception of the handlers,
+        with the others as its notes, after all have been called.
+        """
+        self._carry_signals()
+        self.engine.pump()
+        self.networking_utils.log_debug_output()
+        errors: list[Exception] = []
+        for manager in self._managers:
+            for stream in manager.streams():
+                stream.deliver(errors)
+        raise_first(errors)
+
+    def shutdown(self, linger: float = 0.0) -> None:
+        """Close what is open, then the engine. Idempotent; also done when the program ends.
+
+        Reliable data that has not arrived is lost, unless it drains within ``linger`` seconds.
+        Views of received messages stay valid.
+        """
+        if not (isinstance(linger, int | float) and 0 <= linger < math.inf):
+            raise ValueError(f"linger is a number of seconds from 0, not {linger!r}")
+        if not self._shutting_down.acquire(blocking=False):
+            return  # another thread, or a handler of this one, is at it already
+        try:
+            if self.engine.is_open:
+                try:
+                    self._drain(linger)
+                    self.networking_sockets.close_all()
+                except ClosedError:
+                    pass  # closed from under us, as in a forked child
+        finally:
+            self.engine.close()
+            if self._signaling is not None:
+                self._signaling.close()
+            engines.closed(self)
+            self._shutting_down.release()
+
+    def __enter__(self) -> "Steam":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: "TracebackType | None",
+    ) -> None:
+        self.shutdown()
+
+    def _drain(self, linger: float) -> None:
+        deadline = time.monotonic() + linger
+        while time.monotonic() < deadline and self.networking_sockets.undrained():
+            self._carry_signals()
+            self.engine.pump()
+            time.sleep(0.001)
+
+    def _carry_signals(self) -> None:
+        signaling = self._signaling
+        if signaling is None:
+            return
+        pointer = self.engine.pointer
+        identity, connection = ffi.new("SteamNetworkingIdentity *"), ffi.new("uint32_t *")
+        while (size := lib.sn_next_signal_size(pointer)) >= 0:
+            signal = ffi.new("char[]", size + 1)
+            lib.sn_next_signal(pointer, identity, connection, signal, size)
+            signaling.send(from_native(identity), bytes(ffi.buffer(signal, size)))
+        for data in signaling.receive():
+            lib.sn_receive_signal(pointer, data, len(data))
+
+
+def init(
+    app_id: int | None = None,
+    *,
+    engine: str | None = None,
+    library: "str | os.PathLike[str] | None" = None,
+    identity: "str | int | Identity | None" = None,
+    allow_restart: bool = False,
+    attach: bool = False,
+    signaling: "Signaling | None" = None,
+) -> Steam:
+    """Open an engine and return the user on it.
+
+    - ``app_id``: the game's Steam app id, given to Steam through the environment.
+    - ``engine``: "steam", "gns" or "loopback"; by default STEAMNET_ENGINE, else "steam".
+      There is no fall-back from one to another.
+    - ``library``: path of the shared library; by default STEAMNET_LIBRARY, else it is searched.
+    - ``identity``: who we are on gns and loopback: a Steam ID or an identity string; by default
+      STEAMNET_IDENTITY, else a random Steam ID. Steam knows it by itself.
+    - ``allow_restart``: let Steam start the game anew through its client if it was started
+      without; the process then ends with SystemExit.
+    - ``attach``: use a Steam that something else in this process has initialised and pumps;
+      it is not shut down with us.
+    - ``signaling``: on gns, how connect_p2p reaches its peers; by default
+      `steamnet.signaling.LocalSignaling`, which reaches those on this machine.
+
+    Raises InitError with all that was tried, or with the engine's own words and a hint.
+    """
+    name = engine or os.environ.get("STEAMNET_ENGINE") or "steam"
+    if name not in engines.KINDS:
+        raise ValueError(f"engine must be 'steam', 'gns' or 'loopback', not {name!r}")
+    if app_id is not None:
+        integer(app_id, "app_id", 0, 0xFFFFFFFF)
+    if name != "steam" and (allow_restart or attach):
+        raise ValueError("allow_restart and attach are for the steam engine")
+    if name != "gns" and signaling is not None:
+        raise ValueError("signaling is for the gns engine")
+    native = engines.identity_of(name, identity)
+    loaded = engines.load(name, engines.KINDS[name], library)
+    options = ffi.new("sn_options *", {"identity": native, "attach": attach})
+    with engines.app_id_in_environment(app_id if name == "steam" and not attach else None):
+        loaded.start(options)
+    return Steam(loaded, app_id, signaling)
