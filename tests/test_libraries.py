@@ -215,7 +215,7 @@ class TestHeaders:
             (mach(0x01000007), "linux", "a library for macOS (Mach-O); this Python runs on Linux"),
             (elf(), "win32", "a library for Linux (ELF); this Python runs on Windows"),
             (b"", "linux", "not a shared library"),
-            (b"version https://git-lfs.github.com/spec/v1\n", "linux", "not a shared library"),
+            (b"the pointer that a checkout without LFS leaves\n", "linux", "not a shared library"),
             (b"MZ" + bytes(62), "win32", "not a shared library"),
             (b"\x7fELF", "linux", "not a shared library"),
             (b"\xca\xfe\xba\xbe\0\0\0\x41", "darwin", "not a shared library"),

@@ -87,7 +87,11 @@ bool network_open(uint64_t steam_id, char *error)
     void *library;
     if (users++ > 0) /* a user and a game server share one network, and the first one's identity */
         return true;
-    library = dlopen(path != NULL ? path : "", RTLD_NOW);
+    library = path != NULL ? dlopen(path, RTLD_NOW) : NULL;
+    if (library == NULL) {
+        snprintf(error, 1024, "stand-in: STEAMNET_STAND_IN_GNS: %s", path != NULL ? dlerror() : "not set");
+        goto fail;
+    }
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (!function(library, names[i].symbol, (char *)&gns + i * sizeof(void (*)(void)), error) && names[i].core)
             goto fail;
