@@ -14,30 +14,22 @@ OPTIONS = """-std=c11 -g -O1 -fPIC -shared -fvisibility=hidden -D_GNU_SOURCE
 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Werror"""
 
 
-def build(folder: Path, version: int) -> Path:
+def build(folder: Path, version: int, *options: str) -> Path:
     """Build a stand-in of this interface version (12 or 13); return its library's path."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "forward.inc").write_text(_forwarders())
-    for name, sources in {
-        "libsteam_api.so": ["life.c", "network.c", "rendezvous.c"],
-        "libstand_in_release.so": ["release.c"],
-    }.items():
-        subprocess.run(
-            [
-                *os.environ.get("CC", "cc").split(),
-                *OPTIONS.split(),
-                f"-DSTAND_IN_VERSION={version}",
-                f"-I{HERE}",
-                f"-I{CSRC}",
-                f"-I{folder}",
-                *(str(HERE / source) for source in sources),
-                "-o",
-                str(folder / name),
-                "-ldl",
-            ],
-            check=True,
-        )
-    return folder / "libsteam_api.so"
+    options = (f"-DSTAND_IN_VERSION={version}", f"-I{HERE}", f"-I{CSRC}", f"-I{folder}", *options)
+    library(folder / "libstand_in_release.so", HERE / "release.c", *options)
+    sources = (HERE / name for name in ("life.c", "network.c", "rendezvous.c"))
+    return library(folder / "libsteam_api.so", *sources, *options)
+
+
+def library(path: Path, *arguments: Path | str) -> Path:
+    """Compile a shared library from sources and options; return its path."""
+    compiler = os.environ.get("CC", "cc").split()
+    command = [*compiler, *OPTIONS.split(), *map(str, arguments), "-o", str(path), "-ldl"]
+    subprocess.run(command, check=True)
+    return path
 
 
 def _forwarders() -> str:

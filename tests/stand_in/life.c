@@ -155,7 +155,12 @@ static void close_side(side *which)
     memset(which, 0, sizeof *which);
 }
 
-EXPORT ESteamAPIInitResult SteamAPI_InitFlat(char *pOutErrMsg)
+#ifdef WITHOUT_INIT_FLAT /* as in the first SDKs with v012 */
+static
+#else
+EXPORT
+#endif
+ESteamAPIInitResult SteamAPI_InitFlat(char *pOutErrMsg)
 {
     bool was_open = user.open;
     ESteamAPIInitResult result = open_side(&user, steam_id(), pOutErrMsg);
