@@ -39,7 +39,16 @@ from .info import (
 from .networking_messages import SteamNetworkingMessagesManager
 from .networking_sockets import FakeUDPPort, SteamNetworkingSocketsManager
 from .networking_utils import SteamNetworkingUtilsManager
-from .steam import Core, Steam, init
+from .steam import (
+    Core,
+    ServerMode,
+    Steam,
+    SteamEvent,
+    SteamEventKind,
+    init,
+    init_game_server,
+    restart_app_if_necessary,
+)
 
 __all__ = [
     "AuthenticationStatus",
@@ -70,7 +79,10 @@ __all__ = [
     "RelayNetworkStatus",
     "ResultError",
     "SendFlags",
+    "ServerMode",
     "Steam",
+    "SteamEvent",
+    "SteamEventKind",
     "SteamNetworkingMessagesManager",
     "SteamNetworkingSocketsManager",
     "SteamNetworkingUtilsManager",
@@ -79,4 +91,6 @@ __all__ = [
     "__version__",
     "end_category",
     "init",
+    "init_game_server",
+    "restart_app_if_necessary",
 ]

@@ -4,15 +4,19 @@ import math
 import os
 import threading
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
 from . import engine as engines
 from ._native import ffi, lib
-from .arguments import integer
+from .arguments import integer, port
 from .engine import Engine
-from .errors import ClosedError, InitError
-from .events import raise_first
-from .identity import Identity, from_native
+from .enums import EResult, known
+from .errors import ClosedError
+from .events import EventStream, raise_first
+from .identity import Identity, address_to_native, c_string, from_native
 from .networking_messages import SteamNetworkingMessagesManager
 from .networking_sockets import SteamNetworkingSocketsManager
 from .networking_utils import SteamNetworkingUtilsManager
@@ -23,13 +27,46 @@ if TYPE_CHECKING:
     from .signaling import Signaling
 
 
+class SteamEventKind(IntEnum):
+    """What Steam itself has to say."""
+
+    SERVERS_CONNECTED = lib.k_iCallback_SteamServersConnected
+    SERVER_CONNECT_FAILURE = lib.k_iCallback_SteamServerConnectFailure
+    SERVERS_DISCONNECTED = lib.k_iCallback_SteamServersDisconnected
+    SHUTDOWN = lib.k_iCallback_SteamShutdown
+
+
+@dataclass(frozen=True, slots=True)
+class SteamEvent:
+    """Steam's connection to its servers changed, or Steam is being closed."""
+
+    kind: SteamEventKind
+    """What happened."""
+    result: EResult | int
+    """Why, for a failure or a disconnection."""
+
+
 class Core:
-    """The seed's ``steam.core``: who we are and as what."""
+    """The seed's ``steam.core``: who we are and as what, and what Steam says of itself."""
 
     def __init__(self, engine: Engine, app_id: int | None) -> None:
         """Ask one engine."""
         self._engine = engine
         self._app_id = app_id
+        self._events: EventStream[SteamEvent] = EventStream("Steam")
+        for kind in SteamEventKind:
+            engine.hear(kind, self._note)
+
+    def steam_events(self) -> list[SteamEvent]:
+        """Take what Steam said of itself, as run_callbacks heard; [] while a handler is subscribed.
+
+        After a SHUTDOWN event of an attached Steam nothing can be called any more: shut down.
+        """
+        return self._events.drain()
+
+    def on_steam_event(self, handler: Callable[[SteamEvent], object]) -> Callable[[SteamEvent], object]:
+        """Call the handler with each event of Steam's own; also a decorator."""
+        return self._events.subscribe(handler)
 
     def get_steam_id(self) -> str:
         """Our Steam ID in decimal; "" where our identity is no Steam ID."""
@@ -44,6 +81,13 @@ class Core:
         """The app id we run as; on engines without Steam the one given to `init`, else 0."""
         app_id: int = lib.sn_app_id(self._engine.pointer)
         return app_id or self._app_id or 0
+
+    def streams(self) -> tuple[EventStream[Any], ...]:
+        """The streams whose handlers are to be called."""
+        return (self._events,)
+
+    def _note(self, native: Any) -> None:
+        self._events.push(SteamEvent(SteamEventKind(native.kind), known(EResult, native.result)))
 
 
 class Steam:
@@ -63,7 +107,12 @@ class Steam:
         """``ISteamNetworkingMessages``"""
         self._signaling = signaling
         self._shutting_down = threading.Lock()
-        self._managers = (self.networking_sockets, self.networking_utils, self.networking_messages)
+        self._managers = (
+            self.networking_sockets,
+            self.networking_utils,
+            self.networking_messages,
+            self.core,
+        )
         engines.close_at_exit(self)
 
     def __repr__(self) -> str:
@@ -180,7 +229,78 @@ def init(
         raise ValueError("signaling is for the gns engine")
     native = engines.identity_of(name, identity)
     loaded = engines.load(name, engines.KINDS[name], library)
+    if allow_restart and lib.sn_restart_app_if_necessary(loaded.pointer, app_id or 0):
+        raise SystemExit("Steam is starting the game anew")
     options = ffi.new("sn_options *", {"identity": native, "attach": attach})
     with engines.app_id_in_environment(app_id if name == "steam" and not attach else None):
         loaded.start(options)
     return Steam(loaded, app_id, signaling)
+
+
+class ServerMode(IntEnum):
+    """Whether a game server checks who its players are, and is listed as secure (``EServerMode``)."""
+
+    NO_AUTHENTICATION = 1
+    AUTHENTICATION = 2
+    AUTHENTICATION_AND_SECURE = 3
+
+
+def init_game_server(
+    app_id: int | None = None,
+    *,
+    product: str,
+    version: str,
+    ip: str = "0.0.0.0",
+    game_port: int = 27015,
+    query_port: int = 27016,
+    mode: int = ServerMode.AUTHENTICATION_AND_SECURE,
+    token: str | None = None,
+    library: "str | os.PathLike[str] | None" = None,
+    attach: bool = False,
+) -> Steam:
+    """Open the steam engine as a dedicated game server, without a user.
+
+    - ``product``, ``version``: what the game is called at Steam, and its version, "1.0.0.0".
+    - ``ip``, ``game_port``, ``query_port``: where to listen; port 65535 for ``query_port`` shares
+      the game's socket.
+    - ``mode``: a `ServerMode`.
+    - ``token``: the server's login token; by default it logs on anonymously.
+    - the rest: as in `init`.
+
+    The log-on is over when `Core.steam_events` says SERVERS_CONNECTED. Raises InitError.
+    ``SteamInternal_GameServer_Init_V2``
+    """
+    if app_id is not None:
+        integer(app_id, "app_id", 0, 0xFFFFFFFF)
+    address = address_to_native(ip)
+    texts = [ffi.new("char[]", c_string(text, "text")) for text in (product, version, token or "")]
+    options = ffi.new(
+        "sn_options *",
+        {
+            "attach": attach,
+            "server_ip": int.from_bytes(bytes(address.m_ipv6)[12:], "big"),
+            "server_game_port": port(game_port, "game_port"),
+            "server_query_port": port(query_port, "query_port"),
+            "server_mode": integer(mode, "mode", 1, 3),
+            "server_product": texts[0],
+            "server_version": texts[1],
+            "server_token": texts[2] if token is not None else ffi.NULL,
+        },
+    )
+    loaded = engines.load("steam", lib.SN_STEAM_SERVER, library)
+    with engines.app_id_in_environment(app_id if not attach else None):
+        loaded.start(options)
+    return Steam(loaded, app_id, None)
+
+
+def restart_app_if_necessary(app_id: int, library: "str | os.PathLike[str] | None" = None) -> bool:
+    """Whether Steam starts the game anew because it was not started through it: then exit.
+
+    Ask before `init`. Without Steam installed this may start Steam itself.
+    ``SteamAPI_RestartAppIfNecessary``
+    """
+    integer(app_id, "app_id", 0, 0xFFFFFFFF)
+    loaded = engines.load("steam", lib.SN_STEAM, library)
+    answer: bool = lib.sn_restart_app_if_necessary(loaded.pointer, app_id)
+    loaded.close()
+    return answer

@@ -1,0 +1,93 @@
+"""The command line: ``steamnet`` or ``python -m steamnet``."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+from . import InitError, __version__
+from .engine import KINDS
+
+
+def _add_engine(parser: argparse.ArgumentParser, default: str | None) -> None:
+    parser.add_argument(
+        "--engine",
+        choices=tuple(KINDS),
+        default=os.environ.get("STEAMNET_ENGINE") or default,
+        help="what carries the messages (default: %(default)s)",
+    )
+    parser.add_argument("--library", metavar="PATH", help="path of the engine's shared library")
+
+
+def _add_user(parser: argparse.ArgumentParser) -> None:
+    _add_engine(parser, "steam")
+    parser.add_argument("--app-id", type=int, default=480, help="Steam app id (default: %(default)s)")
+    parser.add_argument("--identity", help="who you are, on engines without Steam")
+    parser.add_argument("--port", type=int, default=0, help="virtual port (default: %(default)s)")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="steamnet",
+        description="Valve's networking for Python games: a demo, a chat, and a look inside.",
+    )
+    parser.add_argument("--version", action="version", version=f"steamnet {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    demo = commands.add_parser("demo", help="two processes find each other and talk")
+    _add_engine(demo, "loopback")
+    demo.add_argument("--messages", type=int, default=1000, metavar="N", help="each way (%(default)s)")
+    demo.add_argument("--lag", type=int, default=0, metavar="MS", help="simulated, one way")
+    demo.add_argument("--loss", type=float, default=0.0, metavar="SHARE", help="simulated, 0 to 1")
+
+    host = commands.add_parser("host", help="open a chat that others can join")
+    _add_user(host)
+    join = commands.add_parser("join", help="join the chat of a host")
+    join.add_argument("steam_id", metavar="STEAM_ID", help="what the host shows")
+    _add_user(join)
+
+    info = commands.add_parser("info", help="which engines are here, and what they lack")
+    info.add_argument("--library", metavar="PATH", help="look at this library instead of searching")
+
+    bench = commands.add_parser("bench", help="how fast this machine sends and receives")
+    _add_engine(bench, "loopback")
+
+    netgraph = commands.add_parser("netgraph", help="a live picture of a connection")
+    _add_engine(netgraph, "loopback")
+    netgraph.add_argument("--join", metavar="STEAM_ID", help="watch a connection to this host")
+    netgraph.add_argument("--lag", type=int, default=0, metavar="MS", help="simulated, one way")
+    netgraph.add_argument("--loss", type=float, default=0.0, metavar="SHARE", help="simulated, 0 to 1")
+    netgraph.add_argument("--seconds", type=float, metavar="S", help="stop after this long")
+    netgraph.add_argument("--plot", metavar="FILE", help="draw the session into a PNG or SVG")
+    return parser
+
+
+def _runner(command: str) -> Callable[[argparse.Namespace], int]:
+    # Each command's own module is imported only when it runs.
+    if command == "demo":
+        from .demo import run
+    elif command in ("host", "join"):
+        from .chat import run
+    elif command == "info":
+        from .inspect import run
+    elif command == "bench":
+        from .bench import run
+    else:
+        from .netgraph import run
+    return run
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; its exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        return _runner(options.command)(options)
+    except InitError as error:
+        print(f"steamnet: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())
