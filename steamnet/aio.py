@@ -1,0 +1,407 @@
+"""The same nouns with ``await``: listeners and connections on asyncio's event loop.
+
+One task an engine pumps it: every millisecond while there is traffic, ever more slowly (8 ms)
+while there is none. It needs timers and nothing else, so any loop on any platform will do.
+
+Messages stay in the engine until somebody waits for one: who does not read costs no memory
+here, and slows down the peer alone. Taking a message, accepting and handing over to the engine
+are single steps, so a ``receive`` that is cancelled or times out has taken nothing, an
+``accept`` leaves the request waiting, and a ``send`` has sent nothing.
+"""
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from typing import Any, ParamSpec, Self
+
+from . import steam as plain
+from ._native import NetworkingMessage
+from .config import Options
+from .enums import Availability, ConnectionState, EndReason, EResult, SendFlags
+from .errors import ClosedError, ResultError
+from .identity import Identity
+from .info import ConnectionEvent
+from .owners import GONE, BaseConnection, BaseListener, Router, ending
+
+P = ParamSpec("P")
+FAST, SLOW = 0.001, 0.008  # seconds between two turns of the pump
+BATCH = 64  # messages taken from the engine at a time
+PATIENCE = 10.0  # seconds that a closing connection waits for its peer to take everything
+
+
+class ConnectionEnded(ConnectionError):  # noqa: N818  # named as ConnectionError's others are
+    """A connection could not be made, or is no more."""
+
+    def __init__(self, message: str, reason: EndReason | int = 0, by_peer: bool = False) -> None:
+        """Say how it ended."""
+        super().__init__(message)
+        self.reason = reason
+        """Why: an `EndReason`, or the game's own number (1000-2999)."""
+        self.by_peer = by_peer
+        """Whether the peer closed it, and not a problem on the way."""
+
+
+class Steam:
+    """An engine on this event loop, open within ``async with``; made by `init`."""
+
+    def __init__(self, opener: Callable[[], plain.Steam]) -> None:
+        """Keep what will open the engine."""
+        self._opener = opener
+
+    async def __aenter__(self) -> Self:
+        """Open the engine, and begin to pump it."""
+        self._loop = asyncio.get_running_loop()
+        self.sync = self._opener()
+        """The engine without ``await``: its managers, and all that does not wait."""
+        self.core = self.sync.core
+        self.engine = self.sync.engine
+        self.networking_sockets = self.sync.networking_sockets
+        self.networking_utils = self.sync.networking_utils
+        self.networking_messages = self.sync.networking_messages
+        self._router = self.sync.router
+        self._group = self.networking_sockets.create_poll_group()
+        self._reading: set[Connection] = set()  # these are in the group
+        self._turned = asyncio.Event()
+        self._eager = 0  # how many wait for every single turn
+        self._failure: BaseException | None = None
+        self._delay, self._latest, self._heard = FAST, self._loop.time(), False
+        self._nap: asyncio.Future[None] = self._loop.create_future()
+        self._pumping = self._loop.create_task(self._pump(), name="steamnet pump")
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Close every connection, after it has drained unless an error is on its way out."""
+        try:
+            if kind is None and self._failure is None:
+                connections = [c for c in self._owners() if isinstance(c, Connection)]
+                await asyncio.gather(*[connection.close() for connection in connections])
+        finally:
+            failure = self._failure
+            self._end(ClosedError("the engine has been shut down"))
+            self._pumping.cancel()
+            self.sync.shutdown()
+            await asyncio.wait([self._pumping])
+        if kind is None and failure is not None:
+            raise failure
+
+    def listen(self, virtual_port: int, options: Options | None = None) -> "Listener":
+        """Listen on a virtual port; ResultError if it is taken."""
+        return self._router.listen(partial(Listener, self), virtual_port, options)
+
+    async def connect(
+        self, identity: str | int | Identity, virtual_port: int, options: Options | None = None
+    ) -> "Connection":
+        """Connect to a virtual port of somebody; ConnectionEnded says why that failed."""
+        self._check()
+        try:
+            connection = self._router.connect(
+                partial(Connection, self), identity, virtual_port, options
+            )
+        except ResultError as error:
+            raise ConnectionEnded(str(error)) from error
+        self._stir()
+        try:
+            while connection.state != ConnectionState.CONNECTED:
+                connection._check_alive()
+                await self._until(connection._news)
+        except BaseException:
+            connection._close(linger=False)
+            raise
+        return connection
+
+    async def wait_for_relay(self, timeout: float) -> bool:
+        """Wait until Valve's relay network can be used: whether it can, when time is up."""
+        deadline = self._loop.time() + timeout
+        while True:
+            self._check()
+            availability = self.networking_utils.get_relay_network_status().availability
+            if availability == Availability.CURRENT:
+                return True
+            if availability == Availability.CANNOT_TRY or self._loop.time() >= deadline:
+                return False
+            await asyncio.sleep(SLOW)
+
+    def _owners(self) -> list["Connection | Listener"]:
+        owners = [*self._router.connections.values(), *self._router.listeners.values()]
+        return [owner for owner in owners if isinstance(owner, Connection | Listener)]
+
+    def _check(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+
+    async def _breathe(self) -> None:
+        # Who sends or receives without ever having to wait must not keep the pump from its turn.
+        if self._loop.time() - self._latest > SLOW:
+            await asyncio.sleep(0)
+        self._check()
+
+    async def _until(self, news: asyncio.Event) -> None:
+        news.clear()
+        await news.wait()
+        self._check()
+
+    async def _turn(self) -> None:
+        self._eager += 1
+        self._stir()
+        try:
+            await self._until(self._turned)
+        finally:
+            self._eager -= 1
+
+    def _stir(self) -> None:
+        if self._delay > FAST and not self._nap.done():
+            self._nap.set_result(None)
+        self._heard = True
+
+    async def _pump(self) -> None:
+        try:
+            while True:
+                self._latest = self._loop.time()
+                self.sync.run_callbacks()
+                self._deliver()
+                self._turned.set()
+                busy = self._heard or self._eager
+                self._delay = FAST if busy else min(self._delay * 2, SLOW)
+                self._heard = False
+                self._nap = self._loop.create_future()
+                timer = self._loop.call_later(self._delay, _wake, self._nap)
+                try:
+                    await self._nap
+                finally:
+                    timer.cancel()
+        except Exception as error:
+            self._end(error)
+
+    def _deliver(self) -> None:
+        if not self._reading:
+            return
+        sockets = self.networking_sockets
+        for message in sockets.receive_messages_on_poll_group(self._group, 4 * BATCH):
+            connection = self._router.connections.get(message.connection)
+            if isinstance(connection, Connection):
+                connection._queue.append(message)
+                connection._news.set()
+                self._heard = True
+
+    def _end(self, failure: BaseException) -> None:
+        self._failure = failure
+        self._turned.set()
+        for owner in self._owners():
+            owner._news.set()
+
+
+def _wake(nap: asyncio.Future[None]) -> None:
+    if not nap.done():
+        nap.set_result(None)
+
+
+class Connection(BaseConnection):
+    """A connection to a peer; made by `Steam.connect` and `Listener.accept`."""
+
+    def __init__(
+        self, steam: Steam, router: Router, handle: int, listener: "Listener | None" = None
+    ) -> None:
+        """Own a connection's handle."""
+        super().__init__(router, handle, listener)
+        self._steam = steam
+        self._news = asyncio.Event()
+        self._queue: deque[NetworkingMessage] = deque()
+        self._readers = 0
+        self._sending = asyncio.Lock()  # first come, first served
+
+    def _hear(self, event: ConnectionEvent) -> None:
+        super()._hear(event)
+        self._news.set()
+        self._steam._heard = True
+
+    def _check_alive(self) -> None:
+        # The engine may know of an end before the event that tells of it.
+        info = self._ended or self._sockets.get_connection_info(self.handle)
+        if info is None:
+            raise ConnectionEnded("the connection was closed through the manager")
+        if self._ended is not None or info.state in GONE:
+            by_peer = info.state == ConnectionState.CLOSED_BY_PEER
+            raise ConnectionEnded(ending(info), info.end_reason, by_peer)
+
+    async def send(self, data: Any, flags: int = SendFlags.RELIABLE, lane: int = 0) -> int:
+        """Send a str (as UTF-8) or a buffer, as soon as there is room to queue it.
+
+        Returns the message's number, or 0 if NO_DELAY was asked for and it could not leave at
+        once. Raises ConnectionEnded if the peer is gone. A buffer must stay as it is meanwhile.
+        """
+        await self._steam._breathe()
+        async with self._sending:
+            while True:
+                try:
+                    number = self._send(data, flags, lane)
+                except ResultError as error:
+                    self._check_alive()
+                    queued = self._queued()
+                    if error.result != EResult.LIMIT_EXCEEDED or not queued:
+                        raise
+                else:
+                    self._steam._stir()
+                    return number
+                # Ask again when its own size has left, or everything, and not at every turn.
+                room = max(0, queued - len(data.encode() if isinstance(data, str) else data))
+                while self._queued() > room:
+                    await self._steam._turn()
+
+    def _queued(self) -> int:
+        status = self._sockets.get_quick_connection_status(self.handle)
+        if status is None or status.state in GONE:
+            return 0
+        return status.pending_reliable + status.pending_unreliable
+
+    async def receive(self) -> NetworkingMessage:
+        """Wait for the next message.
+
+        Raises ConnectionEnded once the peer is gone and all that it sent has been received.
+        """
+        await self._steam._breathe()
+        handle = self._open("receive")
+        while not self._queue:
+            self._queue.extend(self._sockets.receive_messages(self._open("receive"), BATCH))
+            if not self._queue and self._ended is not None:
+                self._release()
+                self._check_alive()
+            if not self._queue:
+                await self._message(handle)
+        return self._queue.popleft()
+
+    async def _message(self, handle: int) -> None:
+        # Only those who wait are in the group, so that others' messages stay in the engine.
+        steam = self._steam
+        self._readers += 1
+        steam._reading.add(self)
+        self._sockets.set_connection_poll_group(handle, steam._group)
+        try:
+            await steam._until(self._news)
+        finally:
+            self._readers -= 1
+            if not self._readers:
+                steam._reading.discard(self)
+                with contextlib.suppress(ClosedError):
+                    self._sockets.set_connection_poll_group(handle, 0)
+
+    def __aiter__(self) -> Self:
+        """Iterate over the messages, until the peer or this side closes the connection."""
+        return self
+
+    async def __anext__(self) -> NetworkingMessage:
+        """Wait for the next message; a problem on the way still raises ConnectionEnded."""
+        try:
+            return await self.receive()
+        except ConnectionEnded as end:
+            if not end.by_peer:
+                raise
+        except ClosedError:
+            if not self._closed:
+                raise
+        raise StopAsyncIteration
+
+    async def close(self, reason: int = 0, debug: str = "", linger: bool = True) -> None:
+        """Close it, once the peer has everything that was sent reliably.
+
+        That waits up to ten seconds, not at all if ``linger`` is False. Cancelled, it closes at
+        once and leaves the rest to the engine.
+        """
+        if self._closed:
+            return
+        self._closed = True  # for everybody else
+        self._news.set()
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(PATIENCE if linger else 0):
+                    while self._undelivered():
+                        await self._steam._turn()
+        finally:
+            self._close(reason, debug, linger)
+            self._news.set()
+
+    def _undelivered(self) -> bool:
+        with contextlib.suppress(ClosedError):
+            status = self._sockets.get_quick_connection_status(self.handle)
+            if status is not None and status.state == ConnectionState.CONNECTED:
+                return status.pending_reliable + status.sent_unacked_reliable > 0
+        return False
+
+    async def wait_closed(self) -> None:
+        """Wait until either side has closed it, or it broke."""
+        while self._ended is None and self._held.alive:
+            await self._steam._until(self._news)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close it."""
+        await self.close()
+
+
+class Listener(BaseListener):
+    """Waits for peers on a virtual port; made by `Steam.listen`."""
+
+    def __init__(self, steam: Steam, router: Router, handle: int) -> None:
+        """Own a listen socket's handle."""
+        super().__init__(router, handle)
+        self._steam = steam
+        self._news = asyncio.Event()
+
+    def _hear(self, event: ConnectionEvent) -> bool:
+        self._news.set()
+        self._steam._heard = True
+        return super()._hear(event)
+
+    async def accept(self) -> Connection:
+        """Wait for a peer, and accept it."""
+        await self._steam._breathe()
+        while (connection := self._accept(partial(Connection, self._steam))) is None:
+            await self._steam._until(self._news)
+        return connection
+
+    def __aiter__(self) -> Self:
+        """Iterate over the peers that come, each accepted, until this side closes."""
+        return self
+
+    async def __anext__(self) -> Connection:
+        """Wait for the next peer."""
+        try:
+            return await self.accept()
+        except ClosedError:
+            if not self._closed:
+                raise
+        raise StopAsyncIteration
+
+    async def close(self) -> None:
+        """Stop listening; closes the connections that came in too, as each of them does."""
+        self._closed = True
+        self._news.set()
+        try:
+            connections = [c for c in self._accepted() if isinstance(c, Connection)]
+            await asyncio.gather(*[connection.close() for connection in connections])
+        finally:
+            self._close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close it."""
+        await self.close()
+
+
+def _like(opener: Callable[P, plain.Steam]) -> Callable[P, Steam]:
+    def init(*args: P.args, **kwargs: P.kwargs) -> Steam:
+        """Open an engine on this event loop: ``async with steamnet.aio.init(...) as steam``.
+
+        The arguments are those of `steamnet.init`.
+        """
+        return Steam(partial(opener, *args, **kwargs))
+
+    return init
+
+
+init = _like(plain.init)
