@@ -61,9 +61,15 @@ void sn_library_pin(void (*function)(void))
                        &library);
 }
 
+/* Not asked: Windows without any network is too rare a place to connect from. */
+bool sn_has_network(void) { return true; }
+
 #else /* POSIX */
 
 #include <dlfcn.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -84,6 +90,19 @@ void sn_sleep(int64_t microseconds)
 }
 
 uint32_t sn_process_id(void) { return (uint32_t)getpid(); }
+
+bool sn_has_network(void)
+{
+    struct ifaddrs *all;
+    bool found = false;
+    if (getifaddrs(&all) != 0)
+        return true; /* unknown */
+    for (const struct ifaddrs *one = all; one != NULL && !found; one = one->ifa_next)
+        found = one->ifa_addr != NULL && (one->ifa_flags & IFF_UP) && !(one->ifa_flags & IFF_LOOPBACK) &&
+                (one->ifa_addr->sa_family == AF_INET || one->ifa_addr->sa_family == AF_INET6);
+    freeifaddrs(all);
+    return found;
+}
 
 void *sn_library_open(const char *path, char *error, size_t error_size)
 {

@@ -28,6 +28,8 @@ void sn_unlock(sn_mutex *mutex);
 int64_t sn_now(void);
 void sn_sleep(int64_t microseconds);
 uint32_t sn_process_id(void);
+/* Whether an interface other than loopback has an address; true where it cannot be told. */
+bool sn_has_network(void);
 
 /* Opens a shared library by its UTF-8 path; NULL with the system's reason in error. */
 void *sn_library_open(const char *path, char *error, size_t error_size);

@@ -163,3 +163,5 @@ int sn_next_signal(sn_engine *engine, SteamNetworkingIdentity *peer, HSteamNetCo
     free(head);
     return (int)(got - sizeof *head);
 }
+
+bool sn_ice_possible(void) { return sn_has_network(); }

@@ -82,6 +82,8 @@ bool sn_receive_signal(sn_engine *engine, const void *bytes, int size);
 int sn_next_signal_size(sn_engine *engine);
 int sn_next_signal(sn_engine *engine, SteamNetworkingIdentity *peer, HSteamNetConnection *connection,
                    void *bytes, int size);
+/* Whether ICE has anything to offer: it ignores the loopback interface. */
+bool sn_ice_possible(void);
 
 /* Identity and address strings; the libraries' own functions crash or differ by engine. */
 bool sn_identity_parse(SteamNetworkingIdentity *identity, const char *text);
@@ -92,6 +94,10 @@ void sn_address_format(const SteamNetworkingIPAddr *address, char *text, int siz
 /* Steam's own question for a loaded, not yet started engine, asked before SteamAppId is set: true
  * means that Steam starts the game anew and this process should exit. Never asked unbidden. */
 bool sn_restart_app_if_necessary(sn_engine *engine, uint32_t app_id_wanted);
+
+/* The loopback engine: the chance of a user's simulated network, and a fresh start in a forked child. */
+void sn_loopback_seed(sn_engine *engine, uint64_t seed);
+void sn_loopback_after_fork(void);
 /* cdef: end */
 
 #endif

@@ -40,6 +40,8 @@ class Engine:
         """What is known of its version."""
         self.kind = kind
         self.address = int(ffi.cast("intptr_t", pointer))
+        self.no_signaling = ""
+        """Why users cannot be reached by their identity; "" where they can."""
         self._pointer = pointer
         self._closed = False
         self._sinks: dict[int, Callable[[Any], object]] = {}
@@ -86,6 +88,13 @@ class Engine:
         pointer = self.pointer
         if not lib.sn_supports(pointer, name.encode()):
             raise UnsupportedError(f"the {self.name} engine has no {name} ({self.library or 'built in'})")
+        return pointer
+
+    def require_signaling(self) -> Any:
+        """The engine for a call that reaches users by identity; UnsupportedError says why not."""
+        pointer = self.pointer
+        if self.no_signaling:
+            raise UnsupportedError(f"the {self.name} engine has no signaling: {self.no_signaling}")
         return pointer
 
     def start(self, options: Any) -> None:

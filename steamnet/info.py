@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from ._native import ffi
+from ._native import ffi, lib
 from .enums import (
     Availability,
     ConnectionInfoFlags,
@@ -26,6 +26,13 @@ def pop_name(pop_id: int) -> str:
     """A point of presence as text, such as ``fra``; "" for none."""
     letters = [chr(pop_id >> shift & 0xFF) for shift in (16, 8, 0, 24)]
     return "".join(letter for letter in letters if letter.isprintable() and letter != "\0")
+
+
+def _end_debug(info: Any) -> str:
+    text = text_of(info.m_szEndDebug)
+    if info.m_eEndReason == EndReason.MISC_P2P_RENDEZVOUS and not lib.sn_ice_possible():
+        text += " (ICE has no address to offer: there is no network interface but loopback)"
+    return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +73,7 @@ class ConnectionInfo:
             state=state,
             state_name=state_name(state),
             end_reason=known(EndReason, info.m_eEndReason),
-            end_debug=text_of(info.m_szEndDebug),
+            end_debug=_end_debug(info),
             connection_description=text_of(info.m_szConnectionDescription),
             addr_remote=address_from_native(info.m_addrRemote),
             user_data=info.m_nUserData,

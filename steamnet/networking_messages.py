@@ -41,7 +41,7 @@ class SteamNetworkingMessagesManager:
         """
         content = payload(data)
         result = lib.ISteamNetworkingMessages_SendMessageToUser(
-            self._engine.pointer,
+            self._engine.require_signaling(),
             to_native(identity),
             content,
             len(content),

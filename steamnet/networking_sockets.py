@@ -84,10 +84,11 @@ class SteamNetworkingSocketsManager:
         Returns the listen socket, or 0 if refused, as when the port is taken.
         ``ISteamNetworkingSockets::CreateListenSocketP2P``
         """
+        pointer = self._engine.require_signaling()
         count, array, _alive = config.native_options(self._engine, options)
         return self._listening(
             lib.ISteamNetworkingSockets_CreateListenSocketP2P(
-                self._engine.pointer, port(virtual_port), count, array
+                pointer, port(virtual_port), count, array
             )
         )
 
@@ -144,10 +145,11 @@ class SteamNetworkingSocketsManager:
         Returns the connection, or 0 if refused; how it goes on is told by connection events.
         ``ISteamNetworkingSockets::ConnectP2P``
         """
+        pointer = self._engine.require_signaling()
         count, array, _alive = config.native_options(self._engine, options)
         return self._connecting(
             lib.ISteamNetworkingSockets_ConnectP2P(
-                self._engine.pointer, to_native(steam_id_remote), port(virtual_port), count, array
+                pointer, to_native(steam_id_remote), port(virtual_port), count, array
             )
         )
 
@@ -175,6 +177,7 @@ class SteamNetworkingSocketsManager:
         ``ISteamNetworkingSockets::ConnectP2PCustomSignaling``
         """
         pointer = self._engine.require("ISteamNetworkingSockets_ConnectP2PCustomSignaling")
+        self._engine.require_signaling()
         count, array, _alive = config.native_options(self._engine, options)
         return self._connecting(
             lib.sn_connect_custom_signaling(

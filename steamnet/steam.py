@@ -20,11 +20,10 @@ from .identity import Identity, address_to_native, c_string, from_native
 from .networking_messages import SteamNetworkingMessagesManager
 from .networking_sockets import SteamNetworkingSocketsManager
 from .networking_utils import SteamNetworkingUtilsManager
+from .signaling import LocalSignaling, Signaling
 
 if TYPE_CHECKING:
     from types import TracebackType
-
-    from .signaling import Signaling
 
 
 class SteamEventKind(IntEnum):
@@ -93,7 +92,7 @@ class Core:
 class Steam:
     """One user on one engine, opened by `steamnet.init`. A context manager: leaving it shuts down."""
 
-    def __init__(self, engine: Engine, app_id: int | None, signaling: "Signaling | None") -> None:
+    def __init__(self, engine: Engine, app_id: int | None, signaling: Signaling | None) -> None:
         """Own a started engine."""
         self.engine = engine
         """The engine: its name, library, accessor, version, and what it supports."""
@@ -105,6 +104,8 @@ class Steam:
         """``ISteamNetworkingUtils``"""
         self.networking_messages = SteamNetworkingMessagesManager(engine)
         """``ISteamNetworkingMessages``"""
+        if engine.name == "gns" and signaling is None:
+            signaling = self._local_signaling()
         self._signaling = signaling
         self._shutting_down = threading.Lock()
         self._managers = (
@@ -170,6 +171,15 @@ class Steam:
     ) -> None:
         self.shutdown()
 
+    def _local_signaling(self) -> Signaling | None:
+        identity = self.networking_sockets.get_identity()
+        try:
+            return LocalSignaling(identity) if identity is not None else None
+        except OSError as error:
+            # Much of the engine needs no signaling: what does need it raises, with this reason.
+            self.engine.no_signaling = f"{error}; give init(signaling=...), or STEAMNET_LOOPBACK_DIR"
+            return None
+
     def _drain(self, linger: float) -> None:
         deadline = time.monotonic() + linger
         while time.monotonic() < deadline and self.networking_sockets.undrained():
@@ -199,7 +209,7 @@ def init(
     identity: "str | int | Identity | None" = None,
     allow_restart: bool = False,
     attach: bool = False,
-    signaling: "Signaling | None" = None,
+    signaling: Signaling | None = None,
 ) -> Steam:
     """Open an engine and return the user on it.
 

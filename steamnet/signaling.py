@@ -1,0 +1,129 @@
+"""Signaling: how two users exchange the few bytes that a P2P connection begins with.
+
+The engine makes signals and understands them; carrying them is the caller's business, over
+whatever already connects the players: a lobby server, a chat, or, on one machine,
+`LocalSignaling`. Steam has its own; this is for the gns engine. In `Steam.run_callbacks`
+
+1. each signal that the engine has for somebody is given to `Signaling.send`;
+2. each signal that `Signaling.receive` yields is given to the engine, whoever sent it.
+
+Signals may be lost, doubled or late: the engines send again.
+"""
+
+import hashlib
+import os
+import secrets
+import socket
+import stat
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+from .identity import Identity
+
+LARGEST = 65507  # bytes in a UDP datagram
+TOKEN = 32
+
+
+class Signaling(Protocol):
+    """What `steamnet.init` takes as ``signaling``: all three are called from run_callbacks."""
+
+    def send(self, peer: Identity, signal: bytes) -> None:
+        """Begin to carry a signal to a user; must not wait. An unknown user is no error."""
+
+    def receive(self) -> Iterable[bytes]:
+        """The signals that have arrived for us since last time; must not wait."""
+
+    def close(self) -> None:
+        """Stop; called when the engine has shut down."""
+
+
+class LocalSignaling:
+    """Reaches the users of this machine's account who have one too. No server, no threads.
+
+    Each user has a UDP socket on the loopback interface, and a file in a private directory
+    that tells its port and a secret. Datagrams without the secret are ignored, so nobody who
+    cannot read the directory can put signals in. The last user of an identity has its name.
+    """
+
+    def __init__(self, identity: Identity) -> None:
+        """Be found as ``identity``; OSError where the directory or a socket is not to be had."""
+        self._directory = rendezvous_directory()
+        self._file = self._file_of(identity)
+        self._token = secrets.token_bytes(TOKEN)
+        self._owner = os.getpid()
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            self._socket.setblocking(False)
+            self._socket.bind(("127.0.0.1", 0))
+            self._entry = f"{self._socket.getsockname()[1]} {self._token.hex()}"
+            fresh = self._file.with_suffix(f".{secrets.token_hex(8)}")
+            # O_EXCL: made by us, and not through a link that somebody laid there.
+            with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as entry:
+                entry.write(self._entry)
+            os.replace(fresh, self._file)
+        except BaseException:
+            self._socket.close()
+            raise
+
+    def send(self, peer: Identity, signal: bytes) -> None:
+        """Send a datagram to the user, if there is one."""
+        try:
+            port, token = self._file_of(peer).read_text().split()
+            datagram = bytes.fromhex(token) + signal
+            with suppress(OSError):  # a full buffer, or a user who is gone: signals may be lost
+                self._socket.sendto(datagram, ("127.0.0.1", int(port)))
+        except (OSError, ValueError, OverflowError):
+            return  # nobody is there (yet)
+
+    def receive(self) -> Iterator[bytes]:
+        """Take what has arrived."""
+        while True:
+            try:
+                datagram = self._socket.recv(LARGEST)
+            except ConnectionResetError:  # Windows' way to say that a peer was gone
+                continue
+            except OSError:
+                return
+            if secrets.compare_digest(datagram[:TOKEN], self._token):
+                yield datagram[TOKEN:]
+
+    def close(self) -> None:
+        """Be found no more, unless another has the name by now; idempotent."""
+        self._socket.close()
+        if os.getpid() == self._owner:  # a forked child leaves its parent's file alone
+            with suppress(OSError):
+                if self._file.read_text() == self._entry:
+                    self._file.unlink()
+
+    def _file_of(self, identity: Identity) -> Path:
+        name = hashlib.sha256(identity.text.encode("utf-8", "surrogateescape")).hexdigest()
+        return self._directory / f"{name[:32]}.signaling"
+
+
+def rendezvous_directory() -> Path:
+    """The private directory in which this account's users find each other, made if need be.
+
+    $STEAMNET_LOOPBACK_DIR, else $XDG_RUNTIME_DIR/steamnet, else a directory of our own among
+    the temporary files. OSError where it cannot be made or is not ours alone.
+    """
+    given = os.environ.get("STEAMNET_LOOPBACK_DIR")
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    user = os.getuid() if hasattr(os, "getuid") else ""
+    if given:
+        directory = Path(given)
+    elif runtime:
+        directory = Path(runtime, "steamnet")
+    else:
+        directory = Path(tempfile.gettempdir(), f"steamnet-{user}" if user != "" else "steamnet")
+    with suppress(FileExistsError):
+        directory.mkdir(0o700)
+    found = directory.lstat()
+    if not stat.S_ISDIR(found.st_mode):
+        raise NotADirectoryError(f"{directory} is no directory (or a link to one)")
+    # On Windows a user's temporary files are the user's own, and the mode says nothing.
+    if user != "" and (found.st_uid != user or found.st_mode & 0o077):
+        raise PermissionError(f"{directory} must be this user's own and nobody else's (mode 0700)")
+    return directory
