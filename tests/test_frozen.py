@@ -1,0 +1,37 @@
+"""A frozen game: PyInstaller needs no help of ours, and the result no Python and no environment."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TALK = Path(__file__).parent.parent / "wheelhouse-config" / "talk.py"
+
+
+@pytest.fixture
+def frozen(tmp_path: Path) -> Path:
+    """Freeze a program whose two processes talk, into a folder."""
+    if importlib.util.find_spec("PyInstaller") is None:
+        # In CI nothing may pass by not running.
+        if os.environ.get("STEAMNET_REQUIRE_ENGINES") == "1":
+            pytest.fail("PyInstaller is required here: pip install pyinstaller")
+        pytest.skip("PyInstaller is not installed")
+    folders = [f"--{kind}path={tmp_path / kind}" for kind in ("dist", "work", "spec")]
+    command = [sys.executable, "-m", "PyInstaller", "--onedir", "--log-level=ERROR", *folders, TALK]
+    subprocess.run(command, cwd=tmp_path, check=True, timeout=300)
+    return tmp_path / "dist" / "talk"
+
+
+def test_a_frozen_game_runs_from_an_empty_environment(frozen: Path, tmp_path: Path) -> None:
+    """Both processes are the frozen program, which finds all it needs in its own folder."""
+    assert list(frozen.rglob("_cffi_backend*")), "freezers follow the import in steamnet/__init__"
+    # Windows itself needs to know where Windows is.
+    environment = {name: os.environ[name] for name in ("SYSTEMROOT",) if name in os.environ}
+    done = subprocess.run(
+        [frozen / "talk"], env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    assert "two processes talked" in done.stdout
