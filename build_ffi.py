@@ -27,7 +27,9 @@ SELF = {
 def guarded_calls() -> tuple[str, str]:
     """The declarations and the C source of the calls made from flat.def."""
     declarations, sources = [], []
-    for _, gil, result, interface, name, text, dead in FLAT.findall((CSRC / "flat.def").read_text()):
+    for _, gil, result, interface, name, text, dead in FLAT.findall(
+        (CSRC / "flat.def").read_text()
+    ):
         if gil == "OURS":
             continue
         parameters = [parameter.strip() for parameter in text.split(",")]
@@ -56,7 +58,7 @@ def guarded_calls() -> tuple[str, str]:
 
 
 def make() -> FFI:
-    """cffi's builder; setup.py finds it as ``ffibuilder``."""
+    """Cffi's builder; setup.py finds it as ``ffibuilder``."""
     ffi = FFI()
     for header in ("valve_constants.h", "valve.h", "steamnet.h"):
         for pack, region in REGION.findall((CSRC / header).read_text()):
@@ -84,9 +86,15 @@ def make() -> FFI:
             ("SN_VERSION", f'"{version["__version__"]}"'),
             *([("_CRT_SECURE_NO_WARNINGS", "1")] if windows else [("_GNU_SOURCE", "1")]),
         ],
-        libraries=["ws2_32", "advapi32"] if windows else ["dl", "pthread"] if sys.platform == "linux" else [],
+        libraries=["ws2_32", "advapi32"]
+        if windows
+        else ["dl", "pthread"]
+        if sys.platform == "linux"
+        else [],
         extra_compile_args=(
-            ["/std:c11", "/experimental:c11atomics"] if windows else ["-std=c11", "-fvisibility=hidden"]
+            ["/std:c11", "/experimental:c11atomics"]
+            if windows
+            else ["-std=c11", "-fvisibility=hidden"]
         )
         + os.environ.get("STEAMNET_CFLAGS", "").split(),
     )

@@ -21,7 +21,9 @@ def _add_engine(parser: argparse.ArgumentParser, default: str | None) -> None:
 
 def _add_user(parser: argparse.ArgumentParser) -> None:
     _add_engine(parser, "steam")
-    parser.add_argument("--app-id", type=int, default=480, help="Steam app id (default: %(default)s)")
+    parser.add_argument(
+        "--app-id", type=int, default=480, help="Steam app id (default: %(default)s)"
+    )
     parser.add_argument("--identity", help="who you are, on engines without Steam")
     parser.add_argument("--port", type=int, default=0, help="virtual port (default: %(default)s)")
 
@@ -36,7 +38,9 @@ def _parser() -> argparse.ArgumentParser:
 
     demo = commands.add_parser("demo", help="two processes find each other and talk")
     _add_engine(demo, "loopback")
-    demo.add_argument("--messages", type=int, default=1000, metavar="N", help="each way (%(default)s)")
+    demo.add_argument(
+        "--messages", type=int, default=1000, metavar="N", help="each way (%(default)s)"
+    )
     demo.add_argument("--lag", type=int, default=0, metavar="MS", help="simulated, one way")
     demo.add_argument("--loss", type=float, default=0.0, metavar="SHARE", help="simulated, 0 to 1")
 
@@ -56,7 +60,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_engine(netgraph, "loopback")
     netgraph.add_argument("--join", metavar="STEAM_ID", help="watch a connection to this host")
     netgraph.add_argument("--lag", type=int, default=0, metavar="MS", help="simulated, one way")
-    netgraph.add_argument("--loss", type=float, default=0.0, metavar="SHARE", help="simulated, 0 to 1")
+    netgraph.add_argument(
+        "--loss", type=float, default=0.0, metavar="SHARE", help="simulated, 0 to 1"
+    )
     netgraph.add_argument("--seconds", type=float, metavar="S", help="stop after this long")
     netgraph.add_argument("--plot", metavar="FILE", help="draw the session into a PNG or SVG")
     return parser

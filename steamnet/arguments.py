@@ -51,5 +51,7 @@ def payload(data: Any) -> Any:
     if not view.c_contiguous:
         raise ValueError("data must be one C-contiguous stretch of bytes")
     if view.nbytes > MESSAGE_LIMIT:
-        raise ValueError(f"a message holds at most {MESSAGE_LIMIT} bytes (512 KiB), not {view.nbytes}")
+        raise ValueError(
+            f"a message holds at most {MESSAGE_LIMIT} bytes (512 KiB), not {view.nbytes}"
+        )
     return ffi.from_buffer(view)

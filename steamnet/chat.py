@@ -106,9 +106,7 @@ def _host(steam: Steam, port: int, typed: "queue.SimpleQueue[str | None]") -> in
         time.sleep(FRAME)
 
 
-def _join(
-    steam: Steam, host: str, port: int, typed: "queue.SimpleQueue[str | None]"
-) -> int:
+def _join(steam: Steam, host: str, port: int, typed: "queue.SimpleQueue[str | None]") -> int:
     sockets = steam.networking_sockets
     try:
         peer = Identity.parse(host)

@@ -118,7 +118,9 @@ def _native_value(engine: Engine, key: int, value: Value) -> tuple[int, Any]:
     known_key = info(engine, key)
     wanted = known_key.data_type if known_key is not None else None
     if wanted == lib.k_ESteamNetworkingConfig_Ptr or _is_callback(key):
-        raise ValueError(f"{known(ConfigValue, key)!r} is a callback pointer, which steamnet keeps to itself")
+        raise ValueError(
+            f"{known(ConfigValue, key)!r} is a callback pointer, which steamnet keeps to itself"
+        )
     if isinstance(value, str):
         return lib.k_ESteamNetworkingConfig_String, ffi.new("char[]", c_string(value, "value"))
     if isinstance(value, float):

@@ -159,7 +159,9 @@ def _host(talk: Talk, count: int, client: int, paint: Callable[[str, str], str])
 
 def _client(options: dict[str, Any]) -> None:
     identity = CLIENT if options["engine"] != "steam" else None
-    with init(480, engine=options["engine"], library=options["library"], identity=identity) as steam:
+    with init(
+        480, engine=options["engine"], library=options["library"], identity=identity
+    ) as steam:
         talk = Talk(steam, options)
         try:
             _converse(talk, options)

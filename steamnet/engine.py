@@ -87,7 +87,9 @@ class Engine:
         """The engine for a call of that function; UnsupportedError where the library lacks it."""
         pointer = self.pointer
         if not lib.sn_supports(pointer, name.encode()):
-            raise UnsupportedError(f"the {self.name} engine has no {name} ({self.library or 'built in'})")
+            raise UnsupportedError(
+                f"the {self.name} engine has no {name} ({self.library or 'built in'})"
+            )
         return pointer
 
     def require_signaling(self) -> Any:
@@ -213,7 +215,11 @@ def _refusal(engine: Engine, result: int, words: str) -> str:
     if engine.name != "steam":
         return message
     text = words.lower()
-    if result == lib.k_ESteamAPIInitResult_NoSteamClient or "steamclient" in text or "install" in text:
+    if (
+        result == lib.k_ESteamAPIInitResult_NoSteamClient
+        or "steamclient" in text
+        or "install" in text
+    ):
         hint = "Is Steam running, under the same user, and logged in?"
     elif result == lib.k_ESteamAPIInitResult_VersionMismatch:
         hint = "The running Steam client is older than this library: let Steam update itself."

@@ -129,7 +129,9 @@ class EResult(IntEnum):
     EXPIRED_LOGIN_AUTH_CODE = lib.k_EResultExpiredLoginAuthCode
     IP_LOGIN_RESTRICTION_FAILED = lib.k_EResultIPLoginRestrictionFailed
     ACCOUNT_LOCKED_DOWN = lib.k_EResultAccountLockedDown
-    ACCOUNT_LOGON_DENIED_VERIFIED_EMAIL_REQUIRED = lib.k_EResultAccountLogonDeniedVerifiedEmailRequired
+    ACCOUNT_LOGON_DENIED_VERIFIED_EMAIL_REQUIRED = (
+        lib.k_EResultAccountLogonDeniedVerifiedEmailRequired
+    )
     NO_MATCHING_URL = lib.k_EResultNoMatchingURL
     BAD_RESPONSE = lib.k_EResultBadResponse
     REQUIRE_PASSWORD_RE_ENTRY = lib.k_EResultRequirePasswordReEntry
@@ -210,9 +212,15 @@ class ConfigValue(IntEnum):
     LOG_LEVEL_PACKET_GAPS = lib.k_ESteamNetworkingConfig_LogLevel_PacketGaps
     LOG_LEVEL_P2P_RENDEZVOUS = lib.k_ESteamNetworkingConfig_LogLevel_P2PRendezvous
     LOG_LEVEL_SDR_RELAY_PINGS = lib.k_ESteamNetworkingConfig_LogLevel_SDRRelayPings
-    SDR_CLIENT_CONSECUTITIVE_PING_TIMEOUTS_FAIL_INITIAL = lib.k_ESteamNetworkingConfig_SDRClient_ConsecutitivePingTimeoutsFailInitial
-    SDR_CLIENT_CONSECUTITIVE_PING_TIMEOUTS_FAIL = lib.k_ESteamNetworkingConfig_SDRClient_ConsecutitivePingTimeoutsFail
-    SDR_CLIENT_MIN_PINGS_BEFORE_PING_ACCURATE = lib.k_ESteamNetworkingConfig_SDRClient_MinPingsBeforePingAccurate
+    SDR_CLIENT_CONSECUTITIVE_PING_TIMEOUTS_FAIL_INITIAL = (
+        lib.k_ESteamNetworkingConfig_SDRClient_ConsecutitivePingTimeoutsFailInitial
+    )
+    SDR_CLIENT_CONSECUTITIVE_PING_TIMEOUTS_FAIL = (
+        lib.k_ESteamNetworkingConfig_SDRClient_ConsecutitivePingTimeoutsFail
+    )
+    SDR_CLIENT_MIN_PINGS_BEFORE_PING_ACCURATE = (
+        lib.k_ESteamNetworkingConfig_SDRClient_MinPingsBeforePingAccurate
+    )
     SDR_CLIENT_SINGLE_SOCKET = lib.k_ESteamNetworkingConfig_SDRClient_SingleSocket
     IP_ALLOW_WITHOUT_AUTH = lib.k_ESteamNetworkingConfig_IP_AllowWithoutAuth
     TIMEOUT_INITIAL = lib.k_ESteamNetworkingConfig_TimeoutInitial
@@ -241,7 +249,9 @@ class ConfigValue(IntEnum):
     RECV_BUFFER_MESSAGES = lib.k_ESteamNetworkingConfig_RecvBufferMessages
     RECV_MAX_MESSAGE_SIZE = lib.k_ESteamNetworkingConfig_RecvMaxMessageSize
     RECV_MAX_SEGMENTS_PER_PACKET = lib.k_ESteamNetworkingConfig_RecvMaxSegmentsPerPacket
-    OUT_OF_ORDER_CORRECTION_WINDOW_MICROSECONDS = lib.k_ESteamNetworkingConfig_OutOfOrderCorrectionWindowMicroseconds
+    OUT_OF_ORDER_CORRECTION_WINDOW_MICROSECONDS = (
+        lib.k_ESteamNetworkingConfig_OutOfOrderCorrectionWindowMicroseconds
+    )
     IP_LOCAL_HOST_ALLOW_WITHOUT_AUTH = lib.k_ESteamNetworkingConfig_IPLocalHost_AllowWithoutAuth
     FAKE_PACKET_JITTER_SEND_AVG = lib.k_ESteamNetworkingConfig_FakePacketJitter_Send_Avg
     FAKE_PACKET_JITTER_SEND_MAX = lib.k_ESteamNetworkingConfig_FakePacketJitter_Send_Max
@@ -250,7 +260,9 @@ class ConfigValue(IntEnum):
     FAKE_PACKET_JITTER_RECV_MAX = lib.k_ESteamNetworkingConfig_FakePacketJitter_Recv_Max
     FAKE_PACKET_JITTER_RECV_PCT = lib.k_ESteamNetworkingConfig_FakePacketJitter_Recv_Pct
     SEND_TIME_SINCE_PREVIOUS_PACKET = lib.k_ESteamNetworkingConfig_SendTimeSincePreviousPacket
-    SDR_CLIENT_LIMIT_PING_PROBES_TO_NEAREST_N = lib.k_ESteamNetworkingConfig_SDRClient_LimitPingProbesToNearestN
+    SDR_CLIENT_LIMIT_PING_PROBES_TO_NEAREST_N = (
+        lib.k_ESteamNetworkingConfig_SDRClient_LimitPingProbesToNearestN
+    )
     P2P_STUN_SERVER_LIST = lib.k_ESteamNetworkingConfig_P2P_STUN_ServerList
     P2P_TRANSPORT_ICE_ENABLE = lib.k_ESteamNetworkingConfig_P2P_Transport_ICE_Enable
     P2P_TRANSPORT_ICE_PENALTY = lib.k_ESteamNetworkingConfig_P2P_Transport_ICE_Penalty
@@ -259,12 +271,18 @@ class ConfigValue(IntEnum):
     P2P_TURN_USER_LIST = lib.k_ESteamNetworkingConfig_P2P_TURN_UserList
     P2P_TURN_PASS_LIST = lib.k_ESteamNetworkingConfig_P2P_TURN_PassList
     P2P_TRANSPORT_ICE_IMPLEMENTATION = lib.k_ESteamNetworkingConfig_P2P_Transport_ICE_Implementation
-    CALLBACK_CONNECTION_STATUS_CHANGED = lib.k_ESteamNetworkingConfig_Callback_ConnectionStatusChanged
+    CALLBACK_CONNECTION_STATUS_CHANGED = (
+        lib.k_ESteamNetworkingConfig_Callback_ConnectionStatusChanged
+    )
     CALLBACK_AUTH_STATUS_CHANGED = lib.k_ESteamNetworkingConfig_Callback_AuthStatusChanged
-    CALLBACK_RELAY_NETWORK_STATUS_CHANGED = lib.k_ESteamNetworkingConfig_Callback_RelayNetworkStatusChanged
+    CALLBACK_RELAY_NETWORK_STATUS_CHANGED = (
+        lib.k_ESteamNetworkingConfig_Callback_RelayNetworkStatusChanged
+    )
     CALLBACK_MESSAGES_SESSION_REQUEST = lib.k_ESteamNetworkingConfig_Callback_MessagesSessionRequest
     CALLBACK_MESSAGES_SESSION_FAILED = lib.k_ESteamNetworkingConfig_Callback_MessagesSessionFailed
-    CALLBACK_CREATE_CONNECTION_SIGNALING = lib.k_ESteamNetworkingConfig_Callback_CreateConnectionSignaling
+    CALLBACK_CREATE_CONNECTION_SIGNALING = (
+        lib.k_ESteamNetworkingConfig_Callback_CreateConnectionSignaling
+    )
     CALLBACK_FAKE_IP_RESULT = lib.k_ESteamNetworkingConfig_Callback_FakeIPResult
     SDR_CLIENT_ENABLE_TOS_PROBES = lib.k_ESteamNetworkingConfig_SDRClient_EnableTOSProbes
     ECN = lib.k_ESteamNetworkingConfig_ECN
@@ -312,7 +330,9 @@ class EndReason(IntEnum):
     REMOTE_BAD_CRYPT = lib.k_ESteamNetConnectionEnd_Remote_BadCrypt
     REMOTE_BAD_CERT = lib.k_ESteamNetConnectionEnd_Remote_BadCert
     REMOTE_BAD_PROTOCOL_VERSION = lib.k_ESteamNetConnectionEnd_Remote_BadProtocolVersion
-    REMOTE_P2P_ICE_NO_PUBLIC_ADDRESSES = lib.k_ESteamNetConnectionEnd_Remote_P2P_ICE_NoPublicAddresses
+    REMOTE_P2P_ICE_NO_PUBLIC_ADDRESSES = (
+        lib.k_ESteamNetConnectionEnd_Remote_P2P_ICE_NoPublicAddresses
+    )
     REMOTE_MAX = lib.k_ESteamNetConnectionEnd_Remote_Max
     MISC_MIN = lib.k_ESteamNetConnectionEnd_Misc_Min
     MISC_GENERIC = lib.k_ESteamNetConnectionEnd_Misc_Generic

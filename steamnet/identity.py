@@ -9,7 +9,7 @@ from .enums import IdentityType, known
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A networking identity (``SteamNetworkingIdentity``): hashable, and equal where Valve's are."""
+    """A networking identity (``SteamNetworkingIdentity``), hashable and comparable."""
 
     type: IdentityType | int
     """What kind of identity it is."""
@@ -61,7 +61,9 @@ def to_native(value: "str | int | Identity") -> Any:
 def from_native(native: Any) -> Identity:
     """The Identity of a ``SteamNetworkingIdentity``."""
     buffer = ffi.new("char[]", lib.SN_IDENTITY_SIZE)
-    lib.sn_identity_format(ffi.addressof(native) if not _is_pointer(native) else native, buffer, len(buffer))
+    lib.sn_identity_format(
+        ffi.addressof(native) if not _is_pointer(native) else native, buffer, len(buffer)
+    )
     return Identity(known(IdentityType, native.m_eType), text_of(buffer))
 
 

@@ -144,7 +144,9 @@ class QuickConnectionStatus:
     """Each lane, when asked for."""
 
     @classmethod
-    def from_native(cls, status: Any, lanes: tuple[LaneStatus, ...] = ()) -> "QuickConnectionStatus":
+    def from_native(
+        cls, status: Any, lanes: tuple[LaneStatus, ...] = ()
+    ) -> "QuickConnectionStatus":
         """Read a ``SteamNetConnectionRealTimeStatus_t``."""
         return cls(
             state=known(ConnectionState, status.m_eState),

@@ -1,4 +1,4 @@
-"""SteamNetworkingMessagesManager: ISteamNetworkingMessages, messages to users without connections."""
+"""SteamNetworkingMessagesManager: ISteamNetworkingMessages, messages without connections."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +15,7 @@ Who = str | int | Identity
 
 
 class SteamNetworkingMessagesManager:
-    """``ISteamNetworkingMessages``: sends to users by identity, on channels; sessions come and go."""
+    """``ISteamNetworkingMessages``: messages to users, on channels; sessions come and go."""
 
     def __init__(self, engine: Engine) -> None:
         """Serve one engine."""
@@ -85,7 +85,9 @@ class SteamNetworkingMessagesManager:
         ``ISteamNetworkingMessages::CloseChannelWithUser``
         """
         answer: bool = lib.ISteamNetworkingMessages_CloseChannelWithUser(
-            self._engine.pointer, to_native(identity), integer(channel, "channel", -(2**31), 2**31 - 1)
+            self._engine.pointer,
+            to_native(identity),
+            integer(channel, "channel", -(2**31), 2**31 - 1),
         )
         return answer
 
@@ -127,7 +129,9 @@ class SteamNetworkingMessagesManager:
         self._engine.pointer  # noqa: B018  # raises ClosedError
         return self._failures.drain()
 
-    def on_session_request(self, handler: Callable[[Identity], object]) -> Callable[[Identity], object]:
+    def on_session_request(
+        self, handler: Callable[[Identity], object]
+    ) -> Callable[[Identity], object]:
         """Call the handler with each user who begins a session; also a decorator."""
         return self._requests.subscribe(handler)
 

@@ -76,7 +76,7 @@ class SteamNetworkingSocketsManager:
             lambda e: self._fake_ips.push(FakeIPResult.from_native(e.fake_ip)),
         )
 
-    # --- listening and connecting ---------------------------------------------------------
+    # --- listening and connecting ---------------------------------------------------------------
 
     def create_listen_socket_p2p(self, virtual_port: int, options: Options | None = None) -> int:
         """Listen for other users on a virtual port (0-65535).
@@ -257,7 +257,7 @@ class SteamNetworkingSocketsManager:
             return 0, 0
         return self._connecting(pair[0]), self._connecting(pair[1])
 
-    # --- messages -----------------------------------------------------------------------------
+    # --- messages -------------------------------------------------------------------------------
 
     def send_message(
         self, connection: int, data: Any, flags: int = RELIABLE, lane: int = 0
@@ -327,7 +327,9 @@ class SteamNetworkingSocketsManager:
         numbers = [integer(p, "priority", -(2**31), 2**31 - 1) for p in priorities]
         shares = [integer(w, "weight", 0, 0xFFFF) for w in weights] if weights is not None else None
         if shares is not None and len(shares) != len(numbers):
-            raise ValueError(f"{len(numbers)} priorities and {len(shares)} weights: give one for each lane")
+            raise ValueError(
+                f"{len(numbers)} priorities and {len(shares)} weights: give one for each lane"
+            )
         return _eresult(
             lib.ISteamNetworkingSockets_ConfigureConnectionLanes(
                 self._engine.pointer,
@@ -338,7 +340,7 @@ class SteamNetworkingSocketsManager:
             )
         )
 
-    # --- what is known of a connection -------------------------------------------------------
+    # --- what is known of a connection ----------------------------------------------------------
 
     def get_connection_info(self, connection: int) -> ConnectionInfo | None:
         """All about a connection at this moment; None for a dead handle.
@@ -432,7 +434,7 @@ class SteamNetworkingSocketsManager:
             self._engine.pointer, handle(connection, "connection"), c_string(name, "name")
         )
 
-    # --- poll groups --------------------------------------------------------------------------
+    # --- poll groups ----------------------------------------------------------------------------
 
     def create_poll_group(self) -> int:
         """Make a group whose connections are received from in one call; 0 if refused.
@@ -484,7 +486,11 @@ class SteamNetworkingSocketsManager:
         if value is None:
             raise TypeError("a config value is an int, a float or a str, not None")
         return config.set_value(
-            self._engine, config_key, value, ConfigScope.CONNECTION, handle(connection, "connection")
+            self._engine,
+            config_key,
+            value,
+            ConfigScope.CONNECTION,
+            handle(connection, "connection"),
         )
 
     def get_connection_config_value(
@@ -505,7 +511,7 @@ class SteamNetworkingSocketsManager:
         except ValueError:
             return None
 
-    # --- identity and authentication --------------------------------------------------------------
+    # --- identity and authentication ------------------------------------------------------------
 
     def get_identity(self) -> Identity | None:
         """Who we are; None if the engine does not know yet.
@@ -573,7 +579,7 @@ class SteamNetworkingSocketsManager:
         if not lib.ISteamNetworkingSockets_SetCertificate(pointer, data, len(data), error):
             raise ValueError(text_of(error) or "the engine refused the certificate")
 
-    # --- hosted dedicated servers -------------------------------------------------------------------
+    # --- hosted dedicated servers ---------------------------------------------------------------
 
     def received_relay_auth_ticket(self, ticket: bytes) -> bool:
         """Store a ticket that the game's coordinator gave us; whether it is good.
@@ -660,7 +666,7 @@ class SteamNetworkingSocketsManager:
             )
         )
 
-    # --- FakeIP: addresses that stand for users ---------------------------------------------------------
+    # --- FakeIP: addresses that stand for users -------------------------------------------------
 
     def begin_async_request_fake_ip(self, num_ports: int) -> bool:
         """Ask Steam for a FakeIP; the answer arrives as an event.
@@ -680,7 +686,9 @@ class SteamNetworkingSocketsManager:
         """
         pointer = self._engine.require("ISteamNetworkingSockets_GetFakeIP")
         result = ffi.new("SteamNetworkingFakeIPResult_t *")
-        lib.ISteamNetworkingSockets_GetFakeIP(pointer, integer(first_port, "first_port", 0, 7), result)
+        lib.ISteamNetworkingSockets_GetFakeIP(
+            pointer, integer(first_port, "first_port", 0, 7), result
+        )
         return FakeIPResult.from_native(result)
 
     def create_listen_socket_p2p_fake_ip(
@@ -742,7 +750,9 @@ class SteamNetworkingSocketsManager:
         """
         return self._events.subscribe(handler)
 
-    def remove_connection_status_handler(self, handler: Callable[[ConnectionEvent], object]) -> None:
+    def remove_connection_status_handler(
+        self, handler: Callable[[ConnectionEvent], object]
+    ) -> None:
         """Stop calling a handler; ValueError if it was not subscribed."""
         self._events.unsubscribe(handler)
 
@@ -764,7 +774,7 @@ class SteamNetworkingSocketsManager:
         """
         return self._fake_ips.subscribe(handler)
 
-    # --- for Steam, which owns this manager ---------------------------------------------------------
+    # --- for Steam, which owns this manager -----------------------------------------------------
 
     def _note(self, native: Any) -> None:
         """Queue a connection event, and remember what it opened or closed."""
@@ -819,13 +829,21 @@ class FakeUDPPort:
         self._native = native
 
     def close(self) -> None:
-        """Destroy the port; idempotent. ``DestroyFakeUDPPort``"""
+        """Destroy the port; idempotent.
+
+        ``ISteamNetworkingFakeUDPPort::DestroyFakeUDPPort``
+        """
         native, self._native = self._native, None
         if native is not None and self._engine.is_open:
             lib.ISteamNetworkingFakeUDPPort_DestroyFakeUDPPort(self._engine.pointer, native)
 
-    def send_message(self, remote_address: str, data: Any, flags: int = SendFlags.UNRELIABLE) -> EResult:
-        """Send a datagram to a FakeIP address. ``SendMessageToFakeIP``"""
+    def send_message(
+        self, remote_address: str, data: Any, flags: int = SendFlags.UNRELIABLE
+    ) -> EResult:
+        """Send a datagram to a FakeIP address.
+
+        ``ISteamNetworkingFakeUDPPort::SendMessageToFakeIP``
+        """
         content = payload(data)
         return _eresult(
             lib.ISteamNetworkingFakeUDPPort_SendMessageToFakeIP(
@@ -839,12 +857,18 @@ class FakeUDPPort:
         )
 
     def receive_messages(self, max_messages: int = 100) -> list[NetworkingMessage]:
-        """Take the datagrams that wait. ``ReceiveMessages``"""
+        """Take the datagrams that wait.
+
+        ``ISteamNetworkingFakeUDPPort::ReceiveMessages``
+        """
         address = int(ffi.cast("intptr_t", self._open()))
         return receive_on_fake_port(self._engine.address, address, max_messages)
 
     def schedule_cleanup(self, remote_address: str) -> None:
-        """Forget what is kept for a peer soon. ``ScheduleCleanup``"""
+        """Forget what is kept for a peer soon.
+
+        ``ISteamNetworkingFakeUDPPort::ScheduleCleanup``
+        """
         lib.ISteamNetworkingFakeUDPPort_ScheduleCleanup(
             self._engine.pointer, self._open(), address_to_native(remote_address)
         )

@@ -51,7 +51,7 @@ class SteamNetworkingUtilsManager:
             lambda e: self._relay.push(RelayNetworkStatus.from_native(e.relay)),
         )
 
-    # --- relay network ------------------------------------------------------------------------
+    # --- relay network --------------------------------------------------------------------------
 
     def init_relay_network_access(self) -> None:
         """Begin to fetch what Valve's relay network needs; call it early.
@@ -172,7 +172,9 @@ class SteamNetworkingUtilsManager:
         """
         pointer = self._engine.require("ISteamNetworkingUtils_GetPingToDataCenter")
         relay = ffi.new("SteamNetworkingPOPID *")
-        ping = lib.ISteamNetworkingUtils_GetPingToDataCenter(pointer, handle(pop_id, "pop_id"), relay)
+        ping = lib.ISteamNetworkingUtils_GetPingToDataCenter(
+            pointer, handle(pop_id, "pop_id"), relay
+        )
         return ping, relay[0]
 
     def get_direct_ping_to_pop(self, pop_id: int) -> int:
@@ -184,7 +186,7 @@ class SteamNetworkingUtilsManager:
         ping: int = lib.ISteamNetworkingUtils_GetDirectPingToPOP(pointer, handle(pop_id, "pop_id"))
         return ping
 
-    # --- FakeIP -------------------------------------------------------------------------------
+    # --- FakeIP ---------------------------------------------------------------------------------
 
     def get_ipv4_fake_ip_type(self, address: int) -> FakeIPType | int:
         """Whether an IPv4 address, as a number, is a FakeIP.
@@ -212,7 +214,7 @@ class SteamNetworkingUtilsManager:
         )
         return result, from_native(identity) if result == EResult.OK else None
 
-    # --- clock and debug output --------------------------------------------------------------------
+    # --- clock and debug output -----------------------------------------------------------------
 
     def get_local_timestamp(self) -> int:
         """The engine's clock in microseconds, which only goes forward.
@@ -233,10 +235,13 @@ class SteamNetworkingUtilsManager:
         self._logger = logger or logging.getLogger("steamnet")
         lib.sn_set_debug_output(self._engine.pointer, number)
 
-    # --- configuration ------------------------------------------------------------------------------
+    # --- configuration --------------------------------------------------------------------------
 
     def get_config_value(
-        self, key: int, scope: int = ConfigScope.GLOBAL, object: int = 0  # noqa: A002  # Valve's word
+        self,
+        key: int,
+        scope: int = ConfigScope.GLOBAL,
+        object: int = 0,  # noqa: A002  # Valve's word
     ) -> Value | None:
         """The value in force at a scope; None for an unknown key or a dead object.
 
@@ -280,7 +285,7 @@ class SteamNetworkingUtilsManager:
                 return
             yield known(ConfigValue, key)
 
-    # --- for Steam, which owns this manager ----------------------------------------------------------
+    # --- for Steam, which owns this manager -----------------------------------------------------
 
     def streams(self) -> tuple[EventStream[Any], ...]:
         """The streams whose handlers are to be called."""

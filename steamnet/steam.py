@@ -63,7 +63,9 @@ class Core:
         """
         return self._events.drain()
 
-    def on_steam_event(self, handler: Callable[[SteamEvent], object]) -> Callable[[SteamEvent], object]:
+    def on_steam_event(
+        self, handler: Callable[[SteamEvent], object]
+    ) -> Callable[[SteamEvent], object]:
         """Call the handler with each event of Steam's own; also a decorator."""
         return self._events.subscribe(handler)
 
@@ -90,7 +92,7 @@ class Core:
 
 
 class Steam:
-    """One user on one engine, opened by `steamnet.init`. A context manager: leaving it shuts down."""
+    """One user on one engine, opened by `init`. A context manager: leaving it shuts down."""
 
     def __init__(self, engine: Engine, app_id: int | None, signaling: Signaling | None) -> None:
         """Own a started engine."""
@@ -177,7 +179,9 @@ class Steam:
             return LocalSignaling(identity) if identity is not None else None
         except OSError as error:
             # Much of the engine needs no signaling: what does need it raises, with this reason.
-            self.engine.no_signaling = f"{error}; give init(signaling=...), or STEAMNET_LOOPBACK_DIR"
+            self.engine.no_signaling = (
+                f"{error}; give init(signaling=...), or STEAMNET_LOOPBACK_DIR"
+            )
             return None
 
     def _drain(self, linger: float) -> None:
@@ -248,7 +252,7 @@ def init(
 
 
 class ServerMode(IntEnum):
-    """Whether a game server checks who its players are, and is listed as secure (``EServerMode``)."""
+    """Whether a game server checks who its players are (``EServerMode``)."""
 
     NO_AUTHENTICATION = 1
     AUTHENTICATION = 2

@@ -72,7 +72,10 @@ def until(request: pytest.FixtureRequest) -> Callable[..., None]:
     """Pump the given users until a condition holds; fails with its text when time is up."""
 
     def until(
-        condition: Callable[[], object], *steams: steamnet.Steam, timeout: float = 10.0, what: str = ""
+        condition: Callable[[], object],
+        *steams: steamnet.Steam,
+        timeout: float = 10.0,
+        what: str = "",
     ) -> None:
         deadline = time.monotonic() + timeout
         while True:
