@@ -251,10 +251,10 @@ static PyGetSetDef message_getset[] = {
 
 static PyMethodDef message_methods[] = {
     {"decode", (PyCFunction)(void (*)(void))message_decode, METH_VARARGS | METH_KEYWORDS,
-     "decode(encoding='utf-8', errors='strict')\n--\n\nThe payload as text."},
+     "decode($self, encoding='utf-8', errors='strict')\n--\n\nThe payload as text."},
     {"release", message_release, METH_NOARGS,
-     "release()\n--\n\nFrees the payload now; BufferError while views of it live."},
-    {"__bytes__", message_bytes, METH_NOARGS, "__bytes__()\n--\n\nA copy of the payload."},
+     "release($self)\n--\n\nFrees the payload now; BufferError while views of it live."},
+    {"__bytes__", message_bytes, METH_NOARGS, "__bytes__($self)\n--\n\nA copy of the payload."},
     {NULL, NULL, 0, NULL},
 };
 
