@@ -1,0 +1,188 @@
+"""Writes steamnet/_native.pyi, the types of the compiled module, from what cffi is told.
+
+    python tools/native_stub.py            write it
+    python tools/native_stub.py --check    fail, with the difference, if it is not up to date
+
+The functions and constants of ``lib`` come from the C headers, through build_ffi.py; what our C
+module adds beside them is written out below, and tests/test_native_stub.py holds all of it to the
+module as compiled.
+"""
+
+import difflib
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+STUB = ROOT / "steamnet" / "_native.pyi"
+sys.path.insert(0, str(ROOT))
+
+import build_ffi  # noqa: E402  # the folder above is where it is
+
+HEAD = '''\
+"""The compiled module, typed. Written by tools/native_stub.py: change that, or the C headers."""
+
+# ruff: noqa  # the names are Valve's
+# fmt: off  # a line each
+
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeAlias, final
+
+from typing_extensions import Buffer
+
+Payload: TypeAlias = str | Buffer
+
+class CData:
+    """A C value of any type: what its fields and items are, cffi knows and Python does not."""
+
+    def __getattr__(self, name: str, /) -> Any: ...
+    def __setattr__(self, name: str, value: Any, /) -> None: ...
+    def __getitem__(self, index: int, /) -> Any: ...
+    def __setitem__(self, index: int, value: Any, /) -> None: ...
+    def __add__(self, count: int, /) -> CData: ...
+    def __int__(self) -> int: ...
+    def __iter__(self) -> Iterator[Any]: ...
+    def __len__(self) -> int: ...
+
+class CType:
+    """A C type."""
+
+    @property
+    def kind(self) -> str: ...
+
+class CBuffer:
+    """The bytes behind a C value, which it does not keep alive."""
+
+    def __buffer__(self, flags: int, /) -> memoryview: ...
+    def __getitem__(self, part: slice, /) -> bytes: ...
+    def __len__(self) -> int: ...
+
+@final
+class FFI:
+    """As much of cffi's FFI as this package uses."""
+
+    @property
+    def NULL(self) -> CData: ...
+    def addressof(self, cdata: CData, /) -> CData: ...
+    def buffer(self, cdata: CData, size: int = ..., /) -> CBuffer: ...
+    def cast(self, cdecl: str, source: CData | int, /) -> CData: ...
+    def from_buffer(self, source: Buffer, /) -> CData: ...
+    def new(self, cdecl: str, init: Any = ..., /) -> CData: ...
+    def string(self, cdata: CData, /) -> bytes | str: ...
+    def typeof(self, cdata: CData, /) -> CType: ...
+    def unpack(self, cdata: CData, length: int, /) -> list[Any]: ...
+
+@final
+class Lib:
+    """The functions and constants of the C headers."""
+
+'''
+
+TAIL = '''
+ffi: FFI
+lib: Lib
+
+@final
+class NetworkingMessage:
+    """A received message; see csrc/module/message.c."""
+
+    @property
+    def data(self) -> memoryview: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def connection(self) -> int: ...
+    @property
+    def identity(self) -> str: ...
+    @property
+    def channel(self) -> int: ...
+    @property
+    def flags(self) -> int: ...
+    @property
+    def message_number(self) -> int: ...
+    @property
+    def time_received(self) -> int: ...
+    @property
+    def connection_user_data(self) -> int: ...
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str: ...
+    def release(self) -> None: ...
+    def __buffer__(self, flags: int, /) -> memoryview: ...
+    def __bytes__(self) -> bytes: ...
+    def __bool__(self) -> bool: ...
+    def __len__(self) -> int: ...
+
+Messages: TypeAlias = list[NetworkingMessage]
+Outgoing: TypeAlias = tuple[int, Payload, int] | tuple[int, Payload, int, int]
+
+def set_closed_error(exception_class: type[Exception], /) -> None: ...
+def receive_on_connection(engine: int, connection: int, limit: int, /) -> Messages: ...
+def receive_on_poll_group(engine: int, poll_group: int, limit: int, /) -> Messages: ...
+def receive_on_channel(engine: int, channel: int, limit: int, /) -> Messages: ...
+def receive_on_fake_port(engine: int, port: int, limit: int, /) -> Messages: ...
+def send(engine: int, connection: int, data: Payload, flags: int, lane: int, /) -> int: ...
+def send_many(engine: int, messages: Iterable[Outgoing], /) -> list[int]: ...
+def broadcast(
+    engine: int, connections: Iterable[int], data: Payload, flags: int, lane: int, /
+) -> list[int]: ...
+'''
+
+FUNCTION = re.compile(r"\b(\w+)\(([^()]*)\);")
+
+
+def python_type(c_type: Any, result: bool) -> str:
+    """Say what Python sees of a C type, as a result or as a parameter."""
+    name = c_type.get_c_name()
+    if name == "void":
+        return "None"
+    if name in ("float", "double"):
+        return "float"
+    if name == "_Bool":
+        return "bool"
+    if "*" not in name:
+        return "int"
+    # cffi takes bytes for text and for bytes that C only reads.
+    return "CData | bytes" if name in ("char const *", "void const *") and not result else "CData"
+
+
+def stub() -> str:
+    """Make the text of the stub."""
+    ffi = build_ffi.make()
+    texts = "\n".join(ffi._cdefsources)
+    names = {
+        name: [re.split(r"[ *]+", parameter)[-1] for parameter in parameters.split(",")]
+        for name, parameters in FUNCTION.findall(texts)
+    }
+    constants, functions = set(), []
+    for declaration, (c_type, _) in ffi._parser._declarations.items():
+        kind, _, name = declaration.partition(" ")
+        if kind == "function":
+            parameters = "".join(
+                f"{parameter.replace('self', 'port')}: {python_type(argument, result=False)}, "
+                for parameter, argument in zip(names[name], c_type.args, strict=False)  # f(void)
+            )
+            result = python_type(c_type.result, result=True)
+            functions.append(f"    def {name}(self, {parameters}/) -> {result}: ...\n")
+        elif kind in ("anonymous", "enum"):
+            constants.update(getattr(c_type, "enumerators", ()))
+    constants.update(ffi._parser._int_constants)
+    values = [f"    {name}: int\n" for name in sorted(constants)]
+    return HEAD + "".join(values) + "".join(functions) + TAIL
+
+
+def main(arguments: list[str]) -> int:
+    """Write the stub, or compare it."""
+    new = stub()
+    if arguments != ["--check"]:
+        STUB.write_text(new, encoding="utf-8")
+        return 0
+    old = STUB.read_text(encoding="utf-8") if STUB.exists() else ""
+    difference = difflib.unified_diff(
+        old.splitlines(keepends=True), new.splitlines(keepends=True), "_native.pyi", "the headers"
+    )
+    sys.stdout.writelines(difference)
+    return int(old != new)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
