@@ -224,9 +224,9 @@ def init(
     - ``identity``: who we are on gns and loopback: a Steam ID or an identity string; by default
       STEAMNET_IDENTITY, else a random Steam ID. Steam knows it by itself.
     - ``allow_restart``: let Steam start the game anew through its client if it was started
-      without; the process then ends with SystemExit.
+      without; the process then ends with SystemExit. Other engines take no notice.
     - ``attach``: use a Steam that something else in this process has initialised and pumps;
-      it is not shut down with us.
+      it is not shut down with us. Other engines take no notice.
     - ``signaling``: on gns, how connect_p2p reaches its peers; by default
       `steamnet.signaling.LocalSignaling`, which reaches those on this machine.
 
@@ -237,16 +237,17 @@ def init(
         raise ValueError(f"engine must be 'steam', 'gns' or 'loopback', not {name!r}")
     if app_id is not None:
         integer(app_id, "app_id", 0, 0xFFFFFFFF)
-    if name != "steam" and (allow_restart or attach):
-        raise ValueError("allow_restart and attach are for the steam engine")
+    if engine is None and name == "loopback":
+        library = None  # an unmodified game may name Steam's
     if name != "gns" and signaling is not None:
         raise ValueError("signaling is for the gns engine")
     native = engines.identity_of(name, identity)
     loaded = engines.load(name, engines.KINDS[name], library)
-    if allow_restart and lib.sn_restart_app_if_necessary(loaded.pointer, app_id or 0):
+    if name == "steam" and allow_restart and lib.sn_restart_app_if_necessary(loaded.pointer, app_id or 0):
         raise SystemExit("Steam is starting the game anew")
     options = ffi.new("sn_options *", {"identity": native, "attach": attach})
-    with engines.app_id_in_environment(app_id if name == "steam" and not attach else None):
+    given = app_id if name == "steam" and not attach else None
+    with engines.app_id_in_environment(given):
         loaded.start(options)
     return Steam(loaded, app_id, signaling)
 
