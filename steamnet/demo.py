@@ -34,6 +34,7 @@ class Talk:
         self.inbox: list[bytes] = []
         self.start = time.monotonic()
         self.deadline = self.start + TIMEOUT
+        self.alone: Callable[[], bool] = lambda: False
         utils = steam.networking_utils
         utils.init_relay_network_access()
         utils.set_config_value(ConfigValue.FAKE_PACKET_LAG_SEND, options["lag"])
@@ -55,6 +56,8 @@ class Talk:
                     raise ConnectionError(f"{event.info.state_name}: {event.info.end_debug}")
         if self.connection:
             self.inbox += [bytes(m) for m in self.sockets.receive_messages(self.connection, 1000)]
+        if self.alone() and not self.inbox:
+            raise ConnectionError("the client's process ended")
         if time.monotonic() > self.deadline:
             raise TimeoutError(f"not done within {TIMEOUT:.0f} seconds")
 
@@ -102,6 +105,7 @@ def run(options: argparse.Namespace) -> int:
         print(f"\n  host    {settings['host']} listens on virtual port 0")
         child = multiprocessing.get_context("spawn").Process(target=_client, args=(settings,))
         child.start()
+        talk.alone = lambda: not child.is_alive()
         try:
             good = _host(talk, options.messages, child.pid or 0, paint)
         except (ConnectionError, TimeoutError) as error:
@@ -131,9 +135,8 @@ def _host(talk: Talk, count: int, client: int, paint: Callable[[str, str], str])
     hello = talk.take(CHAT)[0].decode()
     talk.send(CHAT + b"Hello from host!")
     in_order = talk.exchange_counted(count)
-    for echo in range(ECHOES):
+    for _ in range(ECHOES):
         talk.send(ECHO + talk.take(ECHO)[0], SendFlags.RELIABLE_NO_NAGLE)
-        del echo
     received = sum(len(m) for m in talk.take(BULK, -(-BULK_TOTAL // BULK_MESSAGE)))
     talk.send(DONE + received.to_bytes(4, "big"))
     report = json.loads(talk.take(REPORT)[0])
@@ -149,8 +152,10 @@ def _host(talk: Talk, count: int, client: int, paint: Callable[[str, str], str])
         ("host to client", f"{report['in_order']} of {count} reliable messages, in order"),
         ("echo", f"{echoes[1]} ms median ({echoes[0]} to {echoes[2]})"),
         ("throughput", f"{received / report['bulk'] / 2**20:.1f} MiB/s in messages of 64 KiB"),
-        ("ping", f"{status.ping} ms, quality {max(0.0, status.connection_quality_local):.0%}"),
+        ("ping", f"{status.ping} ms" if status.ping >= 0 else "not measured yet"),
     ]
+    if status.connection_quality_local >= 0:
+        rows.append(("quality", f"{status.connection_quality_local:.0%} of packets arrive"))
     for name, text in rows:
         print(f"  {name:15} {text}")
     talk.send(DONE)
