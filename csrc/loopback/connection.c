@@ -1,0 +1,557 @@
+/* Connections: from the call to the goodbye, and the events that tell of it. */
+#include "loopback.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    NONE = k_ESteamNetworkingConnectionState_None,
+    CONNECTING = k_ESteamNetworkingConnectionState_Connecting,
+    FINDING_ROUTE = k_ESteamNetworkingConnectionState_FindingRoute,
+    CONNECTED = k_ESteamNetworkingConnectionState_Connected,
+    CLOSED_BY_PEER = k_ESteamNetworkingConnectionState_ClosedByPeer,
+    PROBLEM = k_ESteamNetworkingConnectionState_ProblemDetectedLocally,
+};
+enum { TIMEOUT = k_ESteamNetConnectionEnd_Misc_Timeout };
+
+/* --- existence ------------------------------------------------------------------------------ */
+
+static void dismantle(lo_connection *connection)
+{
+    for (int i = 0; i < connection->lane_room; i++)
+        lo_bury_all(&connection->lanes[i].waiting);
+    lo_bury_all(&connection->ahead);
+    lo_bury(connection->farewell);
+    while (connection->spare != NULL) {
+        lo_event *event = connection->spare;
+        connection->spare = event->next;
+        lo_free(event);
+    }
+    lo_config_free(&connection->scope);
+    lo_free(connection->lanes);
+    lo_free(connection);
+}
+
+lo_connection *lo_connection_new(lo_user *user, int manner, lo_listener *listener, int count,
+                                 const SteamNetworkingConfigValue_t *options)
+{
+    lo_connection *connection = lo_alloc(sizeof *connection);
+    bool complete;
+    if (connection == NULL)
+        return NULL;
+    connection->manner = manner;
+    connection->listener = listener;
+    connection->scope.parent = listener != NULL ? &listener->scope : &user->local;
+    connection->departure.kind = LO_DEPARTURE;
+    connection->deadline.kind = LO_DEADLINE;
+    connection->lane_count = 1;
+    connection->leaves_at = connection->cut = INT64_MAX;
+    connection->created = lo.now;
+    connection->farewell = lo_packet_new(LO_CLOSE, sizeof connection->end_text);
+    complete = connection->farewell != NULL && lo_lane_at(connection, 0) != NULL;
+    for (int i = 0; i < LO_EVENTS && complete; i++) {
+        lo_event *event = lo_alloc(sizeof *event);
+        complete = event != NULL;
+        if (complete) {
+            event->next = connection->spare;
+            connection->spare = event;
+        }
+    }
+    if (!complete || !lo_config_options(&connection->scope, count, options) ||
+        !lo_object_add(&connection->object, user, LO_CONNECTION)) {
+        dismantle(connection);
+        return NULL;
+    }
+    connection->ordinal = ++user->ordinal;
+    connection->next = user->connections;
+    if (user->connections != NULL)
+        user->connections->previous = connection;
+    user->connections = connection;
+    return connection;
+}
+
+void lo_destroy(lo_connection *connection)
+{
+    lo_user *user = connection->object.user;
+    lo_connection *peer = lo_peer(connection);
+    lo_object_remove(&connection->object);
+    if (peer != NULL)
+        lo_check_path(peer);
+    lo_air_remove(&lo.air, &connection->departure);
+    lo_air_remove(&lo.air, &connection->deadline);
+    lo_drop_queue(connection);
+    lo_leave_group(connection);
+    lo_link_leave(connection);
+    if (connection->previous != NULL)
+        connection->previous->next = connection->next;
+    else
+        user->connections = connection->next;
+    if (connection->next != NULL)
+        connection->next->previous = connection->previous;
+    dismantle(connection);
+}
+
+void lo_vanish(lo_connection *connection)
+{
+    lo_connection *peer = lo_peer(connection);
+    if (peer != NULL && connection->farewell != NULL) {
+        lo_packet *packet = connection->farewell;
+        connection->farewell = NULL;
+        packet->kind = LO_LOST;
+        packet->to = peer->object.handle;
+        packet->stage = LO_THERE;
+        lo_air_push(&lo.air, &packet->node, lo.now);
+    }
+    lo_destroy(connection);
+}
+
+lo_connection *lo_peer(const lo_connection *connection)
+{
+    return connection->peer != 0 ? lo_find_any(connection->peer, LO_CONNECTION) : NULL;
+}
+
+/* --- states --------------------------------------------------------------------------------- */
+
+static bool is_over(const lo_connection *connection)
+{
+    return connection->state == CLOSED_BY_PEER || connection->state == PROBLEM;
+}
+
+/* The callback that its options, or those of its listen socket, name for it alone. */
+static void *own_callback(const lo_connection *connection)
+{
+    const lo_scope *scope = &connection->scope;
+    for (; scope != &connection->object.user->local; scope = scope->parent)
+        if (scope->set >> LO_Callback_ConnectionStatusChanged & 1)
+            return scope->values[LO_Callback_ConnectionStatusChanged].pointer;
+    return NULL;
+}
+
+void lo_change(lo_connection *connection, ESteamNetworkingConnectionState state)
+{
+    ESteamNetworkingConnectionState old = connection->state;
+    lo_event *event = connection->spare;
+    connection->state = state;
+    if (connection->manner == LO_SESSION) {
+        lo_session_changed(connection, old);
+        return;
+    }
+    if (event == NULL || connection->closing)
+        return;
+    connection->spare = event->next;
+    event->callback = k_iCallback_SteamNetConnectionStatusChanged;
+    event->connection = connection->object.handle;
+    event->old_state = old;
+    event->function = own_callback(connection);
+    lo_fill_info(connection, &event->info);
+    lo_post(connection->object.user, event);
+}
+
+void lo_set_deadline(lo_connection *connection, int64_t when)
+{
+    lo_air_push(&lo.air, &connection->deadline, when);
+}
+
+static int64_t timeout(const lo_connection *connection, int key)
+{
+    return lo.now + (int64_t)lo_config(&connection->scope, key)->int32 * 1000;
+}
+
+void lo_check_path(lo_connection *connection)
+{
+    lo_weather near = lo_weather_of(connection->object.user), far = lo_far_weather(connection);
+    bool silent = near.loss_send >= 100 || near.loss_receive >= 100 || far.loss_send >= 100 ||
+                  far.loss_receive >= 100 || (connection->link == NULL && lo_peer(connection) == NULL);
+    if (connection->state != CONNECTED || silent == connection->silent)
+        return;
+    connection->silent = silent;
+    if (silent)
+        lo_set_deadline(connection, timeout(connection, LO_TimeoutConnected));
+    else
+        lo_air_remove(&lo.air, &connection->deadline);
+}
+
+static void become_connected(lo_connection *connection)
+{
+    if (connection->manner == LO_P2P || connection->manner == LO_SESSION) {
+        if (connection->state == CONNECTING)
+            lo_change(connection, FINDING_ROUTE);
+        connection->address = (SteamNetworkingIPAddr){
+            .m_ipv6 = {[10] = 0xff, [11] = 0xff, [12] = 127, [15] = 1},
+            .m_port = (uint16_t)(49152 + connection->ordinal % 16384),
+        };
+    }
+    lo_air_remove(&lo.air, &connection->deadline);
+    lo_change(connection, CONNECTED);
+    lo_say(connection->object.user, k_ESteamNetworkingSocketsDebugOutputType_Msg, "#%u connected",
+           connection->ordinal);
+    lo_check_path(connection);
+    lo_schedule(connection);
+}
+
+static void say_goodbye(lo_connection *connection)
+{
+    lo_packet *packet = connection->farewell;
+    if (packet == NULL || (connection->peer == 0 && connection->link == NULL))
+        return;
+    connection->farewell = NULL;
+    packet->number = connection->end_reason;
+    memcpy(packet->payload, connection->end_text, sizeof connection->end_text);
+    packet->message.m_cbSize = (int)strlen(packet->payload);
+    packet->departs = lo.now;
+    lo_launch(connection, packet);
+}
+
+static void set_end(lo_connection *connection, int reason, const char *text)
+{
+    connection->end_reason = reason;
+    snprintf(connection->end_text, sizeof connection->end_text, "%s", text);
+}
+
+void lo_end(lo_connection *connection, ESteamNetworkingConnectionState state, int reason,
+            const char *text, bool tell)
+{
+    if (connection->closing) {
+        lo_destroy(connection);
+        return;
+    }
+    if (is_over(connection))
+        return;
+    set_end(connection, reason, text);
+    lo_say(connection->object.user, k_ESteamNetworkingSocketsDebugOutputType_Msg, "#%u %s: %d %s",
+           connection->ordinal, state == CLOSED_BY_PEER ? "closed by peer" : "problem", reason, text);
+    if (tell)
+        say_goodbye(connection);
+    lo_air_remove(&lo.air, &connection->departure);
+    lo_air_remove(&lo.air, &connection->deadline);
+    lo_drop_lanes(connection);
+    lo_change(connection, state);
+}
+
+void lo_deadline(lo_connection *connection)
+{
+    if (connection->closing) {
+        lo_destroy(connection);
+    } else if (connection->state == CONNECTED) {
+        lo_end(connection, PROBLEM, TIMEOUT, "Connection dropped", false);
+    } else if (connection->state == FINDING_ROUTE) {
+        lo_end(connection, PROBLEM, k_ESteamNetConnectionEnd_Misc_P2P_Rendezvous,
+               "Timed out attempting to negotiate rendezvous", false);
+    } else if (!connection->outgoing) {
+        lo_end(connection, PROBLEM, TIMEOUT,
+               connection->lost ? "Connection dropped"
+                                : "App didn't accept or close incoming connection in time.",
+               false);
+    } else if (lo.now >= connection->gives_up) {
+        lo_end(connection, PROBLEM, TIMEOUT, "Timed out attempting to connect", false);
+    } else {
+        lo_ring(connection);
+    }
+}
+
+/* --- connecting ----------------------------------------------------------------------------- */
+
+static lo_packet *call_packet(const lo_connection *connection)
+{
+    lo_packet *packet = lo_packet_new(LO_CALL, sizeof(lo_call));
+    if (packet != NULL) {
+        lo_call call = {.from = connection->object.user->identity,
+                        .to = connection->called,
+                        .manner = connection->manner,
+                        .port = connection->port,
+                        .symmetric = connection->symmetric};
+        memcpy(packet->payload, &call, sizeof call);
+    }
+    return packet;
+}
+
+/* Looks for the one it wants and calls, until the call got through or it gives up. */
+void lo_ring(lo_connection *connection)
+{
+    lo_listener *listener = lo_listener_at(connection->manner, &connection->called, connection->port);
+    int64_t again = connection->gives_up;
+    if (!connection->rung) {
+        lo_packet *packet = NULL;
+        if (listener != NULL || lo_link_to(connection))
+            packet = call_packet(connection);
+        if (packet != NULL) {
+            connection->rung = true;
+            packet->to = listener != NULL ? listener->object.handle : 0;
+            packet->departs = lo.now + LO_SERVICE;
+            lo_launch(connection, packet);
+        }
+    }
+    if (!connection->rung && lo.now + LO_RING_AGAIN < again)
+        again = lo.now + LO_RING_AGAIN;
+    lo_set_deadline(connection, again);
+}
+
+lo_connection *lo_connect(lo_user *user, int manner, const SteamNetworkingIdentity *to, int port,
+                          int count, const SteamNetworkingConfigValue_t *options)
+{
+    lo_connection *connection = lo_connection_new(user, manner, NULL, count, options);
+    lo_listener *listener;
+    if (connection == NULL)
+        return NULL;
+    connection->outgoing = true;
+    connection->port = port;
+    if (manner != LO_IP)
+        connection->remote = connection->called = *to;
+    connection->gives_up = timeout(connection, LO_TimeoutInitial);
+    listener = lo_listener_at(manner, &connection->called, port);
+    if (listener != NULL && listener->object.user == user) {
+        /* One's own call is there at once, and heard before it is made. */
+        lo_packet *packet = call_packet(connection);
+        connection->rung = packet != NULL;
+        if (packet != NULL) {
+            packet->from = connection->object.handle;
+            lo_called(listener, packet);
+            lo_bury(packet);
+        }
+    }
+    return connection;
+}
+
+void lo_called(lo_listener *listener, lo_packet *packet)
+{
+    lo_connection *caller = lo_find_any(packet->from, LO_CONNECTION), *connection;
+    lo_call call;
+    if (caller == NULL || caller->closing || caller->state > CONNECTING || caller->peer != 0)
+        return;
+    memcpy(&call, packet->payload, sizeof call);
+    connection = lo_incoming(listener, &call);
+    if (connection == NULL) {
+        caller->rung = false; /* it will try again */
+        return;
+    }
+    connection->peer = caller->object.handle;
+    caller->peer = connection->object.handle;
+    lo_change(connection, CONNECTING);
+}
+
+lo_connection *lo_incoming(lo_listener *listener, const lo_call *call)
+{
+    lo_user *user = listener->object.user;
+    lo_connection *connection = lo_connection_new(user, listener->manner, listener, 0, NULL);
+    if (connection == NULL)
+        return NULL;
+    connection->remote = call->from;
+    connection->port = listener->port;
+    if (listener->manner == LO_IP)
+        connection->address = (SteamNetworkingIPAddr){
+            .m_ipv6 = {[10] = 0xff, [11] = 0xff, [12] = 127, [15] = 1},
+            .m_port = (uint16_t)(49152 + connection->ordinal % 16384),
+        };
+    lo_set_deadline(connection, timeout(connection, LO_TimeoutInitial));
+    lo_say(user, k_ESteamNetworkingSocketsDebugOutputType_Msg, "#%u asked for on port %d",
+           connection->ordinal, listener->port);
+    return connection;
+}
+
+EResult lo_accept(lo_connection *connection)
+{
+    lo_packet *packet;
+    if (connection->outgoing)
+        return k_EResultInvalidParam;
+    if (connection->state != CONNECTING)
+        return k_EResultInvalidState;
+    packet = lo_packet_new(LO_ACCEPT, sizeof(SteamNetworkingIdentity));
+    if (packet == NULL)
+        return k_EResultFail;
+    memcpy(packet->payload, &connection->object.user->identity, sizeof(SteamNetworkingIdentity));
+    packet->departs = lo.now + LO_SERVICE;
+    lo_launch(connection, packet);
+    if (connection->manner == LO_IP) {
+        become_connected(connection);
+    } else {
+        lo_change(connection, FINDING_ROUTE);
+        lo_set_deadline(connection, timeout(connection, LO_TimeoutInitial));
+    }
+    return k_EResultOK;
+}
+
+void lo_signalled(lo_connection *connection, lo_packet *packet)
+{
+    switch (packet->kind) {
+    case LO_ACCEPT:
+        if (!connection->outgoing || connection->state != CONNECTING)
+            break;
+        if (connection->manner == LO_IP)
+            memcpy(&connection->remote, packet->payload, sizeof connection->remote);
+        /* The same packet goes back: yes, I am here. It goes ahead of what waits to be sent. */
+        packet->kind = LO_CONFIRM;
+        packet->message.m_cbSize = 0;
+        packet->departs = lo.now + LO_SERVICE;
+        lo_launch(connection, packet);
+        become_connected(connection);
+        return;
+    case LO_CONFIRM:
+    case LO_DATA:
+        if (!connection->outgoing && connection->state == FINDING_ROUTE)
+            become_connected(connection);
+        break;
+    case LO_CLOSE:
+        packet->payload[packet->message.m_cbSize] = '\0';
+        lo_end(connection, CLOSED_BY_PEER, (int)packet->number, packet->payload, false);
+        break;
+    case LO_LOST:
+        lo_end(connection, PROBLEM, TIMEOUT, "Connection dropped", false);
+        break;
+    default:
+        break;
+    }
+    if (packet->kind != LO_DATA)
+        lo_bury(packet);
+}
+
+/* --- closing -------------------------------------------------------------------------------- */
+
+void lo_part(lo_connection *connection)
+{
+    if (!is_over(connection))
+        say_goodbye(connection);
+    lo_destroy(connection);
+}
+
+void lo_close(lo_connection *connection, int reason, const char *text, bool linger)
+{
+    ESteamNetworkingConnectionState state = connection->state;
+    bool drains = linger && state == CONNECTED && connection->pending > 0;
+    if (!is_over(connection)) {
+        if (reason == 0)
+            reason = k_ESteamNetConnectionEnd_App_Generic;
+        if (reason < k_ESteamNetConnectionEnd_App_Min ||
+            reason > k_ESteamNetConnectionEnd_AppException_Max) {
+            reason = k_ESteamNetConnectionEnd_App_Max;
+            text = "Invalid numeric reason code";
+        } else if (text == NULL || *text == '\0') {
+            text = reason >= k_ESteamNetConnectionEnd_AppException_Min
+                       ? "Application closed connection in an unusual way"
+                       : "Application closed connection";
+        }
+        set_end(connection, reason, text);
+    }
+    lo_drop_queue(connection);
+    lo_leave_group(connection);
+    lo_change(connection, NONE);
+    connection->state = state;
+    connection->closing = true;
+    if (drains)
+        lo_flush(connection);
+    else
+        lo_part(connection);
+}
+
+/* --- the flat functions --------------------------------------------------------------------- */
+
+HSteamNetConnection loopback_ISteamNetworkingSockets_ConnectP2P(
+    ISteamNetworkingSockets *self, const SteamNetworkingIdentity *identityRemote,
+    int nRemoteVirtualPort, int nOptions, const SteamNetworkingConfigValue_t *pOptions)
+{
+    lo_user *user = (lo_user *)self;
+    SteamNetworkingIdentity to;
+    lo_connection *connection = NULL;
+    HSteamNetConnection handle = 0;
+    if (!lo_clean_identity(&to, identityRemote) || nRemoteVirtualPort < 0 || nRemoteVirtualPort > 65535)
+        return 0;
+    lo_enter();
+    if (!lo_same_identity(&to, &user->identity) || lo_listener_at(LO_P2P, &to, nRemoteVirtualPort) != NULL)
+        connection = lo_connect(user, LO_P2P, &to, nRemoteVirtualPort, nOptions, pOptions);
+    if (connection != NULL) {
+        handle = connection->object.handle;
+        lo_change(connection, CONNECTING);
+        lo_ring(connection);
+    }
+    lo_leave();
+    return handle;
+}
+
+HSteamNetConnection loopback_ISteamNetworkingSockets_ConnectByIPAddress(
+    ISteamNetworkingSockets *self, const SteamNetworkingIPAddr *address, int nOptions,
+    const SteamNetworkingConfigValue_t *pOptions)
+{
+    lo_user *user = (lo_user *)self;
+    lo_connection *connection;
+    HSteamNetConnection handle = 0;
+    if (address == NULL)
+        return 0;
+    lo_enter();
+    /* Port 0 is nobody's: whoever is not on this machine is never found. */
+    connection = lo_connect(user, LO_IP, NULL, lo_is_local(address, false) ? address->m_port : 0,
+                            nOptions, pOptions);
+    if (connection != NULL) {
+        handle = connection->object.handle;
+        connection->address = *address;
+        lo_change(connection, CONNECTING);
+        lo_ring(connection);
+    }
+    lo_leave();
+    return handle;
+}
+
+EResult loopback_ISteamNetworkingSockets_AcceptConnection(ISteamNetworkingSockets *self,
+                                                          HSteamNetConnection hConn)
+{
+    lo_connection *connection;
+    EResult result = k_EResultInvalidParam;
+    lo_enter();
+    connection = lo_find_connection(self, hConn);
+    if (connection != NULL)
+        result = lo_accept(connection);
+    lo_leave();
+    return result;
+}
+
+bool loopback_ISteamNetworkingSockets_CloseConnection(ISteamNetworkingSockets *self,
+                                                      HSteamNetConnection hPeer, int nReason,
+                                                      const char *pszDebug, bool bEnableLinger)
+{
+    lo_connection *connection;
+    lo_enter();
+    connection = lo_find_connection(self, hPeer);
+    if (connection != NULL)
+        lo_close(connection, nReason, pszDebug, bEnableLinger);
+    lo_leave();
+    return connection != NULL;
+}
+
+bool loopback_ISteamNetworkingSockets_CreateSocketPair(ISteamNetworkingSockets *self,
+                                                       HSteamNetConnection *pOutConnection1,
+                                                       HSteamNetConnection *pOutConnection2,
+                                                       bool bUseNetworkLoopback,
+                                                       const SteamNetworkingIdentity *pIdentity1,
+                                                       const SteamNetworkingIdentity *pIdentity2)
+{
+    lo_user *user = (lo_user *)self;
+    const SteamNetworkingIdentity *identities[] = {pIdentity1, pIdentity2};
+    lo_connection *pair[2] = {NULL, NULL};
+    (void)bUseNetworkLoopback; /* both behave like the network */
+    if (pOutConnection1 == NULL || pOutConnection2 == NULL)
+        return false;
+    lo_enter();
+    for (int i = 0; i < 2; i++)
+        pair[i] = lo_connection_new(user, LO_PAIR, NULL, 0, NULL);
+    for (int i = 0; i < 2 && pair[0] != NULL && pair[1] != NULL; i++) {
+        if (!lo_clean_identity(&pair[i]->remote, identities[i])) {
+            pair[i]->remote.m_eType = k_ESteamNetworkingIdentityType_IPAddress;
+            pair[i]->remote.m_cbSize = (int)sizeof pair[i]->remote.m_ip;
+            pair[i]->remote.m_ip.m_ipv6[15] = 1;
+        }
+        pair[i]->peer = pair[1 - i]->object.handle;
+        pair[i]->outgoing = i == 0;
+        pair[i]->state = CONNECTED;
+    }
+    if (pair[0] != NULL && pair[1] != NULL) {
+        *pOutConnection1 = pair[0]->object.handle;
+        *pOutConnection2 = pair[1]->object.handle;
+        lo_check_path(pair[0]);
+        lo_check_path(pair[1]);
+        lo_leave();
+        return true;
+    }
+    for (int i = 0; i < 2; i++)
+        if (pair[i] != NULL)
+            lo_destroy(pair[i]);
+    lo_leave();
+    return false;
+}

@@ -1,0 +1,406 @@
+/* The loopback engine inside: the world, its users, and what travels between them.
+ *
+ * Every user of the process (one for each sn_engine) lives in one world behind one lock.
+ * There are no threads: a call that pumps lives through everything that has become due,
+ * in order of time, as if it had happened then. A message is one packet from send to
+ * Release: first in a lane of its sender, then in the air, then in the receiver's queue.
+ * What must not run under the lock (an application's free function, a callback) waits
+ * until it is given up. Between processes, packets cross a local stream as frames.
+ */
+#ifndef STEAMNET_LOOPBACK_H
+#define STEAMNET_LOOPBACK_H
+
+#include "../engine.h"
+#include "air.h"
+#include "config.h"
+#include "map.h"
+#include "memory.h"
+
+/* The rows of flat.def that this engine answers. */
+#define FLAT(need, gil, ret, interface, name, parameters, dead) FLAT_##need(ret, interface##_##name, parameters)
+#define FLAT_CORE(ret, name, parameters) ret loopback_##name parameters;
+#define FLAT_LOCAL(ret, name, parameters) FLAT_CORE(ret, name, parameters)
+#define FLAT_EXTRA(ret, name, parameters)
+#include "../flat.def"
+#undef FLAT
+#undef FLAT_CORE
+#undef FLAT_LOCAL
+#undef FLAT_EXTRA
+extern const sn_flat lo_flat; /* table.c */
+
+enum {
+    LO_SERVICE = 200,        /* µs until a packet leaves, as an engine's service thread would take */
+    LO_HORIZON = 20000,      /* µs of link time that may be sent ahead into another process */
+    LO_RING_AGAIN = 100000,  /* µs between two looks for a peer that is not there yet */
+    LO_RESEND = 25000,       /* µs beyond the round trip until a lost packet is sent again */
+    LO_MAX_MESSAGE = k_cbMaxSteamNetworkingSocketsMessageSizeSend,
+    LO_MAX_UNRELIABLE = 16500, /* more is sent reliably, as Valve does */
+    LO_PACKET_BYTES = 1200,    /* payload of one datagram on the simulated network */
+    LO_MAX_LANES = 255,
+    LO_EVENTS = 5,             /* no connection has more: one for each state it can enter */
+};
+
+typedef struct lo_user lo_user;
+typedef struct lo_connection lo_connection;
+typedef struct lo_listener lo_listener;
+typedef struct lo_group lo_group;
+typedef struct lo_packet lo_packet;
+typedef struct lo_event lo_event;
+typedef struct lo_link lo_link;
+typedef struct lo_session lo_session;
+
+/* --- what travels --------------------------------------------------------------------------- */
+
+/* What a packet is; also the frames between processes, so only append. */
+enum {
+    LO_CALL = 1, /* may I connect? payload: lo_call */
+    LO_RING,     /* the request lies before the application (between processes only) */
+    LO_ACCEPT,
+    LO_CONFIRM,
+    LO_DATA,
+    LO_CLOSE,   /* number: the reason, payload: the text */
+    LO_CREDIT,  /* number: bytes that came out of the air, flags: reliable (between processes only) */
+    LO_LOST,    /* the sender is gone without a word (within the process only) */
+    LO_WEATHER, /* payload: lo_weather, when the sender's changed (between processes only) */
+    LO_HURRY,   /* what was to leave later leaves at `departs` (between processes only) */
+};
+
+/* How someone is found: the kinds of address. */
+enum { LO_P2P, LO_IP, LO_SESSION, LO_PAIR };
+
+typedef struct lo_call {
+    SteamNetworkingIdentity from, to;
+    int32_t manner, port; /* the virtual port, or the UDP port of manner LO_IP */
+    int32_t from_port;
+    int32_t symmetric;
+} lo_call;
+
+/* A user's simulated network, in one direction: the FakePacket values. */
+typedef struct lo_sky {
+    float loss, reorder, duplicate, jitter_share; /* percent */
+    int32_t lag, reorder_time;                    /* µs */
+    int32_t jitter, jitter_most;                  /* µs */
+    bool clear;                                   /* none of it */
+} lo_sky;
+
+/* What the other side must know of ours to judge the whole path. */
+typedef struct lo_weather {
+    float loss_send, loss_receive;
+    int32_t lag_send, lag_receive; /* µs */
+} lo_weather;
+
+/* How far a packet has come. */
+enum { LO_LEAVING, LO_ARRIVING, LO_THERE };
+
+struct lo_packet {
+    lo_node node;
+    HSteamNetConnection from, to; /* within the process; 0 for what came over a link */
+    uint8_t kind, stage;
+    bool reliable;
+    bool taken; /* by SendMessages: a second mention of it is refused */
+    uint16_t lane;
+    int64_t departs, number;
+    lo_packet *next;                     /* in the one list that holds it */
+    lo_packet *before, *after;           /* in its poll group, or among those in the air from a link */
+    lo_connection *receiver;             /* while it waits to be received */
+    SteamNetworkingMessage_t message;    /* what the application sees; size and bytes for all kinds */
+    _Alignas(16) char payload[];         /* the bytes, unless the application brought its own */
+};
+
+typedef struct lo_list {
+    lo_packet *first, *last;
+} lo_list;
+
+/* packet.c: a packet with room for size bytes of its own; NULL when memory is short. */
+lo_packet *lo_packet_new(int kind, size_t size);
+lo_packet *lo_packet_of(SteamNetworkingMessage_t *message);
+void lo_list_append(lo_list *list, lo_packet *packet);
+lo_packet *lo_list_take(lo_list *list);
+/* Gives a packet up as soon as the lock is open: its bytes may have the application's own end. */
+void lo_bury(lo_packet *packet);
+void lo_bury_all(lo_list *list);
+
+/* --- who there is --------------------------------------------------------------------------- */
+
+enum { LO_CONNECTION = 1, LO_LISTENER, LO_GROUP };
+
+/* What a node in the air stands for. */
+enum { LO_PACKET, LO_DEPARTURE, LO_DEADLINE };
+
+/* What a handle stands for; only its own user may use it. */
+typedef struct lo_object {
+    int kind;
+    uint32_t handle;
+    lo_user *user;
+} lo_object;
+
+/* A callback to come. What a connection will ever report was allocated with it. */
+struct lo_event {
+    lo_event *next;
+    int callback; /* Valve's id */
+    HSteamNetConnection connection;
+    ESteamNetworkingConnectionState old_state;
+    void *function; /* where the connection has its own */
+    SteamNetConnectionInfo_t info;
+};
+
+typedef struct lo_line {
+    struct lo_line *next;
+    ESteamNetworkingSocketsDebugOutputType level;
+    char text[256];
+} lo_line;
+
+struct lo_listener {
+    lo_object object;
+    lo_listener *previous, *next; /* of its user */
+    lo_scope scope;
+    int manner, port;
+    SteamNetworkingIPAddr address;
+    uint64_t key;   /* in the map of listeners */
+    bool published; /* to other processes */
+};
+
+struct lo_group {
+    lo_object object;
+    lo_group *previous, *next; /* of its user */
+    lo_packet *first, *last;   /* in order of arrival */
+    lo_connection *members;
+};
+
+/* How much passed lately: counts in this second and in the one before. */
+typedef struct lo_meter {
+    int64_t start;
+    uint32_t packets[2], bytes[2];
+} lo_meter;
+
+typedef struct lo_lane {
+    lo_list waiting;
+    int priority;
+    uint16_t weight;
+    int64_t service; /* bytes sent by weight: the lane with the least is next among equals */
+    int64_t numbered;
+    int64_t leaves, arrives; /* when the latest reliable packet does: later ones are not earlier */
+    int pending_reliable, pending_unreliable, unacknowledged;
+} lo_lane;
+
+struct lo_connection {
+    lo_object object;
+    lo_connection *previous, *next;              /* of its user */
+    lo_connection *group_previous, *group_next;  /* of its poll group */
+    lo_scope scope;
+    lo_listener *listener;
+    lo_session *session; /* that it carries; such a connection is hidden from the application */
+    int manner, port;
+    bool outgoing, symmetric;
+    bool rung;    /* the other side knows of us */
+    bool closing; /* closed by the application, draining */
+    bool silent;  /* nothing gets through */
+    bool lost;    /* the peer's process is gone */
+    ESteamNetworkingConnectionState state;
+    int end_reason;
+    char end_text[k_cchSteamNetworkingMaxConnectionCloseReason];
+    SteamNetworkingIdentity remote, called;
+    SteamNetworkingIPAddr address;
+    char name[k_cchSteamNetworkingMaxConnectionAppName];
+    uint32_t ordinal; /* among all of its user */
+
+    HSteamNetConnection peer; /* in this process, or ... */
+    lo_link *link;            /* ... in another */
+    lo_weather far;           /* of a peer in another process */
+    lo_node departure, deadline;
+    int64_t gives_up; /* when the state it is in will have lasted too long */
+    int64_t created;
+    lo_packet *farewell; /* kept for CLOSE, which must never fail */
+    lo_event *spare;
+
+    lo_lane *lanes; /* lane_count of them configured for sending; the peer may use more */
+    int lane_count, lane_room;
+    int64_t leaves_at; /* when what waits in lanes may leave: Nagle */
+    int64_t link_free; /* when the link has sent all that went before */
+    int64_t link_rest; /* fractions of a microsecond, as bytes × 10⁶ */
+    int64_t in_flight; /* bytes departed and not yet received */
+    int pending;       /* bytes not yet departed */
+    lo_list ahead;     /* sent to another process before its time */
+
+    lo_list queue;    /* to be received */
+    int queue_count;
+    int64_t queue_bytes;
+    lo_list deferred; /* reliable, while the queue is full */
+    lo_packet *inbound; /* in the air, from a link */
+    int64_t inbound_bytes;
+    int64_t cut;                              /* what departs later is lost */
+    int64_t owed_reliable, owed_unreliable;   /* credit for the peer behind the link */
+    lo_group *group;
+    lo_meter sent, received;
+};
+
+struct lo_user {
+    lo_user *previous, *next;
+    sn_engine *engine;
+    SteamNetworkingIdentity identity;
+    lo_scope global, local;
+    lo_sky sky_send, sky_receive;
+    uint64_t seed;
+    uint32_t ordinal; /* of its latest connection */
+    lo_connection *connections;
+    lo_listener *listeners;
+    lo_group *groups;
+    lo_event *events, *last_event;
+    lo_line *lines, *last_line;
+    int line_count;
+    FSteamNetworkingSocketsDebugOutput debug_output;
+    ESteamNetworkingSocketsDebugOutputType debug_level;
+    lo_session *sessions;
+    lo_listener *door; /* for sessions */
+};
+
+typedef struct lo_world {
+    sn_mutex mutex;
+    int64_t clock; /* the time of the call under way */
+    int64_t now;   /* the moment being lived: up to the clock */
+    int64_t lived; /* what is over */
+    lo_air air;
+    lo_map objects;   /* by handle */
+    lo_map listeners; /* by address */
+    lo_user *users;
+    lo_packet *dead;
+    uint64_t random;
+    uint32_t serial;
+} lo_world;
+extern lo_world lo;
+
+/* --- world.c: the lock, the clock, handles ---------------------------------------------------- */
+
+/* Into the world, and through everything that is due. */
+void lo_enter(void);
+/* Out of it; then what had to wait for that is done. */
+void lo_leave(void);
+/* Into the world without living through anything: for calls that only look. */
+void lo_look(void);
+uint64_t lo_random(uint64_t *state);
+bool lo_object_add(lo_object *object, lo_user *user, int kind);
+void lo_object_remove(lo_object *object);
+lo_connection *lo_find_connection(const void *self, HSteamNetConnection handle);
+lo_listener *lo_find_listener(const void *self, HSteamListenSocket handle);
+lo_group *lo_find_group(const void *self, HSteamNetPollGroup handle);
+/* Whatever has this handle and kind, whoever's it is and even while closing. */
+void *lo_find_any(uint32_t handle, int kind);
+/* A line of debug output, if the user wants it; delivered with its next callbacks. */
+void lo_say(lo_user *user, ESteamNetworkingSocketsDebugOutputType level, const char *format, ...);
+void lo_post(lo_user *user, lo_event *event);
+
+/* --- user.c ----------------------------------------------------------------------------------- */
+
+bool lo_same_identity(const SteamNetworkingIdentity *a, const SteamNetworkingIdentity *b);
+/* False for what cannot be meant; true, with all unused bytes zero, otherwise. */
+bool lo_clean_identity(SteamNetworkingIdentity *out, const SteamNetworkingIdentity *in);
+
+/* --- listener.c ------------------------------------------------------------------------------- */
+
+uint64_t lo_address_key(int manner, const SteamNetworkingIdentity *identity, int port);
+lo_listener *lo_listener_at(int manner, const SteamNetworkingIdentity *identity, int port);
+lo_listener *lo_listen(lo_user *user, int manner, int port, int count,
+                       const SteamNetworkingConfigValue_t *options);
+void lo_listener_destroy(lo_listener *listener);
+bool lo_is_local(const SteamNetworkingIPAddr *address, bool any_will_do);
+
+/* --- connection.c ----------------------------------------------------------------------------- */
+
+lo_connection *lo_connection_new(lo_user *user, int manner, lo_listener *listener, int count,
+                                 const SteamNetworkingConfigValue_t *options);
+lo_connection *lo_connect(lo_user *user, int manner, const SteamNetworkingIdentity *to, int port,
+                          int count, const SteamNetworkingConfigValue_t *options);
+/* Into another state, with the event that tells of it. */
+void lo_change(lo_connection *connection, ESteamNetworkingConnectionState state);
+/* Ends it: by the peer, or for a local problem of which the peer is told too if `tell`. */
+void lo_end(lo_connection *connection, ESteamNetworkingConnectionState state, int reason,
+            const char *text, bool tell);
+EResult lo_accept(lo_connection *connection);
+void lo_close(lo_connection *connection, int reason, const char *text, bool linger);
+/* What is left of a connection whose lanes have drained: says goodbye and is gone. */
+void lo_part(lo_connection *connection);
+void lo_destroy(lo_connection *connection);
+/* Gone without a word, as when its process ends. */
+void lo_vanish(lo_connection *connection);
+void lo_deadline(lo_connection *connection);
+/* A CALL, ACCEPT, CONFIRM or CLOSE has come. */
+void lo_called(lo_listener *listener, lo_packet *packet);
+/* The listening side's end of a call; NULL when memory is short. */
+lo_connection *lo_incoming(lo_listener *listener, const lo_call *call);
+void lo_ring(lo_connection *connection);
+void lo_signalled(lo_connection *connection, lo_packet *packet);
+lo_connection *lo_peer(const lo_connection *connection);
+/* Looks whether anything can get through at all, which decides about time-outs. */
+void lo_check_path(lo_connection *connection);
+void lo_set_deadline(lo_connection *connection, int64_t when);
+
+/* --- sky.c: the simulated network ------------------------------------------------------------- */
+
+/* Reads a user's FakePacket values anew. */
+void lo_sky_changed(lo_user *user);
+lo_weather lo_weather_of(const lo_user *user);
+lo_weather lo_far_weather(const lo_connection *connection);
+int64_t lo_round_trip(const lo_connection *connection);
+/* A packet leaves its sender, from then on nobody's but the air's. */
+void lo_launch(lo_connection *connection, lo_packet *packet);
+/* A packet in the air has come to its time. */
+void lo_land(lo_packet *packet);
+
+/* --- sending.c -------------------------------------------------------------------------------- */
+
+EResult lo_send(lo_connection *connection, lo_packet *packet, int64_t *number);
+void lo_flush(lo_connection *connection);
+/* Sends what may leave now and sets the departure timer for the rest. */
+void lo_depart(lo_connection *connection);
+void lo_schedule(lo_connection *connection);
+lo_lane *lo_lane_at(lo_connection *connection, int index);
+/* Bytes have come out of the air; the sender may send more. */
+void lo_credit(lo_connection *sender, int lane, int bytes, bool reliable);
+int lo_rate(const lo_connection *connection);
+/* Forgets what was sent ahead and has departed by now. */
+void lo_settle_ahead(lo_connection *connection);
+void lo_drop_lanes(lo_connection *connection);
+
+/* --- receiving.c ------------------------------------------------------------------------------ */
+
+/* A DATA or CLOSE packet has arrived. */
+void lo_receive(lo_connection *connection, lo_packet *packet);
+/* The packet is out of the air: its sender gets its bytes back. */
+void lo_acknowledge(lo_connection *receiver, const lo_packet *packet);
+void lo_drop_queue(lo_connection *connection);
+void lo_leave_group(lo_connection *connection);
+void lo_join_group(lo_connection *connection, lo_group *group);
+void lo_group_destroy(lo_group *group);
+
+/* --- link.c: streams to other processes ---------------------------------------------------------- */
+
+/* Lets other processes find a listener; false if one of them already has its address. */
+bool lo_publish(lo_listener *listener);
+void lo_unpublish(lo_listener *listener);
+/* Reaches the process where the wanted peer listens; false if there is none yet. */
+bool lo_link_to(lo_connection *connection);
+/* Sends a packet that is to arrive when due; it is the link's from then on. */
+void lo_link_send(lo_connection *connection, lo_packet *packet, int64_t due);
+/* A packet that came over a link is no longer in the air. */
+void lo_link_landed(lo_packet *packet);
+void lo_link_acknowledge(lo_connection *receiver, const lo_packet *packet);
+void lo_link_leave(lo_connection *connection);
+void lo_link_weather(lo_connection *connection);
+/* Tells the peer that what was to leave later leaves now. */
+void lo_link_hurry(lo_connection *connection, int64_t when);
+void lo_links_read(void);
+void lo_links_write(void);
+
+/* --- sessions.c: ISteamNetworkingMessages ------------------------------------------------------- */
+
+void lo_session_changed(lo_connection *connection, ESteamNetworkingConnectionState old);
+void lo_session_received(lo_connection *connection, lo_packet *packet);
+
+/* --- status.c --------------------------------------------------------------------------------- */
+
+void lo_fill_info(const lo_connection *connection, SteamNetConnectionInfo_t *info);
+void lo_fill_status(lo_connection *connection, SteamNetConnectionRealTimeStatus_t *status);
+void lo_measure(lo_meter *meter, int64_t now, int bytes);
+SteamNetworkingMicroseconds lo_timestamp(int64_t now);
+
+#endif

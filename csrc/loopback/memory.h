@@ -1,0 +1,14 @@
+/* The one place where the loopback engine gets its memory, so that a test can make it run short. */
+#ifndef STEAMNET_LOOPBACK_MEMORY_H
+#define STEAMNET_LOOPBACK_MEMORY_H
+
+#include <stddef.h>
+
+/* malloc, unless a test has put something stingier here. */
+extern void *(*sn_loopback_malloc)(size_t size);
+
+/* Zeroed memory, or NULL. */
+void *lo_alloc(size_t size);
+void lo_free(void *memory);
+
+#endif

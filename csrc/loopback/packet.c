@@ -1,0 +1,82 @@
+/* Packets: the memory of messages, from AllocateMessage to Release. */
+#include "loopback.h"
+
+#include <string.h>
+
+#define MESSAGE_OFFSET offsetof(lo_packet, message)
+
+lo_packet *lo_packet_of(SteamNetworkingMessage_t *message)
+{
+    return (lo_packet *)((char *)message - MESSAGE_OFFSET);
+}
+
+/* Works on any thread, after the engine has stopped and in a forked child: it needs no world. */
+static void release(SteamNetworkingMessage_t *message)
+{
+    if (message->m_pfnFreeData != NULL)
+        message->m_pfnFreeData(message);
+    lo_free(lo_packet_of(message));
+}
+
+lo_packet *lo_packet_new(int kind, size_t size)
+{
+    lo_packet *packet = sn_loopback_malloc(sizeof *packet + size);
+    if (packet == NULL)
+        return NULL;
+    memset(packet, 0, sizeof *packet);
+    packet->kind = (uint8_t)kind;
+    packet->reliable = true;
+    packet->message.m_pData = size > 0 ? packet->payload : NULL;
+    packet->message.m_cbSize = (int)size;
+    packet->message.m_nChannel = -1;
+    packet->message.m_pfnRelease = release;
+    return packet;
+}
+
+void lo_list_append(lo_list *list, lo_packet *packet)
+{
+    packet->next = NULL;
+    if (list->last != NULL)
+        list->last->next = packet;
+    else
+        list->first = packet;
+    list->last = packet;
+}
+
+lo_packet *lo_list_take(lo_list *list)
+{
+    lo_packet *packet = list->first;
+    if (packet != NULL) {
+        list->first = packet->next;
+        if (list->first == NULL)
+            list->last = NULL;
+        packet->next = NULL;
+    }
+    return packet;
+}
+
+void lo_bury(lo_packet *packet)
+{
+    if (packet != NULL) {
+        packet->next = lo.dead;
+        lo.dead = packet;
+    }
+}
+
+void lo_bury_all(lo_list *list)
+{
+    lo_packet *packet;
+    while ((packet = lo_list_take(list)) != NULL)
+        lo_bury(packet);
+}
+
+SteamNetworkingMessage_t *loopback_ISteamNetworkingUtils_AllocateMessage(ISteamNetworkingUtils *self,
+                                                                         int cbAllocateBuffer)
+{
+    lo_packet *packet;
+    (void)self;
+    if (cbAllocateBuffer < 0)
+        return NULL;
+    packet = lo_packet_new(LO_DATA, (size_t)cbAllocateBuffer);
+    return packet != NULL ? &packet->message : NULL;
+}

@@ -1,0 +1,349 @@
+/* Sending: lanes, their order, the pace of the link, and the limits of what may wait. */
+#include "loopback.h"
+
+#include <string.h>
+
+enum {
+    CONNECTED = k_ESteamNetworkingConnectionState_Connected,
+    CLOSED_BY_PEER = k_ESteamNetworkingConnectionState_ClosedByPeer,
+};
+
+lo_lane *lo_lane_at(lo_connection *connection, int index)
+{
+    if (index >= connection->lane_room) {
+        lo_lane *lanes = lo_alloc((size_t)(index + 1) * sizeof *lanes);
+        if (lanes == NULL)
+            return NULL;
+        if (connection->lane_room > 0)
+            memcpy(lanes, connection->lanes, (size_t)connection->lane_room * sizeof *lanes);
+        for (int i = connection->lane_room; i <= index; i++)
+            lanes[i].weight = 1;
+        lo_free(connection->lanes);
+        connection->lanes = lanes;
+        connection->lane_room = index + 1;
+    }
+    return &connection->lanes[index];
+}
+
+/* The lane that is next: the most urgent, and of these the one that had the least so far. */
+static lo_lane *next_lane(lo_connection *connection)
+{
+    lo_lane *best = NULL;
+    for (int i = 0; i < connection->lane_count; i++) {
+        lo_lane *lane = &connection->lanes[i];
+        if (lane->waiting.first != NULL &&
+            (best == NULL || lane->priority < best->priority ||
+             (lane->priority == best->priority && lane->service < best->service)))
+            best = lane;
+    }
+    return best;
+}
+
+/* A lane that was idle has no claim on the time when it was. */
+static void join_queue(lo_connection *connection, lo_lane *lane)
+{
+    lo_lane *rival = next_lane(connection);
+    if (connection->lane_count > 1 && lane->waiting.first == NULL && rival != NULL &&
+        rival->service > lane->service)
+        lane->service = rival->service;
+}
+
+int lo_rate(const lo_connection *connection)
+{
+    int32_t least = lo_config(&connection->scope, LO_SendRateMin)->int32;
+    int32_t most = lo_config(&connection->scope, LO_SendRateMax)->int32;
+    return least < most ? least : most;
+}
+
+static void count_pending(lo_connection *connection, const lo_packet *packet, int sign)
+{
+    lo_lane *lane = &connection->lanes[packet->lane];
+    int bytes = sign * packet->message.m_cbSize;
+    connection->pending += bytes;
+    if (packet->reliable)
+        lane->pending_reliable += bytes;
+    else
+        lane->pending_unreliable += bytes;
+}
+
+/* May the next packet go, or is too much under way that nobody has taken in? */
+static bool window_open(const lo_connection *connection, const lo_packet *packet)
+{
+    int64_t window = lo_config(&connection->scope, LO_RecvBufferSize)->int32;
+    if (window < LO_MAX_MESSAGE)
+        window = LO_MAX_MESSAGE;
+    return connection->in_flight == 0 || connection->in_flight + packet->message.m_cbSize <= window;
+}
+
+static int64_t next_departure(const lo_connection *connection)
+{
+    return connection->leaves_at > connection->link_free ? connection->leaves_at : connection->link_free;
+}
+
+void lo_schedule(lo_connection *connection)
+{
+    const lo_lane *lane = next_lane(connection);
+    int64_t ahead = connection->link != NULL ? LO_HORIZON : 0;
+    if (connection->state == CONNECTED && lane != NULL && window_open(connection, lane->waiting.first))
+        lo_air_push(&lo.air, &connection->departure, next_departure(connection) - ahead);
+}
+
+void lo_settle_ahead(lo_connection *connection)
+{
+    while (connection->ahead.first != NULL && connection->ahead.first->departs <= lo.now) {
+        lo_packet *packet = lo_list_take(&connection->ahead);
+        count_pending(connection, packet, -1);
+        lo_bury(packet);
+    }
+}
+
+static void depart(lo_connection *connection, lo_lane *lane, int64_t at)
+{
+    lo_packet *packet = lo_list_take(&lane->waiting);
+    int bytes = packet->message.m_cbSize, rate = lo_rate(connection);
+    packet->departs = at;
+    connection->link_rest += (int64_t)bytes * 1000000;
+    connection->link_free = at + connection->link_rest / rate;
+    connection->link_rest %= rate;
+    lane->service += ((int64_t)bytes << 16) / lane->weight;
+    connection->in_flight += bytes;
+    if (packet->reliable)
+        lane->unacknowledged += bytes;
+    lo_measure(&connection->sent, at, bytes);
+    if (connection->link == NULL)
+        count_pending(connection, packet, -1);
+    lo_launch(connection, packet);
+}
+
+/* Everything happens at its own moment, even if that is past by now: as often as the link is
+ * free another packet leaves. Into another process it is sent ahead of its moment, since
+ * nobody may be there to send it when the moment comes. */
+void lo_depart(lo_connection *connection)
+{
+    int64_t until = lo.clock + (connection->link != NULL ? LO_HORIZON : 0);
+    HSteamNetConnection handle = connection->object.handle;
+    lo_lane *lane;
+    if (connection->state != CONNECTED)
+        return;
+    while (next_departure(connection) <= until && (lane = next_lane(connection)) != NULL &&
+           window_open(connection, lane->waiting.first)) {
+        depart(connection, lane, next_departure(connection));
+        if (lo_find_any(handle, LO_CONNECTION) != connection)
+            return; /* the link broke, and with it this */
+    }
+    if (next_lane(connection) != NULL) {
+        lo_schedule(connection);
+        return;
+    }
+    connection->leaves_at = INT64_MAX;
+    lo_air_remove(&lo.air, &connection->departure);
+    if (connection->closing)
+        lo_part(connection);
+}
+
+void lo_credit(lo_connection *sender, int lane, int bytes, bool reliable)
+{
+    sender->in_flight -= bytes;
+    if (reliable && lane < sender->lane_room)
+        sender->lanes[lane].unacknowledged -= bytes;
+    lo_schedule(sender);
+}
+
+void lo_drop_lanes(lo_connection *connection)
+{
+    for (int i = 0; i < connection->lane_room; i++) {
+        lo_lane *lane = &connection->lanes[i];
+        lo_bury_all(&lane->waiting);
+        lane->pending_reliable = lane->pending_unreliable = lane->unacknowledged = 0;
+    }
+    lo_bury_all(&connection->ahead);
+    connection->pending = 0;
+    connection->in_flight = 0;
+}
+
+/* --- messages in ---------------------------------------------------------------------------- */
+
+static EResult objection(lo_connection *connection, int64_t size, int flags, int lane)
+{
+    if (connection == NULL || size < 0 || size > LO_MAX_MESSAGE || lane >= connection->lane_count)
+        return k_EResultInvalidParam;
+    if (connection->state >= CLOSED_BY_PEER)
+        return k_EResultNoConnection;
+    if (connection->state != CONNECTED && (flags & k_nSteamNetworkingSend_NoDelay))
+        return k_EResultIgnored;
+    lo_settle_ahead(connection);
+    if (connection->pending + size > lo_config(&connection->scope, LO_SendBufferSize)->int32)
+        return k_EResultLimitExceeded;
+    return k_EResultOK;
+}
+
+static void hurry(lo_connection *connection, int64_t when)
+{
+    if (when < connection->leaves_at)
+        connection->leaves_at = when;
+}
+
+EResult lo_send(lo_connection *connection, lo_packet *packet, int64_t *number)
+{
+    int size = packet->message.m_cbSize, flags = packet->message.m_nFlags;
+    EResult result = objection(connection, size, flags, packet->lane);
+    int64_t nagle;
+    lo_lane *lane;
+    if (number != NULL)
+        *number = -1;
+    if (result != k_EResultOK)
+        return result;
+    lane = &connection->lanes[packet->lane];
+    packet->kind = LO_DATA;
+    packet->receiver = NULL;
+    packet->reliable = (flags & k_nSteamNetworkingSend_Reliable) || size > LO_MAX_UNRELIABLE;
+    packet->number = ++lane->numbered;
+    if (number != NULL)
+        *number = packet->number;
+    join_queue(connection, lane);
+    lo_list_append(&lane->waiting, packet);
+    count_pending(connection, packet, +1);
+    nagle = lo_config(&connection->scope, LO_NagleTime)->int32;
+    if ((flags & k_nSteamNetworkingSend_NoNagle) || connection->pending >= LO_PACKET_BYTES) {
+        lo_flush(connection);
+    } else {
+        hurry(connection, lo.now + (nagle > LO_SERVICE ? nagle : LO_SERVICE));
+        lo_schedule(connection);
+    }
+    if (connection->link != NULL)
+        lo_depart(connection);
+    return k_EResultOK;
+}
+
+void lo_flush(lo_connection *connection)
+{
+    hurry(connection, lo.now + LO_SERVICE);
+    lo_schedule(connection);
+    if (connection->link != NULL)
+        lo_link_hurry(connection, lo.now + LO_SERVICE);
+}
+
+EResult loopback_ISteamNetworkingSockets_SendMessageToConnection(ISteamNetworkingSockets *self,
+                                                                 HSteamNetConnection hConn,
+                                                                 const void *pData, uint32_t cbData,
+                                                                 int nSendFlags,
+                                                                 int64_t *pOutMessageNumber)
+{
+    lo_connection *connection;
+    lo_packet *packet = NULL;
+    EResult result;
+    if (cbData > LO_MAX_MESSAGE || (pData == NULL && cbData > 0))
+        return k_EResultInvalidParam;
+    packet = lo_packet_new(LO_DATA, cbData);
+    if (packet == NULL)
+        return k_EResultLimitExceeded;
+    if (cbData > 0)
+        memcpy(packet->payload, pData, cbData);
+    packet->message.m_nFlags = nSendFlags;
+    lo_enter();
+    connection = lo_find_connection(self, hConn);
+    result = connection != NULL ? lo_send(connection, packet, pOutMessageNumber)
+                                : (EResult)k_EResultInvalidParam;
+    if (result != k_EResultOK)
+        lo_bury(packet);
+    lo_leave();
+    return result;
+}
+
+void loopback_ISteamNetworkingSockets_SendMessages(ISteamNetworkingSockets *self, int nMessages,
+                                                   SteamNetworkingMessage_t *const *pMessages,
+                                                   int64_t *pOutMessageNumberOrResult,
+                                                   bool bDeleteFailedMessages)
+{
+    lo_list failed = {NULL, NULL};
+    lo_map failures = {NULL, 0, 0}; /* connections that failed in this call */
+    lo_packet *packet;
+    lo_enter();
+    for (int i = 0; i < nMessages && pMessages != NULL; i++) {
+        SteamNetworkingMessage_t *message = pMessages[i];
+        lo_connection *connection;
+        int64_t outcome = -k_EResultInvalidParam;
+        packet = message != NULL ? lo_packet_of(message) : NULL;
+        if (packet != NULL && !packet->taken) {
+            uint64_t handle = message->m_conn;
+            packet->taken = true;
+            packet->lane = message->m_idxLane;
+            connection = lo_find_connection(self, message->m_conn);
+            if (lo_map_get(&failures, handle) != NULL) {
+                outcome = 0;
+            } else if (connection != NULL && (message->m_pData != NULL || message->m_cbSize <= 0)) {
+                EResult result = lo_send(connection, packet, &outcome);
+                if (result != k_EResultOK)
+                    outcome = -(int64_t)result;
+            }
+            if (outcome <= 0) {
+                lo_list_append(&failed, packet);
+                if (outcome < 0 && handle != 0)
+                    lo_map_put(&failures, handle, &failures); /* without memory: told once more */
+            } else if (!bDeleteFailedMessages) {
+                SteamNetworkingMessage_t *none = NULL;
+                memcpy((char *)(uintptr_t)pMessages + (size_t)i * sizeof none, &none, sizeof none);
+            }
+        }
+        if (pOutMessageNumberOrResult != NULL)
+            pOutMessageNumberOrResult[i] = outcome;
+    }
+    if (bDeleteFailedMessages)
+        lo_bury_all(&failed);
+    while ((packet = lo_list_take(&failed)) != NULL)
+        packet->taken = false;
+    lo_map_free(&failures);
+    lo_leave();
+}
+
+EResult loopback_ISteamNetworkingSockets_FlushMessagesOnConnection(ISteamNetworkingSockets *self,
+                                                                   HSteamNetConnection hConn)
+{
+    lo_connection *connection;
+    EResult result = k_EResultOK;
+    lo_enter();
+    connection = lo_find_connection(self, hConn);
+    if (connection == NULL)
+        result = k_EResultInvalidParam;
+    else if (connection->state >= CLOSED_BY_PEER)
+        result = k_EResultNoConnection;
+    else if (connection->state != CONNECTED)
+        result = k_EResultIgnored;
+    else
+        lo_flush(connection);
+    lo_leave();
+    return result;
+}
+
+EResult loopback_ISteamNetworkingSockets_ConfigureConnectionLanes(ISteamNetworkingSockets *self,
+                                                                  HSteamNetConnection hConn,
+                                                                  int nNumLanes,
+                                                                  const int *pLanePriorities,
+                                                                  const uint16_t *pLaneWeights)
+{
+    lo_connection *connection;
+    EResult result = k_EResultOK;
+    lo_enter();
+    connection = lo_find_connection(self, hConn);
+    if (connection == NULL)
+        result = k_EResultNoConnection;
+    else if (connection->state >= CLOSED_BY_PEER)
+        result = k_EResultInvalidState;
+    else if (nNumLanes < connection->lane_count || nNumLanes > LO_MAX_LANES)
+        result = k_EResultInvalidParam;
+    for (int i = 0; i < nNumLanes && pLaneWeights != NULL && result == k_EResultOK; i++)
+        if (pLaneWeights[i] == 0)
+            result = k_EResultInvalidParam;
+    if (result == k_EResultOK && lo_lane_at(connection, nNumLanes - 1) == NULL)
+        result = k_EResultFail;
+    if (result == k_EResultOK) {
+        connection->lane_count = nNumLanes;
+        for (int i = 0; i < nNumLanes; i++) {
+            connection->lanes[i].priority = pLanePriorities != NULL ? pLanePriorities[i] : 0;
+            connection->lanes[i].weight = pLaneWeights != NULL ? pLaneWeights[i] : 1;
+            connection->lanes[i].service = 0;
+        }
+    }
+    lo_leave();
+    return result;
+}

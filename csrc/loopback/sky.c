@@ -1,0 +1,242 @@
+/* The simulated network: what the FakePacket values do to a packet on its way.
+ *
+ * Chance is drawn from the user's seed and from which packet it is (connection, lane,
+ * number), never from the time: the same seed loses the same packets.
+ */
+#include "loopback.h"
+
+/* --- what weather there is ------------------------------------------------------------------ */
+
+static float real(const lo_user *user, int key) { return lo_config(&user->global, key)->real; }
+
+static int32_t milliseconds(const lo_user *user, int key)
+{
+    return lo_config(&user->global, key)->int32 * 1000;
+}
+
+#define SKY(user, way)                                                                                \
+    (lo_sky)                                                                                          \
+    {                                                                                                 \
+        .loss = real(user, LO_FakePacketLoss_##way), .lag = milliseconds(user, LO_FakePacketLag_##way), \
+        .reorder = real(user, LO_FakePacketReorder_##way),                                            \
+        .reorder_time = milliseconds(user, LO_FakePacketReorder_Time),                                \
+        .duplicate = real(user, LO_FakePacketDup_##way),                                              \
+        .jitter = (int32_t)(real(user, LO_FakePacketJitter_##way##_Avg) * 1000),                      \
+        .jitter_most = (int32_t)(real(user, LO_FakePacketJitter_##way##_Max) * 1000),                 \
+        .jitter_share = real(user, LO_FakePacketJitter_##way##_Pct),                                  \
+    }
+
+static bool is_clear(const lo_sky *sky)
+{
+    return sky->loss <= 0 && sky->lag <= 0 && sky->reorder <= 0 && sky->duplicate <= 0 && sky->jitter <= 0;
+}
+
+void lo_sky_changed(lo_user *user)
+{
+    user->sky_send = SKY(user, Send);
+    user->sky_receive = SKY(user, Recv);
+    user->sky_send.clear = is_clear(&user->sky_send);
+    user->sky_receive.clear = is_clear(&user->sky_receive);
+    for (lo_connection *connection = user->connections; connection != NULL; connection = connection->next) {
+        lo_connection *peer = lo_peer(connection);
+        lo_check_path(connection);
+        if (peer != NULL)
+            lo_check_path(peer);
+        if (connection->link != NULL)
+            lo_link_weather(connection);
+    }
+}
+
+lo_weather lo_weather_of(const lo_user *user)
+{
+    return (lo_weather){user->sky_send.loss, user->sky_receive.loss, user->sky_send.lag,
+                        user->sky_receive.lag};
+}
+
+lo_weather lo_far_weather(const lo_connection *connection)
+{
+    const lo_connection *peer = lo_peer(connection);
+    return peer != NULL ? lo_weather_of(peer->object.user) : connection->far;
+}
+
+int64_t lo_round_trip(const lo_connection *connection)
+{
+    lo_weather near = lo_weather_of(connection->object.user), far = lo_far_weather(connection);
+    return (int64_t)near.lag_send + far.lag_receive + far.lag_send + near.lag_receive;
+}
+
+/* --- what it does to one packet ------------------------------------------------------------- */
+
+static uint64_t chances(const lo_connection *connection, const lo_packet *packet, bool sending)
+{
+    uint64_t state = connection->object.user->seed + sending;
+    uint64_t which = packet->kind == LO_DATA ? packet->lane : 0x10000u + packet->kind;
+    state = lo_random(&state) ^ connection->ordinal;
+    state = lo_random(&state) ^ which;
+    state = lo_random(&state) ^ (uint64_t)packet->number;
+    return lo_random(&state);
+}
+
+static bool happens(uint64_t *chance, float percent)
+{
+    return percent > 0 && (double)(lo_random(chance) >> 11) * (100.0 / 9007199254740992.0) < percent;
+}
+
+/* How late the packet gets through; -1: never. */
+static int64_t delay(const lo_connection *connection, const lo_packet *packet, const lo_sky *sky,
+                     bool sending)
+{
+    enum { PERSEVERANCE = 50 };
+    int pieces = 1 + (packet->message.m_cbSize - 1) / LO_PACKET_BYTES, worst = 0;
+    int64_t late = sky->lag;
+    uint64_t chance;
+    if (sky->clear)
+        return 0;
+    chance = chances(connection, packet, sending);
+    for (int i = 0; i < pieces && sky->loss > 0; i++) {
+        int tries = 0;
+        while (tries < PERSEVERANCE && happens(&chance, sky->loss)) {
+            if (!packet->reliable)
+                return -1; /* all its pieces, or nothing */
+            tries++;
+        }
+        worst = tries > worst ? tries : worst;
+    }
+    late += worst * (lo_round_trip(connection) + LO_RESEND);
+    if (happens(&chance, sky->reorder))
+        late += sky->reorder_time;
+    if (sky->jitter > 0 && happens(&chance, sky->jitter_share)) {
+        int64_t extra = (int64_t)(lo_random(&chance) % (2 * (uint64_t)sky->jitter + 1));
+        late += extra < sky->jitter_most ? extra : sky->jitter_most;
+    }
+    return late;
+}
+
+/* When it is through the sky, not before what is reliable and went ahead of it; -1: never. */
+static int64_t through(lo_connection *connection, lo_packet *packet, const lo_sky *sky, bool sending)
+{
+    int64_t late = LO_RING_AGAIN, due, from = sending ? packet->departs : lo.now;
+    int first = packet->kind == LO_DATA ? packet->lane : 0;
+    int last = packet->kind == LO_DATA ? packet->lane : connection->lane_room - 1;
+    bool stuck = sky->loss >= 100;
+    if (sending && packet->stage == LO_LEAVING && packet->node.due > from)
+        from = packet->node.due; /* it was stuck until now */
+    if (!stuck)
+        late = delay(connection, packet, sky, sending);
+    else if (!packet->reliable)
+        late = -1;
+    if (late < 0)
+        return -1;
+    due = from + late;
+    for (int i = first; i <= last && packet->reliable; i++) {
+        lo_lane *lane = lo_lane_at(connection, i);
+        int64_t *latest = lane == NULL ? &due : sending ? &lane->leaves : &lane->arrives;
+        due = *latest > due ? *latest : due;
+        *latest = due;
+    }
+    if (!stuck)
+        packet->stage = sending ? LO_ARRIVING : LO_THERE;
+    return due;
+}
+
+static void lose(lo_connection *connection, lo_packet *packet, bool sending)
+{
+    if (sending)
+        lo_credit(connection, packet->lane, packet->message.m_cbSize, packet->reliable);
+    else
+        lo_acknowledge(connection, packet);
+    lo_bury(packet);
+}
+
+/* --- the way -------------------------------------------------------------------------------- */
+
+static void leave(lo_connection *connection, lo_packet *packet)
+{
+    const lo_sky *sky = &connection->object.user->sky_send;
+    int64_t due = through(connection, packet, sky, true);
+    if (due < 0)
+        lose(connection, packet, true);
+    else if (packet->stage == LO_ARRIVING && connection->link != NULL)
+        lo_link_send(connection, packet, due);
+    else
+        lo_air_push(&lo.air, &packet->node, due);
+}
+
+void lo_launch(lo_connection *connection, lo_packet *packet)
+{
+    packet->from = connection->object.handle;
+    if (packet->kind != LO_CALL)
+        packet->to = connection->peer;
+    packet->stage = LO_LEAVING;
+    packet->node.kind = LO_PACKET;
+    packet->node.due = 0;
+    packet->node.order = 0;
+    leave(connection, packet);
+}
+
+static void deliver(lo_connection *connection, lo_packet *packet)
+{
+    if (packet->kind == LO_DATA || packet->kind == LO_CLOSE)
+        lo_receive(connection, packet);
+    else
+        lo_signalled(connection, packet);
+}
+
+static void knock(lo_packet *packet)
+{
+    lo_listener *listener = lo_find_any(packet->to, LO_LISTENER);
+    lo_connection *caller = lo_find_any(packet->from, LO_CONNECTION);
+    const lo_sky *sky = listener != NULL ? &listener->object.user->sky_receive : NULL;
+    if (sky != NULL && packet->stage == LO_ARRIVING && (sky->lag > 0 || sky->loss >= 100)) {
+        /* Nobody's connection yet, so nobody's chance: only what hits every packet. */
+        packet->stage = sky->loss >= 100 ? LO_ARRIVING : LO_THERE;
+        lo_air_push(&lo.air, &packet->node, lo.now + sky->lag + (sky->loss >= 100 ? LO_RING_AGAIN : 0));
+        return;
+    }
+    if (listener != NULL) {
+        lo_called(listener, packet);
+    } else if (caller != NULL) {
+        caller->rung = false;
+        lo_set_deadline(caller, lo.now + LO_RING_AGAIN);
+    }
+    lo_bury(packet);
+}
+
+void lo_land(lo_packet *packet)
+{
+    lo_connection *connection;
+    if (packet->stage == LO_LEAVING) {
+        connection = lo_find_any(packet->from, LO_CONNECTION);
+        if (connection != NULL)
+            leave(connection, packet);
+        else
+            lo_bury(packet);
+        return;
+    }
+    if (packet->kind == LO_CALL) {
+        knock(packet);
+        return;
+    }
+    connection = packet->receiver != NULL ? packet->receiver : lo_find_any(packet->to, LO_CONNECTION);
+    if (connection != NULL && packet->stage == LO_ARRIVING) {
+        int64_t due = through(connection, packet, &connection->object.user->sky_receive, false);
+        if (due > lo.now) {
+            lo_air_push(&lo.air, &packet->node, due);
+            return;
+        }
+        if (packet->receiver != NULL)
+            lo_link_landed(packet);
+        if (due < 0) {
+            lose(connection, packet, false);
+            return;
+        }
+    } else if (packet->receiver != NULL) {
+        lo_link_landed(packet);
+    }
+    if (connection != NULL) {
+        deliver(connection, packet);
+    } else {
+        lo_acknowledge(NULL, packet);
+        lo_bury(packet);
+    }
+}

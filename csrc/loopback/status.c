@@ -1,0 +1,312 @@
+/* What can be asked about a connection: info, real-time status, the long text, names. */
+#include "loopback.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    CONNECTED = k_ESteamNetworkingConnectionState_Connected,
+    CLOSED_BY_PEER = k_ESteamNetworkingConnectionState_ClosedByPeer,
+};
+
+/* Like Valve's clock: monotonic microseconds, from 3,000,000 seconds on. */
+SteamNetworkingMicroseconds lo_timestamp(int64_t now)
+{
+    static _Atomic int64_t start;
+    int64_t first = 0;
+    if (atomic_load(&start) == 0)
+        atomic_compare_exchange_strong(&start, &first, now);
+    return INT64_C(3000000000000) + now - atomic_load(&start);
+}
+
+/* --- rates ---------------------------------------------------------------------------------- */
+
+enum { SECOND = 1000000 };
+
+static void turn(lo_meter *meter, int64_t now)
+{
+    int64_t passed = now - meter->start;
+    if (passed < SECOND)
+        return;
+    meter->packets[1] = passed < 2 * SECOND ? meter->packets[0] : 0;
+    meter->bytes[1] = passed < 2 * SECOND ? meter->bytes[0] : 0;
+    meter->packets[0] = meter->bytes[0] = 0;
+    meter->start = passed < 2 * SECOND ? meter->start + SECOND : now;
+}
+
+void lo_measure(lo_meter *meter, int64_t now, int bytes)
+{
+    turn(meter, now);
+    meter->packets[0] += (uint32_t)(1 + (bytes - 1) / LO_PACKET_BYTES);
+    meter->bytes[0] += (uint32_t)bytes;
+}
+
+/* A sliding second: all of this one, and of the one before what this has not replaced yet. */
+static float rate(lo_meter *meter, const uint32_t counts[2])
+{
+    float share;
+    turn(meter, lo.now);
+    share = 1.0f - (float)(lo.now - meter->start) / SECOND;
+    return (float)counts[0] + (float)counts[1] * (share > 1 ? 1 : share);
+}
+
+/* --- info ----------------------------------------------------------------------------------- */
+
+static void describe(const lo_connection *connection, char text[k_cchSteamNetworkingMaxConnectionDescription])
+{
+    char who[SN_IDENTITY_SIZE], where[SN_ADDRESS_SIZE], whole[512], *end = whole;
+    size_t room = sizeof whole;
+    sn_identity_format(&connection->remote, who, sizeof who);
+    sn_address_format(&connection->address, where, sizeof where, true);
+    if (connection->manner == LO_P2P)
+        end += snprintf(end, room, "#%u P2P loopback %s vport %d", connection->ordinal, who, connection->port);
+    else if (connection->manner == LO_IP)
+        end += snprintf(end, room, "#%u UDP loopback %s@%s", connection->ordinal, who, where);
+    else
+        end += snprintf(end, room, "#%u %s loopback %s", connection->ordinal,
+                        connection->manner == LO_PAIR ? "pair" : "messages", who);
+    if (connection->name[0] != '\0')
+        snprintf(end, room - (size_t)(end - whole), " '%s'", connection->name);
+    whole[k_cchSteamNetworkingMaxConnectionDescription - 1] = '\0';
+    memcpy(text, whole, strlen(whole) + 1);
+}
+
+/* Nothing here is certified or encrypted; it never leaves the machine. */
+static int info_flags(const lo_connection *connection)
+{
+    int flags = k_nSteamNetworkConnectionInfoFlags_Unauthenticated |
+                k_nSteamNetworkConnectionInfoFlags_Unencrypted;
+    if (connection->manner == LO_PAIR)
+        flags |= k_nSteamNetworkConnectionInfoFlags_LoopbackBuffers;
+    if (connection->state == CONNECTED || connection->manner == LO_IP)
+        flags |= k_nSteamNetworkConnectionInfoFlags_Fast;
+    return flags;
+}
+
+void lo_fill_info(const lo_connection *connection, SteamNetConnectionInfo_t *info)
+{
+    memset(info, 0, sizeof *info);
+    info->m_identityRemote = connection->remote;
+    info->m_nUserData = lo_config(&connection->scope, LO_ConnectionUserData)->int64;
+    info->m_hListenSocket = connection->listener != NULL ? connection->listener->object.handle : 0;
+    info->m_addrRemote = connection->address;
+    info->m_eState = connection->state;
+    info->m_eEndReason = connection->end_reason;
+    memcpy(info->m_szEndDebug, connection->end_text, sizeof info->m_szEndDebug);
+    describe(connection, info->m_szConnectionDescription);
+    info->m_nFlags = info_flags(connection);
+}
+
+bool loopback_ISteamNetworkingSockets_GetConnectionInfo(ISteamNetworkingSockets *self,
+                                                        HSteamNetConnection hConn,
+                                                        SteamNetConnectionInfo_t *pInfo)
+{
+    lo_connection *connection;
+    lo_look();
+    connection = lo_find_connection(self, hConn);
+    if (connection != NULL && pInfo != NULL)
+        lo_fill_info(connection, pInfo);
+    lo_leave();
+    return connection != NULL;
+}
+
+/* --- real-time status ----------------------------------------------------------------------- */
+
+static int64_t queue_time(const lo_connection *connection)
+{
+    int64_t starts = connection->link_free > lo.now ? connection->link_free - lo.now : 0;
+    if (connection->state != CONNECTED)
+        return INT64_MAX;
+    return starts + (int64_t)connection->pending * 1000000 / lo_rate(connection);
+}
+
+/* The share of packets that the simulated network lets through, one way. */
+static float quality(float lost_leaving, float lost_arriving)
+{
+    return (1 - lost_leaving / 100) * (1 - lost_arriving / 100);
+}
+
+static int ahead_reliable(const lo_connection *connection, int lane)
+{
+    int bytes = 0;
+    for (const lo_packet *packet = connection->ahead.first; packet != NULL; packet = packet->next)
+        if (packet->reliable && (lane < 0 || packet->lane == lane))
+            bytes += packet->message.m_cbSize;
+    return bytes;
+}
+
+void lo_fill_status(lo_connection *connection, SteamNetConnectionRealTimeStatus_t *status)
+{
+    lo_weather near = lo_weather_of(connection->object.user), far = lo_far_weather(connection);
+    bool connected = connection->state == CONNECTED;
+    memset(status, 0, sizeof *status);
+    lo_settle_ahead(connection);
+    status->m_eState = connection->state;
+    status->m_nPing = connected ? (int)(lo_round_trip(connection) / 1000) : -1;
+    status->m_flConnectionQualityLocal =
+        connected ? quality(far.loss_send, near.loss_receive) : -1;
+    status->m_flConnectionQualityRemote =
+        connected ? quality(near.loss_send, far.loss_receive) : -1;
+    status->m_flOutPacketsPerSec = rate(&connection->sent, connection->sent.packets);
+    status->m_flOutBytesPerSec = rate(&connection->sent, connection->sent.bytes);
+    status->m_flInPacketsPerSec = rate(&connection->received, connection->received.packets);
+    status->m_flInBytesPerSec = rate(&connection->received, connection->received.bytes);
+    status->m_nSendRateBytesPerSecond = lo_rate(connection);
+    for (int i = 0; i < connection->lane_count; i++) {
+        status->m_cbPendingUnreliable += connection->lanes[i].pending_unreliable;
+        status->m_cbPendingReliable += connection->lanes[i].pending_reliable;
+        status->m_cbSentUnackedReliable += connection->lanes[i].unacknowledged;
+    }
+    status->m_cbSentUnackedReliable -= ahead_reliable(connection, -1);
+    status->m_usecQueueTime = queue_time(connection);
+    status->m_usecMaxJitter = -1;
+}
+
+EResult loopback_ISteamNetworkingSockets_GetConnectionRealTimeStatus(
+    ISteamNetworkingSockets *self, HSteamNetConnection hConn,
+    SteamNetConnectionRealTimeStatus_t *pStatus, int nLanes,
+    SteamNetConnectionRealTimeLaneStatus_t *pLanes)
+{
+    lo_connection *connection;
+    EResult result = k_EResultOK;
+    lo_enter();
+    connection = lo_find_connection(self, hConn);
+    if (connection == NULL)
+        result = k_EResultNoConnection;
+    else if (nLanes < 0 || nLanes > connection->lane_count || (nLanes > 0 && pLanes == NULL))
+        result = k_EResultInvalidParam;
+    if (result == k_EResultOK && pStatus != NULL)
+        lo_fill_status(connection, pStatus);
+    for (int i = 0; i < nLanes && result == k_EResultOK; i++) {
+        const lo_lane *lane = &connection->lanes[i];
+        pLanes[i] = (SteamNetConnectionRealTimeLaneStatus_t){
+            .m_cbPendingUnreliable = lane->pending_unreliable,
+            .m_cbPendingReliable = lane->pending_reliable,
+            .m_cbSentUnackedReliable = lane->unacknowledged - ahead_reliable(connection, i),
+            .m_usecQueueTime = queue_time(connection),
+        };
+    }
+    lo_leave();
+    return result;
+}
+
+/* --- the long text -------------------------------------------------------------------------- */
+
+static const char *state_words(const lo_connection *connection)
+{
+    switch (connection->state) {
+    case k_ESteamNetworkingConnectionState_Connecting:
+        return "connecting";
+    case k_ESteamNetworkingConnectionState_FindingRoute:
+        return "finding route";
+    case CONNECTED:
+        return "connected";
+    case CLOSED_BY_PEER:
+        return "closed by remote host";
+    default:
+        return "problem detected locally";
+    }
+}
+
+static int write_details(lo_connection *connection, char *text, size_t size)
+{
+    SteamNetConnectionRealTimeStatus_t status;
+    char what[k_cchSteamNetworkingMaxConnectionDescription], end[160] = "";
+    lo_weather near = lo_weather_of(connection->object.user), far = lo_far_weather(connection);
+    describe(connection, what);
+    lo_fill_status(connection, &status);
+    if (connection->state >= CLOSED_BY_PEER)
+        snprintf(end, sizeof end, ", reason code %d.  (%s)", connection->end_reason, connection->end_text);
+    return snprintf(text, size,
+                    "End-to-end connection: %s%s\n"
+                    "    %s\n"
+                    "    Loopback engine, peer in %s, open for %.1f s\n"
+                    "    Ping: %d ms of simulated lag (out %d ms, in %d ms)\n"
+                    "    Simulated loss: out %.1f%%, in %.1f%%\n"
+                    "    Sent:     %8.1f packets/s %10.1f KB/s, allowed %.1f KB/s\n"
+                    "    Received: %8.1f packets/s %10.1f KB/s\n"
+                    "    Pending:  %d bytes reliable, %d bytes unreliable, %d bytes unacknowledged\n"
+                    "    Waiting to be received: %d messages, %lld bytes%s\n"
+                    "    Lanes: %d\n",
+                    state_words(connection), end, what,
+                    connection->link != NULL ? "another process" : "this process",
+                    (double)(lo.now - connection->created) / 1e6, status.m_nPing,
+                    (near.lag_send + far.lag_receive) / 1000, (far.lag_send + near.lag_receive) / 1000,
+                    (double)(100 - 100 * quality(near.loss_send, far.loss_receive)),
+                    (double)(100 - 100 * quality(far.loss_send, near.loss_receive)),
+                    (double)status.m_flOutPacketsPerSec, (double)status.m_flOutBytesPerSec / 1000,
+                    (double)status.m_nSendRateBytesPerSecond / 1000,
+                    (double)status.m_flInPacketsPerSec, (double)status.m_flInBytesPerSec / 1000,
+                    status.m_cbPendingReliable, status.m_cbPendingUnreliable,
+                    status.m_cbSentUnackedReliable, connection->queue_count,
+                    (long long)connection->queue_bytes,
+                    connection->deferred.first != NULL ? " (full: more is kept back)" : "",
+                    connection->lane_count);
+}
+
+int loopback_ISteamNetworkingSockets_GetDetailedConnectionStatus(ISteamNetworkingSockets *self,
+                                                                 HSteamNetConnection hConn,
+                                                                 char *pszBuf, int cbBuf)
+{
+    lo_connection *connection;
+    int result = -1;
+    lo_enter();
+    connection = lo_find_connection(self, hConn);
+    if (connection != NULL) {
+        int needed = write_details(connection, pszBuf, pszBuf != NULL && cbBuf > 0 ? (size_t)cbBuf : 0) + 1;
+        result = pszBuf == NULL || cbBuf < needed ? needed : 0;
+    }
+    lo_leave();
+    return result;
+}
+
+/* --- user data and names -------------------------------------------------------------------- */
+
+bool loopback_ISteamNetworkingSockets_SetConnectionUserData(ISteamNetworkingSockets *self,
+                                                            HSteamNetConnection hPeer, int64_t nUserData)
+{
+    lo_connection *connection;
+    lo_look();
+    connection = lo_find_connection(self, hPeer);
+    if (connection != NULL)
+        lo_config_set_int64(&connection->scope, LO_ConnectionUserData, nUserData);
+    lo_leave();
+    return connection != NULL;
+}
+
+int64_t loopback_ISteamNetworkingSockets_GetConnectionUserData(ISteamNetworkingSockets *self,
+                                                               HSteamNetConnection hPeer)
+{
+    lo_connection *connection;
+    int64_t data = -1;
+    lo_look();
+    connection = lo_find_connection(self, hPeer);
+    if (connection != NULL)
+        data = lo_config(&connection->scope, LO_ConnectionUserData)->int64;
+    lo_leave();
+    return data;
+}
+
+void loopback_ISteamNetworkingSockets_SetConnectionName(ISteamNetworkingSockets *self,
+                                                        HSteamNetConnection hPeer, const char *pszName)
+{
+    lo_connection *connection;
+    lo_look();
+    connection = lo_find_connection(self, hPeer);
+    if (connection != NULL)
+        snprintf(connection->name, sizeof connection->name, "%s", pszName != NULL ? pszName : "");
+    lo_leave();
+}
+
+bool loopback_ISteamNetworkingSockets_GetConnectionName(ISteamNetworkingSockets *self,
+                                                        HSteamNetConnection hPeer, char *pszName,
+                                                        int nMaxLen)
+{
+    lo_connection *connection;
+    lo_look();
+    connection = lo_find_connection(self, hPeer);
+    if (connection != NULL && pszName != NULL && nMaxLen > 0)
+        snprintf(pszName, (size_t)nMaxLen, "%s", connection->name);
+    lo_leave();
+    return connection != NULL;
+}

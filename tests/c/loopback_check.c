@@ -1,0 +1,976 @@
+/* Checks the loopback engine through the flat table, without Python: for sanitizers and speed.
+ *
+ * Each failed check is printed; the exit code is 0 only if there was none. With arguments the
+ * program is one of its own other processes (see the checks between processes), or the
+ * measurement: `loopback_check speed`.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine.h"
+
+enum {
+    NONE = k_ESteamNetworkingConnectionState_None,
+    CONNECTING = k_ESteamNetworkingConnectionState_Connecting,
+    FINDING_ROUTE = k_ESteamNetworkingConnectionState_FindingRoute,
+    CONNECTED = k_ESteamNetworkingConnectionState_Connected,
+    CLOSED_BY_PEER = k_ESteamNetworkingConnectionState_ClosedByPeer,
+    PROBLEM = k_ESteamNetworkingConnectionState_ProblemDetectedLocally,
+    RELIABLE = k_nSteamNetworkingSend_ReliableNoNagle,
+    UNRELIABLE = k_nSteamNetworkingSend_UnreliableNoNagle,
+};
+
+static int checks, failures;
+static const char *section;
+
+#define CHECK(condition) check(condition, #condition, __LINE__)
+static bool check(bool holds, const char *what, int line)
+{
+    checks++;
+    if (!holds) {
+        failures++;
+        printf("FAILED %s, line %d: %s\n", section, line, what);
+    }
+    return holds;
+}
+
+/* --- a user -------------------------------------------------------------------------------- */
+
+typedef struct user {
+    sn_engine *engine;
+    const sn_flat *flat;
+    ISteamNetworkingSockets *sockets;
+    ISteamNetworkingUtils *utils;
+    ISteamNetworkingMessages *messages;
+} user;
+
+static SteamNetworkingIdentity identity_of(const char *text)
+{
+    SteamNetworkingIdentity identity;
+    if (!sn_identity_parse(&identity, text))
+        abort();
+    return identity;
+}
+
+static user open_user(const char *name)
+{
+    static char error[SN_ERROR_SIZE];
+    SteamNetworkingIdentity identity = identity_of(name);
+    sn_options options = {.identity = &identity};
+    user who = {.engine = sn_load(SN_LOOPBACK, NULL, error)};
+    if (who.engine == NULL || sn_start(who.engine, &options, error) != k_ESteamAPIInitResult_OK) {
+        printf("cannot start: %s\n", error);
+        exit(2);
+    }
+    who.flat = &who.engine->flat;
+    who.sockets = who.engine->sockets;
+    who.utils = who.engine->utils;
+    who.messages = who.engine->messages;
+    return who;
+}
+
+static void close_user(user *who)
+{
+    sn_stop(who->engine);
+    sn_release(who->engine);
+}
+
+#define S(who, name, ...) ((who).flat->ISteamNetworkingSockets_##name((who).sockets, __VA_ARGS__))
+#define U(who, name, ...) ((who).flat->ISteamNetworkingUtils_##name((who).utils, __VA_ARGS__))
+#define M(who, name, ...) ((who).flat->ISteamNetworkingMessages_##name((who).messages, __VA_ARGS__))
+
+static bool next_event(user *who, sn_event *event)
+{
+    sn_pump(who->engine);
+    return sn_next_event(who->engine, event);
+}
+
+/* Waits for an event; kind 0 if none came in time. */
+static sn_event await_event(user *who, int milliseconds)
+{
+    sn_event event;
+    int64_t end = sn_now() + milliseconds * 1000;
+    while (!next_event(who, &event)) {
+        if (sn_now() > end) {
+            memset(&event, 0, sizeof event);
+            break;
+        }
+        sn_sleep(200);
+    }
+    return event;
+}
+
+static bool await_state(user *who, HSteamNetConnection connection, int old_state, int state)
+{
+    sn_event event = await_event(who, 5000);
+    bool right = event.connection == connection && event.old_state == old_state &&
+                 event.info.m_eState == state;
+    if (!right)
+        printf("  event: connection %u (not %u), %d -> %d (not %d -> %d), %d %s\n", event.connection,
+               connection, event.old_state, event.info.m_eState, old_state, state,
+               event.info.m_eEndReason, event.info.m_szEndDebug);
+    return right;
+}
+
+static int state_of(user *who, HSteamNetConnection connection)
+{
+    SteamNetConnectionInfo_t info;
+    return S(*who, GetConnectionInfo, connection, &info) ? info.m_eState : -9;
+}
+
+static EResult send_text(user *who, HSteamNetConnection connection, const char *text, int flags)
+{
+    return S(*who, SendMessageToConnection, connection, text, (uint32_t)strlen(text), flags, NULL);
+}
+
+static EResult send_size(user *who, HSteamNetConnection connection, uint32_t size, int flags, int64_t *number)
+{
+    EResult result;
+    char *bytes = calloc(1, size + 1);
+    result = S(*who, SendMessageToConnection, connection, bytes, size, flags, number);
+    free(bytes);
+    return result;
+}
+
+/* The next message within the time, NULL if there is none. */
+static SteamNetworkingMessage_t *await_message(user *who, HSteamNetConnection connection, int milliseconds)
+{
+    SteamNetworkingMessage_t *message = NULL;
+    int64_t end = sn_now() + milliseconds * 1000;
+    while (S(*who, ReceiveMessagesOnConnection, connection, &message, 1) == 0 && sn_now() < end)
+        sn_sleep(100);
+    return message;
+}
+
+static bool await_text(user *who, HSteamNetConnection connection, const char *text)
+{
+    SteamNetworkingMessage_t *message = await_message(who, connection, 3000);
+    bool right = message != NULL && message->m_cbSize == (int)strlen(text) &&
+                 memcmp(message->m_pData, text, strlen(text)) == 0;
+    if (message != NULL)
+        message->m_pfnRelease(message);
+    return right;
+}
+
+static int drain(user *who, HSteamNetConnection connection, int milliseconds)
+{
+    SteamNetworkingMessage_t *batch[64];
+    int64_t end = sn_now() + milliseconds * 1000;
+    int total = 0, count;
+    do {
+        while ((count = S(*who, ReceiveMessagesOnConnection, connection, batch, 64)) > 0)
+            for (int i = 0; i < count; i++, total++)
+                batch[i]->m_pfnRelease(batch[i]);
+        sn_sleep(200);
+    } while (sn_now() < end);
+    return total;
+}
+
+static void forget_events(user *who)
+{
+    sn_event event;
+    while (next_event(who, &event))
+        ;
+}
+
+static void set_int(user *who, int key, int scope, intptr_t object, int32_t value)
+{
+    CHECK(U(*who, SetConfigValue, key, scope, object, k_ESteamNetworkingConfig_Int32, &value));
+}
+
+static void set_float(user *who, int key, float value)
+{
+    CHECK(U(*who, SetConfigValue, key, k_ESteamNetworkingConfig_Global, 0,
+            k_ESteamNetworkingConfig_Float, &value));
+}
+
+/* Two users, connected: the host's end and the client's. */
+typedef struct meeting {
+    user host, client;
+    HSteamListenSocket listen;
+    HSteamNetConnection at_host, at_client;
+} meeting;
+
+static void connect_them(meeting *m)
+{
+    SteamNetworkingIdentity host;
+    sn_event event;
+    S(m->host, GetIdentity, &host);
+    m->at_client = S(m->client, ConnectP2P, &host, 7, 0, NULL);
+    event = await_event(&m->host, 5000);
+    m->at_host = event.connection;
+    CHECK(S(m->host, AcceptConnection, m->at_host) == k_EResultOK);
+    for (int i = 0; i < 5000 && (state_of(&m->host, m->at_host) != CONNECTED ||
+                                 state_of(&m->client, m->at_client) != CONNECTED); i++) {
+        sn_pump(m->host.engine);
+        sn_pump(m->client.engine);
+        sn_sleep(200);
+    }
+    CHECK(state_of(&m->client, m->at_client) == CONNECTED);
+    forget_events(&m->host);
+    forget_events(&m->client);
+}
+
+static meeting meet(void)
+{
+    meeting m = {.host = open_user("str:host"), .client = open_user("str:client")};
+    m.listen = S(m.host, CreateListenSocketP2P, 7, 0, NULL);
+    CHECK(m.listen != 0);
+    connect_them(&m);
+    return m;
+}
+
+static void part(meeting *m)
+{
+    close_user(&m->client);
+    close_user(&m->host);
+}
+
+/* --- life of a connection -------------------------------------------------------------------- */
+
+static void check_states(void)
+{
+    user host = open_user("steamid:76561198000000001"), client = open_user("str:client");
+    SteamNetworkingIdentity to = identity_of("steamid:76561198000000001");
+    HSteamListenSocket listen = S(host, CreateListenSocketP2P, 3, 0, NULL);
+    HSteamNetConnection at_host, at_client = S(client, ConnectP2P, &to, 3, 0, NULL);
+    SteamNetConnectionInfo_t info;
+    sn_event event;
+    section = "states";
+    CHECK(listen != 0 && at_client != 0);
+    CHECK(S(host, CreateListenSocketP2P, 3, 0, NULL) == 0);
+    CHECK(S(client, GetConnectionInfo, at_client, &info) && info.m_eState == CONNECTING);
+    CHECK(info.m_identityRemote.m_steamID64 == 76561198000000001u && info.m_nUserData == -1);
+    CHECK(await_state(&client, at_client, NONE, CONNECTING));
+    event = await_event(&host, 1000);
+    at_host = event.connection;
+    CHECK(event.old_state == NONE && event.info.m_eState == CONNECTING);
+    CHECK(event.info.m_hListenSocket == listen);
+    CHECK(strcmp(event.info.m_identityRemote.m_szGenericString, "client") == 0);
+    /* Whose handle it is matters. */
+    CHECK(!S(client, GetConnectionInfo, at_host, &info));
+    CHECK(send_text(&client, at_client, "early", RELIABLE) == k_EResultOK);
+    CHECK(send_text(&client, at_client, "ignored", RELIABLE | k_nSteamNetworkingSend_NoDelay) == k_EResultIgnored);
+    sn_sleep(2000);
+    CHECK(S(host, ReceiveMessagesOnConnection, at_host, NULL, 0) == 0);
+    CHECK(S(client, AcceptConnection, at_client) == k_EResultInvalidParam);
+    CHECK(S(host, AcceptConnection, at_host) == k_EResultOK);
+    CHECK(S(host, AcceptConnection, at_host) == k_EResultInvalidState);
+    CHECK(state_of(&host, at_host) == FINDING_ROUTE);
+    CHECK(await_state(&client, at_client, CONNECTING, FINDING_ROUTE));
+    CHECK(await_state(&client, at_client, FINDING_ROUTE, CONNECTED));
+    CHECK(await_state(&host, at_host, CONNECTING, FINDING_ROUTE));
+    CHECK(await_state(&host, at_host, FINDING_ROUTE, CONNECTED));
+    CHECK(await_text(&host, at_host, "early"));
+    CHECK(send_text(&host, at_host, "last words", RELIABLE) == k_EResultOK);
+    sn_sleep(1000);
+    CHECK(S(host, CloseConnection, at_host, 1234, "enough", false));
+    CHECK(!S(host, CloseConnection, at_host, 1234, "enough", false));
+    CHECK(S(host, ReceiveMessagesOnConnection, at_host, NULL, 0) == -1);
+    CHECK(await_state(&host, at_host, CONNECTED, NONE));
+    event = await_event(&client, 1000);
+    CHECK(event.info.m_eState == CLOSED_BY_PEER && event.info.m_eEndReason == 1234);
+    CHECK(strcmp(event.info.m_szEndDebug, "enough") == 0);
+    CHECK(await_text(&client, at_client, "last words"));
+    CHECK(send_text(&client, at_client, "too late", RELIABLE) == k_EResultNoConnection);
+    CHECK(S(client, FlushMessagesOnConnection, at_client) == k_EResultNoConnection);
+    CHECK(S(client, AcceptConnection, at_client) == k_EResultInvalidParam);
+    CHECK(S(client, CloseConnection, at_client, 0, NULL, false));
+    event = await_event(&client, 1000);
+    CHECK(event.info.m_eState == NONE && event.info.m_eEndReason == 1234);
+    close_user(&client);
+    close_user(&host);
+}
+
+static void check_reject_and_cancel(void)
+{
+    user host = open_user("str:host"), client = open_user("str:client");
+    SteamNetworkingIdentity to = identity_of("str:host");
+    HSteamNetConnection at_host, at_client;
+    sn_event event;
+    section = "reject and cancel";
+    CHECK(S(host, CreateListenSocketP2P, 0, 0, NULL) != 0);
+    at_client = S(client, ConnectP2P, &to, 0, 0, NULL);
+    at_host = await_event(&host, 1000).connection;
+    CHECK(S(host, CloseConnection, at_host, 999, "no", false));
+    CHECK(await_state(&client, at_client, NONE, CONNECTING));
+    event = await_event(&client, 1000);
+    CHECK(event.old_state == CONNECTING && event.info.m_eState == CLOSED_BY_PEER);
+    CHECK(event.info.m_eEndReason == 1999 && strcmp(event.info.m_szEndDebug, "Invalid numeric reason code") == 0);
+    S(client, CloseConnection, at_client, 0, NULL, false);
+    forget_events(&host);
+    at_client = S(client, ConnectP2P, &to, 0, 0, NULL);
+    at_host = await_event(&host, 1000).connection;
+    CHECK(S(client, CloseConnection, at_client, 0, NULL, true));
+    CHECK(await_state(&host, at_host, CONNECTING, CLOSED_BY_PEER));
+    CHECK(S(host, AcceptConnection, at_host) == k_EResultInvalidState);
+    CHECK(S(host, CloseConnection, at_host, 0, NULL, false));
+    close_user(&host);
+    close_user(&client);
+}
+
+static void check_own_identity(void)
+{
+    user self = open_user("str:self");
+    SteamNetworkingIdentity to = identity_of("str:self");
+    HSteamNetConnection outgoing, incoming;
+    sn_event event;
+    section = "own identity";
+    CHECK(S(self, ConnectP2P, &to, 0, 0, NULL) == 0);
+    CHECK(S(self, CreateListenSocketP2P, 0, 0, NULL) != 0);
+    outgoing = S(self, ConnectP2P, &to, 0, 0, NULL);
+    event = await_event(&self, 1000);
+    incoming = event.connection;
+    CHECK(incoming != outgoing && event.info.m_hListenSocket != 0);
+    CHECK(await_state(&self, outgoing, NONE, CONNECTING));
+    CHECK(S(self, AcceptConnection, incoming) == k_EResultOK);
+    sn_sleep(1000);
+    CHECK(send_text(&self, outgoing, "me", RELIABLE) == k_EResultOK);
+    CHECK(await_text(&self, incoming, "me"));
+    close_user(&self);
+}
+
+static void check_timeouts(void)
+{
+    user host = open_user("str:host"), client = open_user("str:client");
+    SteamNetworkingIdentity to = identity_of("str:host"), nobody = identity_of("str:nobody");
+    HSteamNetConnection lonely, ignored;
+    sn_event event;
+    section = "time-outs";
+    set_int(&client, k_ESteamNetworkingConfig_TimeoutInitial, 1, 0, 300);
+    set_int(&host, k_ESteamNetworkingConfig_TimeoutInitial, 1, 0, 250);
+    CHECK(S(host, CreateListenSocketP2P, 0, 0, NULL) != 0);
+    lonely = S(client, ConnectP2P, &nobody, 0, 0, NULL);
+    ignored = S(client, ConnectP2P, &to, 0, 0, NULL);
+    CHECK(await_state(&client, lonely, NONE, CONNECTING));
+    CHECK(await_state(&client, ignored, NONE, CONNECTING));
+    event = await_event(&client, 1000);
+    CHECK(event.connection == lonely && event.info.m_eState == PROBLEM && event.info.m_eEndReason == 5003);
+    CHECK(strcmp(event.info.m_szEndDebug, "Timed out attempting to connect") == 0);
+    CHECK(await_state(&client, ignored, CONNECTING, PROBLEM));
+    (void)await_event(&host, 1000);
+    event = await_event(&host, 1000);
+    CHECK(event.info.m_eState == PROBLEM && event.info.m_eEndReason == 5003);
+    CHECK(strncmp(event.info.m_szEndDebug, "App didn't accept", 17) == 0);
+    close_user(&host);
+    close_user(&client);
+}
+
+static void check_late_listener(void)
+{
+    user host = open_user("str:host"), client = open_user("str:client");
+    SteamNetworkingIdentity to = identity_of("str:host");
+    HSteamNetConnection at_client = S(client, ConnectP2P, &to, 4, 0, NULL);
+    sn_event event;
+    section = "late listener";
+    sn_sleep(150000);
+    sn_pump(client.engine);
+    CHECK(S(host, CreateListenSocketP2P, 4, 0, NULL) != 0);
+    event = await_event(&host, 1000);
+    CHECK(S(host, AcceptConnection, event.connection) == k_EResultOK);
+    sn_sleep(2000);
+    sn_pump(client.engine);
+    CHECK(state_of(&client, at_client) == CONNECTED);
+    close_user(&client);
+    event = await_event(&host, 1000); /* FindingRoute */
+    event = await_event(&host, 1000); /* Connected */
+    event = await_event(&host, 1000);
+    CHECK(event.info.m_eState == PROBLEM && strcmp(event.info.m_szEndDebug, "Connection dropped") == 0);
+    close_user(&host);
+}
+
+static void check_bad_handles(void)
+{
+    user who = open_user("str:who");
+    uint32_t bad[] = {0, 1, 0x12345678, 0, 0};
+    SteamNetworkingMessage_t *message;
+    int64_t number = 77;
+    char text[8] = "keep";
+    section = "bad handles";
+    bad[3] = S(who, CreateListenSocketP2P, 1, 0, NULL);
+    bad[4] = who.flat->ISteamNetworkingSockets_CreatePollGroup(who.sockets);
+    for (int i = 0; i < 5; i++) {
+        uint32_t h = bad[i];
+        CHECK(S(who, AcceptConnection, h) == 8);
+        CHECK(S(who, SendMessageToConnection, h, "x", 1, 8, &number) == 8 && number == 77);
+        CHECK(S(who, FlushMessagesOnConnection, h) == 8);
+        CHECK(S(who, GetConnectionRealTimeStatus, h, NULL, 0, NULL) == 3);
+        CHECK(S(who, ConfigureConnectionLanes, h, 1, NULL, NULL) == 3);
+        CHECK(!S(who, CloseConnection, h, 0, NULL, false));
+        CHECK(!S(who, SetConnectionUserData, h, 1) && S(who, GetConnectionUserData, h) == -1);
+        CHECK(!S(who, GetConnectionInfo, h, NULL) && !S(who, GetConnectionName, h, text, 8));
+        CHECK(!S(who, SetConnectionPollGroup, h, 0));
+        CHECK(S(who, ReceiveMessagesOnConnection, h, &message, 1) == -1);
+        CHECK(S(who, GetDetailedConnectionStatus, h, text, 8) == -1);
+        CHECK(U(who, GetConfigValue, k_ESteamNetworkingConfig_NagleTime, 4, (intptr_t)h, NULL, NULL, NULL) == -2);
+        S(who, SetConnectionName, h, "name");
+        if (i < 3) {
+            CHECK(!S(who, CloseListenSocket, h) && !S(who, DestroyPollGroup, h));
+            CHECK(!S(who, GetListenSocketAddress, h, NULL));
+            CHECK(S(who, ReceiveMessagesOnPollGroup, h, &message, 1) == -1);
+        }
+    }
+    CHECK(strcmp(text, "keep") == 0);
+    CHECK(S(who, ConnectP2P, NULL, 0, 0, NULL) == 0 && S(who, ConnectByIPAddress, NULL, 0, NULL) == 0);
+    CHECK(S(who, CreateListenSocketP2P, -1, 0, NULL) == 0 && S(who, CreateListenSocketP2P, 65536, 0, NULL) == 0);
+    CHECK(S(who, CreateListenSocketP2P, 9, 1, NULL) == 0 && S(who, CreateListenSocketP2P, 9, -1, NULL) == 0);
+    CHECK(!S(who, CreateSocketPair, NULL, NULL, false, NULL, NULL));
+    S(who, SendMessages, 0, NULL, NULL, true);
+    S(who, SendMessages, -3, NULL, NULL, true);
+    close_user(&who);
+}
+
+/* --- messages -------------------------------------------------------------------------------- */
+
+static int freed;
+static void count_free(SteamNetworkingMessage_t *message)
+{
+    (void)message;
+    freed++;
+}
+
+static void check_messages(void)
+{
+    meeting m = meet();
+    SteamNetworkingMessage_t *message, *batch[8];
+    int64_t results[8], number = 0;
+    static char own[] = "my own bytes";
+    section = "messages";
+    CHECK(S(m.client, SetConnectionUserData, m.at_client, 5));
+    CHECK(S(m.host, SetConnectionUserData, m.at_host, INT64_C(1) << 40));
+    CHECK(S(m.client, SendMessageToConnection, m.at_client, NULL, 0, RELIABLE, &number) == k_EResultOK && number == 1);
+    CHECK(S(m.client, SendMessageToConnection, m.at_client, NULL, 1, RELIABLE, &number) == 8 && number == 1);
+    CHECK(send_text(&m.client, m.at_client, "hello", UNRELIABLE) == k_EResultOK);
+    message = await_message(&m.host, m.at_host, 1000);
+    if (CHECK(message != NULL)) {
+        CHECK(message->m_cbSize == 0 && message->m_nMessageNumber == 1 && message->m_nFlags == 8);
+        CHECK(message->m_conn == m.at_host && message->m_nChannel == -1 && message->m_idxLane == 0);
+        CHECK(message->m_nConnUserData == INT64_C(1) << 40 && message->m_usecTimeReceived > 0);
+        CHECK(strcmp(message->m_identityPeer.m_szGenericString, "client") == 0);
+        message->m_pfnRelease(message);
+    }
+    message = await_message(&m.host, m.at_host, 1000);
+    if (CHECK(message != NULL)) {
+        CHECK(message->m_nFlags == 0 && message->m_nMessageNumber == 2);
+        message->m_conn = m.at_host; /* and back with it */
+        S(m.host, SendMessages, 1, &message, results, true);
+        CHECK(results[0] == 1);
+        CHECK(await_text(&m.client, m.at_client, "hello"));
+    }
+    /* A batch as in the notes: after a failure the rest of that connection is not tried. */
+    for (int i = 0; i < 8; i++) {
+        batch[i] = U(m.client, AllocateMessage, 4);
+        CHECK(batch[i] != NULL && batch[i]->m_pData != NULL && batch[i]->m_nChannel == -1);
+        memcpy(batch[i]->m_pData, "abcd", 4);
+        batch[i]->m_conn = m.at_client;
+        batch[i]->m_nFlags = RELIABLE;
+    }
+    batch[1]->m_conn = batch[3]->m_conn = 99;
+    batch[4]->m_idxLane = 1;
+    batch[6]->m_conn = batch[7]->m_conn = 0;
+    S(m.client, SendMessages, 8, batch, results, true);
+    CHECK(results[0] == 3 && results[1] == -8 && results[2] == 4 && results[3] == 0);
+    CHECK(results[4] == -8 && results[5] == 0 && results[6] == -8 && results[7] == -8);
+    CHECK(drain(&m.host, m.at_host, 20) == 2);
+    /* Twice the same message, nothing, and bytes of the application's own. */
+    batch[0] = batch[1] = U(m.client, AllocateMessage, 0);
+    CHECK(batch[0]->m_pData == NULL && U(m.client, AllocateMessage, -1) == NULL);
+    batch[0]->m_pData = own;
+    batch[0]->m_cbSize = sizeof own;
+    batch[0]->m_pfnFreeData = count_free;
+    batch[0]->m_conn = m.at_client;
+    batch[0]->m_nFlags = RELIABLE;
+    batch[2] = NULL;
+    S(m.client, SendMessages, 3, batch, results, true);
+    CHECK(results[0] > 0 && results[1] == -8 && results[2] == -8);
+    message = await_message(&m.host, m.at_host, 1000);
+    CHECK(message != NULL && message->m_pData == own && freed == 0);
+    if (message != NULL)
+        message->m_pfnRelease(message);
+    CHECK(freed == 1);
+    /* Kept by the caller when it fails. */
+    batch[0] = U(m.client, AllocateMessage, 1);
+    batch[1] = U(m.client, AllocateMessage, 1);
+    batch[0]->m_conn = m.at_client;
+    batch[1]->m_conn = 1;
+    message = batch[1];
+    S(m.client, SendMessages, 2, batch, results, false);
+    CHECK(results[0] > 0 && results[1] == -8 && batch[0] == NULL && batch[1] == message);
+    message->m_pfnRelease(message);
+    /* A message outlives everything. */
+    CHECK(send_text(&m.client, m.at_client, "kept", RELIABLE) == k_EResultOK);
+    sn_sleep(1000);
+    drain(&m.host, m.at_host, 0);
+    CHECK(send_text(&m.client, m.at_client, "kept", RELIABLE) == k_EResultOK);
+    message = await_message(&m.host, m.at_host, 1000);
+    part(&m);
+    CHECK(message != NULL && memcmp(message->m_pData, "kept", 4) == 0);
+    if (message != NULL)
+        message->m_pfnRelease(message);
+}
+
+static void check_limits(void)
+{
+    meeting m = meet();
+    int64_t number;
+    SteamNetConnectionRealTimeStatus_t status;
+    int sent = 0;
+    section = "limits";
+    CHECK(send_size(&m.client, m.at_client, 524289, RELIABLE, &number) == k_EResultInvalidParam);
+    CHECK(send_size(&m.client, m.at_client, 524288, RELIABLE, &number) == k_EResultOK && number == 1);
+    CHECK(send_size(&m.client, m.at_client, 1, RELIABLE, &number) == k_EResultLimitExceeded && number == -1);
+    CHECK(S(m.client, GetConnectionRealTimeStatus, m.at_client, &status, 0, NULL) == k_EResultOK);
+    CHECK(status.m_cbPendingReliable == 524288 && status.m_usecQueueTime > 10000);
+    CHECK(status.m_nSendRateBytesPerSecond == 33554432);
+    CHECK(drain(&m.host, m.at_host, 40) == 1);
+    CHECK(send_size(&m.client, m.at_client, 1, RELIABLE, &number) == k_EResultOK && number == 2);
+    CHECK(drain(&m.host, m.at_host, 20) == 1);
+    /* Large and unreliable is reliable. */
+    CHECK(send_size(&m.client, m.at_client, 16501, UNRELIABLE, NULL) == k_EResultOK);
+    SteamNetworkingMessage_t *message = await_message(&m.host, m.at_host, 1000);
+    CHECK(message != NULL && message->m_nFlags == 8);
+    if (message != NULL)
+        message->m_pfnRelease(message);
+    /* A peer that never reads makes the sender stop, and loses nothing once it does. */
+    for (int i = 0; i < 100; i++) {
+        while (send_size(&m.client, m.at_client, 50000, RELIABLE, NULL) == k_EResultOK)
+            sent++;
+        sn_sleep(1000);
+        sn_pump(m.client.engine);
+    }
+    CHECK(sent > 20 && sent < 60);
+    CHECK(drain(&m.host, m.at_host, 300) == sent);
+    /* More small messages than the queue takes: the unreliable ones are lost, the reliable wait. */
+    for (int i = 0; i < 2000; i++)
+        CHECK(send_size(&m.client, m.at_client, 10, i % 2 ? RELIABLE : UNRELIABLE, NULL) == k_EResultOK);
+    sn_sleep(20000);
+    sn_pump(m.host.engine);
+    CHECK(drain(&m.host, m.at_host, 50) == 1500);
+    /* The receiver's limit ends the connection on both sides. */
+    set_int(&m.host, k_ESteamNetworkingConfig_RecvMaxMessageSize, 4, (intptr_t)m.at_host, 100);
+    CHECK(send_size(&m.client, m.at_client, 101, RELIABLE, NULL) == k_EResultOK);
+    CHECK(await_state(&m.host, m.at_host, CONNECTED, PROBLEM));
+    CHECK(await_state(&m.client, m.at_client, CONNECTED, CLOSED_BY_PEER));
+    part(&m);
+}
+
+static void check_close_and_linger(void)
+{
+    meeting m = meet();
+    sn_event event;
+    section = "close and linger";
+    set_int(&m.client, k_ESteamNetworkingConfig_SendRateMax, 1, 0, 262144);
+    for (int i = 0; i < 200; i++)
+        send_size(&m.client, m.at_client, 1000, RELIABLE, NULL);
+    S(m.client, FlushMessagesOnConnection, m.at_client);
+    CHECK(S(m.client, CloseConnection, m.at_client, 0, NULL, false));
+    CHECK(drain(&m.host, m.at_host, 30) <= 2);
+    CHECK(await_state(&m.host, m.at_host, CONNECTED, CLOSED_BY_PEER));
+    connect_them(&m);
+    for (int i = 0; i < 200; i++)
+        send_size(&m.client, m.at_client, 1000, RELIABLE, NULL);
+    CHECK(S(m.client, CloseConnection, m.at_client, 2001, "", true));
+    CHECK(send_text(&m.client, m.at_client, "x", RELIABLE) == k_EResultInvalidParam);
+    CHECK(await_state(&m.client, m.at_client, CONNECTED, NONE));
+    CHECK(drain(&m.host, m.at_host, 1000) == 200);
+    event = await_event(&m.host, 1000);
+    CHECK(event.info.m_eState == CLOSED_BY_PEER && event.info.m_eEndReason == 2001);
+    CHECK(strstr(event.info.m_szEndDebug, "unusual") != NULL);
+    part(&m);
+}
+
+static void check_poll_groups(void)
+{
+    meeting m = meet();
+    user second = open_user("str:second");
+    SteamNetworkingIdentity host = identity_of("str:host");
+    SteamNetworkingMessage_t *batch[16];
+    HSteamNetConnection at_second = S(second, ConnectP2P, &host, 7, 0, NULL), at_host2;
+    HSteamNetPollGroup group = m.host.flat->ISteamNetworkingSockets_CreatePollGroup(m.host.sockets), other = m.host.flat->ISteamNetworkingSockets_CreatePollGroup(m.host.sockets);
+    section = "poll groups";
+    at_host2 = await_event(&m.host, 1000).connection;
+    S(m.host, AcceptConnection, at_host2);
+    sn_sleep(2000);
+    CHECK(group != 0 && S(m.host, SetConnectionPollGroup, m.at_host, group));
+    CHECK(S(m.host, SetConnectionPollGroup, at_host2, group) && S(m.host, SetConnectionPollGroup, at_host2, group));
+    CHECK(!S(m.host, SetConnectionPollGroup, at_host2, 12345));
+    for (int i = 0; i < 6; i++) {
+        char text[2] = {(char)('0' + i), 0};
+        CHECK(send_text(i % 2 ? &second : &m.client, i % 2 ? at_second : m.at_client, text, RELIABLE) == k_EResultOK);
+        sn_sleep(1000);
+    }
+    CHECK(S(m.host, ReceiveMessagesOnPollGroup, group, NULL, 3) == 0);
+    CHECK(S(m.host, ReceiveMessagesOnPollGroup, group, batch, 2) == 2);
+    CHECK(*(char *)batch[0]->m_pData == '0' && *(char *)batch[1]->m_pData == '1');
+    CHECK(batch[0]->m_conn == m.at_host && batch[1]->m_conn == at_host2);
+    batch[0]->m_pfnRelease(batch[0]);
+    batch[1]->m_pfnRelease(batch[1]);
+    CHECK(S(m.host, SetConnectionPollGroup, at_host2, other));
+    CHECK(await_text(&m.host, m.at_host, "2"));
+    CHECK(S(m.host, ReceiveMessagesOnPollGroup, other, batch, 16) == 2);
+    batch[0]->m_pfnRelease(batch[0]);
+    batch[1]->m_pfnRelease(batch[1]);
+    CHECK(S(m.host, DestroyPollGroup, group));
+    CHECK(S(m.host, ReceiveMessagesOnPollGroup, group, batch, 16) == -1);
+    CHECK(await_text(&m.host, m.at_host, "4"));
+    /* A closed connection's messages leave the group; a peer-closed one's stay. */
+    CHECK(send_text(&second, at_second, "stays", RELIABLE) == k_EResultOK);
+    sn_sleep(1000);
+    CHECK(S(second, CloseConnection, at_second, 0, NULL, false));
+    sn_sleep(1000);
+    sn_pump(m.host.engine);
+    CHECK(state_of(&m.host, at_host2) == CLOSED_BY_PEER);
+    CHECK(S(m.host, CloseConnection, at_host2, 0, NULL, false));
+    CHECK(S(m.host, ReceiveMessagesOnPollGroup, other, batch, 16) == 0);
+    close_user(&second);
+    part(&m);
+}
+
+static void check_lanes(void)
+{
+    meeting m = meet();
+    int priorities[] = {1, 0, 1};
+    uint16_t weights[] = {1, 1, 3}, none[] = {1, 0};
+    SteamNetworkingMessage_t *batch[100];
+    SteamNetConnectionRealTimeLaneStatus_t lanes[3];
+    int count = 0, third = 0;
+    section = "lanes";
+    CHECK(S(m.client, ConfigureConnectionLanes, m.at_client, 0, NULL, NULL) == 8);
+    CHECK(S(m.client, ConfigureConnectionLanes, m.at_client, 256, NULL, NULL) == 8);
+    CHECK(S(m.client, ConfigureConnectionLanes, m.at_client, 2, NULL, none) == 8);
+    CHECK(S(m.client, ConfigureConnectionLanes, m.at_client, 3, priorities, weights) == 1);
+    CHECK(S(m.client, ConfigureConnectionLanes, m.at_client, 2, NULL, NULL) == 8);
+    set_int(&m.client, k_ESteamNetworkingConfig_SendRateMax, 4, (intptr_t)m.at_client, 1000000);
+    for (int i = 0; i < 99; i++) {
+        SteamNetworkingMessage_t *message = U(m.client, AllocateMessage, 1000);
+        int64_t result;
+        message->m_conn = m.at_client;
+        message->m_nFlags = RELIABLE;
+        message->m_idxLane = (uint16_t)(i % 3 == 0 ? 0 : i % 3 == 1 ? 2 : 1);
+        S(m.client, SendMessages, 1, &message, &result, true);
+        CHECK(result == i / 3 + 1);
+    }
+    CHECK(S(m.client, GetConnectionRealTimeStatus, m.at_client, NULL, 4, lanes) == 8);
+    CHECK(S(m.client, GetConnectionRealTimeStatus, m.at_client, NULL, 3, lanes) == 1);
+    CHECK(lanes[0].m_cbPendingReliable == 33000);
+    for (int64_t end = sn_now() + 2000000; count < 99 && sn_now() < end;) {
+        int got = S(m.host, ReceiveMessagesOnConnection, m.at_host, batch + count, 99 - count);
+        count += got;
+        sn_sleep(1000);
+    }
+    CHECK(count == 99);
+    for (int i = 0; i < count; i++) {
+        if (i < 33)
+            CHECK(batch[i]->m_idxLane == 1 && batch[i]->m_nMessageNumber == i + 1);
+        else if (i < 33 + 40)
+            third += batch[i]->m_idxLane == 2;
+        batch[i]->m_pfnRelease(batch[i]);
+    }
+    CHECK(third >= 28 && third <= 32); /* three to one */
+    part(&m);
+}
+
+/* --- the simulated network ------------------------------------------------------------------- */
+
+/* Which of 300 unreliable messages arrive, one bit each. */
+static int losses(uint64_t seed, unsigned char bits[300])
+{
+    meeting m = meet();
+    int arrived = 0;
+    memset(bits, 0, 300);
+    sn_loopback_seed(m.client.engine, seed);
+    set_float(&m.client, k_ESteamNetworkingConfig_FakePacketLoss_Send, 20);
+    for (int i = 0; i < 300; i++)
+        send_size(&m.client, m.at_client, 10, UNRELIABLE, NULL);
+    for (SteamNetworkingMessage_t *message; (message = await_message(&m.host, m.at_host, 20)) != NULL; arrived++) {
+        bits[message->m_nMessageNumber - 1] = 1;
+        message->m_pfnRelease(message);
+    }
+    part(&m);
+    return arrived;
+}
+
+static void check_simulation(void)
+{
+    unsigned char first[300], again[300], other[300];
+    meeting m;
+    int64_t start, last = 0;
+    int disorder = 0, count = 0;
+    SteamNetConnectionRealTimeStatus_t status;
+    section = "simulation";
+    count = losses(1, first);
+    CHECK(count > 200 && count < 280);
+    CHECK(losses(1, again) == count && memcmp(first, again, 300) == 0);
+    losses(2, other);
+    CHECK(memcmp(first, other, 300) != 0);
+    m = meet();
+    /* All that is reliable arrives once and in order, whatever the weather. */
+    set_float(&m.client, k_ESteamNetworkingConfig_FakePacketLoss_Send, 20);
+    set_float(&m.host, k_ESteamNetworkingConfig_FakePacketLoss_Recv, 20);
+    set_float(&m.client, k_ESteamNetworkingConfig_FakePacketReorder_Send, 30);
+    set_float(&m.client, k_ESteamNetworkingConfig_FakePacketDup_Send, 30);
+    set_float(&m.host, k_ESteamNetworkingConfig_FakePacketJitter_Recv_Avg, 3);
+    for (int i = 0; i < 300; i++)
+        send_size(&m.client, m.at_client, 10, RELIABLE, NULL);
+    for (int i = 1; i <= 300; i++) {
+        SteamNetworkingMessage_t *message = await_message(&m.host, m.at_host, 2000);
+        if (!CHECK(message != NULL && message->m_nMessageNumber == i))
+            break;
+        message->m_pfnRelease(message);
+    }
+    CHECK(drain(&m.host, m.at_host, 50) == 0);
+    set_float(&m.client, k_ESteamNetworkingConfig_FakePacketLoss_Send, 0);
+    set_float(&m.host, k_ESteamNetworkingConfig_FakePacketLoss_Recv, 0);
+    for (int i = 0; i < 300; i++)
+        send_size(&m.client, m.at_client, 10, UNRELIABLE, NULL);
+    count = 0;
+    for (SteamNetworkingMessage_t *message; (message = await_message(&m.host, m.at_host, 40)) != NULL; count++) {
+        disorder += message->m_nMessageNumber < last;
+        last = message->m_nMessageNumber;
+        message->m_pfnRelease(message);
+    }
+    CHECK(count == 300 && disorder > 10);
+    set_float(&m.client, k_ESteamNetworkingConfig_FakePacketReorder_Send, 0);
+    set_float(&m.host, k_ESteamNetworkingConfig_FakePacketJitter_Recv_Avg, 0);
+    set_int(&m.client, k_ESteamNetworkingConfig_FakePacketLag_Send, 1, 0, 30);
+    set_int(&m.host, k_ESteamNetworkingConfig_FakePacketLag_Recv, 1, 0, 20);
+    start = sn_now();
+    send_text(&m.client, m.at_client, "slow", RELIABLE);
+    CHECK(await_text(&m.host, m.at_host, "slow"));
+    CHECK(sn_now() - start >= 50000 && sn_now() - start < 90000);
+    S(m.host, GetConnectionRealTimeStatus, m.at_host, &status, 0, NULL);
+    CHECK(status.m_nPing == 50 && status.m_flConnectionQualityLocal == 1.0f);
+    /* Nothing gets through: both sides notice. */
+    set_int(&m.client, k_ESteamNetworkingConfig_TimeoutConnected, 1, 0, 200);
+    set_int(&m.host, k_ESteamNetworkingConfig_TimeoutConnected, 1, 0, 250);
+    set_float(&m.client, k_ESteamNetworkingConfig_FakePacketLoss_Send, 100);
+    send_text(&m.client, m.at_client, "lost", RELIABLE);
+    sn_sleep(100000);
+    CHECK(state_of(&m.client, m.at_client) == CONNECTED);
+    CHECK(await_state(&m.client, m.at_client, CONNECTED, PROBLEM));
+    CHECK(await_state(&m.host, m.at_host, CONNECTED, PROBLEM));
+    part(&m);
+}
+
+static void check_blackout_passes(void)
+{
+    meeting m = meet();
+    section = "a blackout passes";
+    set_float(&m.client, k_ESteamNetworkingConfig_FakePacketLoss_Send, 100);
+    for (int i = 0; i < 20; i++) {
+        send_size(&m.client, m.at_client, 10, RELIABLE, NULL);
+        sn_sleep(5000);
+    }
+    CHECK(drain(&m.host, m.at_host, 50) == 0);
+    set_float(&m.client, k_ESteamNetworkingConfig_FakePacketLoss_Send, 0);
+    for (int i = 1; i <= 20; i++) {
+        SteamNetworkingMessage_t *message = await_message(&m.host, m.at_host, 1000);
+        CHECK(message != NULL && message->m_nMessageNumber == i);
+        if (message != NULL)
+            message->m_pfnRelease(message);
+    }
+    part(&m);
+}
+
+/* --- config ---------------------------------------------------------------------------------- */
+
+static int32_t get_int(user *who, int key, int scope, intptr_t object, int *result)
+{
+    int32_t value = -12345;
+    size_t size = sizeof value;
+    *result = U(*who, GetConfigValue, key, scope, object, NULL, &value, &size);
+    return value;
+}
+
+static void check_config(void)
+{
+    user who = open_user("str:who"), other = open_user("str:other");
+    HSteamNetConnection a, b;
+    int result, count = 0, type;
+    float real = 888.5f;
+    int64_t long_value = 42;
+    char text[16];
+    size_t size = 2;
+    int key = 0;
+    section = "config";
+    CHECK(S(who, CreateSocketPair, &a, &b, true, NULL, NULL));
+    CHECK(get_int(&who, k_ESteamNetworkingConfig_SendBufferSize, 1, 0, &result) == 524288 && result == 1);
+    CHECK(get_int(&who, k_ESteamNetworkingConfig_SendBufferSize, 4, (intptr_t)a, &result) == 524288 && result == 2);
+    set_int(&who, k_ESteamNetworkingConfig_SendBufferSize, 1, 0, -1);
+    CHECK(get_int(&who, k_ESteamNetworkingConfig_SendBufferSize, 4, (intptr_t)a, &result) == 4096 && result == 2);
+    CHECK(get_int(&other, k_ESteamNetworkingConfig_SendBufferSize, 1, 0, &result) == 524288);
+    CHECK(U(who, SetConfigValue, k_ESteamNetworkingConfig_NagleTime, 4, (intptr_t)a, 3, &real));
+    CHECK(get_int(&who, k_ESteamNetworkingConfig_NagleTime, 4, (intptr_t)a, &result) == 889 && result == 1);
+    CHECK(U(who, SetConfigValue, k_ESteamNetworkingConfig_NagleTime, 4, (intptr_t)a, 4, "999"));
+    CHECK(get_int(&who, k_ESteamNetworkingConfig_NagleTime, 4, (intptr_t)a, &result) == 999);
+    CHECK(!U(who, SetConfigValue, k_ESteamNetworkingConfig_NagleTime, 4, (intptr_t)a, 4, "abc"));
+    CHECK(!U(who, SetConfigValue, k_ESteamNetworkingConfig_NagleTime, 4, (intptr_t)a, 5, &key));
+    CHECK(U(who, SetConfigValue, k_ESteamNetworkingConfig_NagleTime, 4, (intptr_t)a, 1, NULL));
+    CHECK(get_int(&who, k_ESteamNetworkingConfig_NagleTime, 4, (intptr_t)a, &result) == 5000 && result == 2);
+    CHECK(get_int(&who, k_ESteamNetworkingConfig_NagleTime, 2, sn_sockets_object(who.engine), &result) == 5000);
+    CHECK(get_int(&who, k_ESteamNetworkingConfig_NagleTime, 2, 0, &result) == -12345 && result == -2);
+    CHECK(get_int(&who, k_ESteamNetworkingConfig_FakePacketLag_Send, 4, (intptr_t)a, &result) == -12345 && result == -2);
+    CHECK(get_int(&who, k_ESteamNetworkingConfig_ECN, 1, 0, &result) == -12345 && result == -1);
+    CHECK(get_int(&who, k_ESteamNetworkingConfig_MTU_DataSize, 1, 0, &result) == 1200 && result == 1);
+    CHECK(U(who, SetConfigValue, k_ESteamNetworkingConfig_P2P_STUN_ServerList, 1, 0, 4, "a"));
+    CHECK(U(who, SetConfigValue, k_ESteamNetworkingConfig_P2P_STUN_ServerList, 1, 0, 4, "longer than that"));
+    CHECK(U(who, GetConfigValue, k_ESteamNetworkingConfig_P2P_STUN_ServerList, 4, (intptr_t)a, &type, text, &size) == -3);
+    CHECK(size == 17 && type == k_ESteamNetworkingConfig_String);
+    key = 7;
+    CHECK(U(who, SetConfigValue, k_ESteamNetworkingConfig_P2P_STUN_ServerList, 4, (intptr_t)a, 1, &key));
+    size = sizeof text;
+    CHECK(U(who, GetConfigValue, k_ESteamNetworkingConfig_P2P_STUN_ServerList, 4, (intptr_t)a, NULL, text, &size) == 1);
+    CHECK(strcmp(text, "7") == 0);
+    real = 150;
+    CHECK(U(who, SetConfigValue, k_ESteamNetworkingConfig_FakePacketLoss_Send, 1, 0, 3, &real));
+    size = sizeof real;
+    CHECK(U(who, GetConfigValue, k_ESteamNetworkingConfig_FakePacketLoss_Send, 1, 0, NULL, &real, &size) == 1 && real == 100.0f);
+    CHECK(U(who, SetConfigValue, k_ESteamNetworkingConfig_ConnectionUserData, 4, (intptr_t)a, 2, &long_value));
+    CHECK(S(who, GetConnectionUserData, a) == 42 && S(who, GetConnectionUserData, b) == -1);
+    for (key = 0; (key = U(who, IterateGenericEditableConfigValues, key, false)) != 0; count++)
+        CHECK(U(who, GetConfigValueInfo, key, NULL, NULL) != NULL);
+    CHECK(count == 47);
+    CHECK(U(who, GetConfigValueInfo, k_ESteamNetworkingConfig_MTU_DataSize, NULL, NULL) == NULL);
+    close_user(&other);
+    close_user(&who);
+}
+
+static void check_status(void)
+{
+    meeting m = meet();
+    char text[4000], name[8];
+    SteamNetConnectionInfo_t info;
+    SteamNetAuthenticationStatus_t authentication;
+    int needed = S(m.host, GetDetailedConnectionStatus, m.at_host, NULL, 0);
+    section = "status";
+    CHECK(needed > 100 && S(m.host, GetDetailedConnectionStatus, m.at_host, text, needed - 1) == needed);
+    CHECK(S(m.host, GetDetailedConnectionStatus, m.at_host, text, needed + 8) == 0);
+    CHECK(strncmp(text, "End-to-end connection: connected\n", 33) == 0);
+    S(m.host, SetConnectionName, m.at_host, "a name that is far too long to be kept whole");
+    CHECK(S(m.host, GetConnectionName, m.at_host, name, sizeof name) && strcmp(name, "a name ") == 0);
+    CHECK(S(m.host, GetConnectionName, m.at_host, NULL, 0));
+    CHECK(S(m.host, GetConnectionInfo, m.at_host, &info));
+    CHECK(strstr(info.m_szConnectionDescription, "P2P loopback str:client vport 7 'a name that is far too long to '") != NULL);
+    CHECK(S(m.host, GetAuthenticationStatus, &authentication) == k_ESteamNetworkingAvailability_CannotTry);
+    CHECK(authentication.m_debugMsg[0] != '\0');
+    part(&m);
+}
+
+/* --- many ------------------------------------------------------------------------------------ */
+
+static double seconds_for(int count)
+{
+    user host = open_user("str:host");
+    user *players = calloc((size_t)count, sizeof *players);
+    HSteamNetConnection *connections = calloc((size_t)count, sizeof *connections);
+    SteamNetworkingIdentity to = identity_of("str:host");
+    HSteamNetPollGroup group = host.flat->ISteamNetworkingSockets_CreatePollGroup(host.sockets);
+    SteamNetworkingMessage_t *batch[64];
+    int64_t start = sn_now();
+    int accepted = 0, got = 0, batch_count;
+    S(host, CreateListenSocketP2P, 0, 0, NULL);
+    for (int i = 0; i < count; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "str:player %d", i);
+        players[i] = open_user(name);
+        connections[i] = S(players[i], ConnectP2P, &to, 0, 0, NULL);
+        send_text(&players[i], connections[i], "hello", RELIABLE);
+    }
+    for (int i = 0; i < 20000 && got < count; i++) {
+        sn_event event;
+        sn_pump(host.engine);
+        while (sn_next_event(host.engine, &event))
+            if (event.info.m_eState == CONNECTING) {
+                accepted += S(host, AcceptConnection, event.connection) == k_EResultOK;
+                S(host, SetConnectionPollGroup, event.connection, group);
+            }
+        while ((batch_count = S(host, ReceiveMessagesOnPollGroup, group, batch, 64)) > 0)
+            for (int j = 0; j < batch_count; j++, got++)
+                batch[j]->m_pfnRelease(batch[j]);
+    }
+    CHECK(accepted == count && got == count);
+    for (int i = 0; i < count; i++) {
+        CHECK(S(players[i], CloseConnection, connections[i], 0, NULL, false));
+        close_user(&players[i]);
+    }
+    close_user(&host);
+    free(players);
+    free(connections);
+    return (double)(sn_now() - start) / 1e6;
+}
+
+static void check_many_users(void)
+{
+    double few, many;
+    section = "many users";
+    few = seconds_for(250);
+    many = seconds_for(1000);
+    printf("  250 users %.3f s, 1000 users %.3f s\n", few, many);
+    CHECK(many < few * 4 * 3);
+}
+
+/* --- speed ----------------------------------------------------------------------------------- */
+
+static void speed(void)
+{
+    enum { TOTAL = 1000000, BATCH = 64 };
+    meeting m = meet();
+    SteamNetworkingMessage_t *batch[BATCH];
+    static const char payload[64] = "sixty-four bytes";
+    int sent = 0, got = 0;
+    int64_t start = sn_now(), paused = 0;
+    section = "speed";
+    set_int(&m.client, k_ESteamNetworkingConfig_SendRateMin, 1, 0, 268435456);
+    set_int(&m.client, k_ESteamNetworkingConfig_SendRateMax, 1, 0, 268435456);
+    while (got < TOTAL) {
+        int count;
+        if (sent < TOTAL && sent - got < 900)
+            for (int i = 0; i < BATCH; i++)
+                sent += S(m.client, SendMessageToConnection, m.at_client, payload, 64, RELIABLE, NULL) == k_EResultOK;
+        count = S(m.host, ReceiveMessagesOnConnection, m.at_host, batch, BATCH);
+        for (int i = 0; i < count; i++)
+            batch[i]->m_pfnRelease(batch[i]);
+        got += count;
+        if (count == 0) {
+            int64_t before = sn_now();
+            sn_sleep(50);
+            paused += sn_now() - before;
+        }
+    }
+    printf("1000000 messages of 64 bytes: %.3f us each, and %.3f us of waiting for the service latency\n",
+           (double)(sn_now() - start - paused) / TOTAL, (double)paused / TOTAL);
+    CHECK(got == TOTAL);
+    start = sn_now();
+    for (int i = 0; i < TOTAL; i++)
+        S(m.host, ReceiveMessagesOnConnection, m.at_host, batch, BATCH);
+    printf("1000000 empty polls: %.3f us each\n", (double)(sn_now() - start) / TOTAL);
+    part(&m);
+}
+
+int main(int argument_count, char **arguments)
+{
+    if (argument_count > 1 && strcmp(arguments[1], "speed") == 0) {
+        speed();
+        return failures > 0;
+    }
+    setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
+    check_states();
+    check_reject_and_cancel();
+    check_own_identity();
+    check_timeouts();
+    check_late_listener();
+    check_bad_handles();
+    check_messages();
+    check_limits();
+    check_close_and_linger();
+    check_poll_groups();
+    check_lanes();
+    check_simulation();
+    check_blackout_passes();
+    check_config();
+    check_status();
+    check_many_users();
+    printf("%d checks, %d failed\n", checks, failures);
+    return failures > 0;
+}
