@@ -60,7 +60,7 @@ class Steam:
         self.networking_sockets = self.sync.networking_sockets
         self.networking_utils = self.sync.networking_utils
         self.networking_messages = self.sync.networking_messages
-        self._router = self.sync.router
+        self.router = self.sync.router
         self._group = self.networking_sockets.create_poll_group()
         self._reading: set[Connection] = set()  # these are in the group
         self._turned = asyncio.Event()
@@ -88,7 +88,7 @@ class Steam:
 
     def listen(self, virtual_port: int, options: Options | None = None) -> "Listener":
         """Listen on a virtual port; ResultError if it is taken."""
-        return self._router.listen(partial(Listener, self), virtual_port, options)
+        return self.router.listen(partial(Listener, self), virtual_port, options)
 
     async def connect(
         self, identity: str | int | Identity, virtual_port: int, options: Options | None = None
@@ -96,7 +96,7 @@ class Steam:
         """Connect to a virtual port of somebody; ConnectionEnded says why that failed."""
         self._check()
         try:
-            connection = self._router.connect(
+            connection = self.router.connect(
                 partial(Connection, self), identity, virtual_port, options
             )
         except ResultError as error:
@@ -124,7 +124,7 @@ class Steam:
             await asyncio.sleep(SLOW)
 
     def _owners(self) -> list["Connection | Listener"]:
-        owners = [*self._router.connections.values(), *self._router.listeners.values()]
+        owners = [*self.router.connections.values(), *self.router.listeners.values()]
         return [owner for owner in owners if isinstance(owner, Connection | Listener)]
 
     def _check(self) -> None:
@@ -179,7 +179,7 @@ class Steam:
             return
         sockets = self.networking_sockets
         for message in sockets.receive_messages_on_poll_group(self._group, 4 * BATCH):
-            connection = self._router.connections.get(message.connection)
+            connection = self.router.connections.get(message.connection)
             if isinstance(connection, Connection):
                 connection._queue.append(message)
                 connection._news.set()

@@ -26,9 +26,16 @@ GONE = (ConnectionState.CLOSED_BY_PEER, ConnectionState.PROBLEM_DETECTED_LOCALLY
 class Router:
     """Makes owners, and hands each the connection events that are its own."""
 
-    def __init__(self, engine: Engine, sockets: SteamNetworkingSocketsManager) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        sockets: SteamNetworkingSocketsManager,
+        run_callbacks: Callable[[], None],
+    ) -> None:
         """Serve one manager, which asks `hear` before it queues an event."""
+        self.engine = engine
         self.sockets = sockets
+        self.run_callbacks = run_callbacks
         # Held while a handle is made and entered: no pumping thread hears of it in between.
         self.lock = engine.events_lock
         sockets.claim = self.hear
@@ -96,7 +103,8 @@ class Owner:
 
     def __init__(self, router: Router, handle: int, give_back: Callable[[int], object]) -> None:
         """Own the handle from now on."""
-        self._router = router
+        self.router = router
+        """What made it, and knows the others."""
         self._sockets = router.sockets
         self._closed = False
         self.handle = handle
@@ -112,6 +120,8 @@ class Owner:
     def _open(self, operation: str) -> int:
         if self._closed:
             raise ClosedError(f"{operation}: the {type(self).__name__} is closed")
+        if not self.router.engine.is_open:
+            raise ClosedError(f"{operation}: the engine has been shut down")
         return self.handle
 
     def __repr__(self) -> str:
@@ -139,7 +149,7 @@ class BaseConnection(Owner):
             self._ended = event.info
         elif event.state == ConnectionState.NONE:  # closed through the manager
             self._ended = self._ended or event.info
-            self._router.connections.pop(self.handle, None)
+            self.router.connections.pop(self.handle, None)
             self._held.detach()
 
     def _close(self, reason: int = 0, debug: str = "", linger: bool = True) -> None:
@@ -149,7 +159,7 @@ class BaseConnection(Owner):
     def _release(self, reason: int = 0, debug: str = "", linger: bool = True) -> None:
         if self._held.detach() is not None:
             with contextlib.suppress(ClosedError):  # a shutdown was faster
-                self._router.close_connection(self.handle, reason, debug, linger)
+                self.router.close_connection(self.handle, reason, debug, linger)
 
     def _check(self, operation: str, result: EResult) -> None:
         if result != EResult.OK:
@@ -244,33 +254,33 @@ class BaseListener(Owner):
             return False
         del self._waiting[event.connection]
         if event.state in GONE:  # it did not wait
-            self._router.close_connection(event.connection)
+            self.router.close_connection(event.connection)
         return True
 
     def _accept(self, kind: Callable[[Router, int, Self], C]) -> C | None:
         self._open("accept")
-        with self._router.lock:
+        with self.router.lock:
             while self._waiting:
                 handle = next(iter(self._waiting))
                 del self._waiting[handle]
                 result = self._sockets.accept_connection_result(handle)
                 if result == EResult.OK:
-                    return kind(self._router, handle, self)
-                self._router.close_connection(handle)
+                    return kind(self.router, handle, self)
+                self.router.close_connection(handle)
                 if result not in (EResult.INVALID_STATE, EResult.INVALID_PARAM):  # it has left
                     raise ResultError("accept", result)
         return None
 
     def _accepted(self) -> list[BaseConnection]:
-        return [c for c in list(self._router.connections.values()) if c._listener is self]
+        return [c for c in list(self.router.connections.values()) if c._listener is self]
 
     def _close(self) -> None:
         self._closed = True
         if self._held.detach() is not None:
-            with self._router.lock, contextlib.suppress(ClosedError):
+            with self.router.lock, contextlib.suppress(ClosedError):
                 for connection in self._accepted():
                     connection._close()
-                self._router.close_listen_socket(self.handle, self._waiting)
+                self.router.close_listen_socket(self.handle, self._waiting)
 
 
 def ending(info: ConnectionInfo) -> str:

@@ -1,0 +1,141 @@
+"""Players for tests of a game's own netcode: in one process, on networks as bad as you like.
+
+    def test_two_players_see_each_other():
+        with connected_pair(lag=80, loss=0.05, seed=1) as (alice, bob):
+            alice.send("hello", SendFlags.UNRELIABLE)
+            (message,) = pump(alice, bob, until=bob.receive)
+            assert message.decode() == "hello"
+
+The plug-in gives the same as fixtures, ``steamnet_players`` and ``steamnet_pair``. Which packets
+get lost, late or doubled is drawn from the seed and from which packets they are, never from the
+time: the same seed repeats the same losses for the same messages.
+"""
+
+import math
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TypeVar
+
+from ._native import lib
+from .enums import ConfigValue, ConnectionState
+from .objects import Connection
+from .owners import Router
+from .steam import Steam, init
+
+T = TypeVar("T")
+FIRST_PLAYER = 76561198000000001
+_taken: set[int] = set()  # a test may ask for players twice
+
+
+@contextmanager
+def players(
+    n: int,
+    *,
+    lag: float = 0,
+    loss: float = 0.0,
+    reorder: float = 0.0,
+    duplicate: float = 0.0,
+    seed: int | None = None,
+) -> Iterator[list[Steam]]:
+    """Open ``n`` engines on loopback, whose Steam IDs count up from 76561198000000001.
+
+    Each packet takes ``lag`` milliseconds one way; ``loss``, ``reorder`` and ``duplicate`` are
+    the shares, 0-1, of packets that suffer it. All are shut down at the end.
+    """
+    with ExitStack() as stack:
+        steams = [stack.enter_context(_player()) for _ in range(n)]
+        _weather(steams, lag, loss, reorder, duplicate, seed)
+        yield steams
+
+
+@contextmanager
+def connected_pair(
+    *,
+    lag: float = 0,
+    loss: float = 0.0,
+    reorder: float = 0.0,
+    duplicate: float = 0.0,
+    seed: int | None = None,
+) -> Iterator[tuple[Connection, Connection]]:
+    """Connect two players: gives the connection of the one who called, and of the one who accepted.
+
+    They meet on a clear network; `players` says what it then becomes.
+    """
+    with players(2, seed=seed) as steams, steams[0].listen(0) as listener:
+        caller = steams[1].connect(steams[0].core.get_steam_id(), 0)
+        host = pump(*steams, until=listener.accept)
+        both = caller, host
+        pump(*steams, until=lambda: all(c.state == ConnectionState.CONNECTED for c in both))
+        _weather(steams, lag, loss, reorder, duplicate, seed)
+        with caller, host:
+            yield both
+
+
+def pump(*parties: Steam | Connection, until: Callable[[], T | None], timeout: float = 5.0) -> T:
+    """Run everybody's callbacks until something holds, and return what it said.
+
+    ``until`` is asked over and over, and done when its answer is true: a list of messages, say.
+    TimeoutError, with a picture of all connections, if that takes longer than ``timeout`` seconds.
+    """
+    deadline = time.monotonic() + timeout
+    routers = [party.router for party in parties]
+    while True:
+        for router in routers:
+            router.run_callbacks()
+        answer = until()
+        if answer:
+            return answer
+        if time.monotonic() > deadline:
+            lines = [line for router in routers for line in _picture(router)]
+            what = getattr(until, "__qualname__", until)
+            raise TimeoutError("\n  ".join([f"{timeout} s have passed without {what}", *lines]))
+        time.sleep(0.0005)
+
+
+def _picture(router: Router) -> Iterator[str]:
+    yield f"{router.sockets.get_identity()}:"
+    for handle in list(router.sockets._connections):
+        info = router.sockets.get_connection_info(handle)
+        status = router.sockets.get_quick_connection_status(handle)
+        if info is not None and status is not None:
+            pending = status.pending_reliable + status.pending_unreliable
+            yield (
+                f"  {info.connection_description}: {info.state_name}"
+                f"{f' ({info.end_debug})' if info.end_debug else ''}, ping {status.ping} ms, "
+                f"{pending} bytes to send, {status.sent_unacked_reliable} not acknowledged"
+            )
+
+
+@contextmanager
+def _player() -> Iterator[Steam]:
+    number = next(i for i in range(len(_taken) + 1) if i not in _taken)
+    _taken.add(number)
+    try:
+        with init(engine="loopback", identity=FIRST_PLAYER + number) as steam:
+            yield steam
+    finally:
+        _taken.discard(number)
+
+
+def _weather(
+    steams: list[Steam], lag: float, loss: float, reorder: float, duplicate: float, seed: int | None
+) -> None:
+    shares = {"loss": loss, "reorder": reorder, "duplicate": duplicate}
+    for name, share in shares.items():
+        if not 0 <= share <= 1:
+            raise ValueError(f"{name} is a share from 0 to 1, not {share!r}")
+    if not 0 <= lag < math.inf:
+        raise ValueError(f"lag is a number of milliseconds from 0, not {lag!r}")
+    chance = random.Random(seed)
+    for steam in steams:
+        # All of it on the way out, so that one way there is exactly what was asked for.
+        for key, value in (
+            (ConfigValue.FAKE_PACKET_LAG_SEND, round(lag)),
+            (ConfigValue.FAKE_PACKET_LOSS_SEND, loss * 100),
+            (ConfigValue.FAKE_PACKET_REORDER_SEND, reorder * 100),
+            (ConfigValue.FAKE_PACKET_DUP_SEND, duplicate * 100),
+        ):
+            steam.networking_utils.set_config_value(key, value)
+        lib.sn_loopback_seed(steam.engine.pointer, chance.getrandbits(64))

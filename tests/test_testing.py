@@ -1,0 +1,176 @@
+"""Players on bad networks, and the pytest plug-in as a game's own tests use it."""
+
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+from steamnet import ClosedError, ConnectionState, SendFlags
+from steamnet.objects import Connection
+from steamnet.testing import connected_pair, players, pump
+
+
+def arrivals(caller: Connection, called: Connection, count: int, flags: int) -> list[int]:
+    """Send so many numbers and say which arrive, in their order."""
+    for number in range(count):
+        caller.send(str(number), flags)
+    got: list[int] = []
+    patience = 3.0 if flags & SendFlags.RELIABLE else 0.1
+    silent_since = time.monotonic()
+    while time.monotonic() - silent_since < patience and len(got) < count:
+        messages = called.receive()
+        if messages:
+            silent_since = time.monotonic()
+        got.extend(int(message.decode()) for message in messages)
+        pump(caller, called, until=lambda: True)
+    return got
+
+
+def test_players_are_who_they_were_last_time() -> None:
+    """Their Steam IDs count up from a fixed one; those of a second call are others, and free again."""
+    for _ in range(2):
+        with players(3) as first, players(1) as second:
+            ids = [steam.core.get_steam_id() for steam in (*first, *second)]
+            assert ids == [f"7656119800000000{n}" for n in (1, 2, 3, 4)]
+    for steam in (*first, *second):
+        with pytest.raises(ClosedError):
+            steam.run_callbacks()
+
+
+def test_lag_is_one_way() -> None:
+    """A message takes the lag, not half of it and not twice, and the ping shows both ways."""
+    with connected_pair(lag=60) as (caller, called):
+        for sender, receiver in ((caller, called), (called, caller)):
+            start = time.monotonic()
+            sender.send("ping", SendFlags.RELIABLE_NO_NAGLE)
+            pump(caller, called, until=receiver.receive)
+            assert 0.060 <= time.monotonic() - start < 0.110
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5])
+def test_loss_is_a_share_of_the_unreliable(share: float) -> None:
+    """That many unreliable messages never come; reliable ones all do, in order."""
+    with connected_pair(loss=share, seed=7) as (caller, called):
+        got = arrivals(caller, called, 400, SendFlags.UNRELIABLE_NO_NAGLE)
+        assert abs(1 - len(got) / 400 - share) < 0.08
+        assert arrivals(caller, called, 50, SendFlags.RELIABLE_NO_NAGLE) == list(range(50))
+
+
+def test_reorder_and_duplicate() -> None:
+    """Some unreliable messages overtake others; no message comes twice."""
+    with connected_pair(reorder=0.3, duplicate=0.3, seed=7) as (caller, called):
+        got = arrivals(caller, called, 200, SendFlags.UNRELIABLE_NO_NAGLE)
+        assert sorted(got) == list(range(200))
+        assert got != sorted(got)
+
+
+def test_the_same_seed_repeats_the_same_losses() -> None:
+    """The survivors of a seed are always the same, those of another seed are others."""
+
+    def survivors(seed: int, pause: float) -> list[int]:
+        with connected_pair(loss=0.3, seed=seed) as (caller, called):
+            time.sleep(pause)
+            return sorted(arrivals(caller, called, 200, SendFlags.UNRELIABLE_NO_NAGLE))
+
+    first = survivors(1, 0)
+    assert survivors(1, 0.03) == first
+    assert survivors(2, 0) != first
+    assert 100 < len(first) < 180
+
+
+def test_shares_are_shares() -> None:
+    """Five per cent is 0.05; 5 is refused, and so is a negative lag."""
+    for weather in ({"loss": 5}, {"reorder": -0.1}, {"duplicate": 2}, {"lag": -1}):
+        with pytest.raises(ValueError, match=next(iter(weather))), players(1, **weather):  # type: ignore[arg-type]
+            pass
+
+
+def test_pump_gives_a_picture_when_nothing_comes() -> None:
+    """TimeoutError shows every player's connections: their states, and what was not delivered."""
+    with connected_pair(loss=1.0) as (caller, called):
+        caller.send("never", SendFlags.RELIABLE_NO_NAGLE)
+        with pytest.raises(TimeoutError) as waited:
+            pump(caller, called, until=called.receive, timeout=0.1)
+        picture = str(waited.value)
+        assert "0.1 s have passed without Connection.receive" in picture
+        assert picture.count("Connected, ping") == 2
+        assert "76561198000000001" in picture
+        assert "not acknowledged" in picture
+
+
+def test_pump_returns_what_it_waited_for(steamnet_players: object) -> None:
+    """What ``until`` answers comes back, and errors inside it come out."""
+    (alone,) = steamnet_players(1)  # type: ignore[operator]
+    answers = iter([None, [], 0, "yes"])
+    assert pump(alone, until=lambda: next(answers)) == "yes"
+    with pytest.raises(ZeroDivisionError):
+        pump(alone, until=lambda: 1 / 0)
+
+
+def test_a_pair_from_a_fixture(steamnet_pair: tuple[Connection, Connection]) -> None:
+    """Five lines of a game's own test."""
+    alice, bob = steamnet_pair
+    assert alice.state == bob.state == ConnectionState.CONNECTED
+    alice.send("hello")
+    (message,) = pump(alice, bob, until=bob.receive)
+    assert message.decode() == "hello"
+
+
+def run_pytest(folder: Path, test: str, *options: str) -> "subprocess.CompletedProcess[str]":
+    (folder / "test_game.py").write_text(textwrap.dedent(test))
+    command = [sys.executable, "-X", "dev", "-m", "pytest", "-q", *plugin(), *options, str(folder)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def plugin() -> list[str]:
+    """Name the plug-in where its entry point is not installed."""
+    from importlib.metadata import entry_points
+
+    installed = any(p.value == "steamnet.pytest_plugin" for p in entry_points(group="pytest11"))
+    return [] if installed else ["-p", "steamnet.pytest_plugin"]
+
+
+def test_five_lines_in_somebody_elses_project(tmp_path: Path) -> None:
+    """A user's test file passes with nothing but the plug-in, clean under -X dev and -W error."""
+    result = run_pytest(
+        tmp_path,
+        """
+        from steamnet.testing import pump
+
+        def test_hello(steamnet_players):
+            host, guest = steamnet_players(2, lag=5, loss=0.2, seed=1)
+            with host.listen(0) as listener, guest.connect("76561198000000001", 0) as caller:
+                called = pump(host, guest, until=listener.accept)
+                caller.send("hello")
+                assert pump(host, guest, until=called.receive)[0].decode() == "hello"
+
+        def test_pair(steamnet_pair):
+            alice, bob = steamnet_pair
+            alice.send("hello")
+            assert pump(alice, bob, until=bob.receive)[0].decode() == "hello"
+        """,
+        "-Werror",
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "2 passed" in result.stdout
+
+
+def test_a_failing_test_closes_its_players(tmp_path: Path) -> None:
+    """The next test finds their Steam IDs and ports free, whatever the one before left open."""
+    result = run_pytest(
+        tmp_path,
+        """
+        import pytest
+
+        @pytest.mark.parametrize("n", [1, 2])
+        def test_port(steamnet_players, n):
+            (host,) = steamnet_players(1)
+            assert host.core.get_steam_id() == "76561198000000001"
+            listener = host.listen(0)
+            assert n == 2
+        """,
+    )
+    assert "1 failed, 1 passed" in result.stdout, result.stdout + result.stderr
