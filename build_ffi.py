@@ -8,6 +8,7 @@ the function, that takes the engine in place of the interface.
 import os
 import re
 import sys
+import sysconfig
 from pathlib import Path
 
 from cffi import FFI
@@ -68,6 +69,7 @@ def make() -> FFI:
     version: dict[str, str] = {}
     exec((ROOT / "steamnet" / "_version.py").read_text(), version)
     windows = sys.platform == "win32"
+    free_threaded = sysconfig.get_config_var("Py_GIL_DISABLED")
     ffi.set_source(
         "steamnet._native",
         # Calls keep Python's lock: the short ones are over before another thread could take
@@ -82,7 +84,8 @@ def make() -> FFI:
         depends=sorted(str(path.relative_to(ROOT)) for path in CSRC.rglob("*.[hd]*")),
         include_dirs=[str(CSRC)],
         define_macros=[
-            ("Py_LIMITED_API", "0x030b0000"),
+            # Free-threaded Pythons before 3.15 have no limited API.
+            *([] if free_threaded else [("Py_LIMITED_API", "0x030b0000")]),
             ("SN_VERSION", f'"{version["__version__"]}"'),
             *([("_CRT_SECURE_NO_WARNINGS", "1")] if windows else [("_GNU_SOURCE", "1")]),
         ],

@@ -7,7 +7,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TypedDict
 
 from ._version import __version__
 from .enums import ConfigValue, ConnectionState, SendFlags
@@ -22,10 +22,21 @@ GONE = (ConnectionState.CLOSED_BY_PEER, ConnectionState.PROBLEM_DETECTED_LOCALLY
 CHAT, COUNTED, ECHO, BULK, DONE, REPORT = b"C", b"N", b"E", b"B", b"D", b"R"
 
 
+class Options(TypedDict):
+    """What the client's process is told; picklable, unlike the parser's namespace of any kind."""
+
+    engine: str
+    library: str | None
+    messages: int
+    lag: int
+    loss: float
+    host: str
+
+
 class Talk:
     """One side of the conversation: its engine, its connection, and what has come in."""
 
-    def __init__(self, steam: Steam, options: dict[str, Any]) -> None:
+    def __init__(self, steam: Steam, options: Options) -> None:
         """Set up the simulated network."""
         self.steam = steam
         self.sockets = steam.networking_sockets
@@ -61,7 +72,7 @@ class Talk:
         if time.monotonic() > self.deadline:
             raise TimeoutError(f"not done within {TIMEOUT:.0f} seconds")
 
-    def wait(self, condition: Callable[[], Any]) -> None:
+    def wait(self, condition: Callable[[], object]) -> None:
         """Pump until the condition holds."""
         while not condition():
             self.pump()
@@ -92,7 +103,14 @@ class Talk:
 
 def run(options: argparse.Namespace) -> int:
     """Be the host, start the client in a process of its own, and tell the story."""
-    settings = vars(options) | {"host": HOST}
+    settings: Options = {
+        "engine": options.engine,
+        "library": options.library,
+        "messages": options.messages,
+        "lag": options.lag,
+        "loss": options.loss,
+        "host": HOST,
+    }
     identity = HOST if options.engine != "steam" else None
     paint = _painter()
     with init(480, engine=options.engine, library=options.library, identity=identity) as steam:
@@ -162,7 +180,7 @@ def _host(talk: Talk, count: int, client: int, paint: Callable[[str, str], str])
     return ok
 
 
-def _client(options: dict[str, Any]) -> None:
+def _client(options: Options) -> None:
     identity = CLIENT if options["engine"] != "steam" else None
     with init(
         480, engine=options["engine"], library=options["library"], identity=identity
@@ -176,7 +194,7 @@ def _client(options: dict[str, Any]) -> None:
             steam.shutdown(linger=1.0)
 
 
-def _converse(talk: Talk, options: dict[str, Any]) -> None:
+def _converse(talk: Talk, options: Options) -> None:
     talk.connection = talk.sockets.connect_p2p(options["host"], 0)
     if not talk.connection:
         raise ConnectionError("the engine refused to connect")
