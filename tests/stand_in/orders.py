@@ -1,0 +1,147 @@
+"""Does what a confused game might, in random order; dies only if steamnet lets it.
+
+orders.py COUNT SEED LIBRARY...
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import random
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import steamnet
+
+
+class Game:
+    """One order after another, and whatever is left from the ones before."""
+
+    def __init__(self, chance: random.Random, libraries: list[str]) -> None:
+        """Begin without Steam."""
+        self.chance = chance
+        self.libraries = libraries
+        self.steams: list[steamnet.Steam] = []
+        self.handles: list[int] = [0, 1, 12345]
+        self.kept: list[Any] = []
+        self.started = 0
+
+    def steam(self) -> steamnet.Steam:
+        """Any Steam there ever was, open or not."""
+        return self.chance.choice(self.steams)
+
+    def handle(self) -> int:
+        """Any handle there ever was, dead ones and other kinds included."""
+        return self.chance.choice(self.handles)
+
+    def start(self) -> None:
+        """Open Steam, or be refused."""
+        refusal = self.chance.choice(["", "", "", "no-client"])
+        os.environ["STEAMNET_STAND_IN_REFUSE"] = refusal
+        os.environ.pop("SteamAppId", None)
+        library = self.chance.choice([*self.libraries, "/nowhere/libsteam_api.so"])
+        app_id = self.chance.choice([480, 480, 480, None])
+        self.steams.append(steamnet.init(app_id, library=library))
+        self.started += 1
+
+    def start_server(self) -> None:
+        """Open Steam as a game server, or be refused."""
+        version = self.chance.choice(["1.0.0.0", "bad"])
+        library = self.chance.choice(self.libraries)
+        self.steams.append(
+            steamnet.init_game_server(480, product="game", version=version, library=library)
+        )
+        self.started += 1
+
+    def attach(self) -> None:
+        """Attach to a Steam that nobody has opened."""
+        self.steams.append(steamnet.init(attach=True, library=self.chance.choice(self.libraries)))
+
+    def restart(self) -> None:
+        """Ask Steam whether it would restart the game."""
+        steamnet.restart_app_if_necessary(0, self.chance.choice(self.libraries))
+
+    def stop(self) -> None:
+        """Shut down, perhaps again."""
+        self.steam().shutdown()
+
+    def pump(self) -> None:
+        """Run callbacks."""
+        self.steam().run_callbacks()
+
+    def talk(self) -> None:
+        """Make a pair, send small and large, keep some of what arrives."""
+        sockets = self.steam().networking_sockets
+        here, there = sockets.create_socket_pair(self.chance.random() < 0.5)
+        self.handles += [here, there]
+        payload = b"x" * self.chance.choice([0, 10, 5000, 200000])
+        sockets.send_message(here, payload)
+        sockets.send_messages([(there, payload, 8), (self.handle(), payload, 0)])
+        self.kept += sockets.receive_messages(there) + sockets.receive_messages(here)
+
+    def call(self) -> None:
+        """Call this or that with whatever handles."""
+        steam, one = self.steam(), self.handle()
+        sockets, utils = steam.networking_sockets, steam.networking_utils
+        self.chance.choice(
+            [
+                lambda: sockets.close_connection(one),
+                lambda: sockets.close_listen_socket(one),
+                lambda: sockets.accept_connection(one),
+                lambda: sockets.get_connection_info(one),
+                lambda: sockets.get_quick_connection_status(one),
+                lambda: sockets.get_detailed_connection_status(one),
+                lambda: sockets.set_connection_poll_group(one, self.handle()),
+                lambda: sockets.receive_messages_on_poll_group(one),
+                lambda: self.handles.append(sockets.create_poll_group()),
+                lambda: self.handles.append(sockets.create_listen_socket_p2p(7)),
+                lambda: self.handles.append(sockets.connect_p2p(76561198000000042, 7)),
+                lambda: self.handles.append(sockets.connect_by_ip_address("127.0.0.1:9")),
+                lambda: sockets.configure_connection_lanes(one, [1, 0]),
+                lambda: sockets.begin_async_request_fake_ip(1),
+                lambda: sockets.reset_identity("str:nobody"),
+                lambda: utils.init_relay_network_access(),
+                lambda: utils.get_local_timestamp(),
+                lambda: utils.set_debug_output(self.chance.choice([0, 4, 7])),
+                lambda: utils.get_config_value(steamnet.ConfigValue.TIMEOUT_INITIAL),
+                lambda: steam.networking_messages.receive_messages_on_channel(0),
+                lambda: steam.core.get_steam_id(),
+                lambda: repr(steam),
+            ]
+        )()
+
+    def read(self) -> None:
+        """Read what was kept, and let some of it go."""
+        assert all(set(bytes(message)) <= {ord("x")} for message in self.kept)
+        del self.kept[: self.chance.randrange(4)]
+        if self.chance.random() < 0.1:
+            gc.collect()
+
+    def play(self, steps: int) -> None:
+        """Take random steps; steamnet may refuse each in its own words, and must survive all."""
+        likely: list[Callable[[], None]] = [self.call] * 6 + [self.talk] * 3 + [self.pump] * 3
+        rare = [self.start, self.start, self.start_server, self.attach, self.restart]
+        for _ in range(steps):
+            step = self.chance.choice(likely + rare + [self.stop, self.read])
+            if step in (self.start, self.start_server, self.attach, self.restart) or self.steams:
+                with contextlib.suppress(steamnet.SteamnetError):
+                    step()
+        self.steams[:-1] = []
+
+
+def main() -> None:
+    """Play the orders, each in a Steam of its own or in what is left of the last."""
+    count, seed, *libraries = sys.argv[1:]
+    game = Game(random.Random(int(seed)), libraries)
+    for _ in range(int(count)):
+        game.play(12)
+        for steam in game.steams:
+            if game.chance.random() < 0.7:
+                steam.shutdown()
+    print(f"survived {count} orders, {game.started} starts")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,599 @@
+"""The steam engine end to end, over our stand-in for libsteam_api: see tests/stand_in."""
+
+import ctypes
+import gc
+import importlib.util
+import os
+import re
+import struct
+import subprocess
+import sys
+import tempfile
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import steamnet
+from steamnet import Availability, ConnectionState, EResult, InitError, SendFlags
+from steamnet.steam import SteamEventKind
+
+STAND_IN = Path(__file__).parent / "stand_in"
+APP_ID_NAMES = ["SteamAppId", "SteamGameId"]
+ALICE, BOB = "76561198000000001", "76561198000000002"
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the stand-in is built for POSIX")
+
+
+def _builder() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("stand_in_build", STAND_IN / "build.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+builder = _builder()
+
+
+@pytest.fixture(scope="session")
+def stand_ins(gns: None, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Stand-ins by interface version, and one without SteamAPI_InitFlat, as early SDKs are."""
+    folder = tmp_path_factory.mktemp("stand_in")
+    return {
+        "v012": str(builder.build(folder / "v012", 12)),
+        "v013": str(builder.build(folder / "v013", 13)),
+        "early": str(builder.build(folder / "early", 12, "-DWITHOUT_INIT_FLAT")),
+    }
+
+
+@pytest.fixture(scope="session")
+def gns_library(gns: None) -> str:
+    """Path or name of the real GNS, under the stand-ins."""
+    code = "import steamnet; s = steamnet.init(engine='gns'); print(s.engine.library)"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def surroundings(
+    gns_library: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[pytest.MonkeyPatch]:
+    """Make a machine on which Steam runs and knows Alice, but no game has been started."""
+    for name in (*APP_ID_NAMES, "STEAMNET_LIBRARY", "STEAMNET_ENGINE"):
+        monkeypatch.setenv(name, "")  # so that it is put back whatever the test does
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("STEAMNET_STAND_IN_GNS", gns_library)
+    monkeypatch.setenv("STEAMNET_STAND_IN_STEAM_ID", ALICE)
+    monkeypatch.chdir(tmp_path)
+    with tempfile.TemporaryDirectory() as folder:  # short, for the names of local sockets
+        monkeypatch.setenv("STEAMNET_STAND_IN_RENDEZVOUS", folder)
+        yield monkeypatch
+
+
+@pytest.fixture(params=["v012", "v013"])
+def library(
+    request: pytest.FixtureRequest, stand_ins: dict[str, str], surroundings: pytest.MonkeyPatch
+) -> str:
+    """Path of a stand-in of each version."""
+    return stand_ins[request.param]
+
+
+@pytest.fixture
+def steam(library: str) -> Iterator[steamnet.Steam]:
+    """Alice on Steam."""
+    with steamnet.init(480, library=library) as steam:
+        yield steam
+
+
+def python(code: str, **environment: str) -> "subprocess.Popen[str]":
+    """Start a Python program of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-X", "faulthandler", "-c", textwrap.dedent(code)],
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def output(program: "subprocess.Popen[str]", timeout: float = 60.0) -> str:
+    """Return what a program printed; it must end well."""
+    try:
+        out, err = program.communicate(timeout=timeout)
+    finally:
+        program.kill()
+    assert program.returncode == 0, f"exit {program.returncode}\n{out[-1000:]}\n{err[-3000:]}"
+    return out
+
+
+class TestLife:
+    """Start, use, end."""
+
+    def test_steam_says_who_we_are(self, steam: steamnet.Steam, library: str) -> None:
+        """The Steam ID is the client's, the app id the one given."""
+        version = Path(library).parent.name
+        assert steam.core.get_steam_id() == ALICE
+        assert steam.core.get_app_id() == 480
+        assert steam.core.is_initialized()
+        assert steam.engine.name == "steam"
+        assert steam.engine.library == library
+        assert steam.engine.accessor == f"SteamAPI_SteamNetworkingSockets_SteamAPI_{version}"
+        assert version in steam.engine.version
+
+    def test_every_function_of_the_sdk_is_there(self, steam: steamnet.Steam) -> None:
+        """A modern SDK lacks nothing that steamnet can use."""
+        assert [name for name, supported in steam.engine.functions() if not supported] == []
+
+    def test_the_app_id_goes_through_the_environment_and_no_file(
+        self, steam: steamnet.Steam, tmp_path: Path
+    ) -> None:
+        """Nothing is written to disk, and child processes inherit the app."""
+        assert [os.environ[name] for name in APP_ID_NAMES] == ["480", "480"]
+        assert list(tmp_path.iterdir()) == []
+
+    def test_an_app_id_file_of_the_developers_serves(self, library: str, tmp_path: Path) -> None:
+        """Steam's own way works too."""
+        (tmp_path / "steam_appid.txt").write_text("570")
+        with steamnet.init(library=library) as steam:
+            assert steam.core.get_app_id() == 570
+
+    def test_steam_reports_its_servers(
+        self, steam: steamnet.Steam, until: Callable[..., None]
+    ) -> None:
+        """Callbacks of Steam itself arrive as events."""
+        kinds: list[int] = []
+        steam.core.on_steam_event(lambda event: kinds.append(event.kind))
+        until(lambda: kinds, steam, what="SteamServersConnected_t")
+        assert kinds == [SteamEventKind.SERVERS_CONNECTED]
+
+    def test_steam_can_be_closed_and_opened_again(self, library: str) -> None:
+        """As often as one likes, in one process."""
+        for _ in range(3):
+            with steamnet.init(480, library=library) as steam:
+                assert steam.networking_sockets.create_listen_socket_p2p(0)
+            assert not steam.core.is_initialized()
+
+    def test_an_early_sdk_starts_without_init_flat(
+        self, stand_ins: dict[str, str], surroundings: pytest.MonkeyPatch
+    ) -> None:
+        """SteamAPI_InitSafe serves where SteamAPI_InitFlat is missing."""
+        with steamnet.init(480, library=stand_ins["early"]) as steam:
+            assert steam.core.get_steam_id() == ALICE
+
+    def test_views_outlive_steam(self, library: str) -> None:
+        """Bytes that the engine holds stay readable after shutdown, and nobody gives them back."""
+        with steamnet.init(480, library=library) as steam:
+            sockets = steam.networking_sockets
+            here, there = sockets.create_socket_pair()
+            payload = bytes(range(256)) * 2000
+            for _ in range(4):
+                assert sockets.send_message(here, payload) == EResult.OK
+            kept = sockets.receive_messages(there)
+            views = [message.data for message in kept[1:]]
+            assert [message.size for message in kept] == [len(payload)] * 4
+        assert bytes(kept[0].data) == payload
+        del kept
+        gc.collect()
+        assert all(view == payload for view in views)
+        with steamnet.init(480, library=library):
+            assert all(view == payload for view in views)
+        del views
+        gc.collect()
+
+    def test_steam_may_be_closed_while_the_game_runs(
+        self, steam: steamnet.Steam, library: str, until: Callable[..., None]
+    ) -> None:
+        """The game hears of it, goes on calling, and shuts down in peace."""
+        steam.run_callbacks()
+        steam.core.steam_events()
+        events: list[tuple[int, int]] = []
+        steam.core.on_steam_event(lambda event: events.append((event.kind, event.result)))
+        here, there = steam.networking_sockets.create_socket_pair()
+        ctypes.CDLL(library).stand_in_close_steam()
+        until(lambda: len(events) == 2, steam, what="SteamShutdown_t")
+        assert events[0] == (SteamEventKind.SERVERS_DISCONNECTED, EResult.NO_CONNECTION)
+        assert events[1][0] == SteamEventKind.SHUTDOWN
+        steam.networking_sockets.send_message(here, b"still here")
+        steam.networking_sockets.receive_messages(there)
+        steam.run_callbacks()
+        steam.shutdown()
+
+    def test_an_unknown_app_asks_for_a_restart(self, library: str) -> None:
+        """Steam's question is asked when the game says so, and only then."""
+        assert steamnet.restart_app_if_necessary(480, library)
+        with steamnet.init(480, library=library):
+            pass
+        assert not steamnet.restart_app_if_necessary(480, library)
+
+    @pytest.mark.parametrize("seed", range(4))
+    def test_nothing_crashes_in_a_thousand_orders(
+        self, seed: int, stand_ins: dict[str, str], surroundings: pytest.MonkeyPatch
+    ) -> None:
+        """Load, start, call, stop in any order: refusals, but no crash. Four times 250 orders."""
+        program = subprocess.Popen(
+            [
+                *(sys.executable, "-X", "faulthandler", str(STAND_IN / "orders.py")),
+                *("250", str(seed), *stand_ins.values()),
+            ],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        found = re.search(r"survived 250 orders, (\d+) starts", output(program, timeout=240))
+        assert found is not None
+        assert int(found[1]) > 80
+
+
+class TestNetworking:
+    """What only the Steam path has, and what differs between SDKs."""
+
+    def test_many_sends_in_one_call(self, steam: steamnet.Steam) -> None:
+        """SendMessages has another signature in each SDK; failures in it are told apart."""
+        sockets = steam.networking_sockets
+        here, there = sockets.create_socket_pair()
+        for _ in range(50):
+            results = sockets.send_messages(
+                [
+                    (here, b"one", SendFlags.RELIABLE),
+                    (12345, b"nobody", SendFlags.RELIABLE),
+                    (here, b"two", SendFlags.RELIABLE),
+                ]
+            )
+            assert results[0] > 0
+            assert results[1] == -EResult.INVALID_PARAM
+            assert results[2] == results[0] + 1
+        received = []
+        while messages := sockets.receive_messages(there):
+            received += [bytes(message) for message in messages]
+        assert received == [b"one", b"two"] * 50
+
+    def test_the_relay_network_becomes_ready(self, steam: steamnet.Steam) -> None:
+        """Status with all fields, the event, waiting, data centres and pings."""
+        utils = steam.networking_utils
+        changes: list[steamnet.RelayNetworkStatus] = []
+        utils.on_relay_network_status_changed(changes.append)
+        assert utils.get_relay_network_status().availability == Availability.NEVER_TRIED
+        assert not utils.wait_for_relay(0)
+        utils.init_relay_network_access()
+        assert utils.get_relay_network_status().ping_measurement_in_progress
+        assert utils.wait_for_relay(5)
+        status = utils.get_relay_network_status()
+        assert changes == [status]
+        assert status.network_config == status.any_relay == Availability.CURRENT
+        assert not status.ping_measurement_in_progress
+        assert status.message == "stand-in relay"
+
+        pops = {name: pop for pop, name in utils.get_pop_list()}
+        assert set(pops) == {"iad", "fra"}
+        assert utils.get_direct_ping_to_pop(pops["fra"]) == 97
+        assert utils.get_ping_to_data_center(pops["iad"]) == (12, pops["iad"])
+        assert utils.get_local_ping_location() == ("iad=12", 1.5)
+        assert utils.estimate_ping_between_locations("iad=12", "iad=30") == 42
+        assert utils.estimate_ping_from_string("iad=30") == 42
+        assert utils.check_ping_data_up_to_date(60)
+        with pytest.raises(ValueError, match="names no place"):
+            utils.estimate_ping_from_string("nowhere")
+
+    def test_authentication_becomes_ready(
+        self, steam: steamnet.Steam, until: Callable[..., None]
+    ) -> None:
+        """A certificate arrives some time after it was asked for."""
+        sockets = steam.networking_sockets
+        changes: list[steamnet.AuthenticationStatus] = []
+        sockets.on_authentication_status_changed(changes.append)
+        assert sockets.init_authentication() == Availability.ATTEMPTING
+        until(lambda: changes, steam, what="the authentication event")
+        assert changes[0].availability == Availability.CURRENT
+        assert sockets.get_authentication_status() == changes[0]
+
+    def test_a_fake_ip_is_given_in_an_event(
+        self, steam: steamnet.Steam, until: Callable[..., None]
+    ) -> None:
+        """Asked for, told, and asked about afterwards."""
+        sockets = steam.networking_sockets
+        results: list[steamnet.FakeIPResult] = []
+        sockets.on_fake_ip_result(results.append)
+        assert sockets.begin_async_request_fake_ip(2)
+        assert not sockets.begin_async_request_fake_ip(2)
+        assert sockets.get_fake_ip().result == EResult.BUSY
+        until(lambda: results, steam, what="the FakeIP event")
+        assert results[0].result == EResult.OK
+        assert results[0].identity.steam_id == ALICE
+        assert (results[0].ip, results[0].ports) == ("169.254.7.1", (1024, 1025))
+        assert sockets.get_fake_ip() == results[0]
+        assert sockets.create_listen_socket_p2p_fake_ip(0)
+        assert sockets.create_fake_udp_port(0) is None
+
+    @pytest.mark.parametrize("peer", ["same", "other"])
+    def test_two_players_meet_by_steam_id(
+        self, peer: str, library: str, stand_ins: dict[str, str]
+    ) -> None:
+        """Two processes on Steam, of one SDK or of two, connect and talk both ways."""
+        if peer == "other":
+            peer_library = stand_ins["v013" if "v012" in library else "v012"]
+        else:
+            peer_library = library
+        host = python(HOST, STEAMNET_LIBRARY=library, STEAMNET_STAND_IN_STEAM_ID=ALICE)
+        client = python(CLIENT, STEAMNET_LIBRARY=peer_library, STEAMNET_STAND_IN_STEAM_ID=BOB)
+        assert f"{ALICE}: welcome, {BOB}" in output(client)
+        assert f"{BOB}: hello" in output(host)
+
+
+HOST = """
+    import time, steamnet
+    with steamnet.init(480) as steam:
+        sockets = steam.networking_sockets
+        sockets.create_listen_socket_p2p(0)
+        group, texts, deadline = sockets.create_poll_group(), [], time.monotonic() + 30
+        while "bye" not in texts and time.monotonic() < deadline:
+            steam.run_callbacks()
+            for event in sockets.connection_events():
+                if event.is_incoming_request:
+                    assert sockets.accept_connection(event.connection)
+                    sockets.set_connection_poll_group(event.connection, group)
+            for message in sockets.receive_messages_on_poll_group(group):
+                texts.append(message.decode())
+                print(f"{message.identity}: {texts[-1]}", flush=True)
+                sockets.send_message(message.connection, f"welcome, {message.identity}")
+            time.sleep(0.005)
+        assert texts == ["hello", "bye"], texts
+"""
+CLIENT = f"""
+    import time, steamnet
+    with steamnet.init(480) as steam:
+        sockets = steam.networking_sockets
+        connection = sockets.connect_p2p({ALICE}, 0)
+        sockets.send_message(connection, "hello")
+        received, deadline = [], time.monotonic() + 30
+        while not received and time.monotonic() < deadline:
+            steam.run_callbacks()
+            received = sockets.receive_messages(connection)
+            time.sleep(0.005)
+        print(f"{{received[0].identity}}: {{received[0].decode()}}", flush=True)
+        sockets.send_message(connection, "bye")
+        steam.shutdown(linger=5)
+"""
+
+
+class TestRefusals:
+    """Each documented failure, by its words."""
+
+    def refusal(
+        self, library: str | Path, app_id: int | None = 480, **arguments: bool
+    ) -> InitError:
+        """Return the error with which init ends."""
+        with pytest.raises(InitError) as caught:
+            steamnet.init(app_id, library=library, **arguments)
+        return caught.value
+
+    def test_no_app_id(self, library: str) -> None:
+        """Steam's words, and how to give one."""
+        words = str(self.refusal(library, app_id=None))
+        assert "No appID found." in words
+        assert "init(app_id=...)" in words
+        assert 'engine="loopback"' in words
+
+    def test_no_client(self, library: str, surroundings: pytest.MonkeyPatch) -> None:
+        """Steam's words, and the question that they mean; the environment is as it was."""
+        surroundings.setenv("STEAMNET_STAND_IN_REFUSE", "no-client")
+        words = str(self.refusal(library))
+        assert "Cannot create IPC pipe to Steam client process." in words
+        assert "Is Steam running, under the same user" in words
+        assert 'engine="loopback"' in words
+        assert not any(name in os.environ for name in APP_ID_NAMES)
+        surroundings.delenv("STEAMNET_STAND_IN_REFUSE")
+        with steamnet.init(480, library=library) as steam:
+            assert steam.core.is_initialized()
+
+    def test_an_old_client(self, library: str, surroundings: pytest.MonkeyPatch) -> None:
+        """A client older than the library is named as such."""
+        surroundings.setenv("STEAMNET_STAND_IN_REFUSE", "old-client")
+        words = str(self.refusal(library))
+        assert "out of date" in words
+        assert "older than this library" in words
+
+    def test_an_early_sdk_gives_no_reason(
+        self, stand_ins: dict[str, str], surroundings: pytest.MonkeyPatch
+    ) -> None:
+        """SteamAPI_InitSafe only says no, and so we say that."""
+        words = str(self.refusal(stand_ins["early"], app_id=None))
+        assert "SteamAPI_InitSafe failed, and an SDK of this age does not say why" in words
+
+    def test_not_found(self, surroundings: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        """Each path is listed with its reason."""
+        error = self.refusal(tmp_path / "libsteam_api.so")
+        assert error.tried == [f"{tmp_path / 'libsteam_api.so'}: not found"]
+        assert "libsteam_api.so was not found" in str(error)
+        assert "redistributable_bin" in str(error)
+        assert "STEAMNET_LIBRARY" in str(error)
+
+    def test_a_library_in_the_current_directory_is_not_loaded(
+        self, library: str, tmp_path: Path
+    ) -> None:
+        """Whatever lies there is not the program's."""
+        (tmp_path / "libsteam_api.so").symlink_to(library)
+        program = python("import steamnet; steamnet.init(480)")
+        _, err = program.communicate(timeout=60)
+        assert program.returncode == 1
+        assert "libsteam_api.so was not found" in err
+        assert str(tmp_path) not in err
+
+    def test_a_library_of_another_processor(
+        self, surroundings: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        """A 32-bit library is called one."""
+        path = tmp_path / "libsteam_api.so"
+        path.write_bytes(b"\x7fELF\1\1\1" + bytes(9) + struct.pack("<HH", 3, 3) + bytes(64))
+        if sys.platform == "linux":
+            assert "a 32-bit x86 ELF library; this Python is 64-bit" in self.refusal(path).tried[0]
+        else:
+            assert "a library for Linux (ELF)" in self.refusal(path).tried[0]
+
+    def test_gns_is_not_steam(self, surroundings: pytest.MonkeyPatch, gns_library: str) -> None:
+        """The wrong one of the two libraries is recognised."""
+        if os.path.dirname(gns_library):
+            tried = self.refusal(gns_library).tried[0]
+            assert 'this is GameNetworkingSockets, not libsteam_api: use engine="gns"' in tried
+
+    def made(self, folder: Path, *functions: str) -> Path:
+        """Return a library that has only these functions."""
+        source = folder / "made.c"
+        source.write_text(
+            "".join(
+                f"void *{name}(void);\nvoid *{name}(void) {{ return 0; }}\n" for name in functions
+            )
+        )
+        path: Path = builder.library(folder / "libsteam_api.so", source, "-fvisibility=default")
+        return path
+
+    @pytest.mark.parametrize(
+        ("functions", "words"),
+        [
+            (["hello"], "not a Steamworks library: missing symbol SteamAPI_RunCallbacks"),
+            (
+                ["SteamAPI_RunCallbacks"],
+                "SDK too old: it has no ISteamNetworkingSockets, which came with SDK 1.44",
+            ),
+            (
+                ["SteamAPI_RunCallbacks", "SteamAPI_SteamNetworkingSockets_SteamAPI_v009"],
+                "ISteamNetworkingSockets v009 has no lanes and no real-time status",
+            ),
+            (
+                ["SteamAPI_RunCallbacks", "SteamAPI_SteamNetworkingSockets_v008"],
+                "ISteamNetworkingSockets v008 has no lanes and no real-time status",
+            ),
+            (
+                ["SteamAPI_RunCallbacks", "SteamAPI_SteamNetworkingSockets_SteamAPI_v012"],
+                "missing symbol SteamAPI_ISteamNetworkingSockets_CreateListenSocketIP, ",
+            ),
+        ],
+    )
+    def test_a_library_that_cannot_serve(
+        self, surroundings: pytest.MonkeyPatch, tmp_path: Path, functions: list[str], words: str
+    ) -> None:
+        """Too old, or no Steam at all, or crippled: each is told from the others."""
+        (tried,) = self.refusal(self.made(tmp_path, *functions)).tried
+        assert words in tried
+
+    def test_a_newer_interface_is_welcome(
+        self, surroundings: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        """The next SDK's accessor is found by pattern; only what is missing is held against it."""
+        made = self.made(tmp_path, "SteamAPI_SteamNetworkingSockets_SteamAPI_v014")
+        (tried,) = self.refusal(made).tried
+        assert "missing symbol SteamAPI_ISteamNetworkingSockets_" in tried
+
+    def test_one_engine_at_a_time(self, steam: steamnet.Steam, library: str) -> None:
+        """A second init is refused while the first is open."""
+        assert "open already" in str(self.refusal(library))
+        steam.shutdown()
+        with steamnet.init(480, library=library) as again:
+            assert again.core.is_initialized()
+
+
+class TestAttach:
+    """Another binding in the process has initialised Steam, and pumps it."""
+
+    @pytest.fixture
+    def other(self, library: str, surroundings: pytest.MonkeyPatch) -> Iterator[ctypes.CDLL]:
+        """Return the other binding, with Steam open."""
+        surroundings.setenv("SteamAppId", "570")
+        binding = ctypes.CDLL(library)
+        binding.SteamAPI_InitFlat.argtypes = [ctypes.c_char_p]
+        words = ctypes.create_string_buffer(1024)
+        assert binding.SteamAPI_InitFlat(words) == 0, words.value
+        yield binding
+        binding.SteamAPI_Shutdown()
+
+    def test_an_attached_engine_leaves_steam_as_it_was(
+        self, other: ctypes.CDLL, library: str, until: Callable[..., None]
+    ) -> None:
+        """Callbacks arrive from the other's pump; shutdown ends only us."""
+        with steamnet.init(attach=True, library=library) as steam:
+            assert steam.core.get_app_id() == 570
+            assert steam.core.get_steam_id() == ALICE
+            sockets = steam.networking_sockets
+            assert sockets.create_listen_socket_p2p(0)
+            connection = sockets.connect_p2p(int(ALICE), 0)
+            assert connection
+            kinds: list[int] = []
+            steam.core.on_steam_event(lambda event: kinds.append(event.kind))
+            other.SteamAPI_RunCallbacks()
+            until(lambda: kinds, steam, what="an event that the other binding pumped")
+            incoming = [e.connection for e in sockets.connection_events() if e.is_incoming_request]
+            assert len(incoming) == 1
+            assert sockets.accept_connection(incoming[0])
+            until(
+                lambda: sockets.get_connection_info(connection).state == ConnectionState.CONNECTED,  # type: ignore[union-attr]
+                steam,
+                what="connected",
+            )
+            assert sockets.close_connection(connection)
+            assert sockets.close_connection(incoming[0])
+        assert other.SteamAPI_GetHSteamUser() == 1
+        other.SteamAPI_RunCallbacks()
+
+    def test_the_other_may_shut_steam_down_first(self, other: ctypes.CDLL, library: str) -> None:
+        """We notice at the next pump, say so, and touch nothing of Steam again."""
+        steam = steamnet.init(attach=True, library=library)
+        handle = steam.networking_sockets.create_listen_socket_p2p(0)
+        assert handle
+        steam.run_callbacks()
+        other.SteamAPI_Shutdown()
+        steam.run_callbacks()
+        assert steam.core.steam_events()[-1].kind == SteamEventKind.SHUTDOWN
+        steam.shutdown()
+        with steamnet.init(480, library=library) as again:
+            assert again.networking_sockets.create_listen_socket_p2p(0)
+
+    def test_there_must_be_something_to_attach_to(self, library: str) -> None:
+        """Attaching never starts Steam."""
+        with pytest.raises(InitError, match="nobody in this process has initialised Steam"):
+            steamnet.init(attach=True, library=library)
+
+    def test_somebody_elses_steam_is_not_taken_over(self, other: ctypes.CDLL, library: str) -> None:
+        """Without attach=True a second owner would shut it down under the first."""
+        with pytest.raises(InitError, match="attach=True"):
+            steamnet.init(480, library=library)
+        assert other.SteamAPI_GetHSteamUser() == 1
+
+
+class TestGameServer:
+    """A dedicated server, without a user."""
+
+    def test_a_server_logs_on_anonymously(self, library: str, until: Callable[..., None]) -> None:
+        """It has an identity once Steam's servers know it, and its own accessor."""
+        with steamnet.init_game_server(
+            480, product="game", version="1.0.0.0", library=library
+        ) as server:
+            events = server.core.steam_events
+            until(lambda: server.core.get_steam_id(), server, what="log-on")
+            assert server.core.get_steam_id() == ALICE
+            assert server.core.get_app_id() == 480
+            assert [event.kind for event in events()] == [SteamEventKind.SERVERS_CONNECTED]
+            assert "SteamGameServerNetworkingSockets" in server.engine.accessor
+            assert server.networking_sockets.create_listen_socket_p2p(0)
+        with steamnet.init(480, library=library) as steam:
+            assert steam.core.get_steam_id() == ALICE
+
+    def test_a_bad_token_is_refused_in_an_event(
+        self, library: str, until: Callable[..., None]
+    ) -> None:
+        """Log-on failures arrive with Steam's result."""
+        with steamnet.init_game_server(
+            480, product="game", version="1.0.0.0", token="stolen", library=library
+        ) as server:
+            events: list[tuple[int, int]] = []
+            server.core.on_steam_event(lambda event: events.append((event.kind, event.result)))
+            until(lambda: events, server, what="the refusal")
+            assert events == [(SteamEventKind.SERVER_CONNECT_FAILURE, EResult.ACCOUNT_NOT_FOUND)]
+            assert server.core.get_steam_id() == ""
+
+    def test_steam_refuses_a_version_that_is_none(self, library: str) -> None:
+        """Steam's own words reach the server's operator."""
+        with pytest.raises(InitError, match="Invalid server mode or version string"):
+            steamnet.init_game_server(480, product="game", version="one", library=library)
