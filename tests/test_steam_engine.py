@@ -89,15 +89,24 @@ def steam(library: str) -> Iterator[steamnet.Steam]:
         yield steam
 
 
-def python(code: str, **environment: str) -> "subprocess.Popen[str]":
-    """Start a Python program of its own."""
+PYTHON = (sys.executable, "-X", "faulthandler")
+
+
+def run(*command: str, **environment: str) -> "subprocess.Popen[str]":
+    """Start a program."""
     return subprocess.Popen(
-        [sys.executable, "-X", "faulthandler", "-c", textwrap.dedent(code)],
+        command,
         env={**os.environ, **environment},
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+def python(code: str, **environment: str) -> "subprocess.Popen[str]":
+    """Start a Python program of its own."""
+    return run(*PYTHON, "-c", textwrap.dedent(code), **environment)
 
 
 def output(program: "subprocess.Popen[str]", timeout: float = 60.0) -> str:
@@ -214,16 +223,9 @@ class TestLife:
         self, seed: int, stand_ins: dict[str, str], surroundings: pytest.MonkeyPatch
     ) -> None:
         """Load, start, call, stop in any order: refusals, but no crash. Four times 250 orders."""
-        program = subprocess.Popen(
-            [
-                *(sys.executable, "-X", "faulthandler", str(STAND_IN / "orders.py")),
-                *("250", str(seed), *stand_ins.values()),
-            ],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        found = re.search(r"survived 250 orders, (\d+) starts", output(program, timeout=240))
+        orders = [str(STAND_IN / "orders.py"), "250", str(seed), *stand_ins.values()]
+        text = output(run(*PYTHON, *orders), timeout=240)
+        found = re.search(r"survived 250 orders, (\d+) starts", text)
         assert found is not None
         assert int(found[1]) > 80
 
@@ -322,6 +324,37 @@ class TestNetworking:
         assert f"{ALICE}: welcome, {BOB}" in output(client)
         assert f"{BOB}: hello" in output(host)
 
+    def test_the_demo_runs(self, library: str, surroundings: pytest.MonkeyPatch) -> None:
+        """Two processes, each with a Steam account of its own; every message arrives."""
+        surroundings.setenv("STEAMNET_STAND_IN_STEAM_ID", f"{ALICE},{BOB}")
+        demo = ["demo", "--engine", "steam", "--library", library, "--messages", "200"]
+        text = output(run(*PYTHON, "-m", "steamnet", *demo), timeout=120)
+        assert f"host    {ALICE} listens" in text
+        assert f"client  {BOB}, process" in text
+        assert "Every message arrived." in text
+
+    def test_the_chat_of_two_terminals_runs(self, library: str) -> None:
+        """Host and join, as in the seed."""
+        host = run(*PYTHON, "-m", "steamnet", "host", STEAMNET_LIBRARY=library)
+        join = run(
+            *(*PYTHON, "-m", "steamnet", "join", ALICE),
+            STEAMNET_LIBRARY=library,
+            STEAMNET_STAND_IN_STEAM_ID=BOB,
+        )
+        try:
+            assert host.stdout is not None
+            assert join.stdin is not None
+            assert host.stdout.readline() == f"Host Steam ID: {ALICE}\n"
+            join.stdin.write("good evening\n")
+            join.stdin.flush()
+            lines = [host.stdout.readline() for _ in range(3)]
+            # The client is connected a moment before the host, and may be faster.
+            assert sorted(lines[1:]) == [f"* {BOB} joined\n", f"{BOB}: good evening\n"]
+        finally:
+            for program in (host, join):
+                program.kill()
+                program.communicate()
+
 
 HOST = """
     import time, steamnet
@@ -362,12 +395,10 @@ CLIENT = f"""
 class TestRefusals:
     """Each documented failure, by its words."""
 
-    def refusal(
-        self, library: str | Path, app_id: int | None = 480, **arguments: bool
-    ) -> InitError:
+    def refusal(self, library: str | Path, app_id: int | None = 480) -> InitError:
         """Return the error with which init ends."""
         with pytest.raises(InitError) as caught:
-            steamnet.init(app_id, library=library, **arguments)
+            steamnet.init(app_id, library=library)
         return caught.value
 
     def test_no_app_id(self, library: str) -> None:

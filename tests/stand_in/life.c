@@ -108,10 +108,17 @@ static uint32_t app_id(void)
     return id;
 }
 
+/* Of several Steam IDs separated by commas, the first that no other process is using. */
 static uint64_t steam_id(void)
 {
     const char *given = getenv("STEAMNET_STAND_IN_STEAM_ID");
-    return given != NULL ? strtoull(given, NULL, 10) : 76561198000000042u;
+    uint64_t id = 76561198000000042u;
+    while (given != NULL) {
+        id = strtoull(given, NULL, 10);
+        given = rendezvous_taken(id) ? strchr(given, ',') : NULL;
+        given = given != NULL ? given + 1 : NULL;
+    }
+    return id;
 }
 
 /* The refusals of the real library, in its words. */
@@ -119,7 +126,8 @@ static ESteamAPIInitResult refuse(char *error)
 {
     const char *wanted = getenv("STEAMNET_STAND_IN_REFUSE");
     if (wanted != NULL && strcmp(wanted, "no-client") == 0) {
-        snprintf(error, 1024, "Cannot create IPC pipe to Steam client process.  Steam is probably not running.");
+        snprintf(error, 1024,
+                 "Cannot create IPC pipe to Steam client process.  Steam is probably not running.");
         return k_ESteamAPIInitResult_NoSteamClient;
     }
     if (wanted != NULL && strcmp(wanted, "old-client") == 0) {

@@ -85,32 +85,31 @@ class Game:
         """Call this or that with whatever handles."""
         steam, one = self.steam(), self.handle()
         sockets, utils = steam.networking_sockets, steam.networking_utils
-        self.chance.choice(
-            [
-                lambda: sockets.close_connection(one),
-                lambda: sockets.close_listen_socket(one),
-                lambda: sockets.accept_connection(one),
-                lambda: sockets.get_connection_info(one),
-                lambda: sockets.get_quick_connection_status(one),
-                lambda: sockets.get_detailed_connection_status(one),
-                lambda: sockets.set_connection_poll_group(one, self.handle()),
-                lambda: sockets.receive_messages_on_poll_group(one),
-                lambda: self.handles.append(sockets.create_poll_group()),
-                lambda: self.handles.append(sockets.create_listen_socket_p2p(7)),
-                lambda: self.handles.append(sockets.connect_p2p(76561198000000042, 7)),
-                lambda: self.handles.append(sockets.connect_by_ip_address("127.0.0.1:9")),
-                lambda: sockets.configure_connection_lanes(one, [1, 0]),
-                lambda: sockets.begin_async_request_fake_ip(1),
-                lambda: sockets.reset_identity("str:nobody"),
-                lambda: utils.init_relay_network_access(),
-                lambda: utils.get_local_timestamp(),
-                lambda: utils.set_debug_output(self.chance.choice([0, 4, 7])),
-                lambda: utils.get_config_value(steamnet.ConfigValue.TIMEOUT_INITIAL),
-                lambda: steam.networking_messages.receive_messages_on_channel(0),
-                lambda: steam.core.get_steam_id(),
-                lambda: repr(steam),
-            ]
-        )()
+        calls: list[Callable[[], object]] = [
+            lambda: sockets.close_connection(one),
+            lambda: sockets.close_listen_socket(one),
+            lambda: sockets.accept_connection(one),
+            lambda: sockets.get_connection_info(one),
+            lambda: sockets.get_quick_connection_status(one),
+            lambda: sockets.get_detailed_connection_status(one),
+            lambda: sockets.set_connection_poll_group(one, self.handle()),
+            lambda: sockets.receive_messages_on_poll_group(one),
+            lambda: self.handles.append(sockets.create_poll_group()),
+            lambda: self.handles.append(sockets.create_listen_socket_p2p(7)),
+            lambda: self.handles.append(sockets.connect_p2p(76561198000000042, 7)),
+            lambda: self.handles.append(sockets.connect_by_ip_address("127.0.0.1:9")),
+            lambda: sockets.configure_connection_lanes(one, [1, 0]),
+            lambda: sockets.begin_async_request_fake_ip(1),
+            lambda: sockets.reset_identity("str:nobody"),
+            lambda: utils.init_relay_network_access(),
+            lambda: utils.get_local_timestamp(),
+            lambda: utils.set_debug_output(self.chance.choice([0, 4, 7])),
+            lambda: utils.get_config_value(steamnet.ConfigValue.TIMEOUT_INITIAL),
+            lambda: steam.networking_messages.receive_messages_on_channel(0),
+            lambda: steam.core.get_steam_id(),
+            lambda: repr(steam),
+        ]
+        self.chance.choice(calls)()
 
     def read(self) -> None:
         """Read what was kept, and let some of it go."""

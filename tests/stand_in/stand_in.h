@@ -23,5 +23,7 @@ uint64_t network_steam_id(void);
 bool rendezvous_open(uint64_t steam_id, char *error);
 void rendezvous_close(void);
 void rendezvous_pump(void);
+/* Whether another process is there as this user. */
+bool rendezvous_taken(uint64_t steam_id);
 
 #endif
