@@ -19,8 +19,8 @@ def _add_engine(parser: argparse.ArgumentParser, default: str | None) -> None:
     parser.add_argument("--library", metavar="PATH", help="path of the engine's shared library")
 
 
-def _add_user(parser: argparse.ArgumentParser) -> None:
-    _add_engine(parser, "steam")
+def _add_user(parser: argparse.ArgumentParser, engine: str = "steam") -> None:
+    _add_engine(parser, engine)
     parser.add_argument(
         "--app-id", type=int, default=480, help="Steam app id (default: %(default)s)"
     )
@@ -57,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_engine(bench, "loopback")
 
     netgraph = commands.add_parser("netgraph", help="a live picture of a connection")
-    _add_engine(netgraph, "loopback")
+    _add_user(netgraph, "loopback")
     netgraph.add_argument("--join", metavar="STEAM_ID", help="watch a connection to this host")
     netgraph.add_argument("--lag", type=int, default=0, metavar="MS", help="simulated, one way")
     netgraph.add_argument(
