@@ -1,0 +1,166 @@
+"""Writes docs/parity.md: what becomes of each flat function of Valve's, in Python and by engine.
+
+    python tools/parity.py            write it
+    python tools/parity.py --check    fail if it is not up to date
+
+Names come from flat.def, Python's names from the docstrings that cite Valve's.
+"""
+
+import ast
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "parity.md"
+FLAT = re.compile(r"^FLAT\((\w+), (\w+), .+?, (\w+), (\w+), \(", re.M)
+CITED = re.compile(r"``(?:(ISteamNetworking\w+)::)?(\w+)``")
+# How a user reaches each class of the package.
+REACHED = {
+    "SteamNetworkingSocketsManager": "networking_sockets.",
+    "SteamNetworkingUtilsManager": "networking_utils.",
+    "SteamNetworkingMessagesManager": "networking_messages.",
+    "FakeUDPPort": "FakeUDPPort.",
+}
+# Called for the user, inside of these.
+INSIDE = {
+    "ISteamNetworkingSockets_RunCallbacks": "Steam.run_callbacks",
+    "ISteamNetworkingUtils_AllocateMessage": "networking_sockets.send_messages",
+    "ISteamNetworkingUtils_ParsePingLocationString": "networking_utils.estimate_ping_from_string",
+    "ISteamNetworkingUtils_SetGlobalCallback_SteamNetConnectionStatusChanged": (
+        "networking_sockets.on_connection_status_changed"
+    ),
+    "ISteamNetworkingUtils_SetGlobalCallback_SteamNetAuthenticationStatusChanged": (
+        "networking_sockets.on_authentication_status_changed"
+    ),
+    "ISteamNetworkingUtils_SetGlobalCallback_SteamRelayNetworkStatusChanged": (
+        "networking_utils.on_relay_network_status_changed"
+    ),
+    "ISteamNetworkingUtils_SetGlobalCallback_FakeIPResult": "networking_sockets.on_fake_ip_result",
+    "ISteamNetworkingUtils_SetGlobalCallback_MessagesSessionRequest": (
+        "networking_messages.on_session_request"
+    ),
+    "ISteamNetworkingUtils_SetGlobalCallback_MessagesSessionFailed": (
+        "networking_messages.on_session_failed"
+    ),
+}
+# What GameNetworkingSockets 1.6.1 has of the functions that a library may lack.
+GNS_EXTRA = {
+    "ISteamNetworkingSockets_ConnectP2PCustomSignaling",
+    "ISteamNetworkingSockets_ReceivedP2PCustomSignal",
+    "ISteamNetworkingSockets_GetCertificateRequest",
+    "ISteamNetworkingSockets_SetCertificate",
+    "ISteamNetworkingUtils_SetGlobalCallback_SteamRelayNetworkStatusChanged",
+}
+# What we leave alone, and why.
+UNBOUND = {
+    r"ISteamNetworkingSockets_GetGameCoordinatorServerLogin": (
+        "for the authors of Valve's own game coordinators; its data has no public layout"
+    ),
+    r"ISteamNetworkingUtils_Set(Global|Connection)ConfigValue\w+": (
+        "C++ shorthands for SetConfigValue, which `set_config_value` calls with the key's own type"
+    ),
+    r"ISteamNetworkingUtils_SetConfigValueStruct": "another shorthand for SetConfigValue",
+    r"ISteamNetworkingUtils_IsFakeIPv4": "a shorthand for GetIPv4FakeIPType",
+    r"(ISteamNetworkingUtils_)?SteamNetworkingIPAddr_\w+": (
+        "addresses are text in Python; our C reads and writes them, since Valve's functions differ "
+        "from library to library, and crash before Steam has started"
+    ),
+    r"(ISteamNetworkingUtils_)?SteamNetworkingIdentity_\w+": "the same, for `Identity`",
+    r"SteamNetworkingConfigValue_t_Set\w+": "C++ helpers that fill a struct; `options` does",
+    r"SteamNetworkingMessage_t_Release": (
+        "our C calls the message's own m_pfnRelease, which is what this function does"
+    ),
+    r"SteamDatagramHostedAddress_\w+": "C++ helpers; the address is opaque bytes in Python",
+    r"ISteamNetworkingSockets_(CreateCustomSignaling|ReceivedP2PCustomSignal2)": (
+        "C stand-ins, in GNS only, for the C++ objects that our C makes by itself"
+    ),
+    r"Steam(GameServer)?Networking(Sockets|Utils|Messages)_\w+": (
+        "accessors: the loader tries them, newest first"
+    ),
+    r"ISteamNetworking_\w+|Steam(GameServer)?Networking_v\d+": (
+        "the old ISteamNetworking, which Valve has deprecated"
+    ),
+}
+HEAD = """\
+# Every flat function, and where it is in Python
+
+Written by `tools/parity.py`; `tests/test_parity.py` holds it to the code. Functions are named
+without their `SteamAPI_`. *steam* is any SDK whose accessor is v012 or v013, *gns* is
+GameNetworkingSockets 1.6.1. Where an engine has no such function, the call raises
+`UnsupportedError`, with these exceptions: `init_relay_network_access()` does nothing there,
+`get_relay_network_status()` says that the engine has no relay network, a handler is never called,
+and on GNS the two session callbacks are set by config values, which do the same.
+"""
+
+
+def rows() -> list[tuple[str, str, str, str]]:
+    """Need, lock, interface and name of each row of flat.def."""
+    return FLAT.findall((ROOT / "csrc" / "flat.def").read_text(encoding="utf-8"))
+
+
+def cited() -> dict[str, list[str]]:
+    """The Python names of each flat function: the public methods whose docstrings cite it."""
+    names: dict[str, list[str]] = {}
+    known = {f"{interface}_{name}" for _, _, interface, name in rows()}
+    for path in sorted((ROOT / "steamnet").glob("networking_*.py")):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if not isinstance(node, ast.ClassDef) or node.name not in REACHED:
+                continue
+            own = re.search(r"``(ISteamNetworking\w+)``", ast.get_docstring(node) or "")
+            assert own is not None, f"{node.name} does not say which interface it is"
+            for method in node.body:
+                if isinstance(method, ast.FunctionDef) and not method.name.startswith("_"):
+                    for interface, name in CITED.findall(ast.get_docstring(method) or ""):
+                        flat = f"{interface or own[1]}_{name}"
+                        if interface or flat in known:  # a bare word may be anything else
+                            names.setdefault(flat, []).append(REACHED[node.name] + method.name)
+    return names
+
+
+def engines(need: str, flat: str) -> dict[str, bool]:
+    """Which engines have a flat function."""
+    return {
+        "steam": True,
+        "gns": need == "CORE" or flat in GNS_EXTRA,
+        "loopback": need in ("CORE", "LOCAL"),
+    }
+
+
+def page() -> str:
+    """Make the text of the page."""
+    python = cited()
+    parts, section = [HEAD], ""
+    for need, _, interface, name in rows():
+        flat = f"{interface}_{name}"
+        if interface != section:
+            section = interface
+            parts.append(
+                f"\n## {interface}\n\n| flat function | Python | steam | gns | loopback |\n"
+                "|---|---|---|---|---|\n"
+            )
+        ways = python.get(flat) or [INSIDE[flat]]
+        cells = ["yes" if has else "no" for has in engines(need, flat).values()]
+        shown = ", ".join(f"`{way}`" for way in dict.fromkeys(ways))
+        parts.append(f"| `{name}` | {shown} | {' | '.join(cells)} |\n")
+    parts.append("\n## What is left alone\n\n| flat functions | why |\n|---|---|\n")
+    for pattern, reason in UNBOUND.items():
+        shown = re.sub(r"\\w\+|v\\d\+", "*", pattern).replace("|", "\\|")
+        parts.append(f"| `{shown}` | {reason} |\n")
+    return "".join(parts)
+
+
+def main(arguments: list[str]) -> int:
+    """Write the page, or compare it."""
+    new = page()
+    if arguments != ["--check"]:
+        PAGE.write_text(new, encoding="utf-8")
+        return 0
+    if not PAGE.exists() or PAGE.read_text(encoding="utf-8") != new:
+        print("docs/parity.md is not up to date: run python tools/parity.py")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
