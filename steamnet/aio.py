@@ -24,10 +24,11 @@ from .errors import ClosedError, ResultError
 from .identity import Identity
 from .info import ConnectionEvent
 from .owners import GONE, BaseConnection, BaseListener, Router, ending
+from .pump import SLOW, Pump
 
 P = ParamSpec("P")
-FAST, SLOW = 0.001, 0.008  # seconds between two turns of the pump
 BATCH = 64  # messages taken from the engine at a time
+UNDER_WAY = (ConnectionState.FINDING_ROUTE, ConnectionState.CONNECTED)
 PATIENCE = 10.0  # seconds that a closing connection waits for its peer to take everything
 
 
@@ -52,7 +53,6 @@ class Steam:
 
     async def __aenter__(self) -> Self:
         """Open the engine, and begin to pump it."""
-        self._loop = asyncio.get_running_loop()
         self.sync = self._opener()
         """The engine without ``await``: its managers, and all that does not wait."""
         self.core = self.sync.core
@@ -63,28 +63,20 @@ class Steam:
         self.router = self.sync.router
         self._group = self.networking_sockets.create_poll_group()
         self._reading: set[Connection] = set()  # these are in the group
-        self._turned = asyncio.Event()
-        self._eager = 0  # how many wait for every single turn
-        self._failure: BaseException | None = None
-        self._delay, self._latest, self._heard = FAST, self._loop.time(), False
-        self._nap: asyncio.Future[None] = self._loop.create_future()
-        self._pumping = self._loop.create_task(self._pump(), name="steamnet pump")
+        self._pump = Pump(self._turn, self._wake)
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Close every connection, after it has drained unless an error is on its way out."""
         try:
-            if kind is None and self._failure is None:
-                connections = [c for c in self._owners() if isinstance(c, Connection)]
-                await asyncio.gather(*[connection.close() for connection in connections])
+            if kind is None:
+                self._pump.check()
+                mine = [c for c in self.router.connections.values() if isinstance(c, Connection)]
+                await asyncio.gather(*[connection.close() for connection in mine])
         finally:
-            failure = self._failure
-            self._end(ClosedError("the engine has been shut down"))
-            self._pumping.cancel()
+            self._pump.end(ClosedError("the engine has been shut down"))
             self.sync.shutdown()
-            await asyncio.wait([self._pumping])
-        if kind is None and failure is not None:
-            raise failure
+            await self._pump.ended()
 
     def listen(self, virtual_port: int, options: Options | None = None) -> "Listener":
         """Listen on a virtual port; ResultError if it is taken."""
@@ -94,18 +86,18 @@ class Steam:
         self, identity: str | int | Identity, virtual_port: int, options: Options | None = None
     ) -> "Connection":
         """Connect to a virtual port of somebody; ConnectionEnded says why that failed."""
-        self._check()
+        self._pump.check()
         try:
             connection = self.router.connect(
                 partial(Connection, self), identity, virtual_port, options
             )
         except ResultError as error:
             raise ConnectionEnded(str(error)) from error
-        self._stir()
+        self._pump.stir()
         try:
             while connection.state != ConnectionState.CONNECTED:
                 connection._check_alive()
-                await self._until(connection._news)
+                await self._pump.until(connection._news)
         except BaseException:
             connection._close(linger=False)
             raise
@@ -113,68 +105,19 @@ class Steam:
 
     async def wait_for_relay(self, timeout: float) -> bool:
         """Wait until Valve's relay network can be used: whether it can, when time is up."""
-        deadline = self._loop.time() + timeout
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + timeout
         while True:
-            self._check()
+            self._pump.check()
             availability = self.networking_utils.get_relay_network_status().availability
             if availability == Availability.CURRENT:
                 return True
-            if availability == Availability.CANNOT_TRY or self._loop.time() >= deadline:
+            if availability == Availability.CANNOT_TRY or clock() >= deadline:
                 return False
             await asyncio.sleep(SLOW)
 
-    def _owners(self) -> list["Connection | Listener"]:
-        owners = [*self.router.connections.values(), *self.router.listeners.values()]
-        return [owner for owner in owners if isinstance(owner, Connection | Listener)]
-
-    def _check(self) -> None:
-        if self._failure is not None:
-            raise self._failure
-
-    async def _breathe(self) -> None:
-        # Who sends or receives without ever having to wait must not keep the pump from its turn.
-        if self._loop.time() - self._latest > SLOW:
-            await asyncio.sleep(0)
-        self._check()
-
-    async def _until(self, news: asyncio.Event) -> None:
-        news.clear()
-        await news.wait()
-        self._check()
-
-    async def _turn(self) -> None:
-        self._eager += 1
-        self._stir()
-        try:
-            await self._until(self._turned)
-        finally:
-            self._eager -= 1
-
-    def _stir(self) -> None:
-        if self._delay > FAST and not self._nap.done():
-            self._nap.set_result(None)
-        self._heard = True
-
-    async def _pump(self) -> None:
-        try:
-            while True:
-                self._latest = self._loop.time()
-                self.sync.run_callbacks()
-                self._deliver()
-                self._turned.set()
-                busy = self._heard or self._eager
-                self._delay = FAST if busy else min(self._delay * 2, SLOW)
-                self._heard = False
-                self._nap = self._loop.create_future()
-                timer = self._loop.call_later(self._delay, _wake, self._nap)
-                try:
-                    await self._nap
-                finally:
-                    timer.cancel()
-        except Exception as error:
-            self._end(error)
-
-    def _deliver(self) -> None:
+    def _turn(self) -> None:
+        self.sync.run_callbacks()
         if not self._reading:
             return
         sockets = self.networking_sockets
@@ -183,18 +126,12 @@ class Steam:
             if isinstance(connection, Connection):
                 connection._queue.append(message)
                 connection._news.set()
-                self._heard = True
+                self._pump.stir()
 
-    def _end(self, failure: BaseException) -> None:
-        self._failure = failure
-        self._turned.set()
-        for owner in self._owners():
-            owner._news.set()
-
-
-def _wake(nap: asyncio.Future[None]) -> None:
-    if not nap.done():
-        nap.set_result(None)
+    def _wake(self) -> None:
+        for owner in (*self.router.connections.values(), *self.router.listeners.values()):
+            if isinstance(owner, Connection | Listener):
+                owner._news.set()
 
 
 class Connection(BaseConnection):
@@ -214,9 +151,10 @@ class Connection(BaseConnection):
     def _hear(self, event: ConnectionEvent) -> None:
         super()._hear(event)
         self._news.set()
-        self._steam._heard = True
+        self._steam._pump.stir()
 
     def _check_alive(self) -> None:
+        self._open("wait")
         # The engine may know of an end before the event that tells of it.
         info = self._ended or self._sockets.get_connection_info(self.handle)
         if info is None:
@@ -231,7 +169,7 @@ class Connection(BaseConnection):
         Returns the message's number, or 0 if NO_DELAY was asked for and it could not leave at
         once. Raises ConnectionEnded if the peer is gone. A buffer must stay as it is meanwhile.
         """
-        await self._steam._breathe()
+        await self._steam._pump.breathe()
         async with self._sending:
             while True:
                 try:
@@ -242,12 +180,13 @@ class Connection(BaseConnection):
                     if error.result != EResult.LIMIT_EXCEEDED or not queued:
                         raise
                 else:
-                    self._steam._stir()
+                    self._steam._pump.stir()
                     return number
                 # Ask again when its own size has left, or everything, and not at every turn.
-                room = max(0, queued - len(data.encode() if isinstance(data, str) else data))
+                size = memoryview(data.encode() if isinstance(data, str) else data).nbytes
+                room = max(0, queued - size)
                 while self._queued() > room:
-                    await self._steam._turn()
+                    await self._steam._pump.turn()
 
     def _queued(self) -> int:
         status = self._sockets.get_quick_connection_status(self.handle)
@@ -260,7 +199,7 @@ class Connection(BaseConnection):
 
         Raises ConnectionEnded once the peer is gone and all that it sent has been received.
         """
-        await self._steam._breathe()
+        await self._steam._pump.breathe()
         handle = self._open("receive")
         while not self._queue:
             self._queue.extend(self._sockets.receive_messages(self._open("receive"), BATCH))
@@ -278,7 +217,7 @@ class Connection(BaseConnection):
         steam._reading.add(self)
         self._sockets.set_connection_poll_group(handle, steam._group)
         try:
-            await steam._until(self._news)
+            await steam._pump.until(self._news)
         finally:
             self._readers -= 1
             if not self._readers:
@@ -316,7 +255,7 @@ class Connection(BaseConnection):
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(PATIENCE if linger else 0):
                     while self._undelivered():
-                        await self._steam._turn()
+                        await self._steam._pump.turn()
         finally:
             self._close(reason, debug, linger)
             self._news.set()
@@ -324,14 +263,14 @@ class Connection(BaseConnection):
     def _undelivered(self) -> bool:
         with contextlib.suppress(ClosedError):
             status = self._sockets.get_quick_connection_status(self.handle)
-            if status is not None and status.state == ConnectionState.CONNECTED:
+            if status is not None and status.state in UNDER_WAY:
                 return status.pending_reliable + status.sent_unacked_reliable > 0
         return False
 
     async def wait_closed(self) -> None:
         """Wait until either side has closed it, or it broke."""
         while self._ended is None and self._held.alive:
-            await self._steam._until(self._news)
+            await self._steam._pump.until(self._news)
 
     async def __aenter__(self) -> Self:
         return self
@@ -352,14 +291,14 @@ class Listener(BaseListener):
 
     def _hear(self, event: ConnectionEvent) -> bool:
         self._news.set()
-        self._steam._heard = True
+        self._steam._pump.stir()
         return super()._hear(event)
 
     async def accept(self) -> Connection:
         """Wait for a peer, and accept it."""
-        await self._steam._breathe()
+        await self._steam._pump.breathe()
         while (connection := self._accept(partial(Connection, self._steam))) is None:
-            await self._steam._until(self._news)
+            await self._steam._pump.until(self._news)
         return connection
 
     def __aiter__(self) -> Self:

@@ -30,7 +30,7 @@ def arrivals(caller: Connection, called: Connection, count: int, flags: int) -> 
 
 
 def test_players_are_who_they_were_last_time() -> None:
-    """Their Steam IDs count up from a fixed one; those of a second call are others, and free again."""
+    """Their Steam IDs count up from a fixed one; nobody has them twice at a time."""
     for _ in range(2):
         with players(3) as first, players(1) as second:
             ids = [steam.core.get_steam_id() for steam in (*first, *second)]
@@ -120,6 +120,7 @@ def test_a_pair_from_a_fixture(steamnet_pair: tuple[Connection, Connection]) -> 
 
 
 def run_pytest(folder: Path, test: str, *options: str) -> "subprocess.CompletedProcess[str]":
+    """Run a test file as somebody who has installed us would."""
     (folder / "test_game.py").write_text(textwrap.dedent(test))
     command = [sys.executable, "-X", "dev", "-m", "pytest", "-q", *plugin(), *options, str(folder)]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
