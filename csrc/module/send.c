@@ -6,11 +6,10 @@
 
 enum {
     MESSAGE_LIMIT = k_cbMaxSteamNetworkingSocketsMessageSizeSend,
-    BLOCK_FROM = 32 * 1024,  /* from here a pooled block saves more than it costs */
-    SHARE_FROM = 512,        /* from here broadcast shares one payload */
-    SLOW_FROM = 64 * 1024,   /* from here a copy is long enough to let other threads run */
-    CHUNK = 4096,            /* engines put an array of this length on their stack */
-    CLASSES = 5,             /* pooled sizes: 32 KiB, 64 KiB ... 512 KiB */
+    BLOCK_FROM = 32 * 1024, /* from here a pooled block saves more than it costs */
+    SLOW_FROM = 64 * 1024,  /* copying this much is long enough to let other threads run */
+    CHUNK = 256,            /* engines put an array of this length on their stack, and so do we */
+    CLASSES = 5,            /* pooled sizes: 32 KiB, 64 KiB ... 512 KiB */
     POOLED_EACH = 8,
 };
 
@@ -244,67 +243,75 @@ typedef struct sn_item {
 
 /* Items are read before the engine is entered: taking a buffer may run any code, shutdown too. */
 typedef struct sn_batch {
-    sn_item *items;
     Py_ssize_t count;
-    SteamNetworkingMessage_t *run[CHUNK];
-    int64_t results[CHUNK];
-    Py_ssize_t index[CHUNK];
+    sn_item items[];
 } sn_batch;
 
 static sn_batch *batch_new(Py_ssize_t capacity)
 {
-    sn_batch *made = malloc(sizeof *made);
-    if (made != NULL) {
+    sn_batch *made = malloc(sizeof *made + (size_t)capacity * sizeof *made->items);
+    if (made != NULL)
         made->count = 0;
-        made->items = malloc(((size_t)capacity + 1) * sizeof *made->items);
-        if (made->items != NULL)
-            return made;
-        free(made);
-    }
-    PyErr_NoMemory();
-    return NULL;
+    else
+        PyErr_NoMemory();
+    return made;
 }
 
 static void batch_free(sn_batch *batch)
 {
-    for (Py_ssize_t i = 0; i < batch->count; i++) {
-        sn_item *item = &batch->items[i];
-        if (item->message != NULL)
-            item->message->m_pfnRelease(item->message);
-        payload_done(&item->payload);
-    }
-    free(batch->items);
+    for (Py_ssize_t i = 0; i < batch->count; i++)
+        payload_done(&batch->items[i].payload);
     free(batch);
 }
 
-static bool failed_before(const sn_batch *batch, Py_ssize_t until, HSteamNetConnection connection)
+static void item_drop(sn_item *item)
 {
-    for (Py_ssize_t i = 0; i < until; i++)
-        if (batch->items[i].target.connection == connection && batch->items[i].result <= 0)
-            return true;
-    return false;
+    if (item->message != NULL)
+        item->message->m_pfnRelease(item->message);
+    item->message = NULL;
+}
+
+static bool batch_allocate(sn_batch *batch, sn_engine *engine, sn_block *shared)
+{
+    for (Py_ssize_t i = 0; i < batch->count; i++) {
+        sn_item *item = &batch->items[i];
+        item->message = message_new(engine, &item->target, item->payload.bytes,
+                                    (size_t)item->payload.size, shared);
+        if (item->message == NULL) {
+            while (i-- > 0)
+                item_drop(&batch->items[i]);
+            return false;
+        }
+        if (shared != NULL)
+            atomic_fetch_add(&shared->references, 1);
+    }
+    return true;
 }
 
 /* After a connection's first failure an engine sends no more of it in that call, so that nothing
  * overtakes; cutting a batch into chunks must not change that. */
 static void batch_run(sn_batch *batch, sn_engine *engine)
 {
-    bool any_failed = false;
-    for (Py_ssize_t start = 0; start < batch->count; start += CHUNK) {
+    Py_ssize_t next = 0;
+    while (next < batch->count) {
+        SteamNetworkingMessage_t *run[CHUNK];
+        int64_t results[CHUNK];
+        sn_item *sent[CHUNK];
         int running = 0;
-        for (Py_ssize_t i = start; i < batch->count && i < start + CHUNK; i++) {
-            sn_item *item = &batch->items[i];
-            if (any_failed && failed_before(batch, start, item->target.connection))
-                continue;
-            batch->index[running] = i;
-            batch->run[running++] = item->message;
-            item->message = NULL; /* the engine's from here on */
+        for (; next < batch->count && running < CHUNK; next++) {
+            sn_item *item = &batch->items[next];
+            if (item->message != NULL) {
+                sent[running] = item;
+                run[running++] = item->message;
+                item->message = NULL; /* the engine's from here on */
+            }
         }
-        engine->flat.ISteamNetworkingSockets_SendMessages(engine->sockets, running, batch->run,
-                                                          batch->results, true);
+        engine->flat.ISteamNetworkingSockets_SendMessages(engine->sockets, running, run, results, true);
         for (int i = 0; i < running; i++) {
-            batch->items[batch->index[i]].result = batch->results[i];
-            any_failed |= batch->results[i] <= 0;
+            sent[i]->result = results[i];
+            for (Py_ssize_t later = next; results[i] < 0 && later < batch->count; later++)
+                if (batch->items[later].target.connection == sent[i]->target.connection)
+                    item_drop(&batch->items[later]);
         }
     }
 }
@@ -312,20 +319,21 @@ static void batch_run(sn_batch *batch, sn_engine *engine)
 /* Sends what the items say, all of it or (memory being short) nothing: the list of results. */
 static PyObject *batch_send(sn_batch *batch, sn_engine *engine, sn_block *shared)
 {
-    bool made = true;
+    PyThreadState *python = NULL;
     PyObject *list = NULL;
+    Py_ssize_t to_copy = 0;
+    bool made;
+    for (Py_ssize_t i = 0; i < batch->count && shared == NULL; i++)
+        to_copy += batch->items[i].payload.size;
     if (!sn_enter(engine))
         return sn_raise_closed();
-    for (Py_ssize_t i = 0; i < batch->count && made; i++) {
-        sn_item *item = &batch->items[i];
-        item->message = message_new(engine, &item->target, item->payload.bytes,
-                                    (size_t)item->payload.size, shared);
-        made = item->message != NULL;
-        if (made && shared != NULL)
-            atomic_fetch_add(&shared->references, 1);
-    }
+    if (to_copy >= SLOW_FROM)
+        python = PyEval_SaveThread();
+    made = batch_allocate(batch, engine, shared);
     if (made)
         batch_run(batch, engine);
+    if (python != NULL)
+        PyEval_RestoreThread(python);
     sn_leave(engine);
     if (!made)
         return PyErr_NoMemory();
@@ -338,17 +346,33 @@ static PyObject *batch_send(sn_batch *batch, sn_engine *engine, sn_block *shared
     return list;
 }
 
-static bool item_get(sn_item *out, PyObject *tuple)
+/* What the item before it said: in most batches the very same objects say it again. */
+typedef struct sn_said {
+    PyObject *connection, *flags;
+    sn_target target;
+} sn_said;
+
+static bool item_get(sn_item *out, PyObject *tuple, sn_said *said)
 {
     Py_ssize_t parts = PyTuple_Check(tuple) ? PyTuple_Size(tuple) : -1;
-    *out = (sn_item){.result = 0};
+    PyObject *connection, *flags;
     if (parts != 3 && parts != 4) {
         PyErr_Format(PyExc_TypeError, "a message is a tuple (connection, data, flags[, lane]), not %R", tuple);
         return false;
     }
-    return connection_get(PyTuple_GetItem(tuple, 0), &out->target) &&
-           flags_get(PyTuple_GetItem(tuple, 2), parts == 4 ? PyTuple_GetItem(tuple, 3) : NULL, &out->target) &&
-           payload_get(&out->payload, PyTuple_GetItem(tuple, 1));
+    connection = PyTuple_GetItem(tuple, 0);
+    flags = PyTuple_GetItem(tuple, 2);
+    if (connection != said->connection && !connection_get(connection, &said->target))
+        return false;
+    if ((parts == 4 || flags != said->flags) &&
+        !flags_get(flags, parts == 4 ? PyTuple_GetItem(tuple, 3) : NULL, &said->target))
+        return false;
+    said->connection = connection;
+    said->flags = parts == 4 ? NULL : flags;
+    out->target = said->target;
+    out->message = NULL;
+    out->result = 0;
+    return payload_get(&out->payload, PyTuple_GetItem(tuple, 1));
 }
 
 /* send_many(engine, iterable of (connection, data, flags[, lane])) -> list of numbers or -EResult */
@@ -370,8 +394,9 @@ static PyObject *send_many(PyObject *module, PyObject *const *args, Py_ssize_t c
     batch = batch_new(PyList_Size(messages));
     if (batch != NULL) {
         Py_ssize_t total = PyList_Size(messages);
+        sn_said said = {.connection = NULL};
         while (batch->count < total &&
-               item_get(&batch->items[batch->count], PyList_GetItem(messages, batch->count)))
+               item_get(&batch->items[batch->count], PyList_GetItem(messages, batch->count), &said))
             batch->count++;
         if (batch->count == total)
             results = batch_send(batch, engine, NULL);
@@ -411,17 +436,18 @@ static PyObject *broadcast(PyObject *module, PyObject *const *args, Py_ssize_t c
         while (batch->count < total &&
                connection_get(PyList_GetItem(connections, batch->count), &target)) {
             sn_item *item = &batch->items[batch->count++];
-            *item = (struct sn_item){.target = target, .payload = payload};
+            *item = (sn_item){.target = target, .payload = payload};
             item->payload.has_view = false; /* the one view is released below */
         }
         if (batch->count == total) {
-            bool share = payload.size >= SHARE_FROM && total > 1;
-            if (share) {
-                shared = block_new((size_t)payload.size, 1);
-                if (shared != NULL)
+            shared = block_new((size_t)payload.size, 1);
+            if (shared != NULL) {
+                if (payload.size > 0)
                     memcpy(shared->bytes, payload.bytes, (size_t)payload.size);
+                results = batch_send(batch, engine, shared);
+            } else {
+                PyErr_NoMemory();
             }
-            results = share && shared == NULL ? PyErr_NoMemory() : batch_send(batch, engine, shared);
         }
         batch_free(batch);
         if (shared != NULL)
