@@ -19,6 +19,8 @@ LIST = os.environ.get("STEAMNET_STEAM_LIBRARIES", "")
 LIBRARIES: list[dict[str, Any]] = json.loads(Path(LIST).read_text()) if LIST else []
 REQUIRED = os.environ.get("STEAMNET_REQUIRE_ENGINES") == "1"
 HERE = f"{platform.system().lower()}-{platform.machine().lower()}"
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="knows Valve's words on Linux only")
 WINE_PROBE = Path(__file__).parent / "c" / "wine_probe.sh"
 
 
@@ -49,9 +51,11 @@ def missing(reason: str) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _libraries() -> None:
+def _libraries(request: pytest.FixtureRequest) -> None:
     if not LIBRARIES:
         missing("no real libsteam_api: STEAMNET_STEAM_LIBRARIES names no steam.json")
+    if "library" in request.fixturenames and not request.getfixturevalue("library"):
+        missing(f"no real libsteam_api for {HERE}")
 
 
 def python(code: str, library: dict[str, Any], home: Path) -> str:
