@@ -1,14 +1,22 @@
 """One suite for every engine: tests that take ``engine`` run on loopback and on real GNS."""
 
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
 import steamnet
+
+sys.path.insert(0, os.path.dirname(__file__))  # for the helpers beside the tests
+from far import Far
+from links import LINKS, PAIRS, ROUTES, Link, Route
 
 ENGINES = ("loopback", "gns")
 # In CI nothing may pass by not running: what is missing there is a failure.
@@ -26,12 +34,31 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Say what the suite's own marker means."""
+    config.addinivalue_line(
+        "markers", "not_on(*kinds, why): the test is not for these engines, links or routes"
+    )
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test that takes ``engine`` once on each engine chosen."""
-    if "engine" in metafunc.fixturenames:
-        chosen = metafunc.config.getoption("--engine")
-        names = ENGINES if chosen == "all" else (chosen,)
-        metafunc.parametrize("engine", names, indirect=True)
+    """Run a test that takes ``engine``, ``link`` or ``route`` on each one of those chosen."""
+    chosen = metafunc.config.getoption("--engine")
+    excluded = {kind for mark in metafunc.definition.iter_markers("not_on") for kind in mark.args}
+    for name, kinds in (("engine", ENGINES), ("link", LINKS), ("route", ROUTES)):
+        if name in metafunc.fixturenames:
+            assert excluded <= {*kinds}, f"not_on({excluded - {*kinds}}) names nothing"
+            of_engine = [k for k in kinds if chosen in ("all", k.partition("-")[0])]
+            metafunc.parametrize(name, [k for k in of_engine if k not in excluded], indirect=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _rendezvous() -> Iterator[None]:
+    """Meet in a directory of our own: no other run, and no game, is in the way."""
+    directory = tempfile.mkdtemp(prefix="sn-")  # short: it becomes part of socket names
+    os.environ["STEAMNET_LOOPBACK_DIR"] = directory
+    yield
+    shutil.rmtree(directory)
 
 
 def _why_no_gns() -> str | None:
@@ -88,3 +115,54 @@ def until(request: pytest.FixtureRequest) -> Callable[..., None]:
             time.sleep(0.001)
 
     return until
+
+
+@pytest.fixture(scope="session")
+def far() -> Iterator[Far]:
+    """A second process, for whoever needs a player in it."""
+    process = Far()
+    yield process
+    process.close()
+
+
+@contextmanager
+def _users(request: pytest.FixtureRequest) -> Iterator[Route]:
+    """Alice and Bob, as far apart as the kind of link or route says."""
+    kind: str = request.param
+    name, _, way = kind.partition("-")
+    if name == "gns":
+        request.getfixturevalue("gns")
+    if kind == "gns-processes" and not steamnet._native.lib.sn_ice_possible():
+        pytest.skip("ICE needs a network interface other than loopback, and there is none here")
+    with steamnet.init(engine=name, identity=ALICE) as alice:
+        bob: Any = alice
+        if way == "processes":
+            bob = request.getfixturevalue("far").open(engine=name, identity=BOB)
+        elif way == "users":
+            bob = steamnet.init(engine=name, identity=BOB)
+        users = Route(kind, alice, bob)
+        try:
+            yield users
+        finally:
+            users.reset()
+            bob.shutdown()
+
+
+@pytest.fixture
+def route(request: pytest.FixtureRequest) -> Iterator[Route]:
+    """Alice, who may connect, and Bob, who may listen, on the engine and way of this run."""
+    with _users(request) as route:
+        yield route
+
+
+@pytest.fixture
+def link(request: pytest.FixtureRequest) -> Iterator[Link]:
+    """Two connected ends, on the engine and way of this run."""
+    with _users(request) as users:
+        if request.param in PAIRS:
+            network = request.param != "gns-pipe"
+            pair = users.caller.networking_sockets.create_socket_pair(network)
+            here, there = (users.hold(users.caller, connection) for connection in pair)
+        else:
+            here, there = users.join()
+        yield Link(request.param, here, there, users)
