@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 FAST, SLOW = 0.001, 0.008  # seconds between two turns, with and without traffic
+SLOWER = 1.25  # from each turn without traffic to the next: a game's next frame still finds it awake
 
 
 class Pump:
@@ -81,7 +82,7 @@ class Pump:
                 return
             self._turned.set()
             busy = self._traffic or self._waiting
-            self._delay = FAST if busy else min(self._delay * 2, SLOW)
+            self._delay = FAST if busy else min(self._delay * SLOWER, SLOW)
             self._traffic = False
             self._nap = self._loop.create_future()
             timer = self._loop.call_later(self._delay, _wake, self._nap)
