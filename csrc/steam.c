@@ -6,7 +6,8 @@
 
 /* Valve's CCallbackBase, as Steam sees it. Its virtual functions are two overloads of Run and a
  * size. Compilers order the overloads differently, so one function stands in both places: it
- * takes only the arguments that they share. (32-bit Windows calls methods another way.) */
+ * takes only the arguments that they share. (32-bit Windows calls methods another way: no engine
+ * of ours is for it.) */
 typedef struct steam_callback steam_callback;
 typedef struct steam_callback_table {
     void (*Run)(steam_callback *self, const void *param);

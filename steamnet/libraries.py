@@ -37,8 +37,6 @@ _SDK_FOLDERS = {
     ("darwin", "x86-64"): "osx",
     ("darwin", "ARM64"): "osx",
     ("win32", "x86-64"): "win64",
-    ("win32", "ARM64"): "winarm64",
-    ("win32", "x86"): "",
 }
 # Where macOS's package managers install; its loader would try the current directory first.
 _MACOS_FOLDERS = ["/opt/homebrew/lib", "/usr/local/lib"]
@@ -102,7 +100,7 @@ def candidates(
     chosen = os.fspath(library) if library is not None else host.environment.get("STEAMNET_LIBRARY")
     if chosen:
         return [os.path.abspath(chosen)]
-    names = _names(engine, host)
+    names = _NAMES.get((engine, host.system), [])
     found = [path for name in names for path in _loaded(name)] if attach else []
     for folder in _folders(engine, host):
         found += [os.path.join(folder, name) for name in names]
@@ -113,13 +111,7 @@ def candidates(
 
 def file_name(engine: str, *, host: Host | None = None) -> str:
     """Return what an engine's library is called on this system."""
-    return next(iter(_names(engine, host or Host())), "for this system")
-
-
-def _names(engine: str, host: Host) -> list[str]:
-    if (engine, host.system, host.machine) == ("steam", "win32", "x86"):
-        return ["steam_api.dll"]
-    return _NAMES.get((engine, host.system), [])
+    return next(iter(_NAMES.get((engine, (host or Host()).system), [])), "for this system")
 
 
 def _folders(engine: str, host: Host) -> Iterator[str]:

@@ -86,7 +86,6 @@ class TestSearch:
             ("darwin", "x86-64", "osx", "libsteam_api.dylib"),
             ("darwin", "ARM64", "osx", "libsteam_api.dylib"),
             ("win32", "x86-64", "win64", "steam_api64.dll"),
-            ("win32", "x86", "", "steam_api.dll"),
         ],
     )
     def test_each_platform_has_its_name_and_its_place_in_the_sdk(
