@@ -1,6 +1,6 @@
 """The same nouns with ``await``: listeners and connections on asyncio's event loop.
 
-One task an engine pumps it: every millisecond while there is traffic, ever more slowly (8 ms)
+One task an engine pumps it: every millisecond while there is traffic, ever more slowly (to 8 ms)
 while there is none. It needs timers and nothing else, so any loop on any platform will do.
 
 Messages stay in the engine until somebody waits for one: who does not read costs no memory
@@ -171,21 +171,22 @@ class Connection(BaseConnection):
         """
         await self._steam._pump.breathe()
         async with self._sending:
+            empty = False
             while True:
                 try:
                     number = self._send(data, flags, lane)
                 except ResultError as error:
                     self._check_alive()
-                    queued = self._queued()
-                    if error.result != EResult.LIMIT_EXCEEDED or not queued:
+                    if error.result != EResult.LIMIT_EXCEEDED or empty:
                         raise
                 else:
                     self._steam._pump.stir()
                     return number
                 # Ask again when its own size has left, or everything, and not at every turn.
+                queued = self._queued()
+                empty = queued == 0  # it will fit now, or never
                 size = memoryview(data.encode() if isinstance(data, str) else data).nbytes
-                room = max(0, queued - size)
-                while self._queued() > room:
+                while self._queued() > max(0, queued - size):
                     await self._steam._pump.turn()
 
     def _queued(self) -> int:

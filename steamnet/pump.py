@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 FAST, SLOW = 0.001, 0.008  # seconds between two turns, with and without traffic
-SLOWER = 1.25  # from each turn without traffic to the next: a game's next frame still finds it awake
+SLOWER = 1.25  # so gently that a game's next frame still finds it awake
 
 
 class Pump:
