@@ -130,7 +130,7 @@ def _native_value(engine: Engine, key: int, value: Value) -> tuple[int, Any]:
     if not isinstance(value, int):
         raise TypeError(f"a config value is an int, a float or a str, not {type(value)}")
     if wanted == lib.k_ESteamNetworkingConfig_Float:
-        return wanted, ffi.new("float *", value)
+        return wanted, ffi.new("float *", integer(value, "value", -(2**127), 2**127))
     if wanted == lib.k_ESteamNetworkingConfig_Int64:
         return wanted, ffi.new("int64_t *", integer(value, "value", -(2**63), 2**63 - 1))
     return lib.k_ESteamNetworkingConfig_Int32, ffi.new(

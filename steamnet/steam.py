@@ -61,6 +61,7 @@ class Core:
 
         After a SHUTDOWN event of an attached Steam nothing can be called any more: shut down.
         """
+        self._engine.pointer  # noqa: B018  # raises ClosedError
         return self._events.drain()
 
     def on_steam_event(
