@@ -64,7 +64,7 @@ def _rendezvous() -> Iterator[None]:
 def _why_no_gns() -> str | None:
     """Why real GNS cannot run here; None if it can. Asked once, in a process of its own."""
     code = "import steamnet; steamnet.init(engine='gns').shutdown()"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, timeout=60)
     return None if done.returncode == 0 else done.stderr.strip().splitlines()[-1]
 
 
