@@ -182,13 +182,6 @@ static PyObject *message_data(PyObject *self, void *closure)
     return PyMemoryView_FromObject(self);
 }
 
-static PyObject *message_bytes(PyObject *self, PyObject *unused)
-{
-    Message *message = (Message *)self;
-    (void)unused;
-    return readable(message) ? PyBytes_FromStringAndSize(message->bytes, message->size) : NULL;
-}
-
 static PyObject *message_decode(PyObject *self, PyObject *args, PyObject *keywords)
 {
     static char *names[] = {"encoding", "errors", NULL};
@@ -254,7 +247,6 @@ static PyMethodDef message_methods[] = {
      "decode($self, encoding='utf-8', errors='strict')\n--\n\nThe payload as text."},
     {"release", message_release, METH_NOARGS,
      "release($self)\n--\n\nFrees the payload now; BufferError while views of it live."},
-    {"__bytes__", message_bytes, METH_NOARGS, "__bytes__($self)\n--\n\nA copy of the payload."},
     {NULL, NULL, 0, NULL},
 };
 
