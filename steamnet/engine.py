@@ -45,7 +45,9 @@ class Engine:
         self._pointer = pointer
         self._closed = False
         self._sinks: dict[int, Callable[[Any], object]] = {}
-        self._draining = threading.Lock()
+        # Held while events are passed on; whoever makes a handle whose events must not get lost
+        # holds it too. Collected objects may close theirs at any moment: it is re-entrant.
+        self.events_lock = threading.RLock()
         # The engine outlives this object for as long as messages hold its memory.
         weakref.finalize(self, lib.sn_release, pointer).atexit = False
         _engines.add(self)
@@ -115,7 +117,7 @@ class Engine:
         """Let the engine work, and pass what it has to say to the sinks, in order."""
         lib.sn_pump(self.pointer)
         event = ffi.new("sn_event *")
-        with self._draining:
+        with self.events_lock:
             while lib.sn_next_event(self._pointer, event):
                 sink = self._sinks.get(event.kind)
                 if sink is not None:

@@ -66,6 +66,8 @@ class SteamNetworkingSocketsManager:
         self._connections: dict[int, int] = {}
         self._listen_sockets: set[int] = set()
         self._poll_groups: set[int] = set()
+        # Asked first: True takes the event away from connection_events() and handlers.
+        self.claim: Callable[[ConnectionEvent], bool] = lambda event: False
         engine.hear(lib.k_iCallback_SteamNetConnectionStatusChanged, self._note)
         engine.hear(
             lib.k_iCallback_SteamNetAuthenticationStatus,
@@ -783,7 +785,8 @@ class SteamNetworkingSocketsManager:
             self._connections.pop(event.connection, None)
         elif event.connection not in self._connections:
             self._connections[event.connection] = event.listen_socket
-        self._events.push(event)
+        if not self.claim(event):
+            self._events.push(event)
 
     def streams(self) -> tuple[EventStream[Any], ...]:
         """The streams whose handlers are to be called."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from . import engine as engines
 from ._native import ffi, lib
 from .arguments import integer, port
+from .config import Options
 from .engine import Engine
 from .enums import EResult, known
 from .errors import ClosedError
@@ -20,6 +21,8 @@ from .identity import Identity, address_to_native, c_string, from_native
 from .networking_messages import SteamNetworkingMessagesManager
 from .networking_sockets import SteamNetworkingSocketsManager
 from .networking_utils import SteamNetworkingUtilsManager
+from .objects import Connection, Listener, PollGroup
+from .owners import Router
 from .signaling import LocalSignaling, Signaling
 
 if TYPE_CHECKING:
@@ -109,6 +112,7 @@ class Steam:
         """``ISteamNetworkingMessages``"""
         if engine.name == "gns" and signaling is None:
             signaling = self._local_signaling()
+        self.router = Router(engine, self.networking_sockets, self.run_callbacks)
         self._signaling = signaling
         self._shutting_down = threading.Lock()
         self._managers = (
@@ -123,6 +127,20 @@ class Steam:
         if not self.engine.is_open:
             return f"<Steam on {self.engine.name}, shut down>"
         return f"<Steam on {self.engine.name}: {self.networking_sockets.get_identity()}>"
+
+    def listen(self, virtual_port: int, options: Options | None = None) -> Listener:
+        """Listen on a virtual port; ResultError if it is taken."""
+        return self.router.listen(Listener, virtual_port, options)
+
+    def connect(
+        self, identity: "str | int | Identity", virtual_port: int, options: Options | None = None
+    ) -> Connection:
+        """Begin to connect to somebody's virtual port; ResultError if the engine refuses."""
+        return self.router.connect(Connection, identity, virtual_port, options)
+
+    def poll_group(self) -> PollGroup:
+        """Make a group of connections to receive from in one call."""
+        return PollGroup(self.router)
 
     def run_callbacks(self) -> None:
         """Let the engine work, then deliver what happened to the handlers, on this thread.
