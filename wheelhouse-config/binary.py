@@ -13,6 +13,12 @@ ALLOWED = re.compile(
 )
 
 
+def number(layout: str, data: bytes, start: int) -> int:
+    """Read one number."""
+    found: int = struct.unpack_from(layout, data, start)[0]
+    return found
+
+
 def text(data: bytes, start: int) -> str:
     """Read a string that ends with a zero byte."""
     return data[start : data.index(b"\0", start)].decode()
@@ -20,13 +26,14 @@ def text(data: bytes, start: int) -> str:
 
 def elf(data: bytes) -> list[str]:
     """Read the dynamic section of a 64-bit, little-endian ELF file."""
-    (table,) = struct.unpack_from("<Q", data, 32)
+    table = number("<Q", data, 32)
     size, count = struct.unpack_from("<HH", data, 54)
     segments = [struct.unpack_from("<IIQQQQ", data, table + size * i) for i in range(count)]
 
     def place(address: int) -> int:
         loaded = ((o, address - v, n) for kind, _, o, v, _, n in segments if kind == 1)
-        return next(offset + inside for offset, inside, length in loaded if 0 <= inside < length)
+        found: int = next(o + inside for o, inside, length in loaded if 0 <= inside < length)
+        return found
 
     start, length = next((offset, size) for kind, _, offset, _, _, size in segments if kind == 2)
     entries = list(struct.iter_unpack("<QQ", data[start : start + length]))
@@ -38,19 +45,17 @@ def elf(data: bytes) -> list[str]:
 
 def pe(data: bytes) -> list[str]:
     """Read the import table of a 64-bit Windows file."""
-    (header,) = struct.unpack_from("<I", data, 60)
-    (count,) = struct.unpack_from("<H", data, header + 6)
-    (optional,) = struct.unpack_from("<H", data, header + 20)
-    sections = [
-        struct.unpack_from("<IIII", data, header + 24 + optional + 40 * i + 8) for i in range(count)
-    ]
+    header = number("<I", data, 60)
+    table = header + 24 + number("<H", data, header + 20)
+    count = number("<H", data, header + 6)
+    sections = [struct.unpack_from("<IIII", data, table + 40 * i + 8) for i in range(count)]
 
     def place(address: int) -> int:
-        return next(o + address - v for n, v, _, o in sections if 0 <= address - v < n)
+        found: int = next(o + address - v for n, v, _, o in sections if 0 <= address - v < n)
+        return found
 
-    (imports,) = struct.unpack_from("<I", data, header + 24 + 112 + 8)
-    found, entry = [], place(imports)
-    while name := struct.unpack_from("<I", data, entry + 12)[0]:
+    found, entry = [], place(number("<I", data, header + 24 + 112 + 8))
+    while name := number("<I", data, entry + 12):
         found.append(text(data, place(name)))
         entry += 20
     return found
@@ -58,9 +63,8 @@ def pe(data: bytes) -> list[str]:
 
 def macho(data: bytes) -> list[str]:
     """Read the load commands of a thin, 64-bit Mach-O file."""
-    (count,) = struct.unpack_from("<I", data, 16)
     found, command = [], 32
-    for _ in range(count):
+    for _ in range(number("<I", data, 16)):
         kind, size, name = struct.unpack_from("<III", data, command)
         if kind & 0x7FFFFFFF in (0x0C, 0x18, 0x1F):  # load, load weakly, re-export
             found.append(text(data, command + name))

