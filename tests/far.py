@@ -86,6 +86,7 @@ class FarSteam:
         return FarSteam(self._far, f"{self._path}.{name}".lstrip("."))
 
     def __call__(self, *args: Any, **options: Any) -> Any:
+        """Call what this stands for."""
         return self._far.ask(self._path, *args, **options)
 
 

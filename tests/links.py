@@ -11,7 +11,7 @@ import pytest
 from far import Received
 
 import steamnet
-from steamnet import ConnectionEvent, ConnectionState, ConfigValue
+from steamnet import ConfigValue, ConnectionEvent, ConnectionState
 
 # How two ends can be joined. "pipe" is GNS inside one process: what it does otherwise than a
 # network does, tests name with the marker `not_on`; the loopback engine is a network throughout.
@@ -155,7 +155,9 @@ class Route:
         for steam in self.steams:
             steam.run_callbacks()
             for event in steam.networking_sockets.connection_events():
-                mine = [e for e in self.ends if e.connection == event.connection and e.steam is steam]
+                mine = [
+                    e for e in self.ends if e.connection == event.connection and e.steam is steam
+                ]
                 (mine[0].events if mine else self.events).append(event)
 
     def until(self, condition: Callable[[], object], timeout: float = 10, what: str = "") -> None:

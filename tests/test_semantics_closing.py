@@ -145,7 +145,7 @@ def test_rejection(route: Route) -> None:
 
 
 def test_closing_the_listen_socket_tells_the_children(route: Route) -> None:
-    """steamnet closes accepted connections first, which the SDK alone would drop silently."""
+    """The manager closes accepted connections first, which the SDK alone would drop silently."""
     route.set(ConfigValue.TIMEOUT_CONNECTED, 1000)
     here, there = route.join()
     socket = there.info.listen_socket

@@ -1,0 +1,418 @@
+"""How users find each other on gns: on this machine with nothing, elsewhere with a server."""
+
+import hashlib
+import os
+import re
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from far import Far
+
+import steamnet
+from steamnet import ConnectionState, Identity, UnsupportedError
+from steamnet.signaling import LocalSignaling, rendezvous_directory
+
+ALICE, BOB = (Identity.parse(text) for text in ("76561198000000001", "str:bob the builder"))
+POSIX = pytest.mark.skipif(os.name == "nt", reason="Windows has no modes, owners or forks")
+
+
+@pytest.fixture
+def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A place of this test's own to meet in, not yet made."""
+    monkeypatch.setenv("STEAMNET_LOOPBACK_DIR", str(tmp_path / "meet"))
+    return tmp_path / "meet"
+
+
+@pytest.fixture
+def local(directory: Path) -> Iterator[Callable[[Identity], LocalSignaling]]:
+    """Makes users who are closed when the test ends."""
+    made = []
+
+    def make(identity: Identity) -> LocalSignaling:
+        made.append(LocalSignaling(identity))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+Make = Callable[[Identity], LocalSignaling]
+
+
+def entry(directory: Path, identity: Identity) -> Path:
+    """The file by which a user is found."""
+    name = hashlib.sha256(identity.text.encode()).hexdigest()[:32]
+    return directory / f"{name}.signaling"
+
+
+# --- LocalSignaling ------------------------------------------------------------------------------
+
+
+def test_signals_arrive_whole_and_in_order(local: Make) -> None:
+    """What is sent to a user is what that user receives, an empty and a large one included."""
+    alice, bob = local(ALICE), local(BOB)
+    signals = [b"one", b"", bytes(range(256)) * 200]
+    for one in signals:
+        alice.send(BOB, one)
+    assert list(bob.receive()) == signals
+    assert list(bob.receive()) == []
+    assert list(alice.receive()) == []
+
+
+def test_nobody_there_is_no_error(local: Make) -> None:
+    """A signal to a user who has not come, or has gone, is lost quietly."""
+    alice = local(ALICE)
+    alice.send(BOB, b"early")
+    bob = local(BOB)
+    bob.close()
+    alice.send(BOB, b"late")
+    assert list(alice.receive()) == []
+
+
+def test_stale_file_is_harmless(local: Make, directory: Path) -> None:
+    """What a crashed process or anybody else left in the file does not stop a user."""
+    alice, file = local(ALICE), entry(directory, BOB)
+    for left in ("1 00", "", "no port at all", "99999999 00", "-1 00", "5 zz", "5"):
+        file.write_text(left)
+        alice.send(BOB, b"into the void")
+    bob = local(BOB)
+    alice.send(BOB, b"hello")
+    assert list(bob.receive()) == [b"hello"]
+
+
+def test_signals_without_the_secret_are_ignored(local: Make, directory: Path) -> None:
+    """Who cannot read the directory cannot put signals in, even at the right port."""
+    bob = local(BOB)
+    port, token = entry(directory, BOB).read_text().split()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        for guess in (b"", b"x", bytes(32), bytes(32) + b"signal", bytes.fromhex(token)[:31]):
+            stranger.sendto(guess, ("127.0.0.1", int(port)))
+        stranger.sendto(bytes.fromhex(token) + b"real", ("127.0.0.1", int(port)))
+    assert list(bob.receive()) == [b"real"]
+
+
+def test_secrets_differ(local: Make, directory: Path) -> None:
+    """No two users have the same secret."""
+    local(ALICE), local(BOB)
+    tokens = {entry(directory, who).read_text().split()[1] for who in (ALICE, BOB)}
+    assert len(tokens) == 2
+
+
+def test_the_last_of_a_name_is_found(local: Make, directory: Path) -> None:
+    """A second user of an identity takes the name over; the first leaves it alone when closing."""
+    alice, first, second = local(ALICE), local(BOB), local(BOB)
+    first.close()
+    alice.send(BOB, b"hello")
+    assert list(second.receive()) == [b"hello"]
+    second.close()
+    assert not entry(directory, BOB).exists()
+    second.close()  # idempotent
+
+
+def test_nothing_is_left_behind(local: Make, directory: Path) -> None:
+    """Closing removes all that was made."""
+    local(ALICE).close()
+    assert list(directory.iterdir()) == []
+
+
+@POSIX
+def test_files_are_private(local: Make, directory: Path) -> None:
+    """The directory and the file are the owner's alone."""
+    local(ALICE)
+    assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+    assert stat.S_IMODE(entry(directory, ALICE).stat().st_mode) == 0o600
+
+
+@POSIX
+def test_directory_that_others_can_enter_is_refused(directory: Path) -> None:
+    """A directory that is open to others is an error, not a risk."""
+    directory.mkdir()
+    directory.chmod(0o755)
+    with pytest.raises(PermissionError, match="0700"):
+        LocalSignaling(ALICE)
+
+
+@POSIX
+def test_link_in_place_of_the_directory_is_refused(directory: Path, tmp_path: Path) -> None:
+    """Nobody can have us write elsewhere by laying a link."""
+    (tmp_path / "elsewhere").mkdir(0o700)
+    directory.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(NotADirectoryError, match="link"):
+        LocalSignaling(ALICE)
+
+
+@POSIX
+@pytest.mark.skipif(os.name == "posix" and os.getuid() != 0, reason="only root can give it away")
+def test_directory_of_somebody_else_is_refused(directory: Path) -> None:
+    """A directory that another user made first is an error."""
+    directory.mkdir(0o700)
+    os.chown(directory, 12345, 12345)
+    with pytest.raises(PermissionError, match="this user's own"):
+        LocalSignaling(ALICE)
+
+
+@POSIX
+def test_forked_child_leaves_the_name_alone(local: Make, directory: Path) -> None:
+    """A child that closes, as at its exit, does not take its parent's name away."""
+    alice, bob = local(ALICE), local(BOB)
+    child = os.fork()
+    if child == 0:
+        bob.close()
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    alice.send(BOB, b"hello")
+    assert list(bob.receive()) == [b"hello"]
+
+
+def test_where_users_meet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The directory is the given one, else the session's, else one among the temporary files."""
+    monkeypatch.setenv("STEAMNET_LOOPBACK_DIR", str(tmp_path / "given"))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    assert rendezvous_directory() == tmp_path / "given"
+    monkeypatch.delenv("STEAMNET_LOOPBACK_DIR")
+    assert rendezvous_directory() == tmp_path / "steamnet"
+    monkeypatch.delenv("XDG_RUNTIME_DIR")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    own = f"steamnet-{os.getuid()}" if hasattr(os, "getuid") else "steamnet"
+    assert rendezvous_directory() == tmp_path / own
+    assert rendezvous_directory().is_dir()
+
+
+# --- gns with it, without it, and with another ---------------------------------------------------
+
+
+@pytest.mark.usefixtures("gns")
+def test_without_a_directory_the_calls_that_need_signaling_say_why(
+    directory: Path, until: Callable[..., None]
+) -> None:
+    """Reaching users by identity raises with the reason; the rest of the engine works."""
+    directory.write_text("in the way")
+    with steamnet.init(engine="gns", identity="str:nobody") as steam:
+        calls = (
+            lambda: steam.networking_sockets.connect_p2p("str:bob", 0),
+            lambda: steam.networking_sockets.create_listen_socket_p2p(0),
+            lambda: steam.networking_messages.send_message_to_user("str:bob", b"x"),
+        )
+        for call in calls:
+            with pytest.raises(UnsupportedError, match=r"signaling.*no directory.*signaling="):
+                call()
+        one, other = steam.networking_sockets.create_socket_pair()
+        steam.networking_sockets.send_message(one, b"still here")
+        assert steam.networking_sockets.receive_messages(other)[0].data == b"still here"
+
+
+class Lossy:
+    """A signaling that loses two signals of five, and doubles as many."""
+
+    def __init__(self, inner: LocalSignaling) -> None:
+        """Carry over another."""
+        self._inner = inner
+        self._count = 0
+        self.lost = 0
+
+    def send(self, peer: Identity, signal: bytes) -> None:
+        """Lose it, double it, or neither."""
+        fate = "LDNDL"[self._count % 5]
+        self._count += 1
+        self.lost += fate == "L"
+        for _ in range("LND".index(fate)):
+            self._inner.send(peer, signal)
+
+    def receive(self) -> Iterator[bytes]:
+        """What has arrived."""
+        return self._inner.receive()
+
+    def close(self) -> None:
+        """Close the other."""
+        self._inner.close()
+
+
+@pytest.mark.usefixtures("gns")
+def test_lost_and_doubled_signals(far: Far, until: Callable[..., None]) -> None:
+    """P2P connects although the first and two of five signals are lost: engines send again."""
+    if not steamnet._native.lib.sn_ice_possible():
+        pytest.skip("ICE needs a network interface other than loopback, and there is none here")
+    signaling = Lossy(LocalSignaling(ALICE))
+    bob = far.open(engine="gns", identity=BOB)
+    with steamnet.init(engine="gns", identity=ALICE, signaling=signaling) as alice:
+        bob.networking_sockets.create_listen_socket_p2p(0)
+        connection = alice.networking_sockets.connect_p2p(BOB, 0)
+
+        def connected() -> bool:
+            for event in bob.networking_sockets.connection_events():
+                if event.is_incoming_request:
+                    bob.networking_sockets.accept_connection(event.connection)
+            info = alice.networking_sockets.get_connection_info(connection)
+            return info is not None and info.state == ConnectionState.CONNECTED
+
+        until(connected, alice, bob, what="a connection over lossy signaling")
+        assert signaling.lost
+        alice.networking_sockets.close_connection(connection)
+    bob.shutdown()
+
+
+@pytest.mark.usefixtures("gns")
+def test_junk_is_no_signal(steam_on_gns: steamnet.Steam) -> None:
+    """Whatever a server sends, the engine takes signals only."""
+    sockets = steam_on_gns.networking_sockets
+    for junk in (b"", b"x", bytes(1000), os.urandom(500)):
+        assert not sockets.received_p2p_custom_signal(junk)
+
+
+@pytest.fixture
+def steam_on_gns(gns: None) -> Iterator[steamnet.Steam]:
+    """Alice on gns."""
+    with steamnet.init(engine="gns", identity=ALICE) as steam:
+        yield steam
+
+
+# --- across machines, or what is as good: two network namespaces ---------------------------------
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+def namespaces_refused() -> str:
+    """Why this machine lets us make no network namespaces; "" if it does."""
+    if shutil.which("ip") is None:
+        return "there is no `ip` (iproute2)"
+    name = f"steamnet-try-{os.getpid()}"
+    tried = subprocess.run(["ip", "netns", "add", name], capture_output=True, text=True)
+    if tried.returncode != 0:
+        return tried.stderr.strip() or "`ip netns add` fails"
+    subprocess.run(["ip", "netns", "delete", name], check=True)
+    return ""
+
+
+@pytest.fixture
+def machines() -> Iterator[tuple[list[str], list[str], str]]:
+    """Two namespaces joined by a cable: what runs a command in each, the first's address."""
+    reason = namespaces_refused()
+    if reason:
+        pytest.skip(f"no network namespaces here: {reason}")
+    one, two = (f"steamnet-{side}-{os.getpid()}" for side in "ab")
+
+    def ip(*words: str) -> None:
+        subprocess.run(["ip", *words], check=True)
+
+    try:
+        ip("netns", "add", one)
+        ip("netns", "add", two)
+        ip("-n", one, "link", "add", "cable", "type", "veth", "peer", "name", "cable", "netns", two)
+        for number, name in enumerate((one, two), 1):
+            ip("-n", name, "address", "add", f"10.71.0.{number}/24", "dev", "cable")
+            ip("-n", name, "link", "set", "lo", "up")
+            ip("-n", name, "link", "set", "cable", "up")
+        enter = ["ip", "netns", "exec"]
+        yield [*enter, one], [*enter, two], "10.71.0.1"
+    finally:
+        for name in (one, two):
+            subprocess.run(["ip", "netns", "delete", name], check=False)
+
+
+class Program:
+    """An example that runs, and what it prints."""
+
+    def __init__(self, prefix: list[str], *arguments: str) -> None:
+        """Start it."""
+        root = os.path.dirname(os.path.dirname(steamnet.__file__))
+        self.process = subprocess.Popen(
+            [*prefix, sys.executable, str(EXAMPLES / arguments[0]), *arguments[1:]],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=os.environ | {"PYTHONPATH": root, "PYTHONUNBUFFERED": "1"},
+        )
+        self._limit = threading.Timer(60, self.process.kill)
+        self._limit.start()
+
+    def line(self) -> str:
+        """The next line it prints; "" when it has ended, as it does after a minute."""
+        assert self.process.stdout is not None
+        return self.process.stdout.readline().rstrip()
+
+    def stop(self) -> None:
+        """Interrupt it, as with control-C."""
+        self.process.send_signal(signal.SIGINT)
+        try:
+            self.process.wait(10)
+        finally:
+            self._limit.cancel()
+            self.process.kill()
+            assert self.process.stdout is not None
+            self.process.stdout.close()
+
+
+@pytest.mark.usefixtures("gns")
+def test_chat_between_two_machines(machines: tuple[list[str], list[str], str]) -> None:
+    """Host and client in two network namespaces, introduced by the example's signaling server."""
+    here, there, address = machines
+    programs = [Program(here, "signaling_server.py", address, "10000")]
+    try:
+        assert programs[0].line() == f"listening on {address} 10000"
+        host = Program(here, "signaling_client.py", address, "str:alice")
+        programs.append(host)
+        assert host.line() == "waiting for others"
+        client = Program(
+            there, "signaling_client.py", address, "str:bob", "str:alice", "--say", "hi"
+        )
+        programs.append(client)
+        assert host.line() == "str:bob: hi"
+        assert client.line() == "str:bob: hi"
+    finally:
+        for program in reversed(programs):
+            program.stop()
+
+
+@pytest.mark.usefixtures("gns")
+def test_ice_without_an_interface_says_so() -> None:
+    """Where only the loopback interface is, a P2P connection fails with that reason."""
+    reason = namespaces_refused()
+    if reason:
+        pytest.skip(f"no network namespaces here: {reason}")
+    name = f"steamnet-lonely-{os.getpid()}"
+    subprocess.run(["ip", "netns", "add", name], check=True)
+    try:
+        subprocess.run(["ip", "-n", name, "link", "set", "lo", "up"], check=True)
+        root = os.path.dirname(os.path.dirname(steamnet.__file__))
+        done = subprocess.run(
+            ["ip", "netns", "exec", name, sys.executable, "-c", LONELY, os.path.dirname(__file__)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env=os.environ | {"PYTHONPATH": root},
+        )
+    finally:
+        subprocess.run(["ip", "netns", "delete", name], check=False)
+    assert re.search(r"5008.*no network interface but loopback", done.stdout), done
+
+
+LONELY = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import steamnet
+from far import Far
+from links import ALICE, BOB, Route
+
+far = Far()
+with steamnet.init(engine="gns", identity=ALICE) as alice:
+    bob = far.open(engine="gns", identity=BOB)
+    route = Route("gns-processes", alice, bob)
+    route.set(steamnet.ConfigValue.TIMEOUT_INITIAL, 2000)
+    route.listen()
+    here = route.connect()
+    there = route.requested()
+    assert there.sockets.accept_connection(there.connection)
+    route.until(lambda: here.info.end_reason, timeout=20)
+    print(int(here.info.end_reason), here.info.end_debug)
+    bob.shutdown()
+far.close()
+"""
