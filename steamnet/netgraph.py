@@ -281,7 +281,7 @@ def _view(session: Session) -> "RenderableType":
         lanes.add_row(str(number), f"{_waiting(lane)} B", f"{lane.sent_unacked_reliable} B", queue)
     state = getattr(last.status.state, "name", str(last.status.state))
     footer = Text(f"{state}, {last.at:.0f} s, Ctrl-C ends", style="dim")
-    return Panel(Group(rows, Text(), lanes, Text(), footer), title=session.title(), expand=False)
+    return Panel(Group(session.title(), Text(), rows, Text(), lanes, Text(), footer), expand=False)
 
 
 def draw(session: Session, file: str) -> None:

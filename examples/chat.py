@@ -1,0 +1,118 @@
+"""A chat for any number of people, made of a listener, connections and a poll group.
+
+    python examples/chat.py host Ann            in one terminal
+    python examples/chat.py join Bob            in another, and Carol in a third
+
+It runs on the loopback engine, so without Steam and on one machine. With STEAMNET_ENGINE=steam
+(or gns) the others join by the Steam ID that the host shows: join Bob STEAM_ID
+"""
+
+import contextlib
+import os
+import queue
+import sys
+import threading
+import time
+from collections.abc import Iterator
+
+import steamnet
+from steamnet import ConnectionState, ResultError
+from steamnet.objects import Connection
+
+ENGINE = os.environ.get("STEAMNET_ENGINE", "loopback")
+HOST = "76561198000000001"  # who the host is where there is no Steam to say it
+
+
+class Keyboard:
+    """What is typed, without waiting for it: a thread reads, as no platform can poll it."""
+
+    def __init__(self) -> None:
+        """Begin to read."""
+        self.open = True
+        self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        for line in sys.stdin:
+            self._lines.put(line.rstrip("\n"))
+        self._lines.put(None)
+
+    def lines(self) -> Iterator[str]:
+        """Take the lines typed since last time; at the end of the input, ``open`` is False."""
+        while not self._lines.empty():
+            line = self._lines.get()
+            if line is None:
+                self.open = False
+            elif line:
+                yield line
+
+
+def host(steam: steamnet.Steam, name: str, keyboard: Keyboard) -> None:
+    """Let people in, and pass on what each says to all others."""
+    guests: dict[Connection, str] = {}
+
+    def tell(line: str, besides: Connection | None = None) -> None:
+        for guest in guests:
+            if guest is not besides:
+                with contextlib.suppress(ResultError):  # it has just left; that is told below
+                    guest.send(line)
+
+    def announce(line: str, besides: Connection | None = None) -> None:
+        print(line, flush=True)
+        tell(line, besides)
+
+    with steam.listen(0) as listener, steam.poll_group() as room:
+        print(f"{name} hosts as {steam.core.get_steam_id()}", flush=True)
+        while keyboard.open:
+            steam.run_callbacks()
+            for connection in listener:
+                room.add(connection)
+            for message in room.receive():
+                guest = room.sender(message)
+                if guest in guests:
+                    announce(f"{guests[guest]}: {message.decode(errors='replace')}", guest)
+                else:  # the first thing somebody says is a name
+                    guests[guest] = message.decode(errors="replace")
+                    announce(f"* {guests[guest]} is here")
+            for guest in [g for g in guests if g.state != ConnectionState.CONNECTED]:
+                announce(f"* {guests.pop(guest)} has left", guest)
+            for line in keyboard.lines():
+                tell(f"{name}: {line}")
+            time.sleep(1 / 60)
+
+
+def join(steam: steamnet.Steam, name: str, steam_id: str, keyboard: Keyboard) -> None:
+    """Say who we are, then talk."""
+    with steam.connect(steam_id, 0) as connection:
+        connection.send(name)  # waits in the send buffer until we are connected
+        while keyboard.open:
+            steam.run_callbacks()
+            try:
+                for message in connection.receive():
+                    print(message.decode(), flush=True)
+                for line in keyboard.lines():
+                    connection.send(line)
+            except ResultError as error:
+                print(f"* the chat is over: {error}", flush=True)
+                return
+            time.sleep(1 / 60)
+
+
+def main(role: str, name: str, steam_id: str = HOST) -> None:
+    """Open the engine; when leaving, let what was said go out."""
+    identity = HOST if role == "host" and ENGINE != "steam" else None
+    keyboard = Keyboard()
+    with steamnet.init(480, engine=ENGINE, identity=identity) as steam:
+        steam.networking_utils.init_relay_network_access()
+        with contextlib.suppress(KeyboardInterrupt):
+            if role == "host":
+                host(steam, name, keyboard)
+            else:
+                join(steam, name, steam_id, keyboard)
+        steam.shutdown(linger=1.0)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) not in (3, 4) or sys.argv[1] not in ("host", "join"):
+        sys.exit(__doc__)
+    main(*sys.argv[1:])

@@ -1,0 +1,149 @@
+"""Pong for two players, each with a window: up and down move, seven points win.
+
+    python examples/pong.py host            in one terminal
+    python examples/pong.py join            in another (or: join STEAM_ID)
+
+It runs on the loopback engine, without Steam, unless STEAMNET_ENGINE names another. The host
+plays the ball. 60 times a second both tell where things are, unreliably: what gets lost is told
+anew 16 ms later, and what comes too late is dropped. What must not get lost, a hit or a point,
+goes reliably, on another lane. Try it with --lag 150.
+"""
+
+import argparse
+import os
+import random
+import struct
+
+import pygame
+from pygame import Color, Vector2
+
+import steamnet
+from steamnet import ConfigValue, ConnectionState, ResultError, SendFlags
+from steamnet.objects import Connection
+
+ENGINE = os.environ.get("STEAMNET_ENGINE", "loopback")
+HOST = "76561198000000001"  # who the host is where there is no Steam to say it
+STATES, EVENTS = 0, 1  # the lanes
+STATE = struct.Struct("<5f")  # the sender's paddle; the ball's place and speed
+EVENT = struct.Struct("<4i")  # where the ball was hit or missed; the score
+WIDTH, HEIGHT, PADDLE, EDGE, FPS = 640, 400, 70, 24, 60
+NIGHT, COLOURS = Color("#0d0d1f"), (Color("#4cc9f0"), Color("#f72585"))
+
+
+class Game:
+    """The court as one player, number 0 (who hosts) or 1, sees it."""
+
+    def __init__(self, connection: Connection, me: int) -> None:
+        """Set up the lanes: events go before states."""
+        connection.configure_lanes(priorities=[1, 0])
+        self.connection, self.me = connection, me
+        self.newest = 0  # message number of the newest state
+        self.paddles, self.score = [HEIGHT / 2, HEIGHT / 2], [0, 0]
+        self.ball, self.speed = Vector2(WIDTH, HEIGHT) / 2, Vector2(300, 120)
+        self.trail: list[Vector2] = []
+        self.sparks: list[tuple[Vector2, Vector2]] = []
+
+    def play(self, direction: float) -> None:
+        """Live through one frame; ResultError when the other player is gone."""
+        moved = self.paddles[self.me] + direction * 420 / FPS
+        self.paddles[self.me] = min(max(moved, PADDLE / 2), HEIGHT - PADDLE / 2)
+        self.ball += self.speed / FPS
+        if not 0 < self.ball.y < HEIGHT:
+            self.speed.y = abs(self.speed.y) * (1 if self.ball.y < 0 else -1)
+        if self.me == 0 and not EDGE < self.ball.x < WIDTH - EDGE:
+            self.judge(0 if self.ball.x < WIDTH / 2 else 1)
+        for message in self.connection.receive():
+            if message.channel == EVENTS:
+                self.happen(*EVENT.unpack(message.data))
+            elif message.message_number > self.newest:
+                self.newest = message.message_number
+                self.paddles[1 - self.me], *ball = STATE.unpack(message.data)
+                if self.me == 1:  # the host knows best, and we guess between its states
+                    self.ball, self.speed = Vector2(ball[:2]), Vector2(ball[2:])
+        state = STATE.pack(self.paddles[self.me], *self.ball, *self.speed)
+        self.connection.send(state, SendFlags.UNRELIABLE_NO_NAGLE, STATES)
+
+    def judge(self, side: int) -> None:
+        """Say whether the ball was hit or missed; only the host does."""
+        at, off = tuple(map(int, self.ball)), (self.ball.y - self.paddles[side]) / PADDLE
+        if abs(off) < 0.6:
+            self.speed.update(-self.speed.x * 1.04, self.speed.y + off * 300)
+        else:
+            self.score[1 - side] += 1
+            self.ball.update(WIDTH / 2, HEIGHT / 2)
+            self.speed.update((300, -300)[side], random.uniform(-200, 200))
+        event = EVENT.pack(*at, *self.score)
+        self.connection.send(event, SendFlags.RELIABLE_NO_NAGLE, EVENTS)
+        self.happen(*EVENT.unpack(event))
+
+    def happen(self, x: int, y: int, *score: int) -> None:
+        """Keep the score, and make sparks where the ball was."""
+        self.score = list(score)
+        for _ in range(40):
+            way = Vector2(random.uniform(1, 8), 0).rotate(random.uniform(0, 360))
+            self.sparks.append((Vector2(x, y), way))
+
+    def draw(self, screen: pygame.Surface) -> None:
+        """Paint the trail, the ball, the paddles, the score and the sparks."""
+        self.trail = [*self.trail[-20:], self.ball.copy()]
+        for age, place in enumerate(self.trail):
+            glow = NIGHT.lerp(COLOURS[self.speed.x < 0], age / 24)
+            pygame.draw.circle(screen, glow, place, 3 + age / 4)
+        pygame.draw.circle(screen, "white", self.ball, 8)
+        for side, x in enumerate((EDGE - 12, WIDTH - EDGE + 4)):
+            paddle = (x, self.paddles[side] - PADDLE / 2, 8, PADDLE)
+            pygame.draw.rect(screen, COLOURS[side], paddle, border_radius=4)
+            write(screen, str(self.score[side]), 72, WIDTH / 2 + (2 * side - 1) * 60, COLOURS[side])
+        self.sparks = [(at + way, way * 0.92) for at, way in self.sparks if way.length() > 0.5]
+        for at, way in self.sparks:
+            pygame.draw.circle(screen, "#ffd166", at, way.length() / 2)
+
+
+def write(screen: pygame.Surface, text: str, size: int, x: float, colour: Color) -> None:
+    """Write at the top of the window."""
+    image = pygame.font.Font(None, size).render(text, True, colour)
+    screen.blit(image, image.get_rect(midtop=(x, 12)))
+
+
+def main() -> None:
+    """Open a window and the engine, wait for the other player, and play."""
+    parser = argparse.ArgumentParser(description="Pong for two players, each with a window.")
+    parser.add_argument("role", choices=("host", "join"))
+    parser.add_argument("steam_id", nargs="?", default=HOST, help="the host's")
+    parser.add_argument("--points", type=int, default=7, help="who has so many wins")
+    parser.add_argument("--lag", type=int, default=0, help="ms, one way, simulated")
+    options = parser.parse_args()
+    me = 0 if options.role == "host" else 1
+    pygame.init()
+    screen, clock, game = pygame.display.set_mode((WIDTH, HEIGHT)), pygame.Clock(), None
+    identity = HOST if me == 0 and ENGINE != "steam" else None
+    with steamnet.init(480, engine=ENGINE, identity=identity) as steam:
+        steam.networking_utils.init_relay_network_access()
+        steam.networking_utils.set_config_value(ConfigValue.FAKE_PACKET_LAG_SEND, options.lag)
+        listener = steam.listen(0) if me == 0 else None
+        connection = steam.connect(options.steam_id, 0) if me == 1 else None
+        try:
+            while not any(event.type == pygame.QUIT for event in pygame.event.get()):
+                steam.run_callbacks()
+                screen.fill(NIGHT)
+                connection = connection or (listener and listener.accept())
+                if connection and connection.state >= ConnectionState.CONNECTED:
+                    game = game or Game(connection, me)
+                    keys = pygame.key.get_pressed()
+                    game.play(keys[pygame.K_DOWN] - keys[pygame.K_UP])
+                    game.draw(screen)
+                    pygame.display.set_caption(f"Pong: ping {connection.status.ping} ms")
+                    if max(game.score) == options.points:
+                        break
+                else:
+                    write(screen, f"{steam.core.get_steam_id()} waits", 30, WIDTH / 2, COLOURS[me])
+                pygame.display.flip()
+                clock.tick(FPS)
+        except ResultError as error:
+            print("The other player is gone:", error)
+        print("The score is", *(game.score if game else []))
+        steam.shutdown(linger=0.5)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+"""A relay server on asyncio: rooms of players who hear each other through it.
+
+    python examples/relay_server.py serve
+    python examples/relay_server.py talk ROOM NAME      in as many terminals as you like
+
+It runs on the loopback engine unless STEAMNET_ENGINE says otherwise; talk then also needs the
+server's Steam ID. The protocol: the first message of a player is the name of a room; all that
+follow go to everybody else in it, as reliable or unreliable as they were sent, with the
+player's Steam ID and a space before them. "" comes when a player has left.
+"""
+
+import asyncio
+import contextlib
+import os
+import sys
+from collections import defaultdict
+
+import steamnet.aio
+from steamnet import SendFlags
+
+ENGINE = os.environ.get("STEAMNET_ENGINE", "loopback")
+SERVER = "76561198000000001"  # who the server is where there is no Steam to say it
+PATIENCE = 256  # reliable messages that may wait for a slow player
+TOO_SLOW = 2001  # a close reason of our own
+
+
+class Player:
+    """A player in a room, with a queue of its own, so that a slow one holds up nobody else."""
+
+    def __init__(self, connection: steamnet.aio.Connection) -> None:
+        """Begin to send what is put into the queue."""
+        self.name = str(connection.peer)
+        self.connection = connection
+        self._queue = asyncio.Queue[tuple[bytes, int]](PATIENCE)
+        self.sending = asyncio.create_task(self._send())
+
+    async def _send(self) -> None:
+        with contextlib.suppress(ConnectionError, steamnet.ClosedError):
+            while True:
+                data, flags = await self._queue.get()
+                await self.connection.send(data, flags)  # waits while the send buffer is full
+
+    async def hear(self, data: bytes, flags: int) -> None:
+        """Queue a message; one who has fallen behind misses unreliable ones, or has to go."""
+        if not self._queue.full():
+            self._queue.put_nowait((data, flags))
+        elif flags & SendFlags.RELIABLE:
+            self.sending.cancel()
+            await self.connection.close(TOO_SLOW, "too slow", linger=False)
+
+
+class Relay:
+    """The rooms, and who is in them."""
+
+    def __init__(self) -> None:
+        """Open with all rooms empty."""
+        self.rooms: defaultdict[str, set[Player]] = defaultdict(set)
+
+    async def serve(self, steam: steamnet.aio.Steam) -> None:
+        """Take care of everybody who connects, each in a task."""
+        async with asyncio.TaskGroup() as tasks, steam.listen(0) as listener:
+            async for connection in listener:
+                tasks.create_task(self._care(connection))
+
+    async def _care(self, connection: steamnet.aio.Connection) -> None:
+        try:
+            async with connection:
+                name = (await connection.receive()).decode(errors="replace")
+                await self._relay(connection, name)
+        except ConnectionError:
+            pass  # it left before it said where to
+
+    async def _relay(self, connection: steamnet.aio.Connection, name: str) -> None:
+        player, room = Player(connection), self.rooms[name]
+        room.add(player)
+        try:
+            async for message in connection:  # ends when the player leaves
+                await self._tell(room, player, message.data, message.flags)
+        finally:
+            player.sending.cancel()
+            room.discard(player)
+            await self._tell(room, player, b"", SendFlags.RELIABLE)
+            if not room:
+                self.rooms.pop(name, None)
+
+    async def _tell(self, room: set[Player], sender: Player, data: bytes, flags: int) -> None:
+        told = b"".join((sender.name.encode(), b" ", data))
+        for player in list(room):
+            if player is not sender:
+                await player.hear(told, flags)
+
+
+async def serve() -> None:
+    """Run the server until Ctrl-C."""
+    identity = SERVER if ENGINE != "steam" else None
+    async with steamnet.aio.init(480, engine=ENGINE, identity=identity) as steam:
+        print("Relay server:", steam.core.get_steam_id(), flush=True)
+        await Relay().serve(steam)
+
+
+async def talk(room: str, name: str, server: str = SERVER) -> None:
+    """Enter a room, greet it, greet everybody who greets, and show what is said."""
+    async with steamnet.aio.init(480, engine=ENGINE) as steam:
+        connection = await steam.connect(server, 0)
+        await connection.send(room)
+        await connection.send(f"Hello, I am {name}!")
+        async for message in connection:
+            sender, _, text = message.decode(errors="replace").partition(" ")
+            print(f"{sender} {text or 'has left'}", flush=True)
+            if text.startswith("Hello"):
+                await connection.send(f"Welcome from {name}.")
+
+
+if __name__ == "__main__":
+    commands = {"serve": serve, "talk": talk}
+    if len(sys.argv) < 2 or sys.argv[1] not in commands:
+        sys.exit(__doc__)
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(commands[sys.argv[1]](*sys.argv[2:]))

@@ -1,0 +1,75 @@
+"""An ordinary Steam program: nothing in it knows of any engine but Steam.
+
+    python examples/unmodified.py host              on one player's machine
+    python examples/unmodified.py join STEAM_ID     on the other's
+
+So it needs Steam, twice, with two accounts. The environment alone runs it without, say in a
+test or on a train (in PowerShell: $env:STEAMNET_ENGINE = "loopback", and so on):
+
+    STEAMNET_ENGINE=loopback STEAMNET_IDENTITY=76561198000000001 python examples/unmodified.py host
+    STEAMNET_ENGINE=loopback python examples/unmodified.py join 76561198000000001
+"""
+
+import sys
+import time
+
+import steamnet
+from steamnet import ConnectionState, SendFlags
+
+GONE = (ConnectionState.CLOSED_BY_PEER, ConnectionState.PROBLEM_DETECTED_LOCALLY)
+
+
+def host(steam: steamnet.Steam) -> None:
+    """Answer whoever connects, until somebody says goodbye."""
+    sockets = steam.networking_sockets
+    sockets.create_listen_socket_p2p(0)
+    poll_group = sockets.create_poll_group()
+    print("Host Steam ID:", steam.core.get_steam_id(), flush=True)
+    talking = True
+    while talking:
+        steam.run_callbacks()
+        for event in sockets.connection_events():
+            if event.is_incoming_request:
+                sockets.accept_connection(event.connection)
+                sockets.set_connection_poll_group(event.connection, poll_group)
+            elif event.state in GONE:
+                sockets.close_connection(event.connection)
+        for message in sockets.receive_messages_on_poll_group(poll_group):
+            print(f"{message.identity} says {message.decode()!r}", flush=True)
+            sockets.send_message(message.connection, f"You said {message.decode()!r}")
+            talking = message.decode() != "Goodbye"
+        time.sleep(1 / 60)
+
+
+def join(steam: steamnet.Steam, host_steam_id: str) -> None:
+    """Say two things, and hear two answers."""
+    sockets = steam.networking_sockets
+    connection = sockets.connect_p2p(host_steam_id, 0)
+    sockets.send_message(connection, "Hello from client!", SendFlags.RELIABLE)
+    sockets.send_message(connection, "Goodbye", SendFlags.RELIABLE)
+    answers = 0
+    while answers < 2:
+        steam.run_callbacks()
+        info = sockets.get_connection_info(connection)
+        if info is None or info.state in GONE:
+            sys.exit(f"no connection: {info.end_debug if info else 'refused'}")
+        for message in sockets.receive_messages(connection):
+            print(message.decode(), flush=True)
+            answers += 1
+        time.sleep(1 / 60)
+    sockets.close_connection(connection)
+
+
+def main(role: str, *arguments: str) -> None:
+    """Open Steam, as app 480 (Valve's own example game)."""
+    with steamnet.init(app_id=480) as steam:
+        steam.networking_utils.init_relay_network_access()
+        print(f"on the {steam.engine.name} engine", flush=True)
+        {"host": host, "join": join}[role](steam, *arguments)
+        steam.shutdown(linger=1.0)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] != ["host"] and (sys.argv[1:2] != ["join"] or len(sys.argv) != 3):
+        sys.exit(__doc__)
+    main(*sys.argv[1:])
