@@ -7,7 +7,12 @@
 #ifdef _WIN32
 
 #define WIN32_LEAN_AND_MEAN
+#include <winsock2.h>
 #include <windows.h>
+
+#include <aclapi.h>
+#include <afunix.h>
+#include <wchar.h>
 
 void sn_lock(sn_mutex *mutex) { AcquireSRWLockExclusive((PSRWLOCK)&mutex->slim_lock); }
 void sn_unlock(sn_mutex *mutex) { ReleaseSRWLockExclusive((PSRWLOCK)&mutex->slim_lock); }
@@ -64,12 +69,244 @@ void sn_library_pin(void (*function)(void))
 /* Not asked: Windows without any network is too rare a place to connect from. */
 bool sn_has_network(void) { return true; }
 
+/* --- where processes of one user meet ------------------------------------------------------- */
+
+enum { WIDE = 1024 };
+
+static bool widen(const char *path, wchar_t *wide)
+{
+    return MultiByteToWideChar(CP_UTF8, 0, path, -1, wide, WIDE) > 0;
+}
+
+static bool environment(const wchar_t *name, const char *tail, char *path, size_t size)
+{
+    wchar_t wide[WIDE];
+    DWORD length = GetEnvironmentVariableW(name, wide, WIDE);
+    int written;
+    if (length == 0 || length >= WIDE)
+        return false;
+    written = WideCharToMultiByte(CP_UTF8, 0, wide, -1, path, (int)size, NULL, NULL);
+    if (written <= 0 || (size_t)written + strlen(tail) > size)
+        return false;
+    memcpy(path + written - 1, tail, strlen(tail) + 1);
+    return true;
+}
+
+/* Owned by this user (or the administrators it belongs to), and not a link to elsewhere. What lies
+ * in a user's local application data is out of reach for others by what it inherits. */
+static bool is_private(const wchar_t *wide)
+{
+    HANDLE token = NULL, directory;
+    PSECURITY_DESCRIPTOR descriptor = NULL;
+    PSID owner = NULL;
+    BOOL member = FALSE;
+    DWORD attributes = GetFileAttributesW(wide);
+    union {
+        TOKEN_USER user;
+        unsigned char bytes[256];
+    } holder;
+    if (attributes == INVALID_FILE_ATTRIBUTES || !(attributes & FILE_ATTRIBUTE_DIRECTORY) ||
+        (attributes & FILE_ATTRIBUTE_REPARSE_POINT))
+        return false;
+    directory = CreateFileW(wide, READ_CONTROL, FILE_SHARE_READ | FILE_SHARE_WRITE, NULL, OPEN_EXISTING,
+                            FILE_FLAG_BACKUP_SEMANTICS, NULL);
+    if (directory == INVALID_HANDLE_VALUE)
+        return false;
+    if (GetSecurityInfo(directory, SE_FILE_OBJECT, OWNER_SECURITY_INFORMATION, &owner, NULL, NULL, NULL,
+                        &descriptor) == ERROR_SUCCESS) {
+        DWORD length = 0;
+        CheckTokenMembership(NULL, owner, &member);
+        if (!member && OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &token)) {
+            member = GetTokenInformation(token, TokenUser, &holder, sizeof holder, &length) &&
+                     EqualSid(holder.user.User.Sid, owner);
+            CloseHandle(token);
+        }
+        LocalFree(descriptor);
+    }
+    CloseHandle(directory);
+    return member != FALSE;
+}
+
+bool sn_private_directory(char *path, size_t size, char *error, size_t error_size)
+{
+    wchar_t wide[WIDE];
+    if (!environment(L"STEAMNET_LOOPBACK_DIR", "", path, size) &&
+        !environment(L"LOCALAPPDATA", "\\steamnet", path, size)) {
+        snprintf(error, error_size, "LOCALAPPDATA is not set");
+        return false;
+    }
+    if (!widen(path, wide) ||
+        (!CreateDirectoryW(wide, NULL) && GetLastError() != ERROR_ALREADY_EXISTS)) {
+        snprintf(error, error_size, "%s cannot be made", path);
+        return false;
+    }
+    if (!is_private(wide)) {
+        snprintf(error, error_size, "%s is not this user's own directory", path);
+        return false;
+    }
+    return true;
+}
+
+void sn_each_file(const char *path, void (*each)(const char *name))
+{
+    WIN32_FIND_DATAW found;
+    wchar_t wide[WIDE + 2];
+    char name[MAX_PATH * 3];
+    HANDLE search;
+    if (!widen(path, wide))
+        return;
+    wcscat(wide, L"\\*");
+    search = FindFirstFileW(wide, &found);
+    if (search == INVALID_HANDLE_VALUE)
+        return;
+    do
+        if (WideCharToMultiByte(CP_UTF8, 0, found.cFileName, -1, name, sizeof name, NULL, NULL) > 0)
+            each(name);
+    while (FindNextFileW(search, &found));
+    FindClose(search);
+}
+
+static HANDLE open_file(const char *path, DWORD access, DWORD share, DWORD how, DWORD flags)
+{
+    wchar_t wide[WIDE];
+    if (!widen(path, wide))
+        return INVALID_HANDLE_VALUE;
+    return CreateFileW(wide, access, share, NULL, how, flags, NULL);
+}
+
+bool sn_file_write(const char *path, const void *bytes, size_t size)
+{
+    HANDLE file = open_file(path, GENERIC_WRITE, 0, CREATE_ALWAYS, FILE_ATTRIBUTE_NORMAL);
+    DWORD written = 0;
+    if (file == INVALID_HANDLE_VALUE)
+        return false;
+    WriteFile(file, bytes, (DWORD)size, &written, NULL);
+    CloseHandle(file);
+    return written == size;
+}
+
+size_t sn_file_read(const char *path, void *bytes, size_t size)
+{
+    HANDLE file = open_file(path, GENERIC_READ, FILE_SHARE_READ, OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL);
+    DWORD got = 0;
+    if (file == INVALID_HANDLE_VALUE)
+        return 0;
+    if (!ReadFile(file, bytes, (DWORD)size, &got, NULL))
+        got = 0;
+    CloseHandle(file);
+    return got;
+}
+
+void sn_file_remove(const char *path)
+{
+    wchar_t wide[WIDE];
+    if (widen(path, wide))
+        DeleteFileW(wide);
+}
+
+/* A file that nobody else may open is as good as a locked one. */
+intptr_t sn_file_lock(const char *path, bool make)
+{
+    HANDLE file = open_file(path, GENERIC_READ | GENERIC_WRITE, 0, make ? OPEN_ALWAYS : OPEN_EXISTING,
+                            FILE_ATTRIBUTE_NORMAL);
+    if (file != INVALID_HANDLE_VALUE)
+        return (intptr_t)file;
+    return GetLastError() == ERROR_FILE_NOT_FOUND ? -1 : -2;
+}
+
+void sn_file_unlock(intptr_t lock) { CloseHandle((HANDLE)lock); }
+
+/* --- local stream sockets ------------------------------------------------------------------- */
+
+static bool address_of(const char *path, struct sockaddr_un *address)
+{
+    WSADATA data;
+    memset(address, 0, sizeof *address);
+    address->sun_family = AF_UNIX;
+    if (strlen(path) >= sizeof address->sun_path || WSAStartup(MAKEWORD(2, 2), &data) != 0)
+        return false;
+    memcpy(address->sun_path, path, strlen(path) + 1);
+    return true;
+}
+
+static sn_socket prepared(SOCKET fd)
+{
+    u_long yes = 1;
+    if (fd != INVALID_SOCKET && ioctlsocket(fd, (long)FIONBIO, &yes) != 0) {
+        closesocket(fd);
+        fd = INVALID_SOCKET;
+    }
+    return fd != INVALID_SOCKET ? (sn_socket)fd : SN_NO_SOCKET;
+}
+
+static sn_socket new_socket(void)
+{
+    return prepared(WSASocketW(AF_UNIX, SOCK_STREAM, 0, NULL, 0, WSA_FLAG_NO_HANDLE_INHERIT));
+}
+
+sn_socket sn_socket_listen(const char *path)
+{
+    struct sockaddr_un address;
+    sn_socket listening = address_of(path, &address) ? new_socket() : SN_NO_SOCKET;
+    if (listening != SN_NO_SOCKET &&
+        (bind((SOCKET)listening, (struct sockaddr *)&address, sizeof address) != 0 ||
+         listen((SOCKET)listening, SOMAXCONN) != 0)) {
+        sn_socket_close(listening);
+        listening = SN_NO_SOCKET;
+    }
+    return listening;
+}
+
+sn_socket sn_socket_accept(sn_socket listening)
+{
+    return prepared(accept((SOCKET)listening, NULL, NULL));
+}
+
+sn_socket sn_socket_connect(const char *path)
+{
+    struct sockaddr_un address;
+    sn_socket connecting = address_of(path, &address) ? new_socket() : SN_NO_SOCKET;
+    if (connecting != SN_NO_SOCKET &&
+        connect((SOCKET)connecting, (struct sockaddr *)&address, sizeof address) != 0) {
+        sn_socket_close(connecting);
+        connecting = SN_NO_SOCKET;
+    }
+    return connecting;
+}
+
+static ptrdiff_t outcome(int count)
+{
+    if (count >= 0)
+        return count;
+    return WSAGetLastError() == WSAEWOULDBLOCK ? 0 : -1;
+}
+
+ptrdiff_t sn_socket_send(sn_socket socket, const void *bytes, size_t size)
+{
+    return outcome(send((SOCKET)socket, bytes, (int)size, 0));
+}
+
+ptrdiff_t sn_socket_receive(sn_socket socket, void *bytes, size_t size)
+{
+    int count = recv((SOCKET)socket, bytes, (int)size, 0);
+    return count == 0 ? -1 : outcome(count);
+}
+
+void sn_socket_close(sn_socket socket) { closesocket((SOCKET)socket); }
+
 #else /* POSIX */
 
+#include <dirent.h>
 #include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <ifaddrs.h>
 #include <net/if.h>
+#include <stdlib.h>
+#include <sys/file.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -129,5 +366,196 @@ void sn_library_pin(void (*function)(void))
     if (dladdr(address, &found) != 0 && found.dli_fname != NULL)
         dlopen(found.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
 }
+
+/* --- where processes of one user meet ------------------------------------------------------- */
+
+static const char *environment(const char *name)
+{
+    const char *value = getenv(name);
+    return value != NULL && *value == '/' ? value : NULL;
+}
+
+bool sn_private_directory(char *path, size_t size, char *error, size_t error_size)
+{
+    const char *own = environment("STEAMNET_LOOPBACK_DIR"), *run = environment("XDG_RUNTIME_DIR");
+    const char *temporary = environment("TMPDIR");
+    struct stat found;
+    int length;
+    if (own != NULL)
+        length = snprintf(path, size, "%s", own);
+    else if (run != NULL)
+        length = snprintf(path, size, "%s/steamnet", run);
+    else
+        length = snprintf(path, size, "%s/steamnet-%lu", temporary != NULL ? temporary : "/tmp",
+                          (unsigned long)geteuid());
+    if (length < 0 || (size_t)length >= size)
+        snprintf(error, error_size, "the path of the run-time directory is too long");
+    else if (mkdir(path, 0700) != 0 && errno != EEXIST)
+        snprintf(error, error_size, "%s: %s", path, strerror(errno));
+    else if (lstat(path, &found) != 0 || !S_ISDIR(found.st_mode) || found.st_uid != geteuid() ||
+             (found.st_mode & 022) != 0)
+        snprintf(error, error_size, "%s is not a directory that only this user can write to", path);
+    else
+        return true;
+    return false;
+}
+
+void sn_each_file(const char *path, void (*each)(const char *name))
+{
+    DIR *directory = opendir(path);
+    const struct dirent *entry;
+    if (directory == NULL)
+        return;
+    while ((entry = readdir(directory)) != NULL)
+        each(entry->d_name);
+    closedir(directory);
+}
+
+bool sn_file_write(const char *path, const void *bytes, size_t size)
+{
+    int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    bool whole;
+    if (file < 0)
+        return false;
+    whole = write(file, bytes, size) == (ssize_t)size;
+    return close(file) == 0 && whole;
+}
+
+size_t sn_file_read(const char *path, void *bytes, size_t size)
+{
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    ssize_t got;
+    if (file < 0)
+        return 0;
+    got = read(file, bytes, size);
+    close(file);
+    return got > 0 ? (size_t)got : 0;
+}
+
+void sn_file_remove(const char *path) { unlink(path); }
+
+intptr_t sn_file_lock(const char *path, bool make)
+{
+    int file = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | (make ? O_CREAT : 0), 0600);
+    if (file < 0)
+        return errno == ENOENT ? -1 : -2;
+    if (flock(file, LOCK_EX | LOCK_NB) == 0)
+        return file;
+    close(file);
+    return -2;
+}
+
+void sn_file_unlock(intptr_t lock) { close((int)lock); }
+
+/* --- local stream sockets ------------------------------------------------------------------- */
+
+static bool address_of(const char *path, struct sockaddr_un *address)
+{
+    memset(address, 0, sizeof *address);
+    address->sun_family = AF_UNIX;
+    if (strlen(path) >= sizeof address->sun_path)
+        return false;
+    memcpy(address->sun_path, path, strlen(path) + 1);
+    return true;
+}
+
+static sn_socket prepared(int fd)
+{
+    if (fd >= 0 && (fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 || fcntl(fd, F_SETFL, O_NONBLOCK) != 0)) {
+        close(fd);
+        fd = -1;
+    }
+#ifdef SO_NOSIGPIPE
+    if (fd >= 0)
+        setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &(int){1}, sizeof(int));
+#endif
+    return fd;
+}
+
+static sn_socket new_socket(void)
+{
+#ifdef SOCK_CLOEXEC
+    return prepared(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+#else
+    return prepared(socket(AF_UNIX, SOCK_STREAM, 0));
+#endif
+}
+
+sn_socket sn_socket_listen(const char *path)
+{
+    struct sockaddr_un address;
+    sn_socket listening = address_of(path, &address) ? new_socket() : SN_NO_SOCKET;
+    if (listening != SN_NO_SOCKET &&
+        (bind((int)listening, (struct sockaddr *)&address, sizeof address) != 0 ||
+         listen((int)listening, SOMAXCONN) != 0)) {
+        sn_socket_close(listening);
+        listening = SN_NO_SOCKET;
+    }
+    return listening;
+}
+
+static bool is_same_user(int fd)
+{
+#ifdef SO_PEERCRED
+    struct ucred peer;
+    socklen_t size = sizeof peer;
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.uid == geteuid();
+#else
+    uid_t user;
+    gid_t group;
+    return getpeereid(fd, &user, &group) == 0 && user == geteuid();
+#endif
+}
+
+sn_socket sn_socket_accept(sn_socket listening)
+{
+#ifdef SOCK_CLOEXEC
+    sn_socket accepted = prepared(accept4((int)listening, NULL, NULL, SOCK_CLOEXEC));
+#else
+    sn_socket accepted = prepared(accept((int)listening, NULL, NULL));
+#endif
+    if (accepted != SN_NO_SOCKET && !is_same_user((int)accepted)) {
+        sn_socket_close(accepted);
+        accepted = SN_NO_SOCKET;
+    }
+    return accepted;
+}
+
+sn_socket sn_socket_connect(const char *path)
+{
+    struct sockaddr_un address;
+    sn_socket connecting = address_of(path, &address) ? new_socket() : SN_NO_SOCKET;
+    if (connecting != SN_NO_SOCKET &&
+        (connect((int)connecting, (struct sockaddr *)&address, sizeof address) != 0 ||
+         !is_same_user((int)connecting))) {
+        sn_socket_close(connecting);
+        connecting = SN_NO_SOCKET;
+    }
+    return connecting;
+}
+
+static ptrdiff_t outcome(ssize_t count)
+{
+    if (count >= 0)
+        return count;
+    return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR || errno == ENOBUFS ? 0 : -1;
+}
+
+#ifndef MSG_NOSIGNAL
+#define MSG_NOSIGNAL 0 /* where SO_NOSIGPIPE does it */
+#endif
+
+ptrdiff_t sn_socket_send(sn_socket socket, const void *bytes, size_t size)
+{
+    return outcome(send((int)socket, bytes, size, MSG_NOSIGNAL));
+}
+
+ptrdiff_t sn_socket_receive(sn_socket socket, void *bytes, size_t size)
+{
+    ssize_t count = recv((int)socket, bytes, size, 0);
+    return count == 0 ? -1 : outcome(count);
+}
+
+void sn_socket_close(sn_socket socket) { close((int)socket); }
 
 #endif

@@ -38,4 +38,34 @@ bool sn_library_symbol(void *library, const char *name, void *function);
 /* Keeps whichever library holds this function mapped until the process ends. */
 void sn_library_pin(void (*function)(void));
 
+/* --- where processes of one user meet ------------------------------------------------------- */
+
+/* The directory that only this user can write to, made if need be; false with the reason if there
+ * is none: STEAMNET_LOOPBACK_DIR, else the user's run-time directory, else one among temporaries. */
+bool sn_private_directory(char *path, size_t size, char *error, size_t error_size);
+/* Calls back with the name of each file in a directory. */
+void sn_each_file(const char *path, void (*each)(const char *name));
+bool sn_file_write(const char *path, const void *bytes, size_t size);
+/* How much of the file's beginning was read; 0 if there is nothing. */
+size_t sn_file_read(const char *path, void *bytes, size_t size);
+void sn_file_remove(const char *path);
+/* Takes a file's lock without waiting, making the file if asked to; it is held until it is given
+ * up or the process dies. -1: there is no such file, -2: another has it, or who knows. */
+intptr_t sn_file_lock(const char *path, bool make);
+void sn_file_unlock(intptr_t lock);
+
+/* --- local stream sockets: nothing blocks, nothing is inherited ------------------------------ */
+
+typedef intptr_t sn_socket;
+#define SN_NO_SOCKET ((sn_socket)-1)
+
+sn_socket sn_socket_listen(const char *path);
+/* The next who came, if there is one and it is the same user. */
+sn_socket sn_socket_accept(sn_socket listening);
+sn_socket sn_socket_connect(const char *path);
+/* How many bytes went out or came in; 0: none at the moment, -1: the other end is gone. */
+ptrdiff_t sn_socket_send(sn_socket socket, const void *bytes, size_t size);
+ptrdiff_t sn_socket_receive(sn_socket socket, void *bytes, size_t size);
+void sn_socket_close(sn_socket socket);
+
 #endif

@@ -20,7 +20,6 @@ static void dismantle(lo_connection *connection)
 {
     for (int i = 0; i < connection->lane_room; i++)
         lo_bury_all(&connection->lanes[i].waiting);
-    lo_bury_all(&connection->ahead);
     lo_bury(connection->farewell);
     while (connection->spare != NULL) {
         lo_event *event = connection->spare;
@@ -162,7 +161,7 @@ void lo_check_path(lo_connection *connection)
     lo_weather near = lo_weather_of(connection->object.user), far = lo_far_weather(connection);
     bool silent = near.loss_send >= 100 || near.loss_receive >= 100 || far.loss_send >= 100 ||
                   far.loss_receive >= 100 || (connection->link == NULL && lo_peer(connection) == NULL);
-    if (connection->state != CONNECTED || silent == connection->silent)
+    if (connection->state != CONNECTED || connection->lost || silent == connection->silent)
         return;
     connection->silent = silent;
     if (silent)
@@ -189,7 +188,7 @@ static void become_connected(lo_connection *connection)
     lo_schedule(connection);
 }
 
-static void say_goodbye(lo_connection *connection)
+static void say_goodbye(lo_connection *connection, int64_t when)
 {
     lo_packet *packet = connection->farewell;
     if (packet == NULL || (connection->peer == 0 && connection->link == NULL))
@@ -198,7 +197,9 @@ static void say_goodbye(lo_connection *connection)
     packet->number = connection->end_reason;
     memcpy(packet->payload, connection->end_text, sizeof connection->end_text);
     packet->message.m_cbSize = (int)strlen(packet->payload);
-    packet->departs = lo.now;
+    packet->departs = when;
+    if (lo_peer(connection) != NULL)
+        lo_peer(connection)->cut = when; /* what the link has not sent to its end is lost */
     lo_launch(connection, packet);
 }
 
@@ -221,27 +222,32 @@ void lo_end(lo_connection *connection, ESteamNetworkingConnectionState state, in
     lo_say(connection->object.user, k_ESteamNetworkingSocketsDebugOutputType_Msg, "#%u %s: %d %s",
            connection->ordinal, state == CLOSED_BY_PEER ? "closed by peer" : "problem", reason, text);
     if (tell)
-        say_goodbye(connection);
+        say_goodbye(connection, lo.now);
+    lo_link_leave(connection);
     lo_air_remove(&lo.air, &connection->departure);
     lo_air_remove(&lo.air, &connection->deadline);
     lo_drop_lanes(connection);
     lo_change(connection, state);
 }
 
+void lo_malformed(lo_connection *connection)
+{
+    lo_end(connection, PROBLEM, k_ESteamNetConnectionEnd_Misc_InternalError,
+           "The peer's process sent what makes no sense", true);
+}
+
 void lo_deadline(lo_connection *connection)
 {
-    if (connection->closing) {
+    if (connection->closing || connection->state == NONE) {
         lo_destroy(connection);
-    } else if (connection->state == CONNECTED) {
+    } else if (connection->state == CONNECTED || connection->lost) {
         lo_end(connection, PROBLEM, TIMEOUT, "Connection dropped", false);
     } else if (connection->state == FINDING_ROUTE) {
         lo_end(connection, PROBLEM, k_ESteamNetConnectionEnd_Misc_P2P_Rendezvous,
                "Timed out attempting to negotiate rendezvous", false);
     } else if (!connection->outgoing) {
         lo_end(connection, PROBLEM, TIMEOUT,
-               connection->lost ? "Connection dropped"
-                                : "App didn't accept or close incoming connection in time.",
-               false);
+               "App didn't accept or close incoming connection in time.", false);
     } else if (lo.now >= connection->gives_up) {
         lo_end(connection, PROBLEM, TIMEOUT, "Timed out attempting to connect", false);
     } else {
@@ -270,7 +276,7 @@ void lo_ring(lo_connection *connection)
 {
     lo_listener *listener = lo_listener_at(connection->manner, &connection->called, connection->port);
     int64_t again = connection->gives_up;
-    if (!connection->rung) {
+    if (!connection->rung && connection->object.user->sky_send.loss < 100) {
         lo_packet *packet = NULL;
         if (listener != NULL || lo_link_to(connection))
             packet = call_packet(connection);
@@ -373,6 +379,10 @@ EResult lo_accept(lo_connection *connection)
 void lo_signalled(lo_connection *connection, lo_packet *packet)
 {
     switch (packet->kind) {
+    case LO_CALL:
+        if (connection->state == NONE)
+            lo_change(connection, CONNECTING);
+        break;
     case LO_ACCEPT:
         if (!connection->outgoing || connection->state != CONNECTING)
             break;
@@ -406,17 +416,17 @@ void lo_signalled(lo_connection *connection, lo_packet *packet)
 
 /* --- closing -------------------------------------------------------------------------------- */
 
-void lo_part(lo_connection *connection)
+void lo_part(lo_connection *connection, int64_t when)
 {
     if (!is_over(connection))
-        say_goodbye(connection);
+        say_goodbye(connection, when);
     lo_destroy(connection);
 }
 
 void lo_close(lo_connection *connection, int reason, const char *text, bool linger)
 {
     ESteamNetworkingConnectionState state = connection->state;
-    bool drains = linger && state == CONNECTED && connection->pending > 0;
+    bool drains = linger && state == CONNECTED && lo_pending(connection) > 0;
     if (!is_over(connection)) {
         if (reason == 0)
             reason = k_ESteamNetConnectionEnd_App_Generic;
@@ -436,10 +446,12 @@ void lo_close(lo_connection *connection, int reason, const char *text, bool ling
     lo_change(connection, NONE);
     connection->state = state;
     connection->closing = true;
-    if (drains)
+    if (drains) {
         lo_flush(connection);
-    else
-        lo_part(connection);
+        lo_depart(connection);
+    } else {
+        lo_part(connection, lo.now);
+    }
 }
 
 /* --- the flat functions --------------------------------------------------------------------- */

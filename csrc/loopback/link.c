@@ -1,23 +1,481 @@
-/* Streams to other processes of this machine. */
-#include "loopback.h"
+/* Links: one stream for each connection to another process of this machine.
+ *
+ * A link carries frames; the stream loses nothing, so what a network would lose or delay has
+ * been lost and delayed on either side of it. Frames come ahead of their time and wait for it
+ * in the receiver's air: times are those of the machine's clock, which both processes read.
+ */
+#include <string.h>
 
-bool lo_publish(lo_listener *listener) { (void)listener; return true; }
-void lo_unpublish(lo_listener *listener) { (void)listener; }
-bool lo_link_to(lo_connection *connection) { (void)connection; return false; }
-void lo_link_send(lo_connection *connection, lo_packet *packet, int64_t due) { (void)connection; (void)due; lo_bury(packet); }
-void lo_link_landed(lo_packet *packet) { (void)packet; }
-void lo_link_leave(lo_connection *connection) { (void)connection; }
-void lo_link_weather(lo_connection *connection) { (void)connection; }
-void lo_link_hurry(lo_connection *connection, int64_t when) { (void)connection; (void)when; }
-void lo_link_acknowledge(lo_connection *r, const lo_packet *p) { (void)r; (void)p; }
-void lo_links_read(void) {}
-void lo_links_write(void) {}
-void lo_session_changed(lo_connection *connection, ESteamNetworkingConnectionState old) { (void)connection; (void)old; }
-void lo_session_received(lo_connection *c, lo_packet *p) { (void)c; lo_bury(p); }
-void sn_loopback_after_fork(void) {}
-EResult loopback_ISteamNetworkingMessages_SendMessageToUser(ISteamNetworkingMessages *self, const SteamNetworkingIdentity *identityRemote, const void *pubData, uint32_t cubData, int nSendFlags, int nRemoteChannel) { (void)self;(void)identityRemote;(void)pubData;(void)cubData;(void)nSendFlags;(void)nRemoteChannel; return k_EResultFail; }
-int loopback_ISteamNetworkingMessages_ReceiveMessagesOnChannel(ISteamNetworkingMessages *self, int nLocalChannel, SteamNetworkingMessage_t **ppOutMessages, int nMaxMessages) { (void)self;(void)nLocalChannel;(void)ppOutMessages;(void)nMaxMessages; return 0; }
-bool loopback_ISteamNetworkingMessages_AcceptSessionWithUser(ISteamNetworkingMessages *self, const SteamNetworkingIdentity *identityRemote) {(void)self;(void)identityRemote; return false;}
-bool loopback_ISteamNetworkingMessages_CloseSessionWithUser(ISteamNetworkingMessages *self, const SteamNetworkingIdentity *identityRemote) {(void)self;(void)identityRemote; return false;}
-bool loopback_ISteamNetworkingMessages_CloseChannelWithUser(ISteamNetworkingMessages *self, const SteamNetworkingIdentity *identityRemote, int nLocalChannel) {(void)self;(void)identityRemote;(void)nLocalChannel; return false;}
-ESteamNetworkingConnectionState loopback_ISteamNetworkingMessages_GetSessionConnectionInfo(ISteamNetworkingMessages *self, const SteamNetworkingIdentity *identityRemote, SteamNetConnectionInfo_t *pConnectionInfo, SteamNetConnectionRealTimeStatus_t *pQuickStatus) {(void)self;(void)identityRemote;(void)pConnectionInfo;(void)pQuickStatus; return 0;}
+#include "station.h"
+#include "wire.h"
+
+enum {
+    NONE = k_ESteamNetworkingConnectionState_None,
+    CONNECTING = k_ESteamNetworkingConnectionState_Connecting,
+};
+enum {
+    READ = 65536,           /* bytes read at once */
+    PATIENCE = 1 << 18,     /* bytes read from one link before it is another's turn */
+    BACKLOG = 4 << 20,      /* bytes in the air from one link before it has to wait */
+    GLANCE = 50,            /* µs between two looks at the sockets */
+    FAR_FUTURE = 60000000,  /* µs: nothing comes later, whatever a frame says */
+    GOODBYE = 5000000,      /* µs for what is still to be sent after the connection's end */
+};
+
+typedef struct buffer {
+    unsigned char *bytes;
+    size_t begin, end, room;
+} buffer;
+
+struct lo_link {
+    lo_link *previous, *next;
+    sn_socket socket;
+    lo_connection *connection; /* NULL: not yet, or not any more */
+    bool heard;   /* the other side has answered at all */
+    bool leaving; /* the connection is over, what it sent last may still go out */
+    bool deaf;    /* nothing more goes out; what came in before still counts */
+    bool over;
+    int64_t leaves; /* at the latest, while there is no connection */
+    buffer in, out;
+};
+
+static lo_link *links;
+static int64_t last_glance;
+static bool credit_is_owed;
+
+/* --- buffers -------------------------------------------------------------------------------- */
+
+/* Makes room for more bytes at the end. */
+static bool reserve(buffer *b, size_t more)
+{
+    size_t used = b->end - b->begin, room = b->room > 0 ? b->room : READ;
+    unsigned char *bytes;
+    if (b->begin > 0 && (used == 0 || b->end + more > b->room)) {
+        memmove(b->bytes, b->bytes + b->begin, used);
+        b->begin = 0;
+        b->end = used;
+    }
+    if (b->end + more <= b->room)
+        return true;
+    while (room < used + more)
+        room *= 2;
+    bytes = sn_loopback_malloc(room);
+    if (bytes == NULL)
+        return false;
+    if (used > 0)
+        memcpy(bytes, b->bytes, used);
+    lo_free(b->bytes);
+    *b = (buffer){bytes, 0, used, room};
+    return true;
+}
+
+/* --- existence ------------------------------------------------------------------------------ */
+
+static lo_link *new_link(sn_socket socket)
+{
+    lo_link *link = lo_alloc(sizeof *link);
+    if (link == NULL) {
+        sn_socket_close(socket);
+        return NULL;
+    }
+    link->socket = socket;
+    link->leaves = lo.now + GOODBYE;
+    link->next = links;
+    if (links != NULL)
+        links->previous = link;
+    links = link;
+    return link;
+}
+
+static void destroy(lo_link *link)
+{
+    if (link->previous != NULL)
+        link->previous->next = link->next;
+    else
+        links = link->next;
+    if (link->next != NULL)
+        link->next->previous = link->previous;
+    sn_socket_close(link->socket);
+    lo_free(link->in.bytes);
+    lo_free(link->out.bytes);
+    lo_free(link);
+}
+
+bool lo_link_to(lo_connection *connection)
+{
+    lo_user *user = connection->object.user;
+    uint64_t key = lo_address_key(connection->manner, &connection->called, connection->port);
+    sn_socket socket = lo_station_call(user, key);
+    lo_link *link = socket != SN_NO_SOCKET ? new_link(socket) : NULL;
+    if (link == NULL)
+        return false;
+    link->connection = connection;
+    connection->link = link;
+    lo_say(user, k_ESteamNetworkingSocketsDebugOutputType_Verbose, "#%u calls another process",
+           connection->ordinal);
+    return true;
+}
+
+/* The connection ends; its link stays until what was sent is on its way. */
+void lo_link_leave(lo_connection *connection)
+{
+    lo_link *link = connection->link;
+    while (connection->inbound != NULL) {
+        lo_packet *packet = connection->inbound;
+        lo_air_remove(&lo.air, &packet->node);
+        lo_link_landed(packet);
+        lo_bury(packet);
+    }
+    if (link == NULL)
+        return;
+    connection->link = NULL;
+    link->connection = NULL;
+    link->leaving = true;
+    link->leaves = lo.now + GOODBYE;
+}
+
+/* The other process is gone, or not to be listened to any more. */
+static void break_off(lo_link *link)
+{
+    lo_connection *connection = link->connection;
+    link->over = true;
+    if (connection == NULL)
+        return;
+    link->connection = NULL;
+    connection->link = NULL;
+    if (connection->cut != INT64_MAX)
+        return; /* it said goodbye */
+    if (connection->outgoing && !link->heard) {
+        connection->rung = false; /* nobody there after all */
+        lo_set_deadline(connection, lo.now + LO_RING_AGAIN);
+    } else {
+        connection->lost = true;
+        lo_set_deadline(connection, lo.now);
+    }
+}
+
+/* --- out ------------------------------------------------------------------------------------ */
+
+static void drain(lo_link *link)
+{
+    buffer *out = &link->out;
+    while (out->begin < out->end && !link->deaf) {
+        ptrdiff_t sent = sn_socket_send(link->socket, out->bytes + out->begin, out->end - out->begin);
+        if (sent == 0)
+            return;
+        if (sent < 0)
+            link->deaf = true;
+        else
+            out->begin += (size_t)sent;
+    }
+}
+
+static void send_frame(lo_link *link, lo_frame *frame)
+{
+    unsigned char head[LO_HEADER];
+    if (link->deaf)
+        return;
+    if (!reserve(&link->out, LO_HEADER + frame->size)) {
+        link->deaf = link->over = true; /* a stream with a gap is worse than none */
+        return;
+    }
+    lo_frame_head(frame, head);
+    memcpy(link->out.bytes + link->out.end, head, LO_HEADER);
+    if (frame->size > 0)
+        memcpy(link->out.bytes + link->out.end + LO_HEADER, frame->body, frame->size);
+    link->out.end += LO_HEADER + frame->size;
+    drain(link);
+}
+
+static void send_plain(lo_link *link, int kind, int64_t number, int64_t departs)
+{
+    send_frame(link, &(lo_frame){.kind = (uint8_t)kind, .number = number, .departs = departs});
+}
+
+void lo_link_send(lo_connection *connection, lo_packet *packet, int64_t due)
+{
+    lo_frame frame = {
+        .size = (uint32_t)packet->message.m_cbSize,
+        .kind = packet->kind,
+        .reliable = packet->reliable,
+        .lane = packet->lane,
+        .departs = packet->departs,
+        .due = due,
+        .number = packet->kind == LO_CALL ? LO_PROTOCOL : packet->number,
+        .body = packet->message.m_pData,
+    };
+    send_frame(connection->link, &frame);
+    if (packet->kind == LO_CALL)
+        lo_link_weather(connection);
+    lo_bury(packet);
+}
+
+void lo_link_weather(lo_connection *connection)
+{
+    lo_weather weather = lo_weather_of(connection->object.user);
+    send_frame(connection->link, &(lo_frame){.kind = LO_WEATHER,
+                                             .size = sizeof weather,
+                                             .body = (const unsigned char *)&weather});
+}
+
+void lo_link_hurry(lo_connection *connection, int64_t from, int64_t by)
+{
+    send_plain(connection->link, LO_HURRY, by, from);
+}
+
+static void pay_credit(lo_connection *connection)
+{
+    if (connection->owed > 0)
+        send_frame(connection->link, &(lo_frame){.kind = LO_CREDIT,
+                                                 .number = connection->owed,
+                                                 .lane = connection->owed_lane,
+                                                 .reliable = connection->owed_reliable});
+    connection->owed = 0;
+}
+
+void lo_link_acknowledge(lo_connection *receiver, const lo_packet *packet)
+{
+    if (receiver->owed > LO_MAX_MESSAGE || receiver->owed_lane != packet->lane ||
+        receiver->owed_reliable != packet->reliable)
+        pay_credit(receiver);
+    receiver->owed += packet->message.m_cbSize;
+    receiver->owed_lane = packet->lane;
+    receiver->owed_reliable = packet->reliable;
+    credit_is_owed = true;
+}
+
+void lo_links_write(void)
+{
+    if (!credit_is_owed)
+        return;
+    credit_is_owed = false;
+    for (lo_link *link = links; link != NULL; link = link->next)
+        if (link->connection != NULL)
+            pay_credit(link->connection);
+}
+
+/* --- in ------------------------------------------------------------------------------------- */
+
+static void join_inbound(lo_connection *connection, lo_packet *packet)
+{
+    packet->receiver = connection;
+    packet->before = connection->last_inbound;
+    packet->after = NULL;
+    if (connection->last_inbound != NULL)
+        connection->last_inbound->after = packet;
+    else
+        connection->inbound = packet;
+    connection->last_inbound = packet;
+    connection->inbound_bytes += packet->message.m_cbSize;
+}
+
+void lo_link_landed(lo_packet *packet)
+{
+    lo_connection *connection = packet->receiver;
+    if (packet->before != NULL)
+        packet->before->after = packet->after;
+    else
+        connection->inbound = packet->after;
+    if (packet->after != NULL)
+        packet->after->before = packet->before;
+    else
+        connection->last_inbound = packet->before;
+    packet->before = packet->after = NULL;
+    packet->receiver = NULL;
+    connection->inbound_bytes -= packet->message.m_cbSize;
+}
+
+/* What was sent ahead of its time is wanted earlier; what is reliable keeps its order. */
+static void hurry(lo_connection *connection, int64_t from, int64_t by)
+{
+    int64_t floor = INT64_MIN;
+    for (lo_packet *packet = connection->inbound; packet != NULL; packet = packet->after) {
+        int64_t due = packet->node.due;
+        if (packet->departs >= from && packet->stage == LO_ARRIVING) {
+            packet->departs -= by;
+            due = packet->reliable && due - by < floor ? floor : due - by;
+            lo_air_push(&lo.air, &packet->node, due);
+        }
+        if (packet->reliable && due > floor)
+            floor = due;
+    }
+}
+
+static bool open_incoming(lo_link *link, const lo_frame *frame)
+{
+    lo_call call;
+    lo_listener *listener;
+    lo_connection *connection;
+    memcpy(&call, frame->body, sizeof call);
+    listener = lo_listener_at(call.manner, &call.to, call.port);
+    connection = listener != NULL ? lo_incoming(listener, &call) : NULL;
+    if (connection == NULL)
+        return false;
+    connection->link = link;
+    link->connection = connection;
+    link->heard = true;
+    send_plain(link, LO_RING, 0, 0);
+    lo_link_weather(connection);
+    return true;
+}
+
+/* False when memory is short: the same frame again later. */
+static bool put_in_air(lo_connection *connection, const lo_frame *frame)
+{
+    lo_packet *packet = lo_packet_new(frame->kind, frame->size + 1);
+    int64_t latest = lo.now + FAR_FUTURE;
+    if (packet == NULL)
+        return false;
+    memcpy(packet->payload, frame->body, frame->size);
+    packet->message.m_cbSize = (int)frame->size;
+    packet->reliable = frame->kind != LO_DATA || frame->reliable;
+    packet->lane = frame->lane;
+    packet->number = frame->number;
+    packet->departs = frame->departs < latest ? frame->departs : latest;
+    packet->stage = LO_ARRIVING;
+    if (frame->kind == LO_CLOSE)
+        connection->cut = packet->departs;
+    join_inbound(connection, packet);
+    lo_air_push(&lo.air, &packet->node, frame->due < latest ? frame->due : latest);
+    return true;
+}
+
+/* False: not now, for want of memory. */
+static bool handle(lo_link *link, const lo_frame *frame)
+{
+    lo_connection *connection = link->connection;
+    if (connection == NULL) {
+        if (link->leaving)
+            return true;
+        if (frame->kind != LO_CALL || !open_incoming(link, frame)) {
+            link->over = true;
+            return true;
+        }
+        connection = link->connection;
+    }
+    switch (frame->kind) {
+    case LO_CALL:
+        if (connection->outgoing || connection->state != NONE || connection->inbound != NULL)
+            break;
+        return put_in_air(connection, frame);
+    case LO_RING:
+        link->heard = true;
+        return true;
+    case LO_WEATHER:
+        memcpy(&connection->far, frame->body, sizeof connection->far);
+        lo_check_path(connection);
+        return true;
+    case LO_CREDIT:
+        if (frame->number > connection->in_flight)
+            break;
+        lo_credit(connection, frame->lane, (int)frame->number, frame->reliable);
+        return true;
+    case LO_HURRY:
+        hurry(connection, frame->departs, frame->number);
+        return true;
+    case LO_DATA:
+        /* Only who is connected, or just being accepted, has anything to say. */
+        if (!connection->outgoing && (connection->state == NONE || connection->state == CONNECTING))
+            break;
+        return put_in_air(connection, frame);
+    case LO_ACCEPT:
+    case LO_CONFIRM:
+    case LO_CLOSE:
+        return put_in_air(connection, frame);
+    default:
+        break;
+    }
+    lo_malformed(connection);
+    return true;
+}
+
+static bool read_frames(lo_link *link)
+{
+    buffer *in = &link->in;
+    while (!link->over) {
+        lo_frame frame;
+        ptrdiff_t size = lo_frame_parse(in->bytes + in->begin, in->end - in->begin, &frame);
+        if (size == 0)
+            return true;
+        if (size < 0 && link->connection != NULL)
+            lo_malformed(link->connection);
+        if (size < 0) {
+            link->over = true;
+            return true;
+        }
+        if (!handle(link, &frame))
+            return false;
+        in->begin += (size_t)size;
+    }
+    return true;
+}
+
+static void read_link(lo_link *link)
+{
+    size_t total = 0;
+    while (total < PATIENCE && !link->over) {
+        buffer *in = &link->in;
+        ptrdiff_t got;
+        if (link->connection != NULL && link->connection->inbound_bytes > BACKLOG)
+            return;
+        if (in->end > in->begin && !read_frames(link))
+            return;
+        if (link->over || !reserve(in, READ))
+            return;
+        got = sn_socket_receive(link->socket, in->bytes + in->end, in->room - in->end);
+        if (got < 0)
+            break_off(link);
+        if (got <= 0)
+            return;
+        in->end += (size_t)got;
+        total += (size_t)got;
+        read_frames(link);
+    }
+}
+
+void lo_links_read(void)
+{
+    enum { GUESTS = 64 };
+    lo_link *link, *next;
+    if (lo.clock < last_glance + GLANCE && lo.clock >= last_glance)
+        return;
+    last_glance = lo.clock;
+    lo.now = lo.clock;
+    for (int i = 0; i < GUESTS; i++) {
+        sn_socket guest = lo_station_answer();
+        if (guest == SN_NO_SOCKET)
+            break;
+        new_link(guest);
+    }
+    for (link = links; link != NULL; link = next) {
+        next = link->next;
+        drain(link);
+        read_link(link);
+        if (link->leaving && (link->out.begin == link->out.end || link->deaf))
+            link->over = true;
+        if (link->connection == NULL && lo.clock > link->leaves)
+            link->over = true;
+        if (link->over) {
+            break_off(link);
+            destroy(link);
+        }
+    }
+}
+
+void lo_links_close(void)
+{
+    while (links != NULL)
+        destroy(links);
+    lo_station_close();
+}
+
+void sn_loopback_after_fork(void)
+{
+    for (lo_link *link = links; link != NULL; link = link->next)
+        sn_socket_close(link->socket);
+    links = NULL;
+    credit_is_owed = false;
+    lo_station_leave_to_parent();
+    /* Whatever another thread of the parent was doing to the world, it does there. */
+    lo = (lo_world){.mutex = SN_MUTEX_INIT};
+}

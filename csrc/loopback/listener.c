@@ -70,7 +70,8 @@ void lo_listener_destroy(lo_listener *listener)
             connection->listener = NULL; /* it drains without */
             connection->scope.parent = &user->local;
         } else if (connection->listener == listener) {
-            lo_change(connection, k_ESteamNetworkingConnectionState_None);
+            if (connection->state != k_ESteamNetworkingConnectionState_None)
+                lo_change(connection, k_ESteamNetworkingConnectionState_None);
             lo_vanish(connection);
         }
         connection = next;

@@ -62,7 +62,7 @@ enum {
     LO_CREDIT,  /* number: bytes that came out of the air, flags: reliable (between processes only) */
     LO_LOST,    /* the sender is gone without a word (within the process only) */
     LO_WEATHER, /* payload: lo_weather, when the sender's changed (between processes only) */
-    LO_HURRY,   /* what was to leave later leaves at `departs` (between processes only) */
+    LO_HURRY,   /* what was to leave at `departs` or later leaves `number` µs earlier (likewise) */
 };
 
 /* How someone is found: the kinds of address. */
@@ -219,17 +219,20 @@ struct lo_connection {
     int64_t link_free; /* when the link has sent all that went before */
     int64_t link_rest; /* fractions of a microsecond, as bytes × 10⁶ */
     int64_t in_flight; /* bytes departed and not yet received */
-    int pending;       /* bytes not yet departed */
-    lo_list ahead;     /* sent to another process before its time */
+    int pending;       /* bytes waiting in lanes */
+    int on_link;       /* bytes given to the link since it was last free */
+    int64_t burst;     /* when those leave, if only Nagle keeps them */
 
     lo_list queue;    /* to be received */
     int queue_count;
     int64_t queue_bytes;
     lo_list deferred; /* reliable, while the queue is full */
-    lo_packet *inbound; /* in the air, from a link */
+    lo_packet *inbound, *last_inbound; /* in the air, from a link */
     int64_t inbound_bytes;
-    int64_t cut;                              /* what departs later is lost */
-    int64_t owed_reliable, owed_unreliable;   /* credit for the peer behind the link */
+    int64_t cut;        /* what departs later is lost: set by the peer's CLOSE */
+    int64_t owed;       /* credit for the peer behind the link ... */
+    uint16_t owed_lane; /* ... for this lane and kind */
+    bool owed_reliable;
     lo_group *group;
     lo_meter sent, received;
 };
@@ -317,8 +320,10 @@ void lo_end(lo_connection *connection, ESteamNetworkingConnectionState state, in
             const char *text, bool tell);
 EResult lo_accept(lo_connection *connection);
 void lo_close(lo_connection *connection, int reason, const char *text, bool linger);
-/* What is left of a connection whose lanes have drained: says goodbye and is gone. */
-void lo_part(lo_connection *connection);
+/* What is left of a connection whose lanes have drained: says goodbye then, and is gone. */
+void lo_part(lo_connection *connection, int64_t when);
+/* What came from the other process makes no sense. */
+void lo_malformed(lo_connection *connection);
 void lo_destroy(lo_connection *connection);
 /* Gone without a word, as when its process ends. */
 void lo_vanish(lo_connection *connection);
@@ -357,8 +362,9 @@ lo_lane *lo_lane_at(lo_connection *connection, int index);
 /* Bytes have come out of the air; the sender may send more. */
 void lo_credit(lo_connection *sender, int lane, int bytes, bool reliable);
 int lo_rate(const lo_connection *connection);
-/* Forgets what was sent ahead and has departed by now. */
-void lo_settle_ahead(lo_connection *connection);
+/* Bytes that have not departed, and those of them that the link is busy with. */
+int lo_pending(const lo_connection *connection);
+int lo_on_link(const lo_connection *connection);
 void lo_drop_lanes(lo_connection *connection);
 
 /* --- receiving.c ------------------------------------------------------------------------------ */
@@ -386,10 +392,11 @@ void lo_link_landed(lo_packet *packet);
 void lo_link_acknowledge(lo_connection *receiver, const lo_packet *packet);
 void lo_link_leave(lo_connection *connection);
 void lo_link_weather(lo_connection *connection);
-/* Tells the peer that what was to leave later leaves now. */
-void lo_link_hurry(lo_connection *connection, int64_t when);
+/* Tells the peer that what was to leave at some time or later leaves earlier. */
+void lo_link_hurry(lo_connection *connection, int64_t from, int64_t by);
 void lo_links_read(void);
 void lo_links_write(void);
+void lo_links_close(void);
 
 /* --- sessions.c: ISteamNetworkingMessages ------------------------------------------------------- */
 

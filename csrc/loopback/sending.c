@@ -88,30 +88,39 @@ void lo_schedule(lo_connection *connection)
         lo_air_push(&lo.air, &connection->departure, next_departure(connection) - ahead);
 }
 
-void lo_settle_ahead(lo_connection *connection)
+int lo_on_link(const lo_connection *connection)
 {
-    while (connection->ahead.first != NULL && connection->ahead.first->departs <= lo.now) {
-        lo_packet *packet = lo_list_take(&connection->ahead);
-        count_pending(connection, packet, -1);
-        lo_bury(packet);
-    }
+    int64_t left = connection->link_free - lo.now, bytes;
+    if (left <= 0 || connection->on_link == 0)
+        return 0;
+    bytes = left * lo_rate(connection) / 1000000;
+    return bytes < connection->on_link ? (int)bytes : connection->on_link;
+}
+
+int lo_pending(const lo_connection *connection)
+{
+    return connection->pending + lo_on_link(connection);
 }
 
 static void depart(lo_connection *connection, lo_lane *lane, int64_t at)
 {
     lo_packet *packet = lo_list_take(&lane->waiting);
     int bytes = packet->message.m_cbSize, rate = lo_rate(connection);
-    packet->departs = at;
+    if (connection->link_free <= lo.now)
+        connection->on_link = 0;
+    connection->on_link += bytes;
+    if (at > connection->link_free)
+        connection->burst = at;
     connection->link_rest += (int64_t)bytes * 1000000;
     connection->link_free = at + connection->link_rest / rate;
     connection->link_rest %= rate;
+    packet->departs = connection->link_free;
     lane->service += ((int64_t)bytes << 16) / lane->weight;
     connection->in_flight += bytes;
     if (packet->reliable)
         lane->unacknowledged += bytes;
     lo_measure(&connection->sent, at, bytes);
-    if (connection->link == NULL)
-        count_pending(connection, packet, -1);
+    count_pending(connection, packet, -1);
     lo_launch(connection, packet);
 }
 
@@ -121,16 +130,12 @@ static void depart(lo_connection *connection, lo_lane *lane, int64_t at)
 void lo_depart(lo_connection *connection)
 {
     int64_t until = lo.clock + (connection->link != NULL ? LO_HORIZON : 0);
-    HSteamNetConnection handle = connection->object.handle;
     lo_lane *lane;
     if (connection->state != CONNECTED)
         return;
     while (next_departure(connection) <= until && (lane = next_lane(connection)) != NULL &&
-           window_open(connection, lane->waiting.first)) {
+           window_open(connection, lane->waiting.first))
         depart(connection, lane, next_departure(connection));
-        if (lo_find_any(handle, LO_CONNECTION) != connection)
-            return; /* the link broke, and with it this */
-    }
     if (next_lane(connection) != NULL) {
         lo_schedule(connection);
         return;
@@ -138,7 +143,7 @@ void lo_depart(lo_connection *connection)
     connection->leaves_at = INT64_MAX;
     lo_air_remove(&lo.air, &connection->departure);
     if (connection->closing)
-        lo_part(connection);
+        lo_part(connection, connection->link_free > lo.now ? connection->link_free : lo.now);
 }
 
 void lo_credit(lo_connection *sender, int lane, int bytes, bool reliable)
@@ -156,8 +161,7 @@ void lo_drop_lanes(lo_connection *connection)
         lo_bury_all(&lane->waiting);
         lane->pending_reliable = lane->pending_unreliable = lane->unacknowledged = 0;
     }
-    lo_bury_all(&connection->ahead);
-    connection->pending = 0;
+    connection->pending = connection->on_link = 0;
     connection->in_flight = 0;
 }
 
@@ -171,8 +175,7 @@ static EResult objection(lo_connection *connection, int64_t size, int flags, int
         return k_EResultNoConnection;
     if (connection->state != CONNECTED && (flags & k_nSteamNetworkingSend_NoDelay))
         return k_EResultIgnored;
-    lo_settle_ahead(connection);
-    if (connection->pending + size > lo_config(&connection->scope, LO_SendBufferSize)->int32)
+    if (lo_pending(connection) + size > lo_config(&connection->scope, LO_SendBufferSize)->int32)
         return k_EResultLimitExceeded;
     return k_EResultOK;
 }
@@ -204,10 +207,12 @@ EResult lo_send(lo_connection *connection, lo_packet *packet, int64_t *number)
     lo_list_append(&lane->waiting, packet);
     count_pending(connection, packet, +1);
     nagle = lo_config(&connection->scope, LO_NagleTime)->int32;
-    if ((flags & k_nSteamNetworkingSend_NoNagle) || connection->pending >= LO_PACKET_BYTES) {
+    if ((flags & k_nSteamNetworkingSend_NoNagle) || lo_pending(connection) >= LO_PACKET_BYTES) {
         lo_flush(connection);
     } else {
-        hurry(connection, lo.now + (nagle > LO_SERVICE ? nagle : LO_SERVICE));
+        int64_t when = lo.now + (nagle > LO_SERVICE ? nagle : LO_SERVICE);
+        bool joins = connection->burst > lo.now && connection->burst < when;
+        hurry(connection, joins ? connection->burst : when);
         lo_schedule(connection);
     }
     if (connection->link != NULL)
@@ -217,10 +222,14 @@ EResult lo_send(lo_connection *connection, lo_packet *packet, int64_t *number)
 
 void lo_flush(lo_connection *connection)
 {
-    hurry(connection, lo.now + LO_SERVICE);
+    int64_t when = lo.now + LO_SERVICE, early = connection->burst - when;
+    if (connection->link != NULL && early > 0) {
+        lo_link_hurry(connection, connection->burst, early);
+        connection->link_free -= early;
+        connection->burst = when;
+    }
+    hurry(connection, when);
     lo_schedule(connection);
-    if (connection->link != NULL)
-        lo_link_hurry(connection, lo.now + LO_SERVICE);
 }
 
 EResult loopback_ISteamNetworkingSockets_SendMessageToConnection(ISteamNetworkingSockets *self,

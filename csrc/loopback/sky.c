@@ -213,7 +213,7 @@ void lo_land(lo_packet *packet)
             lo_bury(packet);
         return;
     }
-    if (packet->kind == LO_CALL) {
+    if (packet->kind == LO_CALL && packet->receiver == NULL) {
         knock(packet);
         return;
     }

@@ -126,21 +126,12 @@ static float quality(float lost_leaving, float lost_arriving)
     return (1 - lost_leaving / 100) * (1 - lost_arriving / 100);
 }
 
-static int ahead_reliable(const lo_connection *connection, int lane)
-{
-    int bytes = 0;
-    for (const lo_packet *packet = connection->ahead.first; packet != NULL; packet = packet->next)
-        if (packet->reliable && (lane < 0 || packet->lane == lane))
-            bytes += packet->message.m_cbSize;
-    return bytes;
-}
-
 void lo_fill_status(lo_connection *connection, SteamNetConnectionRealTimeStatus_t *status)
 {
     lo_weather near = lo_weather_of(connection->object.user), far = lo_far_weather(connection);
     bool connected = connection->state == CONNECTED;
+    int on_link = lo_on_link(connection);
     memset(status, 0, sizeof *status);
-    lo_settle_ahead(connection);
     status->m_eState = connection->state;
     status->m_nPing = connected ? (int)(lo_round_trip(connection) / 1000) : -1;
     status->m_flConnectionQualityLocal =
@@ -157,7 +148,13 @@ void lo_fill_status(lo_connection *connection, SteamNetConnectionRealTimeStatus_
         status->m_cbPendingReliable += connection->lanes[i].pending_reliable;
         status->m_cbSentUnackedReliable += connection->lanes[i].unacknowledged;
     }
-    status->m_cbSentUnackedReliable -= ahead_reliable(connection, -1);
+    /* What the link has not sent to its end is pending still: the reliable part of it, and the rest. */
+    if (on_link > status->m_cbSentUnackedReliable) {
+        status->m_cbPendingUnreliable += on_link - status->m_cbSentUnackedReliable;
+        on_link = status->m_cbSentUnackedReliable;
+    }
+    status->m_cbPendingReliable += on_link;
+    status->m_cbSentUnackedReliable -= on_link;
     status->m_usecQueueTime = queue_time(connection);
     status->m_usecMaxJitter = -1;
 }
@@ -182,7 +179,7 @@ EResult loopback_ISteamNetworkingSockets_GetConnectionRealTimeStatus(
         pLanes[i] = (SteamNetConnectionRealTimeLaneStatus_t){
             .m_cbPendingUnreliable = lane->pending_unreliable,
             .m_cbPendingReliable = lane->pending_reliable,
-            .m_cbSentUnackedReliable = lane->unacknowledged - ahead_reliable(connection, i),
+            .m_cbSentUnackedReliable = lane->unacknowledged,
             .m_usecQueueTime = queue_time(connection),
         };
     }

@@ -116,6 +116,7 @@ static void end_of_world(void)
         lo_air_remove(&lo.air, node);
         lo_bury((lo_packet *)(void *)node); /* no connection is left, so no timer either */
     }
+    lo_links_close();
     lo_map_free(&lo.objects);
     lo_map_free(&lo.listeners);
 }

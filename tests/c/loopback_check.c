@@ -4,11 +4,16 @@
  * program is one of its own other processes (see the checks between processes), or the
  * measurement: `loopback_check speed`.
  */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "engine.h"
+#include "loopback/wire.h"
 
 enum {
     NONE = k_ESteamNetworkingConnectionState_None,
@@ -857,6 +862,383 @@ static void check_status(void)
     part(&m);
 }
 
+/* --- between processes ----------------------------------------------------------------------- */
+
+static const char *program;
+
+/* Starts another of us in a role. */
+static pid_t start_role(const char *role)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        execl(program, program, role, (char *)NULL);
+        _exit(127);
+    }
+    return child;
+}
+
+static int finish(pid_t child, int signal_number)
+{
+    int status = -1;
+    if (signal_number != 0)
+        kill(child, signal_number);
+    waitpid(child, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+/* Accepts whoever comes, sends everything back, until it hears "stop". */
+static int echo_role(void)
+{
+    user who = open_user("str:echo");
+    HSteamNetPollGroup group = who.flat->ISteamNetworkingSockets_CreatePollGroup(who.sockets);
+    bool stop = false;
+    if (S(who, CreateListenSocketP2P, 7, 0, NULL) == 0)
+        return 1;
+    while (!stop) {
+        SteamNetworkingMessage_t *message;
+        sn_event event;
+        while (next_event(&who, &event))
+            if (event.info.m_eState == CONNECTING) {
+                S(who, AcceptConnection, event.connection);
+                S(who, SetConnectionPollGroup, event.connection, group);
+            } else if (event.info.m_eState > CONNECTED) {
+                S(who, CloseConnection, event.connection, 0, NULL, false);
+            }
+        while (S(who, ReceiveMessagesOnPollGroup, group, &message, 1) == 1) {
+            stop = message->m_cbSize == 4 && memcmp(message->m_pData, "stop", 4) == 0;
+            S(who, SendMessageToConnection, message->m_conn, message->m_pData, (uint32_t)message->m_cbSize,
+              message->m_nFlags | k_nSteamNetworkingSend_NoNagle, NULL);
+            message->m_pfnRelease(message);
+        }
+        sn_sleep(200);
+    }
+    close_user(&who);
+    return 0;
+}
+
+/* Accepts one and never reads. */
+static void deaf_role(void)
+{
+    user who = open_user("str:deaf");
+    sn_event event;
+    S(who, CreateListenSocketP2P, 7, 0, NULL);
+    event = await_event(&who, 10000);
+    S(who, AcceptConnection, event.connection);
+    for (;;) {
+        sn_pump(who.engine);
+        sn_sleep(1000);
+    }
+}
+
+static HSteamNetConnection connect_out(user *who, const char *name)
+{
+    SteamNetworkingIdentity to = identity_of(name);
+    HSteamNetConnection connection = S(*who, ConnectP2P, &to, 7, 0, NULL);
+    for (int64_t end = sn_now() + 10000000; state_of(who, connection) == CONNECTING && sn_now() < end;) {
+        sn_pump(who->engine);
+        sn_sleep(500);
+    }
+    return connection;
+}
+
+/* Calls the parent, sends it 200 messages and closes: lingering until all is out, ... */
+static int linger_role(bool linger)
+{
+    user who = open_user("str:visitor");
+    HSteamNetConnection connection = connect_out(&who, "str:parent");
+    for (int i = 0; i < 200; i++)
+        send_size(&who, connection, 2000, RELIABLE, NULL);
+    S(who, CloseConnection, connection, 1500, "done", linger);
+    for (int i = 0; i < 1000; i++) {
+        sn_pump(who.engine);
+        sn_sleep(500);
+    }
+    close_user(&who);
+    return 0;
+}
+
+/* ... or sends a few, with Nagle's delay, and then sleeps without another call. */
+static int sleep_role(void)
+{
+    user who = open_user("str:visitor");
+    HSteamNetConnection connection = connect_out(&who, "str:parent");
+    for (int i = 0; i < 5; i++)
+        send_size(&who, connection, 100, k_nSteamNetworkingSend_Reliable, NULL);
+    sn_sleep(30000000);
+    return 0;
+}
+
+static void check_echo(void)
+{
+    static const int sizes[] = {0, 1, 64, 1200, 1201, 16500, 20000, 100000, 524288};
+    user who = open_user("str:parent");
+    pid_t child = start_role("echo");
+    HSteamNetConnection connection = connect_out(&who, "str:echo");
+    SteamNetConnectionRealTimeStatus_t status;
+    SteamNetConnectionInfo_t info;
+    int64_t start;
+    section = "echo between processes";
+    CHECK(await_state(&who, connection, NONE, CONNECTING));
+    CHECK(await_state(&who, connection, CONNECTING, FINDING_ROUTE));
+    CHECK(await_state(&who, connection, FINDING_ROUTE, CONNECTED));
+    for (int i = 0; i < 9; i++) {
+        char *bytes = malloc((size_t)sizes[i] + 1);
+        SteamNetworkingMessage_t *message;
+        for (int j = 0; j < sizes[i]; j++)
+            bytes[j] = (char)(j * 7 + i);
+        CHECK(S(who, SendMessageToConnection, connection, bytes, (uint32_t)sizes[i], RELIABLE, NULL) == k_EResultOK);
+        message = await_message(&who, connection, 3000);
+        CHECK(message != NULL && message->m_cbSize == sizes[i] && memcmp(message->m_pData, bytes, (size_t)sizes[i]) == 0);
+        CHECK(message != NULL && message->m_nMessageNumber == i + 1 && message->m_nFlags == 8);
+        if (message != NULL)
+            message->m_pfnRelease(message);
+        free(bytes);
+    }
+    CHECK(send_size(&who, connection, 524288, RELIABLE, NULL) == k_EResultOK);
+    CHECK(send_size(&who, connection, 300000, RELIABLE, NULL) == k_EResultLimitExceeded);
+    CHECK(S(who, GetConnectionRealTimeStatus, connection, &status, 0, NULL) == k_EResultOK);
+    CHECK(status.m_cbPendingReliable > 250000 && status.m_cbPendingReliable <= 524288 && status.m_cbPendingUnreliable == 0);
+    CHECK(drain(&who, connection, 200) == 1);
+    /* Nagle keeps a small message for 5 ms, a flush does not. */
+    send_text(&who, connection, "slow", k_nSteamNetworkingSend_Reliable);
+    start = sn_now();
+    CHECK(await_text(&who, connection, "slow") && sn_now() - start > 5000);
+    send_text(&who, connection, "fast", k_nSteamNetworkingSend_Reliable);
+    S(who, FlushMessagesOnConnection, connection);
+    start = sn_now();
+    CHECK(await_text(&who, connection, "fast"));
+    printf("  a flushed echo took %lld us\n", (long long)(sn_now() - start));
+    CHECK(sn_now() - start < 5000);
+    CHECK(S(who, GetConnectionInfo, connection, &info) && info.m_addrRemote.m_port != 0);
+    /* A simulated lag is a property of both ends. */
+    set_int(&who, k_ESteamNetworkingConfig_FakePacketLag_Send, 1, 0, 20);
+    set_int(&who, k_ESteamNetworkingConfig_FakePacketLag_Recv, 1, 0, 10);
+    start = sn_now();
+    send_text(&who, connection, "lag", RELIABLE);
+    CHECK(await_text(&who, connection, "lag") && sn_now() - start > 30000);
+    S(who, GetConnectionRealTimeStatus, connection, &status, 0, NULL);
+    CHECK(status.m_nPing == 30);
+    set_int(&who, k_ESteamNetworkingConfig_FakePacketLag_Send, 1, 0, 0);
+    set_int(&who, k_ESteamNetworkingConfig_FakePacketLag_Recv, 1, 0, 0);
+    /* Nobody else may listen there. */
+    user second = open_user("str:echo");
+    CHECK(S(second, CreateListenSocketP2P, 7, 0, NULL) == 0);
+    close_user(&second);
+    send_text(&who, connection, "stop", RELIABLE);
+    CHECK(finish(child, 0) == 0);
+    CHECK(await_state(&who, connection, CONNECTED, PROBLEM));
+    CHECK(await_text(&who, connection, "stop"));
+    close_user(&who);
+}
+
+static void check_killed(void)
+{
+    user who = open_user("str:parent");
+    pid_t child = start_role("echo");
+    HSteamNetConnection connection = connect_out(&who, "str:echo");
+    int64_t start;
+    section = "a killed peer";
+    forget_events(&who);
+    for (int i = 0; i < 10; i++)
+        send_size(&who, connection, 1000, RELIABLE, NULL);
+    CHECK(finish(child, SIGKILL) == -SIGKILL);
+    start = sn_now();
+    CHECK(await_state(&who, connection, CONNECTED, PROBLEM));
+    CHECK(sn_now() - start < 500000);
+    CHECK(send_text(&who, connection, "x", RELIABLE) == k_EResultNoConnection);
+    /* What it left behind is in nobody's way. */
+    child = start_role("echo");
+    connection = connect_out(&who, "str:echo");
+    CHECK(send_text(&who, connection, "again", RELIABLE) == k_EResultOK);
+    CHECK(await_text(&who, connection, "again"));
+    finish(child, SIGKILL);
+    close_user(&who);
+}
+
+static void check_visitors(void)
+{
+    user who = open_user("str:parent");
+    pid_t child;
+    HSteamNetConnection connection;
+    sn_event event;
+    int got;
+    section = "visitors";
+    CHECK(S(who, CreateListenSocketP2P, 7, 0, NULL) != 0);
+    for (int linger = 0; linger < 2; linger++) {
+        child = start_role(linger ? "linger" : "hasty");
+        connection = await_event(&who, 5000).connection;
+        CHECK(S(who, AcceptConnection, connection) == k_EResultOK);
+        got = drain(&who, connection, 600);
+        CHECK(linger ? got == 200 : got < 200);
+        CHECK(state_of(&who, connection) == CLOSED_BY_PEER);
+        forget_events(&who);
+        S(who, CloseConnection, connection, 0, NULL, false);
+        event = await_event(&who, 100);
+        CHECK(event.info.m_eEndReason == 1500 && strcmp(event.info.m_szEndDebug, "done") == 0);
+        CHECK(finish(child, 0) == 0);
+    }
+    child = start_role("sleep");
+    connection = await_event(&who, 5000).connection;
+    CHECK(S(who, AcceptConnection, connection) == k_EResultOK);
+    CHECK(drain(&who, connection, 400) == 5);
+    finish(child, SIGKILL);
+    CHECK(await_state(&who, connection, CONNECTING, FINDING_ROUTE));
+    CHECK(await_state(&who, connection, FINDING_ROUTE, CONNECTED));
+    CHECK(await_state(&who, connection, CONNECTED, PROBLEM));
+    /* Gone while it was asking. */
+    child = start_role("sleep");
+    connection = await_event(&who, 5000).connection;
+    finish(child, SIGKILL);
+    CHECK(await_state(&who, connection, CONNECTING, PROBLEM));
+    close_user(&who);
+}
+
+static void check_deaf_peer(void)
+{
+    user who = open_user("str:parent");
+    pid_t child = start_role("deaf");
+    HSteamNetConnection connection = connect_out(&who, "str:deaf");
+    int sent = 0;
+    section = "a peer that never reads";
+    for (int i = 0; i < 300; i++) {
+        while (send_size(&who, connection, 50000, RELIABLE, NULL) == k_EResultOK)
+            sent++;
+        sn_sleep(1000);
+    }
+    printf("  a peer that never reads takes %d messages of 50000 bytes\n", sent);
+    CHECK(sent > 30 && sent < 80);
+    CHECK(state_of(&who, connection) == CONNECTED);
+    finish(child, SIGKILL);
+    close_user(&who);
+}
+
+/* The station of this process, as a stranger would find it. */
+static sn_socket reach(const char *name, int port)
+{
+    SteamNetworkingIdentity identity = identity_of(name);
+    char directory[400], path[500], token[17] = "", error[500];
+    if (!sn_private_directory(directory, sizeof directory, error, sizeof error))
+        return SN_NO_SOCKET;
+    snprintf(path, sizeof path, "%s/%016llx", directory,
+             (unsigned long long)lo_address_key(LO_P2P, &identity, port));
+    if (sn_file_read(path, token, 16) != 16)
+        return SN_NO_SOCKET;
+    snprintf(path, sizeof path, "%s/%s.sock", directory, token);
+    return sn_socket_connect(path);
+}
+
+static void send_call(sn_socket stranger)
+{
+    unsigned char bytes[LO_HEADER + sizeof(lo_call)];
+    lo_call call = {.from = identity_of("str:stranger"), .to = identity_of("str:parent"), .manner = LO_P2P, .port = 7};
+    lo_frame_head(&(lo_frame){.kind = LO_CALL, .size = sizeof call, .number = LO_PROTOCOL}, bytes);
+    memcpy(bytes + LO_HEADER, &call, sizeof call);
+    CHECK(sn_socket_send(stranger, bytes, sizeof bytes) == sizeof bytes);
+}
+
+static void check_hostile(void)
+{
+    user who = open_user("str:parent");
+    unsigned char garbage[4096];
+    sn_socket stranger;
+    HSteamNetConnection connection;
+    uint64_t chance = 1;
+    section = "hostile bytes";
+    CHECK(S(who, CreateListenSocketP2P, 7, 0, NULL) != 0);
+    for (int round = 0; round < 300; round++) {
+        lo_frame frame = {.kind = (uint8_t)(1 + lo_random(&chance) % 11),
+                          .size = (uint32_t)(lo_random(&chance) % 40),
+                          .number = (int64_t)(lo_random(&chance) % 2000),
+                          .departs = (int64_t)lo_random(&chance),
+                          .due = (int64_t)lo_random(&chance)};
+        stranger = reach("str:parent", 7);
+        if (!CHECK(stranger != SN_NO_SOCKET))
+            break;
+        if (round % 3 > 0)
+            send_call(stranger);
+        for (size_t i = 0; i < sizeof garbage; i++)
+            garbage[i] = (unsigned char)lo_random(&chance);
+        if (round % 2)
+            lo_frame_head(&frame, garbage);
+        sn_sleep(100);
+        sn_pump(who.engine);
+        if (round % 5 == 1) {
+            sn_event event;
+            while (sn_next_event(who.engine, &event))
+                S(who, AcceptConnection, event.connection);
+        }
+        sn_socket_send(stranger, garbage, sizeof garbage);
+        sn_sleep(100);
+        sn_pump(who.engine);
+        sn_socket_close(stranger);
+    }
+    sn_pump(who.engine);
+    forget_events(&who);
+    stranger = reach("str:parent", 7);
+    send_call(stranger);
+    connection = await_event(&who, 1000).connection;
+    CHECK(S(who, AcceptConnection, connection) == k_EResultOK);
+    memset(garbage, 0xff, sizeof garbage);
+    sn_socket_send(stranger, garbage, sizeof garbage);
+    CHECK(await_state(&who, connection, CONNECTING, FINDING_ROUTE));
+    CHECK(await_state(&who, connection, FINDING_ROUTE, PROBLEM));
+    sn_socket_close(stranger);
+    close_user(&who);
+}
+
+static void check_directory(void)
+{
+    char directory[] = "/tmp/steamnet-check-XXXXXX", path[400], error[500];
+    section = "the directory";
+    if (!CHECK(mkdtemp(directory) != NULL))
+        return;
+    setenv("STEAMNET_LOOPBACK_DIR", directory, 1);
+    CHECK(sn_private_directory(path, sizeof path, error, sizeof error));
+    CHECK(chmod(directory, 0770) == 0);
+    CHECK(!sn_private_directory(path, sizeof path, error, sizeof error));
+    user who = open_user("str:host");
+    CHECK(S(who, CreateListenSocketP2P, 7, 0, NULL) != 0); /* this process still can */
+    close_user(&who);
+    CHECK(chmod(directory, 0700) == 0);
+    snprintf(path, sizeof path, "%s/link", directory);
+    CHECK(symlink("/tmp", path) == 0);
+    setenv("STEAMNET_LOOPBACK_DIR", path, 1);
+    CHECK(!sn_private_directory(path, sizeof path, error, sizeof error));
+    snprintf(path, sizeof path, "%s/link", directory);
+    unlink(path);
+    CHECK(rmdir(directory) == 0);
+    unsetenv("STEAMNET_LOOPBACK_DIR");
+}
+
+static void check_fork(void)
+{
+    meeting m = meet();
+    pid_t child;
+    section = "fork";
+    child = fork();
+    if (child == 0) {
+        meeting mine;
+        sn_abandon(m.host.engine);
+        sn_abandon(m.client.engine);
+        sn_loopback_after_fork();
+        failures = 0;
+        mine = (meeting){.host = open_user("str:other host"), .client = open_user("str:client")};
+        mine.listen = S(mine.host, CreateListenSocketP2P, 7, 0, NULL);
+        connect_them(&mine);
+        send_text(&mine.client, mine.at_client, "child", RELIABLE);
+        CHECK(await_text(&mine.host, mine.at_host, "child"));
+        part(&mine);
+        _exit(failures);
+    }
+    CHECK(finish(child, 0) == 0);
+    CHECK(send_text(&m.client, m.at_client, "parent", RELIABLE) == k_EResultOK);
+    CHECK(await_text(&m.host, m.at_host, "parent"));
+    child = start_role("visit"); /* and the parent can still be found */
+    CHECK(await_event(&m.host, 5000).info.m_eState == CONNECTING);
+    finish(child, SIGKILL);
+    part(&m);
+}
+
 /* --- many ------------------------------------------------------------------------------------ */
 
 static double seconds_for(int count)
@@ -948,13 +1330,32 @@ static void speed(void)
     part(&m);
 }
 
-int main(int argument_count, char **arguments)
+static int play(const char *role)
 {
-    if (argument_count > 1 && strcmp(arguments[1], "speed") == 0) {
+    if (strcmp(role, "echo") == 0)
+        return echo_role();
+    if (strcmp(role, "deaf") == 0)
+        deaf_role();
+    if (strcmp(role, "sleep") == 0)
+        return sleep_role();
+    if (strcmp(role, "visit") == 0) {
+        user who = open_user("str:visitor");
+        connect_out(&who, "str:host");
+        return 0;
+    }
+    if (strcmp(role, "speed") == 0) {
         speed();
         return failures > 0;
     }
+    return linger_role(strcmp(role, "linger") == 0);
+}
+
+int main(int argument_count, char **arguments)
+{
+    program = arguments[0];
     setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
+    if (argument_count > 1)
+        return play(arguments[1]);
     check_states();
     check_reject_and_cancel();
     check_own_identity();
@@ -970,6 +1371,13 @@ int main(int argument_count, char **arguments)
     check_blackout_passes();
     check_config();
     check_status();
+    check_echo();
+    check_killed();
+    check_visitors();
+    check_deaf_peer();
+    check_hostile();
+    check_directory();
+    check_fork();
     check_many_users();
     printf("%d checks, %d failed\n", checks, failures);
     return failures > 0;

@@ -1,0 +1,95 @@
+/* Reads and writes frames. What comes from another process is hostile until it has been here. */
+#include "wire.h"
+
+#include <string.h>
+
+static bool is_identity(const unsigned char *bytes)
+{
+    SteamNetworkingIdentity identity, clean;
+    memcpy(&identity, bytes, sizeof identity);
+    return lo_clean_identity(&clean, &identity) && memcmp(&clean, &identity, sizeof clean) == 0;
+}
+
+static bool is_call(const lo_frame *frame)
+{
+    lo_call call;
+    if (frame->size != sizeof call || frame->number != LO_PROTOCOL ||
+        !is_identity(frame->body + offsetof(lo_call, from)))
+        return false;
+    memcpy(&call, frame->body, sizeof call);
+    return (call.manner == LO_IP || is_identity(frame->body + offsetof(lo_call, to))) &&
+           (call.manner == LO_P2P || call.manner == LO_IP || call.manner == LO_SESSION) &&
+           call.port >= 0 && call.port <= 65535;
+}
+
+static bool is_percent(float number) { return number >= 0 && number <= 100; }
+
+static bool is_weather(const lo_frame *frame)
+{
+    enum { FAR_TOO_LATE = 60 * 1000000 };
+    lo_weather weather;
+    if (frame->size != sizeof weather)
+        return false;
+    memcpy(&weather, frame->body, sizeof weather);
+    return is_percent(weather.loss_send) && is_percent(weather.loss_receive) &&
+           weather.lag_send >= 0 && weather.lag_send <= FAR_TOO_LATE &&
+           weather.lag_receive >= 0 && weather.lag_receive <= FAR_TOO_LATE;
+}
+
+static bool is_sound(const lo_frame *frame)
+{
+    switch (frame->kind) {
+    case LO_CALL:
+        return is_call(frame);
+    case LO_RING:
+    case LO_CONFIRM:
+        return frame->size == 0;
+    case LO_ACCEPT:
+        return frame->size == sizeof(SteamNetworkingIdentity) && is_identity(frame->body);
+    case LO_DATA:
+        return frame->size <= LO_MAX_MESSAGE && frame->number > 0 && frame->lane < LO_MAX_LANES;
+    case LO_CLOSE:
+        return frame->size < k_cchSteamNetworkingMaxConnectionCloseReason && frame->number > 0 &&
+               frame->number <= k_ESteamNetConnectionEnd_Misc_Max;
+    case LO_CREDIT:
+        return frame->size == 0 && frame->number >= 0 && frame->number <= INT32_MAX &&
+               frame->lane < LO_MAX_LANES;
+    case LO_WEATHER:
+        return is_weather(frame);
+    case LO_HURRY:
+        return frame->size == 0 && frame->number >= 0 && frame->number <= LO_HORIZON;
+    default:
+        return false;
+    }
+}
+
+ptrdiff_t lo_frame_parse(const unsigned char *bytes, size_t size, lo_frame *frame)
+{
+    if (size < LO_HEADER)
+        return 0;
+    memset(frame, 0, sizeof *frame);
+    memcpy(&frame->size, bytes, sizeof frame->size);
+    frame->kind = bytes[4];
+    frame->reliable = bytes[5] == 1;
+    memcpy(&frame->lane, bytes + 6, sizeof frame->lane);
+    memcpy(&frame->departs, bytes + 8, sizeof frame->departs);
+    memcpy(&frame->due, bytes + 16, sizeof frame->due);
+    memcpy(&frame->number, bytes + 24, sizeof frame->number);
+    frame->body = bytes + LO_HEADER;
+    if (frame->size > LO_MAX_MESSAGE || bytes[5] > 1)
+        return -1;
+    if (size - LO_HEADER < frame->size)
+        return 0;
+    return is_sound(frame) ? (ptrdiff_t)(LO_HEADER + frame->size) : -1;
+}
+
+void lo_frame_head(const lo_frame *frame, unsigned char head[LO_HEADER])
+{
+    memcpy(head, &frame->size, sizeof frame->size);
+    head[4] = frame->kind;
+    head[5] = frame->reliable;
+    memcpy(head + 6, &frame->lane, sizeof frame->lane);
+    memcpy(head + 8, &frame->departs, sizeof frame->departs);
+    memcpy(head + 16, &frame->due, sizeof frame->due);
+    memcpy(head + 24, &frame->number, sizeof frame->number);
+}
