@@ -4,6 +4,10 @@
 loopback) and returns a `Steam`; everything else hangs on that.
 """
 
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING
+
 import _cffi_backend as _cffi_backend  # the compiled module needs it; freezers follow imports
 
 from ._native import NetworkingMessage
@@ -39,6 +43,7 @@ from .info import (
 from .networking_messages import SteamNetworkingMessagesManager
 from .networking_sockets import FakeUDPPort, SteamNetworkingSocketsManager
 from .networking_utils import SteamNetworkingUtilsManager
+from .objects import Connection, Listener, PollGroup
 from .steam import (
     Core,
     ServerMode,
@@ -50,6 +55,9 @@ from .steam import (
     restart_app_if_necessary,
 )
 
+if TYPE_CHECKING:
+    from . import aio, signaling, testing
+
 __all__ = [
     "AuthenticationStatus",
     "Availability",
@@ -58,6 +66,7 @@ __all__ = [
     "ConfigScope",
     "ConfigValue",
     "ConfigValueInfo",
+    "Connection",
     "ConnectionEvent",
     "ConnectionInfo",
     "ConnectionInfoFlags",
@@ -74,7 +83,9 @@ __all__ = [
     "IdentityType",
     "InitError",
     "LaneStatus",
+    "Listener",
     "NetworkingMessage",
+    "PollGroup",
     "QuickConnectionStatus",
     "RelayNetworkStatus",
     "ResultError",
@@ -89,8 +100,18 @@ __all__ = [
     "SteamnetError",
     "UnsupportedError",
     "__version__",
+    "aio",
     "end_category",
     "init",
     "init_game_server",
     "restart_app_if_necessary",
+    "signaling",
+    "testing",
 ]
+
+
+def __getattr__(name: str) -> ModuleType:
+    """Import the modules that not every game needs when they are first named."""
+    if name in ("aio", "signaling", "testing"):
+        return import_module(f".{name}", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

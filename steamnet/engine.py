@@ -58,9 +58,13 @@ class Engine:
     @property
     def pointer(self) -> Any:
         """The engine for a call into C; ClosedError once it is shut down."""
+        self.check()
+        return self._pointer
+
+    def check(self) -> None:
+        """Raise ClosedError once the engine is shut down."""
         if self._closed:
             raise ClosedError("the engine has been shut down")
-        return self._pointer
 
     @property
     def is_open(self) -> bool:

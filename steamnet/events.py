@@ -16,14 +16,16 @@ class EventStream(Generic[T]):
     the oldest making room once 65,536 are waiting.
     """
 
-    def __init__(self, name: str) -> None:
-        """Name it as warnings should."""
+    def __init__(self, name: str, check: Callable[[], object]) -> None:
+        """Name it as warnings should; ``check`` raises once its engine is closed."""
         self._name = name
+        self._check = check
         self._handlers: tuple[Callable[[T], object], ...] = ()
         self._waiting: deque[T] = deque(maxlen=BACKLOG)
 
     def subscribe(self, handler: Callable[[T], object]) -> Callable[[T], object]:
         """Call the handler with each event from now on, those waiting included; returns it."""
+        self._check()
         if not callable(handler):
             raise TypeError(f"a handler must be callable, not {handler!r}")
         self._handlers = (*self._handlers, handler)
@@ -47,6 +49,7 @@ class EventStream(Generic[T]):
 
     def drain(self) -> list[T]:
         """Take all that waits; nothing does while a handler is subscribed."""
+        self._check()
         events: list[T] = []
         while self._waiting and not self._handlers:
             try:

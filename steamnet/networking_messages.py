@@ -20,8 +20,8 @@ class SteamNetworkingMessagesManager:
     def __init__(self, engine: Engine) -> None:
         """Serve one engine."""
         self._engine = engine
-        self._requests: EventStream[Identity] = EventStream("session request")
-        self._failures: EventStream[ConnectionInfo] = EventStream("session failure")
+        self._requests: EventStream[Identity] = EventStream("session request", engine.check)
+        self._failures: EventStream[ConnectionInfo] = EventStream("session failure", engine.check)
         engine.hear(
             lib.k_iCallback_SteamNetworkingMessagesSessionRequest,
             lambda e: self._requests.push(from_native(e.identity)),
@@ -118,7 +118,6 @@ class SteamNetworkingMessagesManager:
 
         Empty while a handler is subscribed. ``SteamNetworkingMessagesSessionRequest_t``
         """
-        self._engine.pointer  # noqa: B018  # raises ClosedError
         return self._requests.drain()
 
     def session_failures(self) -> list[ConnectionInfo]:
@@ -126,7 +125,6 @@ class SteamNetworkingMessagesManager:
 
         Empty while a handler is subscribed. ``SteamNetworkingMessagesSessionFailed_t``
         """
-        self._engine.pointer  # noqa: B018  # raises ClosedError
         return self._failures.drain()
 
     def on_session_request(

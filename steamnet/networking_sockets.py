@@ -59,9 +59,11 @@ class SteamNetworkingSocketsManager:
         """Serve one engine."""
         self._engine = engine
         self._address = engine.address
-        self._events: EventStream[ConnectionEvent] = EventStream("connection")
-        self._authentication: EventStream[AuthenticationStatus] = EventStream("authentication")
-        self._fake_ips: EventStream[FakeIPResult] = EventStream("FakeIP")
+        self._events: EventStream[ConnectionEvent] = EventStream("connection", engine.check)
+        self._authentication: EventStream[AuthenticationStatus] = EventStream(
+            "authentication", engine.check
+        )
+        self._fake_ips: EventStream[FakeIPResult] = EventStream("FakeIP", engine.check)
         # What is open: shutdown closes it, and a listen socket's children before the socket.
         self._connections: dict[int, int] = {}
         self._listen_sockets: set[int] = set()
@@ -739,7 +741,6 @@ class SteamNetworkingSocketsManager:
         Empty while a handler is subscribed, which gets them instead.
         ``SteamNetConnectionStatusChangedCallback_t``
         """
-        self._engine.pointer  # noqa: B018  # raises ClosedError
         return self._events.drain()
 
     def on_connection_status_changed(

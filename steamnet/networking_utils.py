@@ -44,7 +44,7 @@ class SteamNetworkingUtilsManager:
         """Serve one engine; waiting pumps it with ``run_callbacks``."""
         self._engine = engine
         self._run_callbacks = run_callbacks
-        self._relay: EventStream[RelayNetworkStatus] = EventStream("relay network")
+        self._relay: EventStream[RelayNetworkStatus] = EventStream("relay network", engine.check)
         self._logger: logging.Logger | None = None
         engine.hear(
             lib.k_iCallback_SteamRelayNetworkStatus,
@@ -276,14 +276,22 @@ class SteamNetworkingUtilsManager:
 
         ``ISteamNetworkingUtils::IterateGenericEditableConfigValues``
         """
-        key = lib.k_ESteamNetworkingConfig_Invalid
-        while True:
-            key = lib.ISteamNetworkingUtils_IterateGenericEditableConfigValues(
+
+        def next_after(key: int) -> int:
+            number: int = lib.ISteamNetworkingUtils_IterateGenericEditableConfigValues(
                 self._engine.pointer, key, include_dev
             )
-            if key == lib.k_ESteamNetworkingConfig_Invalid:
-                return
-            yield known(ConfigValue, key)
+            return number
+
+        first = next_after(lib.k_ESteamNetworkingConfig_Invalid)  # at once: it may be closed
+
+        def keys() -> Iterator[ConfigValue | int]:
+            key = first
+            while key != lib.k_ESteamNetworkingConfig_Invalid:
+                yield known(ConfigValue, key)
+                key = next_after(key)
+
+        return keys()
 
     # --- for Steam, which owns this manager -----------------------------------------------------
 

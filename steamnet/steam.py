@@ -55,7 +55,7 @@ class Core:
         """Ask one engine."""
         self._engine = engine
         self._app_id = app_id
-        self._events: EventStream[SteamEvent] = EventStream("Steam")
+        self._events: EventStream[SteamEvent] = EventStream("Steam", engine.check)
         for kind in SteamEventKind:
             engine.hear(kind, self._note)
 
@@ -64,7 +64,6 @@ class Core:
 
         After a SHUTDOWN event of an attached Steam nothing can be called any more: shut down.
         """
-        self._engine.pointer  # noqa: B018  # raises ClosedError
         return self._events.drain()
 
     def on_steam_event(
@@ -262,7 +261,11 @@ def init(
         raise ValueError("signaling is for the gns engine")
     native = engines.identity_of(name, identity)
     loaded = engines.load(name, engines.KINDS[name], library)
-    if name == "steam" and allow_restart and lib.sn_restart_app_if_necessary(loaded.pointer, app_id or 0):
+    if (
+        name == "steam"
+        and allow_restart
+        and lib.sn_restart_app_if_necessary(loaded.pointer, app_id or 0)
+    ):
         raise SystemExit("Steam is starting the game anew")
     options = ffi.new("sn_options *", {"identity": native, "attach": attach})
     given = app_id if name == "steam" and not attach else None
