@@ -10,10 +10,10 @@ from collections.abc import Callable
 from typing import TypedDict
 
 from ._version import __version__
+from .engine import random_steam_id
 from .enums import ConfigValue, ConnectionState, SendFlags
 from .steam import Steam, init
 
-HOST, CLIENT = "76561198000000001", "76561198000000002"
 ECHOES, BULK_MESSAGE, BULK_TOTAL = 50, 64 * 1024, 2 * 1024 * 1024
 TIMEOUT = 60.0
 GONE = (ConnectionState.CLOSED_BY_PEER, ConnectionState.PROBLEM_DETECTED_LOCALLY)
@@ -109,9 +109,9 @@ def run(options: argparse.Namespace) -> int:
         "messages": options.messages,
         "lag": options.lag,
         "loss": options.loss,
-        "host": HOST,
+        "host": "",
     }
-    identity = HOST if options.engine != "steam" else None
+    identity = random_steam_id() if options.engine != "steam" else None
     paint = _painter()
     with init(480, engine=options.engine, library=options.library, identity=identity) as steam:
         print(paint("1", f"steamnet {__version__} demo") + f" on the {options.engine} engine")
@@ -181,7 +181,7 @@ def _host(talk: Talk, count: int, client: int, paint: Callable[[str, str], str])
 
 
 def _client(options: Options) -> None:
-    identity = CLIENT if options["engine"] != "steam" else None
+    identity = random_steam_id() if options["engine"] != "steam" else None
     with init(
         480, engine=options["engine"], library=options["library"], identity=identity
     ) as steam:

@@ -180,10 +180,12 @@ def identity_of(name: str, identity: "str | int | Identity | None") -> Any:
         return ffi.NULL
     if identity is None:
         identity = os.environ.get("STEAMNET_IDENTITY") or None
-    if identity is None:
-        # An individual's account of the public universe, as Steam numbers them.
-        identity = 76561197960265728 + secrets.randbelow(2**32 - 1) + 1
-    return to_native(identity)
+    return to_native(random_steam_id() if identity is None else identity)
+
+
+def random_steam_id() -> int:
+    """An individual's account of the public universe, as Steam numbers them."""
+    return 76561197960265728 + secrets.randbelow(2**32 - 1) + 1
 
 
 @contextmanager
