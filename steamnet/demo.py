@@ -130,7 +130,7 @@ def run(options: argparse.Namespace) -> int:
             print(paint("31", f"\n  failed: {error}"))
             good = False
         finally:
-            steam.shutdown(linger=1.0)
+            steam.shutdown(linger=5.0)
             child.join(5)
             if child.is_alive():
                 child.kill()
@@ -191,7 +191,7 @@ def _client(options: Options) -> None:
         except (ConnectionError, TimeoutError) as error:
             sys.exit(f"  client failed: {error}")
         finally:
-            steam.shutdown(linger=1.0)
+            steam.shutdown(linger=5.0)
 
 
 def _converse(talk: Talk, options: Options) -> None:
