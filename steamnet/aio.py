@@ -290,10 +290,10 @@ class Listener(BaseListener):
         self._steam = steam
         self._news = asyncio.Event()
 
-    def _hear(self, event: ConnectionEvent) -> bool:
+    def _hear(self, event: ConnectionEvent) -> None:
+        super()._hear(event)
         self._news.set()
         self._steam._pump.stir()
-        return super()._hear(event)
 
     async def accept(self) -> Connection:
         """Wait for a peer, and accept it."""

@@ -7,7 +7,7 @@ a ResourceWarning. The `Router` knows the owners by their handles, without keepi
 import contextlib
 import warnings
 import weakref
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Self, TypeVar
 
 from .config import Options
@@ -41,7 +41,8 @@ class Router:
         sockets.claim = self.hear
         self.listeners = weakref.WeakValueDictionary[int, BaseListener]()
         self.connections = weakref.WeakValueDictionary[int, BaseConnection]()
-        self._leaving: set[int] = set()
+        # Handles whose events are never the manager's users', even while nobody hears them.
+        self._owned: set[int] = set()
 
     def listen(
         self, kind: Callable[["Router", int], L], virtual_port: int, options: Options | None
@@ -70,16 +71,30 @@ class Router:
     def hear(self, event: ConnectionEvent) -> bool:
         """Whether the event belongs to an owner, which then has been told."""
         with self.lock:
-            if event.connection in self._leaving:
-                if event.state == ConnectionState.NONE:
-                    self._leaving.discard(event.connection)
-                return True
+            owned = event.connection in self._owned
+            if event.state == ConnectionState.NONE:
+                self._owned.discard(event.connection)
+            elif event.is_incoming_request and event.listen_socket in self._owned:
+                self._owned.add(event.connection)
             connection = self.connections.get(event.connection)
+            listener = self.listeners.get(event.listen_socket)
             if connection is not None:
                 connection._hear(event)
-                return True
-            listener = self.listeners.get(event.listen_socket)
-            return listener is not None and listener._hear(event)
+            elif listener is not None:
+                listener._hear(event)
+            return owned or event.connection in self._owned
+
+    def own_connection(self, handle: int, owner: "BaseConnection") -> None:
+        """Enter a connection."""
+        with self.lock:
+            self.connections[handle] = owner
+            self._owned.add(handle)
+
+    def own_listener(self, handle: int, owner: "BaseListener") -> None:
+        """Enter a listener."""
+        with self.lock:
+            self.listeners[handle] = owner
+            self._owned.add(handle)
 
     def close_connection(
         self, handle: int, reason: int = 0, debug: str = "", linger: bool = True
@@ -87,15 +102,14 @@ class Router:
         """Close a connection; the event that tells of it is nobody's."""
         with self.lock:
             self.connections.pop(handle, None)
-            if self.sockets.close_connection(handle, reason, debug, linger):
-                self._leaving.add(handle)
+            self.sockets.close_connection(handle, reason, debug, linger)
 
-    def close_listen_socket(self, handle: int, requests: Iterable[int] = ()) -> None:
+    def close_listen_socket(self, handle: int) -> None:
         """Stop listening, which says no to those who wait."""
         with self.lock:
             self.sockets.close_listen_socket(handle)
             self.listeners.pop(handle, None)
-            self._leaving.update(requests)
+            self._owned.discard(handle)
 
 
 class Owner:
@@ -142,7 +156,7 @@ class BaseConnection(Owner):
         super().__init__(router, handle, router.close_connection)
         self._listener = listener
         self._ended: ConnectionInfo | None = None
-        router.connections[handle] = self
+        router.own_connection(handle, self)
 
     def _hear(self, event: ConnectionEvent) -> None:
         if event.state in GONE:
@@ -244,18 +258,15 @@ class BaseListener(Owner):
         """Own a listen socket's handle."""
         super().__init__(router, handle, router.close_listen_socket)
         self._waiting: dict[int, None] = {}  # requests, oldest first
-        router.listeners[handle] = self
+        router.own_listener(handle, self)
 
-    def _hear(self, event: ConnectionEvent) -> bool:
+    def _hear(self, event: ConnectionEvent) -> None:
         if event.is_incoming_request:
             self._waiting[event.connection] = None
-            return True
-        if event.connection not in self._waiting:
-            return False
-        del self._waiting[event.connection]
-        if event.state in GONE:  # it did not wait
-            self.router.close_connection(event.connection)
-        return True
+        elif event.connection in self._waiting:
+            del self._waiting[event.connection]
+            if event.state in GONE:  # it did not wait
+                self.router.close_connection(event.connection)
 
     def _accept(self, kind: Callable[[Router, int, Self], C]) -> C | None:
         self._open("accept")
@@ -280,7 +291,7 @@ class BaseListener(Owner):
             with self.router.lock, contextlib.suppress(ClosedError):
                 for connection in self._accepted():
                     connection._close()
-                self.router.close_listen_socket(self.handle, self._waiting)
+                self.router.close_listen_socket(self.handle)
 
 
 def ending(info: ConnectionInfo) -> str:

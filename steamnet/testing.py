@@ -11,8 +11,9 @@ get lost, late or doubled is drawn from the seed and from which packets they are
 time: the same seed repeats the same losses for the same messages.
 """
 
-import math
+import os
 import random
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -26,6 +27,7 @@ from .steam import Steam, init
 
 T = TypeVar("T")
 FIRST_PLAYER = 76561198000000001
+MEETING_PLACE = "STEAMNET_LOOPBACK_DIR"
 _taken: set[int] = set()  # a test may ask for players twice
 
 
@@ -45,6 +47,8 @@ def players(
     the shares, 0-1, of packets that suffer it. All are shut down at the end.
     """
     with ExitStack() as stack:
+        if not _taken:
+            stack.enter_context(_apart())
         steams = [stack.enter_context(_player()) for _ in range(n)]
         _weather(steams, lag, loss, reorder, duplicate, seed)
         yield steams
@@ -109,6 +113,19 @@ def _picture(router: Router) -> Iterator[str]:
 
 
 @contextmanager
+def _apart() -> Iterator[None]:
+    # Other processes' players have the same Steam IDs: these meet in a place of their own.
+    before = os.environ.get(MEETING_PLACE)
+    with tempfile.TemporaryDirectory(prefix="sn-") as os.environ[MEETING_PLACE]:
+        try:
+            yield
+        finally:
+            del os.environ[MEETING_PLACE]
+            if before is not None:
+                os.environ[MEETING_PLACE] = before
+
+
+@contextmanager
 def _player() -> Iterator[Steam]:
     number = next(i for i in range(len(_taken) + 1) if i not in _taken)
     _taken.add(number)
@@ -122,11 +139,10 @@ def _player() -> Iterator[Steam]:
 def _weather(
     steams: list[Steam], lag: float, loss: float, reorder: float, duplicate: float, seed: int | None
 ) -> None:
-    shares = {"loss": loss, "reorder": reorder, "duplicate": duplicate}
-    for name, share in shares.items():
+    for name, share in (("loss", loss), ("reorder", reorder), ("duplicate", duplicate)):
         if not 0 <= share <= 1:
             raise ValueError(f"{name} is a share from 0 to 1, not {share!r}")
-    if not 0 <= lag < math.inf:
+    if not lag >= 0:
         raise ValueError(f"lag is a number of milliseconds from 0, not {lag!r}")
     chance = random.Random(seed)
     for steam in steams:

@@ -1,5 +1,6 @@
 """Players on bad networks, and the pytest plug-in as a game's own tests use it."""
 
+import os
 import subprocess
 import sys
 import textwrap
@@ -10,7 +11,7 @@ import pytest
 
 from steamnet import ClosedError, ConnectionState, SendFlags
 from steamnet.objects import Connection
-from steamnet.testing import connected_pair, players, pump
+from steamnet.testing import MEETING_PLACE, connected_pair, players, pump
 
 
 def arrivals(caller: Connection, called: Connection, count: int, flags: int) -> list[int]:
@@ -38,6 +39,29 @@ def test_players_are_who_they_were_last_time() -> None:
     for steam in (*first, *second):
         with pytest.raises(ClosedError):
             steam.run_callbacks()
+
+
+def test_players_of_other_processes_are_not_met() -> None:
+    """Somebody who listens elsewhere under the same Steam ID is in nobody's way."""
+    code = """if True:
+        import steamnet, time
+        host = steamnet.init(engine="loopback", identity="76561198000000001")
+        listener = host.listen(0)
+        print("listening", flush=True)
+        time.sleep(20)
+    """
+    place = os.environ[MEETING_PLACE]
+    other = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    with other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "listening\n"
+        for _ in range(2):
+            with players(2) as (host, guest), host.listen(0) as listener:
+                caller = guest.connect(host.core.get_steam_id(), 0)
+                pump(host, guest, until=listener.accept).close()
+                caller.close()
+            assert os.environ[MEETING_PLACE] == place
+        other.kill()
 
 
 def test_lag_is_one_way() -> None:
