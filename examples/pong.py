@@ -126,7 +126,7 @@ def main() -> None:
             while not any(event.type == pygame.QUIT for event in pygame.event.get()):
                 steam.run_callbacks()
                 screen.fill(NIGHT)
-                connection = connection or (listener and listener.accept())
+                connection = connection or (listener.accept() if listener else None)
                 if connection and connection.state >= ConnectionState.CONNECTED:
                     game = game or Game(connection, me)
                     keys = pygame.key.get_pressed()

@@ -20,6 +20,7 @@ from steamnet import SendFlags
 
 ENGINE = os.environ.get("STEAMNET_ENGINE", "loopback")
 SERVER = "76561198000000001"  # who the server is where there is no Steam to say it
+Buffer = bytes | memoryview
 PATIENCE = 256  # reliable messages that may wait for a slow player
 TOO_SLOW = 2001  # a close reason of our own
 
@@ -83,7 +84,7 @@ class Relay:
             if not room:
                 self.rooms.pop(name, None)
 
-    async def _tell(self, room: set[Player], sender: Player, data: bytes, flags: int) -> None:
+    async def _tell(self, room: set[Player], sender: Player, data: Buffer, flags: int) -> None:
         told = b"".join((sender.name.encode(), b" ", data))
         for player in list(room):
             if player is not sender:
@@ -104,6 +105,7 @@ async def talk(room: str, name: str, server: str = SERVER) -> None:
         connection = await steam.connect(server, 0)
         await connection.send(room)
         await connection.send(f"Hello, I am {name}!")
+        print(f"* {name} is in the {room} room", flush=True)
         async for message in connection:
             sender, _, text = message.decode(errors="replace").partition(" ")
             print(f"{sender} {text or 'has left'}", flush=True)
@@ -112,8 +114,12 @@ async def talk(room: str, name: str, server: str = SERVER) -> None:
 
 
 if __name__ == "__main__":
-    commands = {"serve": serve, "talk": talk}
-    if len(sys.argv) < 2 or sys.argv[1] not in commands:
+    command, *arguments = sys.argv[1:] or ["help"]
+    if command not in ("serve", "talk"):
         sys.exit(__doc__)
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(commands[sys.argv[1]](*sys.argv[2:]))
+    try:
+        asyncio.run(serve() if command == "serve" else talk(*arguments))
+    except ConnectionError as error:
+        sys.exit(f"the server cannot be reached: {error}")
+    except KeyboardInterrupt:
+        print("goodbye")

@@ -65,7 +65,7 @@ def main(role: str, *arguments: str) -> None:
     with steamnet.init(app_id=480) as steam:
         steam.networking_utils.init_relay_network_access()
         print(f"on the {steam.engine.name} engine", flush=True)
-        {"host": host, "join": join}[role](steam, *arguments)
+        host(steam) if role == "host" else join(steam, *arguments)
         steam.shutdown(linger=1.0)
 
 

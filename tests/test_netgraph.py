@@ -1,0 +1,160 @@
+"""``steamnet netgraph``: what it prints, what it measures, and what it draws."""
+
+import math
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import steamnet
+from steamnet import netgraph
+from steamnet.__main__ import main
+
+HOST = "76561198000000001"
+
+
+@pytest.fixture
+def sessions(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[netgraph.Session]]:
+    """Keep the sessions that are watched."""
+    watched: list[netgraph.Session] = []
+    show = netgraph._show
+
+    def spy(session: netgraph.Session) -> None:
+        watched.append(session)
+        show(session)
+
+    monkeypatch.setattr(netgraph, "_show", spy)
+    yield watched
+
+
+def test_the_pair_measures_the_lag_and_the_loss_that_were_set(
+    engine: str, sessions: list[netgraph.Session], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With 80 ms lag and 20 % loss each way, the messages tell 160 ms and about a fifth lost."""
+    arguments = ["--lag", "80", "--loss", "0.2", "--seconds", "6", "--engine", engine]
+    assert main(["netgraph", *arguments]) == 0
+    (session,) = sessions
+    last = session.samples[-1]
+    assert last.status.ping == pytest.approx(160, abs=20)
+    # A state waits behind at most a few parts of the download, and the fastest behind none.
+    assert min(s.round_trip for s in session.samples if s.round_trip > 0) == pytest.approx(
+        160, abs=8
+    )
+    assert 0.1 < last.lost < 0.3
+    assert last.status.connection_quality_local == pytest.approx(0.8, abs=0.1)
+    assert len(last.status.lanes) == 2
+    printed = capsys.readouterr().out
+    assert f"on the {engine} engine, 80 ms lag and 20 % loss set each way" in printed
+    assert "ping 160 ms" in printed or engine == "gns"
+    assert len(printed.splitlines()) >= 6
+
+
+def test_a_clear_network_loses_nothing(sessions: list[netgraph.Session]) -> None:
+    """Without lag and loss nothing is missing, and the round trip is a frame or so."""
+    assert main(["netgraph", "--seconds", "3"]) == 0
+    last = sessions[0].samples[-1]
+    assert last.lost == 0
+    assert last.round_trip < 40
+    assert "set" not in sessions[0].title()
+
+
+@pytest.mark.parametrize("suffix", ["png", "svg"])
+def test_the_plot_shows_what_was_set(tmp_path: Path, suffix: str) -> None:
+    """The picture is drawn, and as text (SVG) holds the values that were set."""
+    pytest.importorskip("matplotlib", reason="the plot needs: pip install 'steamnet[plot]'")
+    import matplotlib as mpl
+
+    file = tmp_path / f"graph.{suffix}"
+    arguments = ["--lag", "30", "--loss", "0.05", "--seconds", "2.5", "--plot", str(file)]
+    with mpl.rc_context({"svg.fonttype": "none"}):
+        assert main(["netgraph", *arguments]) == 0
+    content = file.read_bytes()
+    if suffix == "png":
+        assert content.startswith(b"\x89PNG")
+        assert len(content) > 20_000
+    else:
+        for text in ("set: 60 ms", "set: 5 %", "round trip (ms)", "packets lost (%)", "time (s)"):
+            assert text.encode() in content
+
+
+def test_it_watches_a_connection_to_a_host(tmp_path: Path) -> None:
+    """--join connects to a host of another process, and says so when that closes."""
+    world = tmp_path / "world"
+    world.mkdir(mode=0o700)
+    environment = os.environ | {"STEAMNET_LOOPBACK_DIR": str(world)}
+
+    def start(*arguments: str) -> "subprocess.Popen[str]":
+        command = [sys.executable, "-W", "error", "-m", "steamnet", *arguments]
+        return subprocess.Popen(
+            [*command, "--engine", "loopback"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=environment,
+        )
+
+    with start("host", "--identity", HOST) as host, start("netgraph", "--join", HOST) as watcher:
+        try:
+            assert watcher.stdout is not None
+            assert (
+                watcher.stdout.readline() == f"steamnet netgraph: {HOST} on the loopback engine\n"
+            )
+            assert any("CONNECTED  ping" in line for line in watcher.stdout)
+            host.terminate()
+            out, _ = watcher.communicate(timeout=20)
+            assert "The connection ended: " in out
+            assert watcher.returncode == 0
+        finally:
+            host.kill()
+            watcher.kill()
+
+
+def test_a_host_that_never_was_is_a_failure(capsys: pytest.CaptureFixture[str]) -> None:
+    """Who cannot be reached within the time makes the exit status 1."""
+    assert main(["netgraph", "--join", HOST, "--seconds", "0.5"]) == 1
+    assert "CONNECTING" in capsys.readouterr().out
+
+
+def test_missing_extras_are_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without matplotlib no session is begun; without rich it goes on, line by line."""
+    monkeypatch.setattr(netgraph, "find_spec", lambda name: None)
+    assert main(["netgraph", "--seconds", "1", "--plot", "graph.png"]) == 2
+    assert "pip install 'steamnet[plot]'" in capsys.readouterr().err
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    assert main(["netgraph", "--seconds", "0.2"]) == 0
+    printed = capsys.readouterr()
+    assert "pip install 'steamnet[cli]'" in printed.err
+    assert "CONNECTED" in printed.out
+
+
+def test_the_live_view_shows_every_row(sessions: list[netgraph.Session]) -> None:
+    """The panel that rich draws holds the title, all rows, the lanes and how to end."""
+    rich_console = pytest.importorskip("rich.console", reason="pip install 'steamnet[cli]'")
+    assert main(["netgraph", "--lag", "5", "--seconds", "3"]) == 0
+    # The engine is shut, but a view needs nothing of it beyond its name.
+    console = rich_console.Console(width=100, record=True, file=open(os.devnull, "w"))
+    console.print(netgraph._view(sessions[0]))
+    text = console.export_text()
+    for part in ("loopback", *(row.name for row in netgraph.ROWS), "lane", "Ctrl-C"):
+        assert part in text
+    assert any(bar in text for bar in netgraph.BARS)
+
+
+def test_bars_are_as_high_as_their_share() -> None:
+    """The largest is full, nothing is empty, and the unknown is a gap."""
+    assert netgraph._bars([0, 4, 8, math.nan]) == "▁▅█ "
+    assert netgraph._bars([0, 0]) == "▁▁"
+
+
+def test_steamnet_is_not_slowed_by_what_only_netgraph_needs() -> None:
+    """Importing the command line imports neither rich nor matplotlib."""
+    code = "import steamnet.netgraph, sys; print([m for m in ('rich', 'matplotlib') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
+    assert done.stdout.strip() == "[]"
+    assert steamnet.__version__
