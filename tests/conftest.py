@@ -7,12 +7,20 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
 import steamnet
+
+# Programs that tests start find the steamnet that is tested, and not the source tree, in which
+# nothing is compiled, because it happens to be where they start.
+os.environ["PYTHONSAFEPATH"] = "1"
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    [str(Path(steamnet.__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
+)
 
 sys.path.insert(0, os.path.dirname(__file__))  # for the helpers beside the tests
 from far import Far
@@ -64,7 +72,7 @@ def _rendezvous() -> Iterator[None]:
 def _why_no_gns() -> str | None:
     """Why real GNS cannot run here; None if it can. Asked once, in a process of its own."""
     code = "import steamnet; steamnet.init(engine='gns').shutdown()"
-    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     return None if done.returncode == 0 else done.stderr.strip().splitlines()[-1]
 
 
