@@ -25,8 +25,8 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 MACHINE = platform.machine()
 ZIG = f"{BIN}/python -m ziglang cc"
-WARNINGS = "-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Werror"
-# How zig spells the promised platforms; MSVC lays structures out as mingw must.
+WARNINGS = "-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wvla -Werror"
+# How zig spells the promised platforms. MSVC must find the same layout, and it has no VLAs.
 TARGETS = {
     "manylinux_x86_64": "x86_64-linux-gnu.2.17",
     "manylinux_aarch64": "aarch64-linux-gnu.2.17",
@@ -149,9 +149,13 @@ def compile_everywhere(pythons: dict[str, str], scratch: Path) -> None:
         sys.exit(f"prove: no target for {set(TARGETS) ^ set(matrix.platforms())}")
     csrc = ROOT / "csrc"
     ask = "import sysconfig; print(sysconfig.get_path('include'))"
-    oldest, *_, newest = (run(python, "-c", ask).strip() for python in pythons.values())
-    stable = ("-isystem", oldest, "-DPy_LIMITED_API=0x030b0000")
-    free_threaded = ("-isystem", newest, "-DPy_GIL_DISABLED=1")
+    headers = {tag: Path(run(python, "-c", ask).strip()) for tag, python in pythons.items()}
+    headers = {tag: folder for tag, folder in headers.items() if (folder / "Python.h").exists()}
+    if not headers:
+        sys.exit("prove: no Python here has its headers; install python3-dev")
+    stable = ("-isystem", next(iter(headers.values())), "-DPy_LIMITED_API=0x030b0000")
+    # From 3.13 on one definition turns the headers into those of the free-threaded Python.
+    threaded = [folder for tag, folder in headers.items() if int(tag[3:].rstrip("t")) >= 13]
     sources = sorted(csrc.rglob("*.c"))
     module = [source for source in sources if source.parent.name == "module"]
     jobs: list[tuple[str | Path, ...]] = [
@@ -162,7 +166,11 @@ def compile_everywhere(pythons: dict[str, str], scratch: Path) -> None:
         if not (source in module and "windows" in target)
     ]
     jobs += [(target, csrc / "layout.c") for target in MSVC]
-    jobs += [(TARGETS[f"manylinux_{MACHINE}"], *free_threaded, source) for source in module]
+    jobs += [
+        (TARGETS[f"manylinux_{MACHINE}"], "-isystem", folder, "-DPy_GIL_DISABLED=1", source)
+        for folder in threaded[-1:]
+        for source in module
+    ]
     flags = ("-std=c11", "-O1", *WARNINGS.split(), f"-I{csrc}", "-D_GNU_SOURCE", "-DSN_VERSION=0")
 
     def compile_one(job: tuple[str | Path, ...]) -> None:
