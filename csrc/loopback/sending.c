@@ -84,6 +84,8 @@ void lo_schedule(lo_connection *connection)
 {
     const lo_lane *lane = next_lane(connection);
     int64_t ahead = connection->link != NULL ? LO_HORIZON : 0;
+    if (connection->link_free < lo.now)
+        connection->link_free = lo.now; /* it was idle: nothing leaves in the past */
     if (connection->state == CONNECTED && lane != NULL && window_open(connection, lane->waiting.first))
         lo_air_push(&lo.air, &connection->departure, next_departure(connection) - ahead);
 }
@@ -228,7 +230,8 @@ void lo_flush(lo_connection *connection)
         connection->link_free -= early;
         connection->burst = when;
     }
-    hurry(connection, when);
+    if (next_lane(connection) != NULL)
+        hurry(connection, when);
     lo_schedule(connection);
 }
 
