@@ -1,15 +1,14 @@
 """``steamnet netgraph``: what it prints, what it measures, and what it draws."""
 
+import io
 import math
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-import steamnet
 from steamnet import netgraph
 from steamnet.__main__ import main
 
@@ -17,7 +16,7 @@ HOST = "76561198000000001"
 
 
 @pytest.fixture
-def sessions(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[netgraph.Session]]:
+def sessions(monkeypatch: pytest.MonkeyPatch) -> list[netgraph.Session]:
     """Keep the sessions that are watched."""
     watched: list[netgraph.Session] = []
     show = netgraph._show
@@ -27,7 +26,7 @@ def sessions(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[netgraph.Session]
         show(session)
 
     monkeypatch.setattr(netgraph, "_show", spy)
-    yield watched
+    return watched
 
 
 def test_the_pair_measures_the_lag_and_the_loss_that_were_set(
@@ -40,9 +39,8 @@ def test_the_pair_measures_the_lag_and_the_loss_that_were_set(
     last = session.samples[-1]
     assert last.status.ping == pytest.approx(160, abs=20)
     # A state waits behind at most a few parts of the download, and the fastest behind none.
-    assert min(s.round_trip for s in session.samples if s.round_trip > 0) == pytest.approx(
-        160, abs=8
-    )
+    measured = [s.round_trip for s in session.samples if not math.isnan(s.round_trip)]
+    assert min(measured) == pytest.approx(160, abs=8)
     assert 0.1 < last.lost < 0.3
     assert last.status.connection_quality_local == pytest.approx(0.8, abs=0.1)
     assert len(last.status.lanes) == 2
@@ -100,9 +98,8 @@ def test_it_watches_a_connection_to_a_host(tmp_path: Path) -> None:
     with start("host", "--identity", HOST) as host, start("netgraph", "--join", HOST) as watcher:
         try:
             assert watcher.stdout is not None
-            assert (
-                watcher.stdout.readline() == f"steamnet netgraph: {HOST} on the loopback engine\n"
-            )
+            title = watcher.stdout.readline()
+            assert title == f"steamnet netgraph: {HOST} on the loopback engine\n"
             assert any("CONNECTED  ping" in line for line in watcher.stdout)
             host.terminate()
             out, _ = watcher.communicate(timeout=20)
@@ -138,7 +135,7 @@ def test_the_live_view_shows_every_row(sessions: list[netgraph.Session]) -> None
     rich_console = pytest.importorskip("rich.console", reason="pip install 'steamnet[cli]'")
     assert main(["netgraph", "--lag", "5", "--seconds", "3"]) == 0
     # The engine is shut, but a view needs nothing of it beyond its name.
-    console = rich_console.Console(width=100, record=True, file=open(os.devnull, "w"))
+    console = rich_console.Console(width=100, record=True, file=io.StringIO())
     console.print(netgraph._view(sessions[0]))
     text = console.export_text()
     for part in ("loopback", *(row.name for row in netgraph.ROWS), "lane", "Ctrl-C"):
@@ -154,7 +151,6 @@ def test_bars_are_as_high_as_their_share() -> None:
 
 def test_steamnet_is_not_slowed_by_what_only_netgraph_needs() -> None:
     """Importing the command line imports neither rich nor matplotlib."""
-    code = "import steamnet.netgraph, sys; print([m for m in ('rich', 'matplotlib') if m in sys.modules])"
+    code = "import steamnet.netgraph, sys; print({'rich', 'matplotlib'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
-    assert done.stdout.strip() == "[]"
-    assert steamnet.__version__
+    assert done.stdout.strip() == "set()", done.stderr
