@@ -51,8 +51,8 @@ class Talk:
         utils.set_config_value(ConfigValue.FAKE_PACKET_LAG_SEND, options["lag"])
         utils.set_config_value(ConfigValue.FAKE_PACKET_LOSS_SEND, options["loss"] * 100.0)
         if steam.engine.name != "loopback":  # by default real engines send 256 KiB a second
-            utils.set_config_value(ConfigValue.SEND_RATE_MIN, 4 << 20)
-            utils.set_config_value(ConfigValue.SEND_RATE_MAX, 4 << 20)
+            utils.set_config_value(ConfigValue.SEND_RATE_MIN, 1 << 20)
+            utils.set_config_value(ConfigValue.SEND_RATE_MAX, 1 << 20)
 
     def pump(self) -> None:
         """Hear events and messages once; TimeoutError or ConnectionError when it is over."""

@@ -138,7 +138,9 @@ class Engine:
         lib.sn_abandon(self._pointer)
 
 
-def load(name: str, kind: int, library: str | os.PathLike[str] | None) -> Engine:
+def load(
+    name: str, kind: int, library: str | os.PathLike[str] | None, *, attach: bool = False
+) -> Engine:
     """Load an engine's library from where the search finds it; InitError lists every try."""
     global _library_engine
     error = ffi.new("char[]", lib.SN_ERROR_SIZE)
@@ -159,7 +161,7 @@ def load(name: str, kind: int, library: str | os.PathLike[str] | None) -> Engine
         if current is not None and current.is_open:
             raise InitError(f"the {current.name} engine is open already: shut it down first")
         tried = []
-        for path in libraries.candidates(name, library):
+        for path in libraries.candidates(name, library, attach=attach):
             reason = libraries.describe(path)
             if reason is None:
                 pointer = lib.sn_load(kind, os.fsencode(path), error)
@@ -207,14 +209,15 @@ def app_id_in_environment(app_id: int | None) -> Iterator[None]:
 
 def _not_found(name: str) -> str:
     if name == "gns":
-        return (
-            "GameNetworkingSockets was not found. Install it (Debian: libgamenetworkingsockets1), "
-            f"or give its path as library= or in STEAMNET_LIBRARY. {DEVELOPING} Tried:"
+        remedy = "Install GameNetworkingSockets (Debian: libgamenetworkingsockets1)"
+    else:
+        remedy = (
+            f"Put {libraries.file_name(name)} of the Steamworks SDK (redistributable_bin) beside "
+            "your program"
         )
     return (
-        f"Steam's library {libraries.file_name(name)} was not found. Put the one from the "
-        "Steamworks SDK (redistributable_bin) beside your program, or give its path as library= "
-        f"or in STEAMNET_LIBRARY. {DEVELOPING} Tried:"
+        f"no library for the {name} engine. {remedy}, or give its path as library= or in "
+        f"STEAMNET_LIBRARY. {DEVELOPING} Tried:"
     )
 
 

@@ -149,6 +149,7 @@ class Steam:
         """
         self._carry_signals()
         self.engine.pump()
+        self.networking_sockets.end_farewells()
         self.networking_utils.log_debug_output()
         errors: list[Exception] = []
         for manager in self._managers:
@@ -260,7 +261,7 @@ def init(
     if name != "gns" and signaling is not None:
         raise ValueError("signaling is for the gns engine")
     native = engines.identity_of(name, identity)
-    loaded = engines.load(name, engines.KINDS[name], library)
+    loaded = engines.load(name, engines.KINDS[name], library, attach=attach and name == "steam")
     if (
         name == "steam"
         and allow_restart
@@ -324,7 +325,7 @@ def init_game_server(
             "server_token": texts[2] if token is not None else ffi.NULL,
         },
     )
-    loaded = engines.load("steam", lib.SN_STEAM_SERVER, library)
+    loaded = engines.load("steam", lib.SN_STEAM_SERVER, library, attach=attach)
     with engines.app_id_in_environment(app_id if not attach else None):
         loaded.start(options)
     return Steam(loaded, app_id, None)

@@ -104,7 +104,8 @@ PyObject *sn_message_new(sn_engine *engine, SteamNetworkingMessage_t *valves)
     atomic_init(&message->views, 0);
     message->released = false;
     if (copied) {
-        memcpy(message->payload, valves->m_pData, (size_t)size);
+        if (size > 0) /* an empty one may have no data at all */
+            memcpy(message->payload, valves->m_pData, (size_t)size);
         message->bytes = message->payload;
         message->held = NULL;
         message->engine = NULL;
