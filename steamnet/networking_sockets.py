@@ -20,6 +20,7 @@ from .config import Options, Value
 from .engine import Engine
 from .enums import Availability, ConfigScope, ConnectionState, EResult, SendFlags, known
 from .events import EventStream
+from .farewells import Farewells
 from .identity import (
     Identity,
     address_from_native,
@@ -68,6 +69,7 @@ class SteamNetworkingSocketsManager:
         self._connections: dict[int, int] = {}
         self._listen_sockets: set[int] = set()
         self._poll_groups: set[int] = set()
+        self._farewells = Farewells()
         # Asked first: True takes the event away from connection_events() and handlers.
         self.claim: Callable[[ConnectionEvent], bool] = lambda event: False
         engine.hear(lib.k_iCallback_SteamNetConnectionStatusChanged, self._note)
@@ -90,9 +92,10 @@ class SteamNetworkingSocketsManager:
         """
         pointer = self._engine.require_signaling()
         count, array, _alive = config.native_options(self._engine, options)
+        number = port(virtual_port)
         return self._listening(
-            lib.ISteamNetworkingSockets_CreateListenSocketP2P(
-                pointer, port(virtual_port), count, array
+            lambda: lib.ISteamNetworkingSockets_CreateListenSocketP2P(
+                pointer, number, count, array
             )
         )
 
@@ -103,9 +106,10 @@ class SteamNetworkingSocketsManager:
         ``ISteamNetworkingSockets::CreateListenSocketIP``
         """
         count, array, _alive = config.native_options(self._engine, options)
+        native = address_to_native(address)
         return self._listening(
-            lib.ISteamNetworkingSockets_CreateListenSocketIP(
-                self._engine.pointer, address_to_native(address), count, array
+            lambda: lib.ISteamNetworkingSockets_CreateListenSocketIP(
+                self._engine.pointer, native, count, array
             )
         )
 
@@ -125,15 +129,21 @@ class SteamNetworkingSocketsManager:
         """Stop listening. Connections that came in on it are closed first, each peer told.
 
         Returns whether the socket was open. (The SDK alone would drop those connections
-        without a word to their peers.) ``ISteamNetworkingSockets::CloseListenSocket``
+        without a word to their peers, and cut off those that linger; for their sake the
+        engine may have the port a few seconds longer, or until it is listened on again.)
+        ``ISteamNetworkingSockets::CloseListenSocket``
         """
         socket = handle(listen_socket, "listen_socket")
         pointer = self._engine.pointer
+        if socket in self._farewells:
+            return False
         if socket in self._listen_sockets:
             self._listen_sockets.discard(socket)
             self._engine.pump()  # requests that arrived and were not yet heard of are children too
             for connection in [c for c, parent in self._connections.items() if parent == socket]:
                 self.close_connection(connection, debug="the listen socket was closed")
+            if self._farewells.keep(socket):
+                return True
         answer: bool = lib.ISteamNetworkingSockets_CloseListenSocket(pointer, socket)
         return answer
 
@@ -230,7 +240,9 @@ class SteamNetworkingSocketsManager:
         can be received. ``ISteamNetworkingSockets::CloseConnection``
         """
         number = handle(connection, "connection")
-        self._connections.pop(number, None)
+        listen_socket = self._connections.pop(number, 0)
+        if listen_socket:
+            self._farewells.begin(listen_socket)
         answer: bool = lib.ISteamNetworkingSockets_CloseConnection(
             self._engine.pointer,
             number,
@@ -665,7 +677,7 @@ class SteamNetworkingSocketsManager:
         pointer = self._engine.require(name)
         count, array, _alive = config.native_options(self._engine, options)
         return self._listening(
-            lib.ISteamNetworkingSockets_CreateHostedDedicatedServerListenSocket(
+            lambda: lib.ISteamNetworkingSockets_CreateHostedDedicatedServerListenSocket(
                 pointer, port(virtual_port), count, array
             )
         )
@@ -705,7 +717,7 @@ class SteamNetworkingSocketsManager:
         pointer = self._engine.require("ISteamNetworkingSockets_CreateListenSocketP2PFakeIP")
         count, array, _alive = config.native_options(self._engine, options)
         return self._listening(
-            lib.ISteamNetworkingSockets_CreateListenSocketP2PFakeIP(
+            lambda: lib.ISteamNetworkingSockets_CreateListenSocketP2PFakeIP(
                 pointer, integer(fake_port, "fake_port", 0, 7), count, array
             )
         )
@@ -786,12 +798,19 @@ class SteamNetworkingSocketsManager:
             self._connections.pop(event.connection, None)
         elif event.connection not in self._connections:
             self._connections[event.connection] = event.listen_socket
-        if not self.claim(event):
+        if self._farewells.is_late(event):
+            self.close_connection(event.connection, debug="the listen socket was closed")
+        if not (self._farewells.is_private(event) or self.claim(event)):
             self._events.push(event)
 
     def streams(self) -> tuple[EventStream[Any], ...]:
         """The streams whose handlers are to be called."""
         return self._events, self._authentication, self._fake_ips
+
+    def end_farewells(self, everything: bool = False) -> None:
+        """Have the engine close the listen sockets that were kept for their connections."""
+        for socket in self._farewells.over(everything):
+            lib.ISteamNetworkingSockets_CloseListenSocket(self._engine.pointer, socket)
 
     def undrained(self) -> list[int]:
         """The open connections that still have reliable data on its way."""
@@ -810,10 +829,15 @@ class SteamNetworkingSocketsManager:
             self.close_connection(connection)
         for socket in list(self._listen_sockets):
             self.close_listen_socket(socket)
+        self.end_farewells(everything=True)
         for group in list(self._poll_groups):
             self.destroy_poll_group(group)
 
-    def _listening(self, socket: int) -> int:
+    def _listening(self, create: Callable[[], int]) -> int:
+        socket = create()
+        if not socket:  # perhaps the port is taken by one that we have closed
+            self.end_farewells(everything=True)
+            socket = create()
         if socket:
             self._listen_sockets.add(socket)
         return socket
