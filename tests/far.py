@@ -34,8 +34,6 @@ class Far:
 
     def __init__(self, **environment: str) -> None:
         """Start the process; `open` opens its engine."""
-        # The steamnet that is tested here is the one over there.
-        environment["PYTHONPATH"] = os.path.dirname(os.path.dirname(steamnet.__file__))
         self._process = subprocess.Popen(
             [sys.executable, __file__],
             stdin=subprocess.PIPE,
@@ -124,6 +122,7 @@ def _serve() -> None:
 
 
 if __name__ == "__main__":
+    sys.path.insert(0, os.path.dirname(__file__))
     import far
 
     far._serve()  # from the module by its name, which pickled data refers to

@@ -68,6 +68,11 @@ class End:
             states.append(event.state)
         return states
 
+    @property
+    def last(self) -> ConnectionState | None:
+        """The latest state that an event told of."""
+        return self.events[-1].state if self.events else None
+
     def send(self, data: Any, flags: int = steamnet.SendFlags.RELIABLE, lane: int = 0) -> Any:
         """Send a message."""
         return self.sockets.send_message(self.connection, data, flags, lane)

@@ -18,7 +18,7 @@ def see_close(link: Link, **options: int) -> None:
     def closed() -> bool:
         if link.kind == "gns-processes":
             link.there.send(b"are you there?")
-        return link.there.path[-1:] == [CLOSED_BY_PEER]
+        return link.there.last == CLOSED_BY_PEER
 
     link.until(closed, what="the peer to know of the close")
 
@@ -56,7 +56,7 @@ def test_close_is_final_on_this_side(link: Link) -> None:
     assert link.here.receive() == []
     assert link.here.send(b"late") == EResult.INVALID_PARAM
     assert not link.here.close()
-    link.until(lambda: link.here.path[-1:] == [ConnectionState.NONE], what="the last event")
+    link.until(lambda: link.here.last == ConnectionState.NONE, what="the last event")
     assert link.here.events[-1].info.end_reason == 1500
 
 
@@ -110,7 +110,7 @@ def test_both_sides_close_at_once(link: Link) -> None:
     link.here.close(1001)
     link.there.close(1002)
     ends, none = (link.here, link.there), ConnectionState.NONE
-    link.until(lambda: all(end.path[-1:] == [none] for end in ends), what="both last events")
+    link.until(lambda: all(end.last == none for end in ends), what="both last events")
     assert sum(CLOSED_BY_PEER in end.path for end in ends) <= 1
     assert link.here.state is None
     assert link.there.state is None
@@ -126,7 +126,7 @@ def test_close_while_connecting(route: Route) -> None:
     if route.kind == "gns-processes":  # the caller says so only in answer to the acceptance
         assert there.sockets.accept_connection(there.connection)
         states.insert(1, ConnectionState.FINDING_ROUTE)
-    route.until(lambda: there.path[-1] == CLOSED_BY_PEER, what="the host to know")
+    route.until(lambda: there.last == CLOSED_BY_PEER, what="the host to know")
     assert there.path == states
     assert there.events[-1].info.end_reason == 1003
     assert there.sockets.accept_connection_result(there.connection) == EResult.INVALID_STATE
@@ -139,25 +139,46 @@ def test_rejection(route: Route) -> None:
     here = route.connect()
     there = route.requested()
     there.close(1004, "full")
-    route.until(lambda: here.path[-1] == CLOSED_BY_PEER, what="the caller to know")
+    route.until(lambda: here.last == CLOSED_BY_PEER, what="the caller to know")
     assert (here.info.end_reason, here.info.end_debug) == (1004, "full")
     assert here.path == [ConnectionState.CONNECTING, CLOSED_BY_PEER]
 
 
 def test_closing_the_listen_socket_tells_the_children(route: Route) -> None:
     """The manager closes accepted connections first, which the SDK alone would drop silently."""
-    route.set(ConfigValue.TIMEOUT_CONNECTED, 1000)
     here, there = route.join()
     socket = there.info.listen_socket
     assert there.sockets.close_listen_socket(socket)
     assert there.info is None
     assert not there.sockets.close_listen_socket(socket)
-    if route.kind == "gns-processes":  # where a closed connection cannot speak (docs/engines.md)
-        end, words = ConnectionState.PROBLEM_DETECTED_LOCALLY, "Connection dropped"
-    else:
-        end, words = CLOSED_BY_PEER, "the listen socket was closed"
-    route.until(lambda: here.path[-1] == end, what="the caller to know")
-    assert here.info.end_debug == words
+    see_close(Link(route.kind, there, here, route))
+    assert here.info.end_debug == "the listen socket was closed"
+
+
+def test_farewell_before_the_listen_socket_closes(route: Route) -> None:
+    """What was sent before a lingering close arrives although the listen socket closes too."""
+    here, there = route.join()
+    for number in range(200):
+        there.send(bytes([number]) + bytes(999))
+    socket = there.info.listen_socket
+    there.close(1005, "good night", enable_linger=True)
+    assert there.sockets.close_listen_socket(socket)
+    link = Link(route.kind, there, here, route)
+    assert [m.data[0] for m in link.collect(here, 200)] == list(range(200))
+    see_close(link)
+    assert here.info.end_debug == "good night"
+
+
+def test_request_after_the_listen_socket_closed(route: Route) -> None:
+    """Who calls while others still say goodbye is turned away, and the host hears nothing of it."""
+    _, there = route.join()
+    assert there.sockets.close_listen_socket(there.info.listen_socket)
+    route.until(lambda: there.last == ConnectionState.NONE, what="the close")
+    late = route.connect({ConfigValue.TIMEOUT_INITIAL: 1000})
+    gone = (CLOSED_BY_PEER, ConnectionState.PROBLEM_DETECTED_LOCALLY)
+    route.until(lambda: late.last in gone, what="the refusal")
+    assert route.events == []
+    assert there.last == ConnectionState.NONE
 
 
 @pytest.mark.not_on("gns-ip", "loopback-ip", why="one user cannot vanish from itself")
@@ -168,4 +189,4 @@ def test_peer_that_vanishes_is_noticed(route: Route) -> None:
     there.steam.engine.close()
     route.steams.remove(there.steam)
     gone = (CLOSED_BY_PEER, ConnectionState.PROBLEM_DETECTED_LOCALLY)
-    route.until(lambda: here.path[-1] in gone, timeout=6, what="the loss to be noticed")
+    route.until(lambda: here.last in gone, timeout=6, what="the loss to be noticed")

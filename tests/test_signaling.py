@@ -323,13 +323,13 @@ class Program:
 
     def __init__(self, prefix: list[str], *arguments: str) -> None:
         """Start it."""
-        root = os.path.dirname(os.path.dirname(steamnet.__file__))
         self.process = subprocess.Popen(
             [*prefix, sys.executable, str(EXAMPLES / arguments[0]), *arguments[1:]],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env=os.environ | {"PYTHONPATH": root, "PYTHONUNBUFFERED": "1"},
+            env=os.environ
+            | {"PYTHONUNBUFFERED": "1", "PYTHONSAFEPATH": ""},  # examples import each other
         )
         self._limit = threading.Timer(60, self.process.kill)
         self._limit.start()
@@ -382,13 +382,11 @@ def test_ice_without_an_interface_says_so() -> None:
     subprocess.run(["ip", "netns", "add", name], check=True)
     try:
         subprocess.run(["ip", "-n", name, "link", "set", "lo", "up"], check=True)
-        root = os.path.dirname(os.path.dirname(steamnet.__file__))
         done = subprocess.run(
             ["ip", "netns", "exec", name, sys.executable, "-c", LONELY, os.path.dirname(__file__)],
             capture_output=True,
             text=True,
             timeout=60,
-            env=os.environ | {"PYTHONPATH": root},
         )
     finally:
         subprocess.run(["ip", "netns", "delete", name], check=False)
