@@ -357,8 +357,8 @@ static bool item_get(sn_item *out, PyObject *tuple, sn_said *said)
     Py_ssize_t parts = PyTuple_Check(tuple) ? PyTuple_Size(tuple) : -1;
     PyObject *connection, *flags;
     if (parts != 3 && parts != 4) {
-        PyErr_Format(PyExc_TypeError, "a message is a tuple (connection, data, flags[, lane]), not %R of %zd",
-                     (PyObject *)Py_TYPE(tuple), parts);
+        PyErr_Format(PyExc_TypeError, "a message is a tuple (connection, data, flags[, lane]), not %s%R",
+                     parts < 0 ? "" : "of another length: ", (PyObject *)Py_TYPE(tuple));
         return false;
     }
     connection = PyTuple_GetItem(tuple, 0);
