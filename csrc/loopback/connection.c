@@ -78,6 +78,8 @@ void lo_destroy(lo_connection *connection)
         lo_check_path(peer);
     lo_air_remove(&lo.air, &connection->departure);
     lo_air_remove(&lo.air, &connection->deadline);
+    if (connection->manner == LO_SESSION)
+        lo_session_destroyed(connection);
     lo_drop_queue(connection);
     lo_leave_group(connection);
     lo_link_leave(connection);
@@ -300,6 +302,7 @@ lo_connection *lo_connect(lo_user *user, int manner, const SteamNetworkingIdenti
     if (connection == NULL)
         return NULL;
     connection->outgoing = true;
+    connection->symmetric = lo_config(&connection->scope, LO_SymmetricConnect)->int32 != 0;
     connection->port = port;
     if (manner != LO_IP)
         connection->remote = connection->called = *to;
@@ -325,6 +328,16 @@ void lo_called(lo_listener *listener, lo_packet *packet)
     if (caller == NULL || caller->closing || caller->state > CONNECTING || caller->peer != 0)
         return;
     memcpy(&call, packet->payload, sizeof call);
+    connection = lo_crossing(listener, &call);
+    if (connection != NULL) {
+        if (lo_yields(listener, &call)) {
+            connection->outgoing = false;
+            connection->peer = caller->object.handle;
+            caller->peer = connection->object.handle;
+            lo_accept(connection);
+        }
+        return;
+    }
     connection = lo_incoming(listener, &call);
     if (connection == NULL) {
         caller->rung = false; /* it will try again */
@@ -335,6 +348,24 @@ void lo_called(lo_listener *listener, lo_packet *packet)
     lo_change(connection, CONNECTING);
 }
 
+lo_connection *lo_crossing(const lo_listener *listener, const lo_call *call)
+{
+    lo_connection *own = listener->object.user->connections;
+    bool means_one = call->symmetric || listener->manner == LO_SESSION;
+    while (own != NULL && !(means_one && own->manner == listener->manner && own->outgoing &&
+                            !own->closing && own->state == CONNECTING && own->port == call->port &&
+                            (own->symmetric || listener->manner == LO_SESSION) &&
+                            lo_same_identity(&own->called, &call->from)))
+        own = own->next;
+    return own;
+}
+
+/* The call of the lesser name counts; the other's end of it becomes the one that accepts. */
+bool lo_yields(const lo_listener *listener, const lo_call *call)
+{
+    return memcmp(&call->from, &listener->object.user->identity, sizeof call->from) < 0;
+}
+
 lo_connection *lo_incoming(lo_listener *listener, const lo_call *call)
 {
     lo_user *user = listener->object.user;
@@ -342,6 +373,7 @@ lo_connection *lo_incoming(lo_listener *listener, const lo_call *call)
     if (connection == NULL)
         return NULL;
     connection->remote = call->from;
+    connection->symmetric = call->symmetric && lo_config(&listener->scope, LO_SymmetricConnect)->int32 != 0;
     connection->port = listener->port;
     if (listener->manner == LO_IP)
         connection->address = (SteamNetworkingIPAddr){
@@ -456,20 +488,35 @@ void lo_close(lo_connection *connection, int reason, const char *text, bool ling
 
 /* --- the flat functions --------------------------------------------------------------------- */
 
+/* The connection that there already is to the same peer, where both sides mean only one. */
+static lo_connection *twin_of(const lo_connection *connection)
+{
+    lo_connection *twin = connection->object.user->connections;
+    while (twin != NULL && !(twin != connection && twin->symmetric && !twin->closing && !is_over(twin) &&
+                             twin->port == connection->port &&
+                             lo_same_identity(&twin->remote, &connection->remote)))
+        twin = twin->next;
+    return connection->symmetric ? twin : NULL;
+}
+
 HSteamNetConnection loopback_ISteamNetworkingSockets_ConnectP2P(
     ISteamNetworkingSockets *self, const SteamNetworkingIdentity *identityRemote,
     int nRemoteVirtualPort, int nOptions, const SteamNetworkingConfigValue_t *pOptions)
 {
     lo_user *user = (lo_user *)self;
     SteamNetworkingIdentity to;
-    lo_connection *connection = NULL;
+    lo_connection *connection = NULL, *twin;
     HSteamNetConnection handle = 0;
     if (!lo_clean_identity(&to, identityRemote) || nRemoteVirtualPort < 0 || nRemoteVirtualPort > 65535)
         return 0;
     lo_enter();
     if (!lo_same_identity(&to, &user->identity) || lo_listener_at(LO_P2P, &to, nRemoteVirtualPort) != NULL)
         connection = lo_connect(user, LO_P2P, &to, nRemoteVirtualPort, nOptions, pOptions);
-    if (connection != NULL) {
+    twin = connection != NULL ? twin_of(connection) : NULL;
+    if (twin != NULL) {
+        lo_destroy(connection);
+        handle = lo_accept(twin) == k_EResultOK ? twin->object.handle : 0;
+    } else if (connection != NULL) {
         handle = connection->object.handle;
         lo_change(connection, CONNECTING);
         lo_ring(connection);

@@ -202,6 +202,7 @@ void lo_link_send(lo_connection *connection, lo_packet *packet, int64_t due)
         .departs = packet->departs,
         .due = due,
         .number = packet->kind == LO_CALL ? LO_PROTOCOL : packet->number,
+        .channel = packet->message.m_nChannel,
         .body = packet->message.m_pData,
     };
     send_frame(connection->link, &frame);
@@ -305,10 +306,16 @@ static bool open_incoming(lo_link *link, const lo_frame *frame)
 {
     lo_call call;
     lo_listener *listener;
-    lo_connection *connection;
+    lo_connection *connection = NULL;
     memcpy(&call, frame->body, sizeof call);
     listener = lo_listener_at(call.manner, &call.to, call.port);
-    connection = listener != NULL ? lo_incoming(listener, &call) : NULL;
+    if (listener != NULL && lo_crossing(listener, &call) == NULL) {
+        connection = lo_incoming(listener, &call);
+    } else if (listener != NULL && lo_yields(listener, &call)) {
+        connection = lo_crossing(listener, &call);
+        connection->outgoing = false;
+        lo_link_leave(connection);
+    }
     if (connection == NULL)
         return false;
     connection->link = link;
@@ -331,6 +338,7 @@ static bool put_in_air(lo_connection *connection, const lo_frame *frame)
     packet->reliable = frame->kind != LO_DATA || frame->reliable;
     packet->lane = frame->lane;
     packet->number = frame->number;
+    packet->message.m_nChannel = frame->channel;
     packet->departs = frame->departs < latest ? frame->departs : latest;
     packet->stage = LO_ARRIVING;
     if (frame->kind == LO_CLOSE)
@@ -352,6 +360,10 @@ static bool handle(lo_link *link, const lo_frame *frame)
             return true;
         }
         connection = link->connection;
+        if (connection->state == CONNECTING) { /* one's own call met this one */
+            lo_accept(connection);
+            return true;
+        }
     }
     switch (frame->kind) {
     case LO_CALL:

@@ -51,12 +51,14 @@ lo_listener *lo_listen(lo_user *user, int manner, int port, int count,
     if (user->listeners != NULL)
         user->listeners->previous = listener;
     user->listeners = listener;
-    if (!lo_map_put(&lo.listeners, listener->key, listener) || !lo_publish(listener)) {
+    if (!lo_map_put(&lo.listeners, listener->key, listener) ||
+        (manner != LO_SESSION && !lo_publish(listener))) {
         lo_listener_destroy(listener);
         return NULL;
     }
-    lo_say(user, k_ESteamNetworkingSocketsDebugOutputType_Msg, "listening on %s port %d",
-           manner == LO_IP ? "UDP" : "virtual", port);
+    if (manner != LO_SESSION)
+        lo_say(user, k_ESteamNetworkingSocketsDebugOutputType_Msg, "listening on %s port %d",
+               manner == LO_IP ? "UDP" : "virtual", port);
     return listener;
 }
 

@@ -48,6 +48,7 @@ typedef struct lo_packet lo_packet;
 typedef struct lo_event lo_event;
 typedef struct lo_link lo_link;
 typedef struct lo_session lo_session;
+typedef struct lo_inbox lo_inbox;
 
 /* --- what travels --------------------------------------------------------------------------- */
 
@@ -157,6 +158,7 @@ struct lo_listener {
     int manner, port;
     SteamNetworkingIPAddr address;
     uint64_t key;   /* in the map of listeners */
+    bool opened;    /* a door that is in use */
     bool published; /* to other processes */
 };
 
@@ -254,7 +256,8 @@ struct lo_user {
     FSteamNetworkingSocketsDebugOutput debug_output;
     ESteamNetworkingSocketsDebugOutputType debug_level;
     lo_session *sessions;
-    lo_listener *door; /* for sessions */
+    lo_inbox *inboxes; /* of messages from sessions, one for each channel */
+    lo_listener *door; /* where sessions are asked for */
 };
 
 typedef struct lo_world {
@@ -330,6 +333,10 @@ void lo_vanish(lo_connection *connection);
 void lo_deadline(lo_connection *connection);
 /* A CALL, ACCEPT, CONFIRM or CLOSE has come. */
 void lo_called(lo_listener *listener, lo_packet *packet);
+/* One's own call to the caller, if both call each other and mean one connection. */
+lo_connection *lo_crossing(const lo_listener *listener, const lo_call *call);
+/* Of two calls that cross, is the caller's the one that counts? */
+bool lo_yields(const lo_listener *listener, const lo_call *call);
 /* The listening side's end of a call; NULL when memory is short. */
 lo_connection *lo_incoming(lo_listener *listener, const lo_call *call);
 void lo_ring(lo_connection *connection);
@@ -374,6 +381,8 @@ void lo_receive(lo_connection *connection, lo_packet *packet);
 /* The packet is out of the air: its sender gets its bytes back. */
 void lo_acknowledge(lo_connection *receiver, const lo_packet *packet);
 void lo_drop_queue(lo_connection *connection);
+/* Room has come about in its queue: what was kept back moves up. */
+void lo_move_up(lo_connection *connection);
 void lo_leave_group(lo_connection *connection);
 void lo_join_group(lo_connection *connection, lo_group *group);
 void lo_group_destroy(lo_group *group);
@@ -402,6 +411,8 @@ void lo_links_close(void);
 
 void lo_session_changed(lo_connection *connection, ESteamNetworkingConnectionState old);
 void lo_session_received(lo_connection *connection, lo_packet *packet);
+void lo_session_destroyed(const lo_connection *connection);
+void lo_sessions_free(lo_user *user);
 
 /* --- status.c --------------------------------------------------------------------------------- */
 

@@ -52,20 +52,20 @@ static void enqueue(lo_connection *connection, lo_packet *packet)
 {
     SteamNetworkingMessage_t *message = &packet->message;
     lo_acknowledge(connection, packet);
-    if (connection->session != NULL) {
-        lo_session_received(connection, packet);
-        return;
-    }
     message->m_conn = connection->object.handle;
     message->m_identityPeer = connection->remote;
     message->m_usecTimeReceived = lo_timestamp(lo.now);
     message->m_nMessageNumber = packet->number;
-    message->m_nChannel = -1;
     message->m_nFlags = packet->reliable ? k_nSteamNetworkingSend_Reliable : 0;
     message->m_nUserData = 0;
     message->m_idxLane = packet->lane;
-    packet->receiver = connection;
     packet->taken = false;
+    if (connection->manner == LO_SESSION) {
+        lo_session_received(connection, packet);
+        return;
+    }
+    message->m_nChannel = -1;
+    packet->receiver = connection;
     lo_list_append(&connection->queue, packet);
     connection->queue_count++;
     connection->queue_bytes += message->m_cbSize;
@@ -115,8 +115,7 @@ void lo_receive(lo_connection *connection, lo_packet *packet)
 
 /* --- out of the queue ----------------------------------------------------------------------- */
 
-/* Room has come about: what was kept back moves up. */
-static void move_up(lo_connection *connection)
+void lo_move_up(lo_connection *connection)
 {
     while (connection->deferred.first != NULL) {
         lo_packet *packet = connection->deferred.first;
@@ -140,7 +139,7 @@ static SteamNetworkingMessage_t *take(lo_connection *connection)
     packet->receiver = NULL;
     packet->message.m_nConnUserData = lo_config(&connection->scope, LO_ConnectionUserData)->int64;
     if (connection->deferred.first != NULL)
-        move_up(connection);
+        lo_move_up(connection);
     return &packet->message;
 }
 

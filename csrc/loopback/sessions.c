@@ -1,11 +1,417 @@
-/* ISteamNetworkingMessages: sessions with users, each over a connection that nobody sees. */
+/* ISteamNetworkingMessages: sessions with users, each over a connection that nobody sees.
+ *
+ * A first message calls the other user's door. What is sent before the session is accepted
+ * waits at the sender. What arrives lies in the user's inbox for its channel.
+ */
 #include "loopback.h"
 
-void lo_session_changed(lo_connection *connection, ESteamNetworkingConnectionState old) { (void)connection; (void)old; }
-void lo_session_received(lo_connection *c, lo_packet *p) { (void)c; lo_bury(p); }
-EResult loopback_ISteamNetworkingMessages_SendMessageToUser(ISteamNetworkingMessages *self, const SteamNetworkingIdentity *identityRemote, const void *pubData, uint32_t cubData, int nSendFlags, int nRemoteChannel) { (void)self;(void)identityRemote;(void)pubData;(void)cubData;(void)nSendFlags;(void)nRemoteChannel; return k_EResultFail; }
-int loopback_ISteamNetworkingMessages_ReceiveMessagesOnChannel(ISteamNetworkingMessages *self, int nLocalChannel, SteamNetworkingMessage_t **ppOutMessages, int nMaxMessages) { (void)self;(void)nLocalChannel;(void)ppOutMessages;(void)nMaxMessages; return 0; }
-bool loopback_ISteamNetworkingMessages_AcceptSessionWithUser(ISteamNetworkingMessages *self, const SteamNetworkingIdentity *identityRemote) {(void)self;(void)identityRemote; return false;}
-bool loopback_ISteamNetworkingMessages_CloseSessionWithUser(ISteamNetworkingMessages *self, const SteamNetworkingIdentity *identityRemote) {(void)self;(void)identityRemote; return false;}
-bool loopback_ISteamNetworkingMessages_CloseChannelWithUser(ISteamNetworkingMessages *self, const SteamNetworkingIdentity *identityRemote, int nLocalChannel) {(void)self;(void)identityRemote;(void)nLocalChannel; return false;}
-ESteamNetworkingConnectionState loopback_ISteamNetworkingMessages_GetSessionConnectionInfo(ISteamNetworkingMessages *self, const SteamNetworkingIdentity *identityRemote, SteamNetConnectionInfo_t *pConnectionInfo, SteamNetConnectionRealTimeStatus_t *pQuickStatus) {(void)self;(void)identityRemote;(void)pConnectionInfo;(void)pQuickStatus; return 0;}
+#include <string.h>
+
+enum {
+    NONE = k_ESteamNetworkingConnectionState_None,
+    CONNECTING = k_ESteamNetworkingConnectionState_Connecting,
+    CLOSED_BY_PEER = k_ESteamNetworkingConnectionState_ClosedByPeer,
+};
+
+struct lo_session {
+    lo_session *next;
+    SteamNetworkingIdentity with;
+    lo_connection *connection;    /* NULL once it has failed */
+    SteamNetConnectionInfo_t end; /* how it failed */
+    struct channel {
+        struct channel *next;
+        int number;
+    } *channels; /* used in either direction */
+};
+
+struct lo_inbox {
+    lo_inbox *next;
+    int channel;
+    lo_list messages;
+};
+
+/* --- sessions ------------------------------------------------------------------------------- */
+
+static lo_session *find(const lo_user *user, const SteamNetworkingIdentity *with)
+{
+    lo_session *session = user->sessions;
+    while (session != NULL && !lo_same_identity(&session->with, with))
+        session = session->next;
+    return session;
+}
+
+static lo_session *new_session(lo_user *user, const SteamNetworkingIdentity *with)
+{
+    lo_session *session = lo_alloc(sizeof *session);
+    if (session != NULL) {
+        session->with = *with;
+        session->next = user->sessions;
+        user->sessions = session;
+    }
+    return session;
+}
+
+/* The connection is no longer a session's and goes as soon as it may. */
+static void let_go(lo_session *session)
+{
+    lo_connection *connection = session->connection;
+    session->connection = NULL;
+    if (connection != NULL)
+        connection->session = NULL;
+}
+
+static void forget(lo_user *user, lo_session *session)
+{
+    lo_session **at = &user->sessions;
+    while (*at != session)
+        at = &(*at)->next;
+    *at = session->next;
+    let_go(session);
+    while (session->channels != NULL) {
+        struct channel *channel = session->channels;
+        session->channels = channel->next;
+        lo_free(channel);
+    }
+    lo_free(session);
+}
+
+static struct channel **find_channel(lo_session *session, int number)
+{
+    struct channel **at = &session->channels;
+    while (*at != NULL && (*at)->number != number)
+        at = &(*at)->next;
+    return at;
+}
+
+static void use_channel(lo_session *session, int number)
+{
+    struct channel **at = find_channel(session, number);
+    if (*at == NULL && (*at = lo_alloc(sizeof **at)) != NULL)
+        (*at)->number = number;
+}
+
+/* --- the inbox ------------------------------------------------------------------------------ */
+
+static lo_inbox *inbox_for(lo_user *user, int channel, bool make)
+{
+    lo_inbox *inbox = user->inboxes;
+    while (inbox != NULL && inbox->channel != channel)
+        inbox = inbox->next;
+    if (inbox == NULL && make && (inbox = lo_alloc(sizeof *inbox)) != NULL) {
+        inbox->channel = channel;
+        inbox->next = user->inboxes;
+        user->inboxes = inbox;
+    }
+    return inbox;
+}
+
+static void left_inbox(lo_packet *packet)
+{
+    lo_connection *connection = packet->receiver;
+    packet->receiver = NULL;
+    if (connection != NULL) {
+        connection->queue_count--;
+        connection->queue_bytes -= packet->message.m_cbSize;
+        lo_move_up(connection);
+    }
+}
+
+void lo_session_received(lo_connection *connection, lo_packet *packet)
+{
+    lo_inbox *inbox = inbox_for(connection->object.user, packet->message.m_nChannel, true);
+    if (inbox == NULL || connection->session == NULL) {
+        lo_bury(packet);
+        return;
+    }
+    use_channel(connection->session, inbox->channel);
+    packet->message.m_conn = 0;
+    packet->receiver = connection;
+    connection->queue_count++;
+    connection->queue_bytes += packet->message.m_cbSize;
+    lo_list_append(&inbox->messages, packet);
+}
+
+/* Its messages stay, but belong to nobody's limits any more. */
+void lo_session_destroyed(const lo_connection *connection)
+{
+    if (connection->session != NULL)
+        let_go(connection->session);
+    for (lo_inbox *inbox = connection->object.user->inboxes; inbox != NULL; inbox = inbox->next)
+        for (lo_packet *packet = inbox->messages.first; packet != NULL; packet = packet->next)
+            if (packet->receiver == connection)
+                packet->receiver = NULL;
+}
+
+/* Throws away what one user sent and nobody read, on one channel or on all. */
+static void discard(lo_user *user, const SteamNetworkingIdentity *from, const int *channel)
+{
+    for (lo_inbox *inbox = user->inboxes; inbox != NULL; inbox = inbox->next) {
+        lo_list all = inbox->messages;
+        lo_packet *packet;
+        if (channel != NULL && inbox->channel != *channel)
+            continue;
+        inbox->messages = (lo_list){NULL, NULL};
+        while ((packet = lo_list_take(&all)) != NULL)
+            if (lo_same_identity(&packet->message.m_identityPeer, from)) {
+                left_inbox(packet);
+                lo_bury(packet);
+            } else {
+                lo_list_append(&inbox->messages, packet);
+            }
+    }
+}
+
+/* --- what happens to the connection --------------------------------------------------------- */
+
+static void tell(lo_connection *connection, int callback)
+{
+    lo_event *event = connection->spare;
+    if (event == NULL)
+        return;
+    connection->spare = event->next;
+    event->callback = callback;
+    event->connection = 0;
+    event->function = NULL;
+    lo_fill_info(connection, &event->info);
+    lo_post(connection->object.user, event);
+}
+
+void lo_session_changed(lo_connection *connection, ESteamNetworkingConnectionState old)
+{
+    lo_user *user = connection->object.user;
+    lo_session *session = connection->session;
+    if (connection->state == CONNECTING && old == NONE && !connection->outgoing) {
+        lo_connection *before = NULL;
+        session = find(user, &connection->remote);
+        if (session == NULL)
+            session = new_session(user, &connection->remote);
+        if (session == NULL)
+            return; /* unanswered, it ends by itself */
+        before = session->connection;
+        let_go(session);
+        if (before != NULL)
+            lo_close(before, 0, NULL, false); /* the other side has begun anew */
+        session->connection = connection;
+        connection->session = session;
+        tell(connection, k_iCallback_SteamNetworkingMessagesSessionRequest);
+    } else if (connection->state >= CLOSED_BY_PEER && session != NULL) {
+        bool closed = connection->state == CLOSED_BY_PEER &&
+                      connection->end_reason < k_ESteamNetConnectionEnd_AppException_Min;
+        lo_fill_info(connection, &session->end);
+        if (!closed)
+            tell(connection, k_iCallback_SteamNetworkingMessagesSessionFailed);
+        let_go(session);
+        if (closed)
+            forget(user, session);
+        connection->closing = true; /* its deadline takes it away */
+        lo_set_deadline(connection, lo.now);
+    }
+}
+
+void lo_sessions_free(lo_user *user)
+{
+    while (user->sessions != NULL)
+        forget(user, user->sessions);
+    while (user->inboxes != NULL) {
+        lo_inbox *inbox = user->inboxes;
+        user->inboxes = inbox->next;
+        lo_bury_all(&inbox->messages);
+        lo_free(inbox);
+    }
+}
+
+/* --- the flat functions --------------------------------------------------------------------- */
+
+/* Who uses messages at all can be found by other processes. */
+static void enter(lo_user *user)
+{
+    lo_enter();
+    if (user->door != NULL && !user->door->opened) {
+        user->door->opened = true;
+        lo_publish(user->door);
+    }
+}
+
+/* To oneself no connection is needed. */
+static EResult send_to_self(lo_user *user, lo_packet *packet, int flags, int channel)
+{
+    lo_inbox *inbox = inbox_for(user, channel, true);
+    if (inbox == NULL)
+        return k_EResultLimitExceeded;
+    packet->message.m_identityPeer = user->identity;
+    packet->message.m_nFlags = flags & k_nSteamNetworkingSend_Reliable;
+    packet->message.m_usecTimeReceived = lo_timestamp(lo.now);
+    lo_list_append(&inbox->messages, packet);
+    return k_EResultOK;
+}
+
+static EResult send_to(lo_user *user, const SteamNetworkingIdentity *to, lo_packet *packet, int flags,
+                       int channel)
+{
+    lo_session *session = find(user, to);
+    packet->message.m_nChannel = channel;
+    if (lo_same_identity(to, &user->identity))
+        return send_to_self(user, packet, flags, channel);
+    if (session != NULL && session->connection == NULL) {
+        if (!(flags & k_nSteamNetworkingSend_AutoRestartBrokenSession))
+            return k_EResultConnectFailed;
+        forget(user, session);
+        session = NULL;
+    }
+    if (session == NULL) {
+        session = new_session(user, to);
+        if (session == NULL)
+            return k_EResultFail;
+        session->connection = lo_connect(user, LO_SESSION, to, 0, 0, NULL);
+        if (session->connection == NULL) {
+            forget(user, session);
+            return k_EResultFail;
+        }
+        session->connection->session = session;
+        lo_change(session->connection, CONNECTING);
+        lo_ring(session->connection);
+    } else if (!session->connection->outgoing && session->connection->state == CONNECTING) {
+        lo_accept(session->connection); /* an answer is consent */
+    }
+    use_channel(session, channel);
+    packet->message.m_nFlags = flags & ~k_nSteamNetworkingSend_NoDelay;
+    return lo_send(session->connection, packet, NULL);
+}
+
+EResult loopback_ISteamNetworkingMessages_SendMessageToUser(ISteamNetworkingMessages *self,
+                                                            const SteamNetworkingIdentity *identityRemote,
+                                                            const void *pubData, uint32_t cubData,
+                                                            int nSendFlags, int nRemoteChannel)
+{
+    SteamNetworkingIdentity to;
+    lo_packet *packet;
+    EResult result;
+    if (!lo_clean_identity(&to, identityRemote) || cubData > LO_MAX_MESSAGE ||
+        (pubData == NULL && cubData > 0))
+        return k_EResultInvalidParam;
+    packet = lo_packet_new(LO_DATA, cubData);
+    if (packet == NULL)
+        return k_EResultLimitExceeded;
+    if (cubData > 0)
+        memcpy(packet->payload, pubData, cubData);
+    enter((lo_user *)self);
+    result = send_to((lo_user *)self, &to, packet, nSendFlags, nRemoteChannel);
+    if (result != k_EResultOK)
+        lo_bury(packet);
+    lo_leave();
+    return result;
+}
+
+int loopback_ISteamNetworkingMessages_ReceiveMessagesOnChannel(ISteamNetworkingMessages *self,
+                                                               int nLocalChannel,
+                                                               SteamNetworkingMessage_t **ppOutMessages,
+                                                               int nMaxMessages)
+{
+    lo_inbox *inbox;
+    int count = 0;
+    enter((lo_user *)self);
+    inbox = inbox_for((lo_user *)self, nLocalChannel, false);
+    while (inbox != NULL && ppOutMessages != NULL && count < nMaxMessages && inbox->messages.first != NULL) {
+        lo_packet *packet = lo_list_take(&inbox->messages);
+        left_inbox(packet);
+        packet->message.m_nConnUserData = 0;
+        ppOutMessages[count++] = &packet->message;
+    }
+    lo_leave();
+    return count;
+}
+
+bool loopback_ISteamNetworkingMessages_AcceptSessionWithUser(ISteamNetworkingMessages *self,
+                                                             const SteamNetworkingIdentity *identityRemote)
+{
+    SteamNetworkingIdentity with;
+    lo_session *session;
+    bool open;
+    if (!lo_clean_identity(&with, identityRemote))
+        return false;
+    enter((lo_user *)self);
+    session = find((lo_user *)self, &with);
+    open = session != NULL && session->connection != NULL;
+    if (open && !session->connection->outgoing && session->connection->state == CONNECTING)
+        open = lo_accept(session->connection) == k_EResultOK;
+    lo_leave();
+    return open;
+}
+
+static void close_session(lo_user *user, lo_session *session)
+{
+    lo_connection *connection = session->connection;
+    discard(user, &session->with, NULL);
+    forget(user, session);
+    if (connection != NULL)
+        lo_close(connection, 0, "Session closed", true);
+}
+
+bool loopback_ISteamNetworkingMessages_CloseSessionWithUser(ISteamNetworkingMessages *self,
+                                                            const SteamNetworkingIdentity *identityRemote)
+{
+    SteamNetworkingIdentity with;
+    lo_session *session;
+    if (!lo_clean_identity(&with, identityRemote))
+        return false;
+    enter((lo_user *)self);
+    session = find((lo_user *)self, &with);
+    if (session != NULL)
+        close_session((lo_user *)self, session);
+    lo_leave();
+    return session != NULL;
+}
+
+/* With its last channel the session is closed too. */
+bool loopback_ISteamNetworkingMessages_CloseChannelWithUser(ISteamNetworkingMessages *self,
+                                                            const SteamNetworkingIdentity *identityRemote,
+                                                            int nLocalChannel)
+{
+    SteamNetworkingIdentity with;
+    lo_session *session;
+    struct channel *channel = NULL;
+    if (!lo_clean_identity(&with, identityRemote))
+        return false;
+    enter((lo_user *)self);
+    session = find((lo_user *)self, &with);
+    if (session != NULL) {
+        struct channel **at = find_channel(session, nLocalChannel);
+        channel = *at;
+        if (channel != NULL) {
+            *at = channel->next;
+            lo_free(channel);
+            discard((lo_user *)self, &with, &nLocalChannel);
+            if (session->channels == NULL)
+                close_session((lo_user *)self, session);
+        }
+    }
+    lo_leave();
+    return channel != NULL;
+}
+
+ESteamNetworkingConnectionState loopback_ISteamNetworkingMessages_GetSessionConnectionInfo(
+    ISteamNetworkingMessages *self, const SteamNetworkingIdentity *identityRemote,
+    SteamNetConnectionInfo_t *pConnectionInfo, SteamNetConnectionRealTimeStatus_t *pQuickStatus)
+{
+    SteamNetworkingIdentity with;
+    SteamNetConnectionInfo_t info = {.m_eState = NONE};
+    SteamNetConnectionRealTimeStatus_t status = {.m_nPing = -1};
+    lo_session *session;
+    if (!lo_clean_identity(&with, identityRemote))
+        return NONE;
+    enter((lo_user *)self);
+    session = find((lo_user *)self, &with);
+    if (session != NULL && session->connection != NULL) {
+        lo_fill_info(session->connection, &info);
+        lo_fill_status(session->connection, &status);
+    } else if (session != NULL) {
+        info = session->end;
+        status.m_eState = info.m_eState;
+    }
+    lo_leave();
+    if (pConnectionInfo != NULL)
+        *pConnectionInfo = info;
+    if (pQuickStatus != NULL)
+        *pQuickStatus = status;
+    return info.m_eState;
+}

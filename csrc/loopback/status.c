@@ -85,10 +85,11 @@ static int info_flags(const lo_connection *connection)
 
 void lo_fill_info(const lo_connection *connection, SteamNetConnectionInfo_t *info)
 {
+    bool visible = connection->listener != NULL && connection->manner != LO_SESSION;
     memset(info, 0, sizeof *info);
     info->m_identityRemote = connection->remote;
     info->m_nUserData = lo_config(&connection->scope, LO_ConnectionUserData)->int64;
-    info->m_hListenSocket = connection->listener != NULL ? connection->listener->object.handle : 0;
+    info->m_hListenSocket = visible ? connection->listener->object.handle : 0;
     info->m_addrRemote = connection->address;
     info->m_eState = connection->state;
     info->m_eEndReason = connection->end_reason;

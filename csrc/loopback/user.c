@@ -96,6 +96,7 @@ static ESteamAPIInitResult start(sn_engine *engine, const sn_options *options, c
     lo.random ^= (uint64_t)lo.clock ^ (uint64_t)sn_process_id() << 40 ^ (uintptr_t)user;
     user->seed = new_seed();
     lo_sky_changed(user);
+    user->door = lo_listen(user, LO_SESSION, 0, 0, NULL);
     user->next = lo.users;
     if (lo.users != NULL)
         lo.users->previous = user;
@@ -129,6 +130,7 @@ static void stop(sn_engine *engine)
         lo_vanish(user->connections);
     while (user->listeners != NULL)
         lo_listener_destroy(user->listeners);
+    lo_sessions_free(user);
     while (user->groups != NULL)
         lo_group_destroy(user->groups);
     while (user->events != NULL) {
@@ -277,6 +279,14 @@ bool loopback_ISteamNetworkingSockets_GetIdentity(ISteamNetworkingSockets *self,
     return true;
 }
 
+static void rename_user(lo_user *user, const SteamNetworkingIdentity *identity)
+{
+    if (user->door != NULL)
+        lo_listener_destroy(user->door);
+    user->identity = *identity;
+    user->door = lo_listen(user, LO_SESSION, 0, 0, NULL);
+}
+
 /* Only for one who has nothing open under the old name. */
 void loopback_ISteamNetworkingSockets_ResetIdentity(ISteamNetworkingSockets *self,
                                                     const SteamNetworkingIdentity *pIdentity)
@@ -284,14 +294,15 @@ void loopback_ISteamNetworkingSockets_ResetIdentity(ISteamNetworkingSockets *sel
     lo_user *user = (lo_user *)self;
     SteamNetworkingIdentity identity;
     lo_look();
-    if (user->connections != NULL || user->listeners != NULL)
+    if (user->connections != NULL || user->listeners != user->door ||
+        (user->door != NULL && user->door->next != NULL))
         lo_say(user, k_ESteamNetworkingSocketsDebugOutputType_Error,
                "ResetIdentity refused: connections or listen sockets are open");
     else if (!lo_clean_identity(&identity, pIdentity))
         lo_say(user, k_ESteamNetworkingSocketsDebugOutputType_Error,
                "ResetIdentity refused: not a valid identity");
     else
-        user->identity = identity;
+        rename_user(user, &identity);
     lo_leave();
 }
 

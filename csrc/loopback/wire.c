@@ -75,6 +75,7 @@ ptrdiff_t lo_frame_parse(const unsigned char *bytes, size_t size, lo_frame *fram
     memcpy(&frame->departs, bytes + 8, sizeof frame->departs);
     memcpy(&frame->due, bytes + 16, sizeof frame->due);
     memcpy(&frame->number, bytes + 24, sizeof frame->number);
+    memcpy(&frame->channel, bytes + 32, sizeof frame->channel);
     frame->body = bytes + LO_HEADER;
     if (frame->size > LO_MAX_MESSAGE || bytes[5] > 1)
         return -1;
@@ -92,4 +93,6 @@ void lo_frame_head(const lo_frame *frame, unsigned char head[LO_HEADER])
     memcpy(head + 8, &frame->departs, sizeof frame->departs);
     memcpy(head + 16, &frame->due, sizeof frame->due);
     memcpy(head + 24, &frame->number, sizeof frame->number);
+    memcpy(head + 32, &frame->channel, sizeof frame->channel);
+    memset(head + 36, 0, 4);
 }

@@ -6,7 +6,7 @@
 
 enum {
     LO_PROTOCOL = 1,
-    LO_HEADER = 32, /* bytes ahead of the body of every frame */
+    LO_HEADER = 40, /* bytes ahead of the body of every frame */
     LO_MAX_FRAME = LO_HEADER + LO_MAX_MESSAGE,
 };
 
@@ -16,6 +16,7 @@ typedef struct lo_frame {
     bool reliable;
     uint16_t lane;
     int64_t departs, due, number;
+    int32_t channel; /* of a session's message */
     const unsigned char *body;
 } lo_frame;
 

@@ -865,6 +865,154 @@ static void check_status(void)
     part(&m);
 }
 
+/* --- IP, symmetric connections, sessions ------------------------------------------------------ */
+
+static void check_ip(void)
+{
+    user host = open_user("str:host"), client = open_user("str:client");
+    SteamNetworkingIPAddr any, local, far;
+    HSteamNetConnection at_host, at_client;
+    HSteamListenSocket listen;
+    SteamNetConnectionInfo_t info;
+    sn_event event;
+    section = "IP";
+    sn_address_parse(&any, "[::]:27015");
+    sn_address_parse(&local, "127.0.0.1:27015");
+    sn_address_parse(&far, "8.8.8.8:27015");
+    CHECK(S(host, CreateListenSocketIP, &far, 0, NULL) == 0);
+    listen = S(host, CreateListenSocketIP, &any, 0, NULL);
+    CHECK(listen != 0 && S(client, CreateListenSocketIP, &local, 0, NULL) == 0);
+    CHECK(S(host, GetListenSocketAddress, listen, &far) && memcmp(&far, &any, sizeof any) == 0);
+    CHECK(S(host, GetListenSocketAddress, listen, NULL));
+    at_client = S(client, ConnectByIPAddress, &local, 0, NULL);
+    CHECK(S(client, GetConnectionInfo, at_client, &info) && info.m_identityRemote.m_eType == 0 && info.m_nFlags == 11);
+    event = await_event(&host, 2000);
+    at_host = event.connection;
+    CHECK(event.info.m_identityRemote.m_eType == k_ESteamNetworkingIdentityType_GenericString);
+    CHECK(S(host, AcceptConnection, at_host) == k_EResultOK && state_of(&host, at_host) == CONNECTED);
+    CHECK(await_state(&client, at_client, NONE, CONNECTING));
+    CHECK(await_state(&client, at_client, CONNECTING, CONNECTED));
+    CHECK(S(client, GetConnectionInfo, at_client, &info) && strcmp(info.m_identityRemote.m_szGenericString, "host") == 0);
+    CHECK(strcmp(info.m_szConnectionDescription, "#1 UDP loopback str:host@127.0.0.1:27015") == 0);
+    CHECK(send_text(&host, at_host, "over IP", RELIABLE) == k_EResultOK);
+    CHECK(await_text(&client, at_client, "over IP"));
+    CHECK(S(host, CloseListenSocket, listen) && !S(host, CloseListenSocket, listen));
+    CHECK(!S(host, GetConnectionInfo, at_host, &info));
+    close_user(&host);
+    close_user(&client);
+}
+
+static void check_symmetric(void)
+{
+    user a = open_user("str:a"), b = open_user("str:b");
+    SteamNetworkingIdentity to_a = identity_of("str:a"), to_b = identity_of("str:b");
+    SteamNetworkingConfigValue_t option = {.m_eValue = k_ESteamNetworkingConfig_SymmetricConnect,
+                                           .m_eDataType = k_ESteamNetworkingConfig_Int32,
+                                           .m_val.m_int32 = 1};
+    HSteamNetConnection at_a, at_b;
+    section = "symmetric connect";
+    CHECK(S(a, CreateListenSocketP2P, 5, 1, &option) != 0 && S(b, CreateListenSocketP2P, 5, 1, &option) != 0);
+    at_a = S(a, ConnectP2P, &to_b, 5, 1, &option);
+    at_b = S(b, ConnectP2P, &to_a, 5, 1, &option);
+    CHECK(at_a != 0 && at_b != 0 && S(b, ConnectP2P, &to_a, 5, 1, &option) == 0);
+    CHECK(await_state(&a, at_a, NONE, CONNECTING) && await_state(&b, at_b, NONE, CONNECTING));
+    CHECK(await_state(&a, at_a, CONNECTING, FINDING_ROUTE) && await_state(&b, at_b, CONNECTING, FINDING_ROUTE));
+    CHECK(await_state(&a, at_a, FINDING_ROUTE, CONNECTED) && await_state(&b, at_b, FINDING_ROUTE, CONNECTED));
+    CHECK(send_text(&a, at_a, "one", RELIABLE) == k_EResultOK && await_text(&b, at_b, "one"));
+    S(a, CloseConnection, at_a, 0, NULL, false);
+    CHECK(await_state(&b, at_b, CONNECTED, CLOSED_BY_PEER));
+    S(b, CloseConnection, at_b, 0, NULL, false);
+    forget_events(&a);
+    forget_events(&b);
+    /* Who connects to one who already asked accepts. */
+    at_a = S(a, ConnectP2P, &to_b, 5, 1, &option);
+    CHECK(await_event(&b, 1000).info.m_eState == CONNECTING);
+    at_b = S(b, ConnectP2P, &to_a, 5, 1, &option);
+    CHECK(at_b != 0 && await_state(&b, at_b, CONNECTING, FINDING_ROUTE));
+    close_user(&a);
+    close_user(&b);
+}
+
+static EResult say(user *who, const char *to, const char *text, int flags, int channel)
+{
+    SteamNetworkingIdentity identity = identity_of(to);
+    return M(*who, SendMessageToUser, &identity, text, (uint32_t)strlen(text), flags, channel);
+}
+
+static SteamNetworkingMessage_t *hear(user *who, int channel)
+{
+    SteamNetworkingMessage_t *message = NULL;
+    for (int i = 0; i < 3000 && M(*who, ReceiveMessagesOnChannel, channel, &message, 1) == 0; i++)
+        sn_sleep(200);
+    return message;
+}
+
+static bool hears(user *who, int channel, const char *text)
+{
+    SteamNetworkingMessage_t *message = hear(who, channel);
+    bool right = message != NULL && message->m_cbSize == (int)strlen(text) && message->m_nChannel == channel &&
+                 message->m_conn == 0 && memcmp(message->m_pData, text, strlen(text)) == 0;
+    if (message != NULL)
+        message->m_pfnRelease(message);
+    return right;
+}
+
+static void check_sessions(void)
+{
+    user a = open_user("str:a"), b = open_user("str:b");
+    SteamNetworkingIdentity as_a = identity_of("str:a"), as_b = identity_of("str:b"), nobody = identity_of("str:nobody");
+    SteamNetConnectionInfo_t info;
+    SteamNetworkingMessage_t *message;
+    sn_event event;
+    section = "sessions";
+    CHECK(M(a, GetSessionConnectionInfo, &as_b, &info, NULL) == NONE);
+    CHECK(!M(a, AcceptSessionWithUser, &as_b) && !M(a, CloseSessionWithUser, &as_b));
+    CHECK(M(a, SendMessageToUser, NULL, "x", 1, 8, 0) == k_EResultInvalidParam);
+    CHECK(say(&a, "str:b", "first", RELIABLE, 3) == k_EResultOK);
+    CHECK(say(&a, "str:b", "other channel", UNRELIABLE, -1) == k_EResultOK);
+    event = await_event(&b, 1000);
+    CHECK(event.kind == k_iCallback_SteamNetworkingMessagesSessionRequest);
+    CHECK(strcmp(event.identity.m_szGenericString, "a") == 0);
+    sn_sleep(2000);
+    CHECK(M(b, ReceiveMessagesOnChannel, 3, &message, 1) == 0);
+    CHECK(M(b, AcceptSessionWithUser, &as_a));
+    CHECK(hears(&b, 3, "first") && hears(&b, -1, "other channel"));
+    CHECK(M(b, ReceiveMessagesOnChannel, 5, &message, 1) == 0);
+    CHECK(say(&b, "str:a", "back", RELIABLE, 0) == k_EResultOK && hears(&a, 0, "back"));
+    CHECK(M(a, GetSessionConnectionInfo, &as_b, &info, NULL) == CONNECTED && info.m_hListenSocket == 0);
+    CHECK(M(b, CloseSessionWithUser, &as_a) && !M(b, CloseSessionWithUser, &as_a));
+    sn_sleep(2000);
+    sn_pump(a.engine);
+    CHECK(M(a, GetSessionConnectionInfo, &as_b, NULL, NULL) == NONE);
+    /* An answer is consent. */
+    CHECK(say(&a, "str:b", "hello", RELIABLE, 0) == k_EResultOK);
+    CHECK(await_event(&b, 1000).kind == k_iCallback_SteamNetworkingMessagesSessionRequest);
+    CHECK(say(&b, "str:a", "yes", RELIABLE, 0) == k_EResultOK);
+    CHECK(hears(&a, 0, "yes") && hears(&b, 0, "hello"));
+    CHECK(!M(a, CloseChannelWithUser, &as_b, 9) && M(a, CloseChannelWithUser, &as_b, 0));
+    CHECK(M(a, GetSessionConnectionInfo, &as_b, NULL, NULL) == NONE);
+    sn_sleep(2000);
+    forget_events(&b);
+    /* Both at once: one session, no request. */
+    CHECK(say(&a, "str:b", "from a", RELIABLE, 0) == k_EResultOK && say(&b, "str:a", "from b", RELIABLE, 0) == k_EResultOK);
+    CHECK(hears(&b, 0, "from a") && hears(&a, 0, "from b"));
+    CHECK(await_event(&a, 5).kind == 0 && await_event(&b, 5).kind == 0);
+    /* Never answered: it fails, and stays failed until asked anew. */
+    set_int(&a, k_ESteamNetworkingConfig_TimeoutInitial, 1, 0, 100);
+    CHECK(say(&a, "str:nobody", "?", RELIABLE, 0) == k_EResultOK);
+    event = await_event(&a, 2000);
+    CHECK(event.kind == k_iCallback_SteamNetworkingMessagesSessionFailed && event.info.m_eEndReason == 5003);
+    CHECK(say(&a, "str:nobody", "?", RELIABLE, 0) == k_EResultConnectFailed);
+    CHECK(M(a, GetSessionConnectionInfo, &nobody, &info, NULL) == PROBLEM && info.m_eEndReason == 5003);
+    CHECK(say(&a, "str:nobody", "?", RELIABLE | k_nSteamNetworkingSend_AutoRestartBrokenSession, 0) == k_EResultOK);
+    /* To oneself. */
+    CHECK(say(&a, "str:a", "note", RELIABLE, 2) == k_EResultOK && hears(&a, 2, "note"));
+    close_user(&a);
+    event = await_event(&b, 1000);
+    CHECK(event.kind == k_iCallback_SteamNetworkingMessagesSessionFailed);
+    close_user(&b);
+}
+
 /* --- between processes ----------------------------------------------------------------------- */
 
 static const char *program;
@@ -969,6 +1117,46 @@ static int sleep_role(void)
         send_size(&who, connection, 100, k_nSteamNetworkingSend_Reliable, NULL);
     sn_sleep(30000000);
     return 0;
+}
+
+/* Answers every message that comes by session, until "stop". */
+static int session_role(void)
+{
+    user who = open_user("str:answerer");
+    SteamNetworkingMessage_t *message;
+    bool stop = false;
+    while (!stop) {
+        sn_event event;
+        while (next_event(&who, &event))
+            if (event.kind == k_iCallback_SteamNetworkingMessagesSessionRequest)
+                M(who, AcceptSessionWithUser, &event.identity);
+        while (M(who, ReceiveMessagesOnChannel, 4, &message, 1) == 1) {
+            stop = message->m_cbSize == 4 && memcmp(message->m_pData, "stop", 4) == 0;
+            M(who, SendMessageToUser, &message->m_identityPeer, message->m_pData, (uint32_t)message->m_cbSize,
+              RELIABLE, -7);
+            message->m_pfnRelease(message);
+        }
+        sn_sleep(200);
+    }
+    for (int i = 0; i < 50; i++) {
+        sn_pump(who.engine);
+        sn_sleep(200);
+    }
+    close_user(&who);
+    return 0;
+}
+
+static void check_session_between_processes(void)
+{
+    user who = open_user("str:parent");
+    pid_t child = start_role("session");
+    section = "a session between processes";
+    CHECK(say(&who, "str:answerer", "hello", RELIABLE, 4) == k_EResultOK);
+    CHECK(hears(&who, -7, "hello"));
+    CHECK(say(&who, "str:answerer", "stop", RELIABLE, 4) == k_EResultOK);
+    CHECK(hears(&who, -7, "stop"));
+    CHECK(finish(child, 0) == 0);
+    close_user(&who);
 }
 
 static void check_echo(void)
@@ -1341,6 +1529,8 @@ static int play(const char *role)
 {
     if (strcmp(role, "echo") == 0)
         return echo_role();
+    if (strcmp(role, "session") == 0)
+        return session_role();
     if (strcmp(role, "deaf") == 0)
         deaf_role();
     if (strcmp(role, "sleep") == 0)
@@ -1378,6 +1568,10 @@ int main(int argument_count, char **arguments)
     check_blackout_passes();
     check_config();
     check_status();
+    check_ip();
+    check_symmetric();
+    check_sessions();
+    check_session_between_processes();
     check_echo();
     check_killed();
     check_visitors();
