@@ -35,8 +35,13 @@ static int from_fake_port(sn_engine *engine, long long handle, SteamNetworkingMe
 static bool append(PyObject **list, sn_engine *engine, SteamNetworkingMessage_t **batch, int count)
 {
     bool first = *list == NULL;
-    if (first)
+    if (first) {
+        /* No collection here: a finalizer that shuts the engine down would wait for this call. */
+        int collecting = PyGC_Disable();
         *list = PyList_New(count);
+        if (collecting)
+            PyGC_Enable();
+    }
     for (int i = 0; i < count; i++) {
         PyObject *message = *list != NULL ? sn_message_new(engine, batch[i]) : NULL;
         int failed = message == NULL;
