@@ -45,8 +45,9 @@ def host() -> None:
         sockets = steam.networking_sockets
         group = sockets.create_poll_group()
         sockets.create_listen_socket_p2p(PORT)
-        # A frozen program is its own interpreter.
-        program = [sys.executable] if hasattr(sys, "frozen") else [sys.executable, __file__]
+        # A frozen program is its own interpreter; Nuitka tells so in a way of its own.
+        frozen = hasattr(sys, "frozen") or "__compiled__" in globals()
+        program = sys.argv[:1] if frozen else [sys.executable, __file__]
         client = subprocess.Popen([*program, steam.core.get_steam_id()])
         heard: list[bytes] = []
 
