@@ -248,8 +248,6 @@ class Connection(BaseConnection):
         That waits up to ten seconds, not at all if ``linger`` is False. Cancelled, it closes at
         once and leaves the rest to the engine.
         """
-        if self._closed:
-            return
         self._closed = True  # for everybody else
         self._news.set()
         try:

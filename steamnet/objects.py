@@ -83,7 +83,8 @@ class Listener(BaseListener, _Closing):
     def close(self) -> None:
         """Stop listening, say no to those who wait, and close the connections that came in.
 
-        Engines end those with their listener, even while they linger: close it last.
+        Engines end those with their listener, so close it last. What was sent on them reliably
+        still goes out.
         """
         self._close()
 

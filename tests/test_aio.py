@@ -355,7 +355,7 @@ async def test_send_waits_for_room_where_the_engine_says_limit_exceeded() -> Non
                 refusals += plain(caller.handle, bytes(500_000)) == EResult.LIMIT_EXCEEDED
 
         sending = asyncio.create_task(send())
-        heard = []
+        heard: list[int] = []
         while len(heard) < 60:
             message = await called.receive()
             if len(message) == 100_000:
@@ -524,6 +524,38 @@ async def test_messages_nobody_waits_for_stay_in_the_engine() -> None:
 
 
 @with_asyncio
+async def test_who_has_stopped_waiting_is_left_alone_while_others_wait() -> None:
+    """Messages for a connection that was read before stay in the engine until it is read again."""
+    async with two() as (host, guest), host.listen(0) as listener:
+        caller, called = await meet(guest, listener)
+        talker, other = await meet(guest, listener)
+        assert await cancelled(called.receive())
+        waiting = asyncio.create_task(other.receive())
+        await asyncio.sleep(0.01)
+        for _ in range(50):
+            await caller.send("x")
+        await asyncio.sleep(0.05)
+        assert len(called._queue) == 0
+        assert len(host.networking_sockets.receive_messages(called.handle)) == 50
+        waiting.cancel()
+        await asyncio.gather(waiting, talker.close(), return_exceptions=True)
+
+
+@with_asyncio
+async def test_a_close_that_takes_too_long_can_be_cut_short() -> None:
+    """A second close without linger ends the drain that the first one waits for."""
+    slowly = {ConfigValue.SEND_RATE_MIN: 10**4, ConfigValue.SEND_RATE_MAX: 10**4}
+    async with pair(slowly) as (caller, _):
+        await fill(caller)
+        closing = asyncio.create_task(caller.close())
+        await asyncio.sleep(0.02)
+        assert not closing.done()
+        await caller.close(linger=False)
+        async with asyncio.timeout(0.5):
+            await closing
+
+
+@with_asyncio
 async def test_a_handlers_error_reaches_those_who_wait() -> None:
     """What a user's handler raises in the pump comes out of every await, and of the block."""
 
@@ -589,7 +621,8 @@ async def test_leaving_drains_and_tells_the_others() -> None:
     async with aio.init(engine="loopback", identity=HOST) as host:
         listener = host.listen(0)
         async with aio.init(engine="loopback", identity=GUEST) as guest:
-            caller, called = await meet(guest, listener)
+            slowly = {ConfigValue.SEND_RATE_MIN: 10**6, ConfigValue.SEND_RATE_MAX: 10**6}
+            caller, called = await meet(guest, listener, slowly)
             for _ in range(20):
                 await caller.send(bytes(10_000))
             waiting = asyncio.create_task(guest.connect(HOST, 8))

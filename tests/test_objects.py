@@ -282,6 +282,20 @@ def test_closing_lingers_unless_told_not_to(two: list[Steam]) -> None:
             called.close()
 
 
+def test_a_closed_listener_lets_its_connections_linger(two: list[Steam]) -> None:
+    """What was sent before the listener closed arrives, and then the peer is told."""
+    host, guest = two
+    listener = host.listen(0)
+    caller, called = connected(host, guest, listener)
+    for _ in range(50):
+        called.send(bytes(1000))
+    listener.close()
+    assert called.closed
+    pump(host, guest, until=lambda: caller.state == GONE)
+    assert len(caller.receive()) == 50
+    caller.close()
+
+
 def test_closing_twice_is_fine_and_use_after_close_is_not(two: list[Steam]) -> None:
     """Every call on a closed object raises ClosedError, which is a ValueError."""
     host, guest = two
@@ -421,6 +435,25 @@ def test_both_styles_side_by_side(two: list[Steam], handler: bool) -> None:
     assert {e.connection for e in look()} == {request}
     assert {e.listen_socket for e in events} == {listen_socket}
     assert {e.connection for e in guest.networking_sockets.connection_events()} == {theirs}
+
+
+def test_nothing_is_remembered_of_what_is_over(two: list[Steam]) -> None:
+    """Handles that were accepted, refused, given up or dropped leave no trace in the router."""
+    host, guest = two
+    with host.listen(0) as listener:
+        for _ in range(3):
+            caller, called = connected(host, guest, listener)
+            caller.close()
+            pump(host, guest, until=lambda: called.state == GONE)  # noqa: B023  # asked at once
+            called.close()
+        guest.connect(my_id(host), 0).close()
+        refused = guest.connect(my_id(host), 0)
+        pump(host, guest, until=lambda: listener._waiting)
+    pump(host, guest, until=lambda: refused.state == GONE)
+    refused.close()
+    for steam in two:
+        pump(host, guest, until=lambda: not steam.router._owned)  # noqa: B023  # asked at once
+        assert not list(steam.router.connections) + list(steam.router.listeners)
 
 
 def test_an_adopted_handle_is_an_object_like_others(two: list[Steam]) -> None:

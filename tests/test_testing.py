@@ -5,6 +5,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -108,7 +109,7 @@ def test_the_same_seed_repeats_the_same_losses() -> None:
 def test_shares_are_shares() -> None:
     """Five per cent is 0.05; 5 is refused, and so is a negative lag."""
     for weather in ({"loss": 5}, {"reorder": -0.1}, {"duplicate": 2}, {"lag": -1}):
-        with pytest.raises(ValueError, match=next(iter(weather))), players(1, **weather):  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match=next(iter(weather))), players(1, **weather):
             pass
 
 
@@ -128,7 +129,7 @@ def test_pump_gives_a_picture_when_nothing_comes() -> None:
 def test_pump_returns_what_it_waited_for(steamnet_players: object) -> None:
     """What ``until`` answers comes back, and errors inside it come out."""
     (alone,) = steamnet_players(1)  # type: ignore[operator]
-    answers = iter([None, [], 0, "yes"])
+    answers: Iterator[object] = iter([None, [], 0, "yes"])
     assert pump(alone, until=lambda: next(answers)) == "yes"
     with pytest.raises(ZeroDivisionError):
         pump(alone, until=lambda: 1 / 0)
