@@ -78,7 +78,7 @@ typedef struct lo_call {
 
 /* A user's simulated network, in one direction: the FakePacket values. */
 typedef struct lo_sky {
-    float loss, reorder, duplicate, jitter_share; /* percent */
+    float loss, reorder, jitter_share; /* percent */
     int32_t lag, reorder_time;                    /* µs */
     int32_t jitter, jitter_most;                  /* µs */
     bool clear;                                   /* none of it */

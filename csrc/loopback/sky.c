@@ -20,7 +20,6 @@ static int32_t milliseconds(const lo_user *user, int key)
         .loss = real(user, LO_FakePacketLoss_##way), .lag = milliseconds(user, LO_FakePacketLag_##way), \
         .reorder = real(user, LO_FakePacketReorder_##way),                                            \
         .reorder_time = milliseconds(user, LO_FakePacketReorder_Time),                                \
-        .duplicate = real(user, LO_FakePacketDup_##way),                                              \
         .jitter = (int32_t)(real(user, LO_FakePacketJitter_##way##_Avg) * 1000),                      \
         .jitter_most = (int32_t)(real(user, LO_FakePacketJitter_##way##_Max) * 1000),                 \
         .jitter_share = real(user, LO_FakePacketJitter_##way##_Pct),                                  \
@@ -28,7 +27,7 @@ static int32_t milliseconds(const lo_user *user, int key)
 
 static bool is_clear(const lo_sky *sky)
 {
-    return sky->loss <= 0 && sky->lag <= 0 && sky->reorder <= 0 && sky->duplicate <= 0 && sky->jitter <= 0;
+    return sky->loss <= 0 && sky->lag <= 0 && sky->reorder <= 0 && sky->jitter <= 0;
 }
 
 void lo_sky_changed(lo_user *user)

@@ -4,6 +4,7 @@
  * program is one of its own other processes (see the checks between processes), or the
  * measurement: `loopback_check speed`.
  */
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -1434,6 +1435,132 @@ static void check_fork(void)
     part(&m);
 }
 
+/* --- threads and memory ---------------------------------------------------------------------- */
+
+typedef struct sender {
+    user *who;
+    HSteamNetConnection connection;
+    char name;
+} sender;
+
+static void *send_many(void *argument)
+{
+    sender *me = argument;
+    for (int i = 0; i < 500; i++) {
+        char text[16];
+        snprintf(text, sizeof text, "%c%04d", me->name, i);
+        while (send_text(me->who, me->connection, text, RELIABLE) == k_EResultLimitExceeded)
+            sn_sleep(1000);
+        if (i % 10 == 0)
+            sn_pump(me->who->engine);
+    }
+    return NULL;
+}
+
+static void check_threads(void)
+{
+    meeting m = meet();
+    pthread_t threads[4];
+    sender senders[4];
+    int next[4] = {0};
+    section = "threads";
+    for (int i = 0; i < 4; i++) {
+        senders[i] = (sender){&m.client, m.at_client, (char)('a' + i)};
+        CHECK(pthread_create(&threads[i], NULL, send_many, &senders[i]) == 0);
+    }
+    for (int i = 1; i <= 2000; i++) {
+        SteamNetworkingMessage_t *message = await_message(&m.host, m.at_host, 5000);
+        char text[8] = "";
+        int who;
+        if (!CHECK(message != NULL && message->m_nMessageNumber == i && message->m_cbSize == 5))
+            break;
+        memcpy(text, message->m_pData, 5);
+        who = text[0] - 'a';
+        CHECK(who >= 0 && who < 4 && atoi(text + 1) == next[who]++);
+        message->m_pfnRelease(message);
+    }
+    for (int i = 0; i < 4; i++)
+        pthread_join(threads[i], NULL);
+    part(&m);
+}
+
+static long allocations_left;
+static void *stingy(size_t size) { return allocations_left-- > 0 ? malloc(size) : NULL; }
+
+/* A little of everything; whatever fails must fail politely. */
+static void live_a_little(void)
+{
+    static char error[SN_ERROR_SIZE];
+    SteamNetworkingIdentity names[2] = {identity_of("str:host"), identity_of("str:client")};
+    user both[2];
+    SteamNetworkingMessage_t *messages[4];
+    HSteamNetConnection connection, pair[2];
+    HSteamNetPollGroup group;
+    bool running = true;
+    int opened = 0;
+    for (; opened < 2 && running; opened += running) {
+        sn_options options = {.identity = &names[opened]};
+        both[opened] = (user){.engine = sn_load(SN_LOOPBACK, NULL, error)};
+        running = sn_start(both[opened].engine, &options, error) == k_ESteamAPIInitResult_OK;
+        both[opened].flat = &both[opened].engine->flat;
+        both[opened].sockets = both[opened].engine->sockets;
+        both[opened].utils = both[opened].engine->utils;
+        both[opened].messages = both[opened].engine->messages;
+        if (!running)
+            sn_release(both[opened].engine);
+    }
+    if (opened == 2) {
+        S(both[0], CreateListenSocketP2P, 1, 0, NULL);
+        group = both[0].flat->ISteamNetworkingSockets_CreatePollGroup(both[0].sockets);
+        connection = S(both[1], ConnectP2P, &names[0], 1, 0, NULL);
+        S(both[1], CreateSocketPair, &pair[0], &pair[1], true, NULL, NULL);
+        U(both[1], SetConfigValue, k_ESteamNetworkingConfig_P2P_STUN_ServerList, 1, 0, 4, "text");
+        for (int i = 0; i < 8; i++) {
+            sn_event event;
+            for (int j = 0; j < 2; j++)
+                while (next_event(&both[j], &event)) {
+                    if (event.kind == k_iCallback_SteamNetworkingMessagesSessionRequest)
+                        M(both[j], AcceptSessionWithUser, &event.identity);
+                    else if (event.info.m_eState == CONNECTING && S(both[j], AcceptConnection, event.connection) == k_EResultOK)
+                        S(both[j], SetConnectionPollGroup, event.connection, group);
+                }
+            S(both[1], ConfigureConnectionLanes, connection, 2 + i, NULL, NULL);
+            messages[0] = U(both[1], AllocateMessage, 10);
+            if (messages[0] != NULL) {
+                messages[0]->m_conn = i % 2 ? connection : 5;
+                S(both[1], SendMessages, 1, messages, NULL, true);
+            }
+            send_text(&both[1], connection, "text", RELIABLE);
+            say(&both[1], "str:host", "session", RELIABLE, i);
+            for (int count = S(both[0], ReceiveMessagesOnPollGroup, group, messages, 4); count > 0; count--)
+                messages[count - 1]->m_pfnRelease(messages[count - 1]);
+            for (int count = M(both[0], ReceiveMessagesOnChannel, i, messages, 4); count > 0; count--)
+                messages[count - 1]->m_pfnRelease(messages[count - 1]);
+            sn_sleep(300);
+        }
+        S(both[1], CloseConnection, connection, 0, NULL, true);
+    }
+    while (opened > 0)
+        close_user(&both[--opened]);
+}
+
+static void check_memory_failures(void)
+{
+    section = "memory failures";
+    for (long n = 0; n < 200; n++) {
+        allocations_left = n;
+        sn_loopback_malloc = stingy;
+        live_a_little(); /* the sanitizers check the rest */
+        sn_loopback_malloc = malloc;
+    }
+    allocations_left = 100000;
+    sn_loopback_malloc = stingy;
+    live_a_little();
+    sn_loopback_malloc = malloc;
+    printf("  a little of everything takes %ld allocations\n", 100000 - allocations_left);
+    CHECK(allocations_left < 100000 - 50);
+}
+
 /* --- many ------------------------------------------------------------------------------------ */
 
 static double seconds_for(int count)
@@ -1579,6 +1706,8 @@ int main(int argument_count, char **arguments)
     check_hostile();
     check_directory();
     check_fork();
+    check_threads();
+    check_memory_failures();
     check_many_users();
     printf("%d checks, %d failed\n", checks, failures);
     return failures > 0;
