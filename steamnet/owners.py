@@ -8,7 +8,7 @@ import contextlib
 import warnings
 import weakref
 from collections.abc import Callable, Sequence
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 
 from .config import Options
 from .engine import Engine
@@ -181,7 +181,7 @@ class BaseConnection(Owner):
                 raise ResultError(operation, result)
             raise ResultError(operation, EResult.NO_CONNECTION, ending(self._ended))
 
-    def _send(self, data: Any, flags: int, lane: int) -> int:
+    def _send(self, data: object, flags: int, lane: int) -> int:
         handle = self._open("send")
         result, number = self._sockets.send_message_numbered(handle, data, flags, lane)
         if result == EResult.IGNORED:

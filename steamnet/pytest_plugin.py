@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -19,11 +19,7 @@ def steamnet_players() -> "Iterator[Callable[..., list[Steam]]]":
     from .testing import players  # no test that does without should pay for the engine
 
     with ExitStack() as stack:
-
-        def open_players(n: int, **weather: Any) -> "list[Steam]":
-            return stack.enter_context(players(n, **weather))
-
-        yield open_players
+        yield lambda *args, **kwargs: stack.enter_context(players(*args, **kwargs))
 
 
 @pytest.fixture

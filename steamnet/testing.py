@@ -116,7 +116,8 @@ def _picture(router: Router) -> Iterator[str]:
 def _apart() -> Iterator[None]:
     # Other processes' players have the same Steam IDs: these meet in a place of their own.
     before = os.environ.get(MEETING_PLACE)
-    with tempfile.TemporaryDirectory(prefix="sn-") as os.environ[MEETING_PLACE]:
+    with tempfile.TemporaryDirectory(prefix="sn-", ignore_cleanup_errors=True) as place:
+        os.environ[MEETING_PLACE] = place
         try:
             yield
         finally:
