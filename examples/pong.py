@@ -80,7 +80,7 @@ class Game:
         """Keep the score, and make sparks where the ball was."""
         self.score = list(score)
         for _ in range(40):
-            way = Vector2(random.uniform(1, 8), 0).rotate(random.uniform(0, 360))
+            way = Vector2(random.uniform(1, 6), 0).rotate(random.uniform(0, 360))
             self.sparks.append((Vector2(x, y), way))
 
     def draw(self, screen: pygame.Surface) -> None:
@@ -94,9 +94,9 @@ class Game:
             paddle = (x, self.paddles[side] - PADDLE / 2, 8, PADDLE)
             pygame.draw.rect(screen, COLOURS[side], paddle, border_radius=4)
             write(screen, str(self.score[side]), 72, WIDTH / 2 + (2 * side - 1) * 60, COLOURS[side])
-        self.sparks = [(at + way, way * 0.92) for at, way in self.sparks if way.length() > 0.5]
+        self.sparks = [(at + way, way * 0.95) for at, way in self.sparks if way.length() > 0.5]
         for at, way in self.sparks:
-            pygame.draw.circle(screen, "#ffd166", at, way.length() / 2)
+            pygame.draw.circle(screen, "#ffd166", at, way.length())
 
 
 def write(screen: pygame.Surface, text: str, size: int, x: float, colour: Color) -> None:
