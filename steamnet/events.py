@@ -39,13 +39,14 @@ class EventStream(Generic[T]):
 
     def push(self, event: T) -> None:
         """Queue an event."""
-        if len(self._waiting) == BACKLOG and not self._handlers:
+        full = len(self._waiting) == BACKLOG
+        self._waiting.append(event)
+        if full and not self._handlers:
             warnings.warn(
                 f"{BACKLOG} {self._name} events wait and nobody takes them: the oldest are lost",
                 RuntimeWarning,
                 stacklevel=2,
             )
-        self._waiting.append(event)
 
     def drain(self) -> list[T]:
         """Take all that waits; nothing does while a handler is subscribed."""

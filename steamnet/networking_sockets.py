@@ -240,15 +240,14 @@ class SteamNetworkingSocketsManager:
         can be received. ``ISteamNetworkingSockets::CloseConnection``
         """
         number = handle(connection, "connection")
+        code = integer(reason, "reason", -(2**31), 2**31 - 1)
+        text = close_text(debug)
+        pointer = self._engine.pointer
         listen_socket = self._connections.pop(number, 0)
         if listen_socket:
             self._farewells.begin(listen_socket)
         answer: bool = lib.ISteamNetworkingSockets_CloseConnection(
-            self._engine.pointer,
-            number,
-            integer(reason, "reason", -(2**31), 2**31 - 1),
-            close_text(debug),
-            bool(enable_linger),
+            pointer, number, code, text, bool(enable_linger)
         )
         return answer
 

@@ -299,6 +299,21 @@ def test_a_wrong_item_of_a_batch_prevents_the_whole(steam: Steam) -> None:
     del there
 
 
+def test_a_close_that_raises_closes_nothing(steam: Steam) -> None:
+    """Neither the connection nor what is remembered of it has changed."""
+    sockets = steam.networking_sockets
+    here, _ = sockets.create_socket_pair()
+    with pytest.raises(ValueError, match="reason"):
+        sockets.close_connection(here, 2**31)
+    with pytest.raises(TypeError):
+        sockets.close_connection(here, 0, 5)  # type: ignore[arg-type]  # on purpose
+    info = sockets.get_connection_info(here)
+    assert info is not None
+    assert info.state is ConnectionState.CONNECTED
+    sockets.close_all()
+    assert sockets.get_connection_info(here) is None
+
+
 DEAD_ANSWERS: dict[str, Any] = {
     "get_listen_socket_address": None,
     "close_listen_socket": False,
