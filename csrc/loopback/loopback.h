@@ -222,7 +222,8 @@ struct lo_connection {
     int64_t link_rest; /* fractions of a microsecond, as bytes × 10⁶ */
     int64_t in_flight; /* bytes departed and not yet received */
     int pending;       /* bytes waiting in lanes */
-    int on_link;       /* bytes given to the link since it was last free */
+    int on_link;       /* bytes given to the link since it was last free ... */
+    int on_link_last;  /* ... and those of the latest message */
     int64_t burst;     /* when those leave, if only Nagle keeps them */
 
     lo_list queue;    /* to be received */

@@ -90,12 +90,13 @@ void lo_schedule(lo_connection *connection)
         lo_air_push(&lo.air, &connection->departure, next_departure(connection) - ahead);
 }
 
+/* Estimated from the time it still takes; a message counts until it has left as a whole. */
 int lo_on_link(const lo_connection *connection)
 {
     int64_t left = connection->link_free - lo.now, bytes;
     if (left <= 0 || connection->on_link == 0)
         return 0;
-    bytes = left * lo_rate(connection) / 1000000;
+    bytes = left * lo_rate(connection) / 1000000 + connection->on_link_last;
     return bytes < connection->on_link ? (int)bytes : connection->on_link;
 }
 
@@ -111,6 +112,7 @@ static void depart(lo_connection *connection, lo_lane *lane, int64_t at)
     if (connection->link_free <= lo.now)
         connection->on_link = 0;
     connection->on_link += bytes;
+    connection->on_link_last = bytes;
     if (at > connection->link_free)
         connection->burst = at;
     connection->link_rest += (int64_t)bytes * 1000000;
