@@ -81,13 +81,40 @@ static void free_data(SteamNetworkingMessage_t *message)
 typedef struct sn_payload {
     const char *bytes;
     Py_ssize_t size;
-    Py_buffer view;
-    bool has_view;
+    Py_buffer *view; /* NULL for bytes and str, which never move */
 } sn_payload;
+
+static void payload_done(sn_payload *payload)
+{
+    if (payload->view != NULL) {
+        PyBuffer_Release(payload->view);
+        free(payload->view);
+    }
+}
+
+static bool view_get(sn_payload *payload, PyObject *data)
+{
+    Py_buffer *view = malloc(sizeof *view);
+    if (view == NULL) {
+        PyErr_NoMemory();
+        return false;
+    }
+    if (PyObject_GetBuffer(data, view, PyBUF_SIMPLE) < 0) {
+        free(view);
+        if (PyErr_ExceptionMatches(PyExc_BufferError))
+            PyErr_SetString(PyExc_ValueError, "data must be one C-contiguous stretch of bytes");
+        else if (PyErr_ExceptionMatches(PyExc_TypeError))
+            PyErr_Format(PyExc_TypeError, "data must be str or a bytes-like object, not %R",
+                         (PyObject *)Py_TYPE(data));
+        return false;
+    }
+    *payload = (sn_payload){view->buf, view->len, view};
+    return true;
+}
 
 static bool payload_get(sn_payload *payload, PyObject *data)
 {
-    payload->has_view = false;
+    payload->view = NULL;
     if (PyBytes_Check(data)) {
         char *bytes;
         PyBytes_AsStringAndSize(data, &bytes, &payload->size);
@@ -96,33 +123,16 @@ static bool payload_get(sn_payload *payload, PyObject *data)
         payload->bytes = PyUnicode_AsUTF8AndSize(data, &payload->size);
         if (payload->bytes == NULL)
             return false;
-    } else {
-        if (PyObject_GetBuffer(data, &payload->view, PyBUF_SIMPLE) < 0) {
-            if (PyErr_ExceptionMatches(PyExc_BufferError))
-                PyErr_SetString(PyExc_ValueError, "data must be one C-contiguous stretch of bytes");
-            else if (PyErr_ExceptionMatches(PyExc_TypeError))
-                PyErr_Format(PyExc_TypeError, "data must be str or a bytes-like object, not %R",
-                             (PyObject *)Py_TYPE(data));
-            return false;
-        }
-        payload->has_view = true;
-        payload->bytes = payload->view.buf;
-        payload->size = payload->view.len;
+    } else if (!view_get(payload, data)) {
+        return false;
     }
     if (payload->size > MESSAGE_LIMIT) {
         PyErr_Format(PyExc_ValueError, "a message holds at most %d bytes (512 KiB), not %zd", MESSAGE_LIMIT,
                      payload->size);
-        if (payload->has_view)
-            PyBuffer_Release(&payload->view);
+        payload_done(payload);
         return false;
     }
     return true;
-}
-
-static void payload_done(sn_payload *payload)
-{
-    if (payload->has_view)
-        PyBuffer_Release(&payload->view);
 }
 
 typedef struct sn_target {
@@ -438,7 +448,7 @@ static PyObject *broadcast(PyObject *module, PyObject *const *args, Py_ssize_t c
                connection_get(PyList_GetItem(connections, batch->count), &target)) {
             sn_item *item = &batch->items[batch->count++];
             *item = (sn_item){.target = target, .payload = payload};
-            item->payload.has_view = false; /* the one view is released below */
+            item->payload.view = NULL; /* the one view is released below */
         }
         if (batch->count == total) {
             shared = block_new((size_t)payload.size, 1);
