@@ -96,7 +96,7 @@ PyObject *sn_message_new(sn_engine *engine, SteamNetworkingMessage_t *valves)
     message->size = size;
     message->connection = valves->m_conn;
     /* A connection's messages carry their lane; those of ISteamNetworkingMessages a channel. */
-    message->channel = valves->m_nChannel >= 0 ? valves->m_nChannel : valves->m_idxLane;
+    message->channel = valves->m_conn == 0 ? valves->m_nChannel : valves->m_idxLane;
     message->flags = valves->m_nFlags;
     message->message_number = valves->m_nMessageNumber;
     message->time_received = valves->m_usecTimeReceived;
