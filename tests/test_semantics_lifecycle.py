@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 
 import pytest
 
@@ -39,17 +40,17 @@ def test_many_loopbacks_a_process() -> None:
         steam.shutdown()
 
 
-def test_loopback_beside_gns(gns: None) -> None:
+def test_loopback_beside_gns(gns: None, until: Callable[..., None]) -> None:
     """The loopback engine does not mind a library engine in the same process."""
     with steamnet.init(engine="gns") as one, steamnet.init(engine="loopback") as other:
         for steam in (one, other):
             sockets = steam.networking_sockets
             left, right = sockets.create_socket_pair()
             sockets.send_message(left, steam.engine.name)
-            for _ in range(1000):
-                steam.run_callbacks()
-                if messages := sockets.receive_messages(right):
-                    break
+            messages: list[steamnet.NetworkingMessage] = []
+            until(
+                lambda r=right, m=messages, s=sockets: m.extend(s.receive_messages(r)) or m, steam
+            )
             assert messages[0].decode() == steam.engine.name
 
 
