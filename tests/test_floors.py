@@ -22,7 +22,7 @@ FLOORS = (
     {"steam"},
     {"aio", "testing"},
     {"__init__", "pytest_plugin"},
-    {"chat", "demo", "inspect"},
+    {"bench", "chat", "demo", "inspect"},
     {"__main__"},
 )
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}

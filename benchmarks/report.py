@@ -1,0 +1,276 @@
+"""Tables and the chart: what was measured against what shall be reached."""
+
+import json
+import os
+import platform
+import re
+import statistics
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from steamnet import __version__
+
+BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+SMALL, LARGE = "64 B, 64 a call", "262144 B, 64 a call"
+SWIG, NODE = "steamworks-swig", "steamworks-ffi-node"
+
+
+@dataclass
+class Results:
+    """Samples by source, group, name and contender; versions; and what could not be measured."""
+
+    rows: dict[str, dict[str, dict[str, dict[str, list[float]]]]] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    absent: dict[str, str] = field(default_factory=dict)
+
+    def add(self, source: str, group: str, name: str, samples: dict[str, list[float]]) -> None:
+        """File a row."""
+        self.rows.setdefault(source, {}).setdefault(group, {})[name] = samples
+
+    def best(self, source: str, group: str, name: str, who: str) -> float | None:
+        """The least of the samples; None where it was not measured."""
+        samples = self.rows.get(source, {}).get(group, {}).get(name, {}).get(who)
+        return min(samples) if samples else None
+
+    def ratio(self, source: str, group: str, name: str, who: str, to: str = "C") -> float | None:
+        """How many times another's cost."""
+        one, other = self.best(source, group, name, who), self.best(source, group, name, to)
+        return one / other if one is not None and other else None
+
+    def save(self, path: Path) -> None:
+        """Keep the samples, to look at them again."""
+        path.write_text(json.dumps(self.__dict__), encoding="utf-8")
+
+
+@dataclass
+class Target:
+    """A row of the table of targets."""
+
+    what: str
+    reach: str
+    measured: list[float | None]
+    limit: float
+    least: bool = False
+    unit: str = "x C"
+
+    def cells(self) -> tuple[str, str, str, str]:
+        """The row's text."""
+        known = [value for value in self.measured if value is not None]
+        if not known:
+            return self.what, self.reach, "not measured here", "—"
+        worst = min(known) if self.least else max(known)
+        met = worst >= self.limit if self.least else worst <= self.limit
+        return self.what, self.reach, f"{worst:,.2f} {self.unit}", "yes" if met else "**no**"
+
+
+def targets(results: Results) -> list[Target]:
+    """What shall be reached, and what was."""
+    ratio, best = results.ratio, results.best
+    ours = best("gns", "receive", SMALL, "steamnet")
+    over_swig = best(SWIG, "receive", SMALL, SWIG)
+    beside_swig = best(SWIG, "receive", SMALL, "steamnet")
+    node = best(NODE, "receive", SMALL, NODE)
+    batches = [f"64 B, {n} a call" for n in (16, 64)]
+    faster = [ratio("gns", "receive", name, "ctypes", "steamnet") for name in batches]
+    memory = [
+        max(max(values) for values in row.values())
+        for row in results.rows.get("gns", {}).get("growth of memory", {}).values()
+    ]
+    busy = "slowest of 40 receive calls of 64"
+    busy_best = best("gns", busy, "a busy Python thread", "steamnet")
+    idle_best = best("gns", busy, "idle", "steamnet")
+    return [
+        Target(
+            "receive 64 B, 64 a call", "≤ 5 x C", [ratio("gns", "receive", SMALL, "steamnet")], 5
+        ),
+        Target(
+            "… against steamworks-swig, which gives the payload only",
+            "≥ 1.0 x its speed",
+            [over_swig / beside_swig if over_swig and beside_swig else None],
+            1.0,
+            least=True,
+            unit="x its speed",
+        ),
+        Target(
+            "receive 64 B, one a call",
+            "≤ 2.4 x C",
+            [ratio("gns", "receive", "64 B, 1 a call", "steamnet")],
+            2.4,
+        ),
+        Target("receive 256 KiB", "≤ 1.15 x C", [ratio("gns", "receive", LARGE, "steamnet")], 1.15),
+        Target("small, against ctypes", "≥ 6.5 x its speed", faster, 6.5, True, "x its speed"),
+        Target(
+            "small, against steamworks-ffi-node",
+            "≥ 18 x its speed",
+            [node / ours if node and ours else None],
+            18,
+            True,
+            "x its speed",
+        ),
+        Target(
+            "empty poll",
+            "≤ 1.5 x C",
+            [ratio("gns", "empty poll", "one connection", "steamnet")],
+            1.5,
+        ),
+        Target(
+            "`send_messages`, 64 B, 64 a call",
+            "≤ 0.5 x a C loop of single sends",
+            [ratio("gns", "send_messages, 64 a call", "64 B", "steamnet")],
+            0.5,
+        ),
+        Target(
+            "`send_message`, 64 B",
+            "≤ 1.6 x C",
+            [ratio("gns", "send_message", "64 B", "steamnet")],
+            1.6,
+        ),
+        Target(
+            "`broadcast` to 64, from 1200 B",
+            "≤ 0.95 x the C send loop",
+            [ratio("gns", "broadcast to 64", f"{n} B", "steamnet") for n in (1200, 16384)],
+            0.95,
+        ),
+        Target(
+            "slowest call beside a busy Python thread",
+            "≤ 3 x the idle one",
+            [busy_best / idle_best if busy_best and idle_best else None],
+            3,
+            unit="x idle",
+        ),
+        Target(
+            "live memory after all messages and empty polls",
+            "unchanged",
+            [max(memory) if memory else None],
+            1024,  # what the measuring itself holds
+            unit="blocks, bytes or KiB more",
+        ),
+    ]
+
+
+def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    """A Markdown table."""
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def comparison(results: Results, source: str, groups: list[str]) -> str:
+    """Rows of a source: ratio to C first, then nanoseconds, best and median."""
+    found = results.rows.get(source, {})
+    who = list(dict.fromkeys(w for g in groups for row in found.get(g, {}).values() for w in row))
+    rows = []
+    for group in groups:
+        for name, row in found.get(group, {}).items():
+            cells = [group, name]
+            for one in who:
+                samples = row.get(one)
+                if not samples:
+                    cells.append("")
+                    continue
+                text = f"{min(samples):,.0f} ({statistics.median(samples):,.0f})"
+                if one != "C" and "C" in row:
+                    text = f"**{min(samples) / min(row['C']):.2f}** · {text}"
+                cells.append(text)
+            rows.append(tuple(cells))
+    return table(("", "", *who), rows) if rows else f"{source}: not measured."
+
+
+def machine() -> str:
+    """Where this was measured."""
+    model = platform.processor() or platform.machine()
+    if os.path.exists("/proc/cpuinfo"):
+        found = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+        model = found[1] if found else model
+    return (
+        f"{model}, {os.cpu_count()} cores, {platform.system()} {platform.release()}; "
+        f"{platform.python_implementation()} {platform.python_version()}, steamnet {__version__}"
+    )
+
+
+def tables(results: Results) -> str:
+    """Everything measured, in Markdown."""
+    parts = [f"Measured on {machine()}."]
+    if results.versions:
+        parts.append(
+            "Versions: " + "; ".join(f"{k}: {v}" for k, v in results.versions.items()) + "."
+        )
+    for source, why in results.absent.items():
+        parts.append(f"**{source} was not measured: {why}**")
+    rows = [target.cells() for target in targets(results)]
+    parts += ["### Targets", table(("", "reach", "measured", "met"), rows)]
+    parts += [
+        "### GameNetworkingSockets",
+        "Nanoseconds, the best of the repeats and the median in brackets; in bold the ratio to C.",
+        "#### Receiving",
+        comparison(results, "gns", ["receive", "receive, poll group"]),
+        comparison(results, "gns udp", ["receive over UDP"]),
+        "#### Polling, events",
+        comparison(results, "gns", ["empty poll", "status events"]),
+        "#### Sending",
+        comparison(results, "gns", ["send_message"]),
+        comparison(results, "gns", ["send_messages, 64 a call"]),
+        comparison(results, "gns", ["broadcast to 64"]),
+        "#### The slowest call",
+        comparison(results, "gns", ["slowest of 40 receive calls of 64"]),
+        "#### Memory that stayed in use",
+        comparison(results, "gns", ["growth of memory"]),
+        "#### Ever more connections in one poll group",
+        comparison(results, "gns growth", ["growth: connections"]),
+        "### Peers, over the stand-in for Steam's library",
+        comparison(results, SWIG, ["receive"]),
+        comparison(results, NODE, ["receive"]),
+        "### The loopback engine",
+        comparison(results, "loopback", ["receive", "receive, poll group", "empty poll"]),
+        comparison(results, "loopback", ["send_message", "broadcast to 64", "status events"]),
+        comparison(results, "loopback", ["send_messages, 64 a call"]),
+        comparison(results, "loopback", ["growth of memory"]),
+        comparison(results, "loopback growth", ["growth: connections"]),
+        "Users: the cost of a message to the host, of connecting a user and of closing one.",
+        comparison(results, "loopback growth", ["growth: users"]),
+    ]
+    return "\n\n".join(parts)
+
+
+def write(results: Results, docs: Path) -> None:
+    """Put the tables between the markers of docs/performance.md, and draw the chart."""
+    page = docs / "performance.md"
+    before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
+    _, _, after = rest.partition(END)
+    text = f"{before}{BEGIN}\n\n{tables(results)}\n\n{END}{after}"
+    page.write_text(text, encoding="utf-8")
+    chart(results, docs / "performance.svg")
+
+
+def chart(results: Results, path: Path) -> None:
+    """Draw what a small message costs with each binding, and what it costs by size."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    matplotlib.rcParams |= {"svg.hashsalt": "steamnet", "svg.fonttype": "none"}
+    from matplotlib import pyplot
+
+    found = results.rows.get("gns", {}).get("receive", {})
+    costs = {who: min(samples) for who, samples in found.get(SMALL, {}).items()}
+    for peer in (SWIG, NODE):
+        if (cost := results.best(peer, "receive", SMALL, peer)) is not None:
+            costs[peer] = cost
+    figure, (bars, lines) = pyplot.subplots(1, 2, figsize=(11, 4), layout="constrained")
+    names = sorted(costs, key=lambda who: -costs[who])
+    colours = ["tab:blue" if who.startswith("steamnet") else "tab:gray" for who in names]
+    drawn = bars.barh(names, [costs[who] for who in names], color=colours)
+    bars.bar_label(drawn, fmt="{:,.0f}", padding=3)
+    bars.set(xscale="log", title="Receiving 64 B, 64 a call", xlabel="ns a message")
+    bars.set_xlim(right=max(costs.values(), default=1) * 3)
+    for who in ("C", "steamnet", "naive cffi", "ctypes"):
+        points = [
+            (int(name.split()[0]), min(row[who]))
+            for name, row in found.items()
+            if name.endswith(" 64 a call") and who in row
+        ]
+        if points:
+            lines.plot(*zip(*sorted(points), strict=True), marker="o", label=who)
+    lines.set(
+        xscale="log", yscale="log", title="… and by size", xlabel="bytes", ylabel="ns a message"
+    )
+    lines.legend()
+    figure.savefig(path, metadata={"Date": None})

@@ -1,0 +1,122 @@
+"""The benchmark suite: ``python benchmarks/run.py [--quick] [--peers]``.
+
+Runs each engine in a process of its own, prints the tables and, unless it was a quick run,
+writes them and the chart into docs/. What cannot be measured here is named in the tables.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import loops
+import peers
+import report
+
+import steamnet
+from steamnet.bench import Progress
+
+HERE = Path(__file__).resolve().parent
+CACHE = Path(os.environ.get("STEAMNET_CACHE") or Path.home() / ".cache" / "steamnet") / "bench"
+
+
+class Runner:
+    """Runs the processes one after the other and collects what they say."""
+
+    def __init__(self, quick: bool, steps: int) -> None:
+        """Start with nothing."""
+        self.quick = quick
+        self.results = report.Results()
+        self.progress = Progress(steps)
+
+    def run(self, source: str, command: Sequence[str | Path], options: dict[str, Any]) -> None:
+        """Run a process that measures; ``source`` is what its results are filed under."""
+        options = {"quick": self.quick, "bindings": False, "link": "pipe", "swig": None} | options
+        process = subprocess.Popen(
+            [*map(str, command), json.dumps(options)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdout is not None
+        for line in process.stdout:
+            if not line.startswith("{"):
+                continue  # what an engine has to say
+            said = json.loads(line)
+            if "step" in said:
+                self.progress.step(said["step"])
+            elif "about" in said:
+                self.results.versions[source] = said["about"]
+            else:
+                self.results.add(source, said["group"], said["name"], said["samples"])
+        words = process.stderr.read().strip() if process.stderr is not None else ""
+        if process.wait() != 0:
+            last = words.splitlines()[-1] if words else f"exit status {process.returncode}"
+            self.results.absent[source] = last
+
+
+def why_no_gns() -> str | None:
+    """Why GameNetworkingSockets cannot run here; None if it can."""
+    code = "import steamnet; steamnet.init(engine='gns').shutdown()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    return None if done.returncode == 0 else done.stderr.strip().splitlines()[-1]
+
+
+def main() -> None:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="a look in under a minute")
+    parser.add_argument("--peers", action="store_true", help="compare with PyPI's and npm's")
+    options = parser.parse_args()
+    python, quick = sys.executable, options.quick
+    os.environ["PYTHONPATH"] = str(Path(steamnet.__file__).parent.parent)
+    library = {"loops": str(loops.build(CACHE))}
+    runner = Runner(quick, (35 if quick else 86) + (14 if options.peers else 0))
+    hot, growth = HERE / "hot.py", HERE / "growth.py"
+    absent = why_no_gns()
+    if absent is None:
+        runner.run("gns", [python, hot], library | {"engine": "gns", "bindings": True})
+        runner.run("gns udp", [python, hot], library | {"engine": "gns", "link": "udp"})
+        runner.run("gns growth", [python, growth], library | {"engine": "gns"})
+    else:
+        runner.results.absent["gns"] = absent
+    runner.run("loopback", [python, hot], library | {"engine": "loopback"})
+    runner.run("loopback growth", [python, growth], library | {"engine": "loopback"})
+    if options.peers and absent is None:
+        compare_with_peers(runner, library)
+    else:
+        why = f"no gns ({absent})" if absent else "not asked for (--peers)"
+        runner.results.absent |= {peers.SWIG: why, peers.NODE: why}
+    runner.progress.end()
+    CACHE.mkdir(parents=True, exist_ok=True)
+    runner.results.save(CACHE / "results.json")
+    print(report.tables(runner.results))
+    if not quick:
+        report.write(runner.results, HERE.parent / "docs")
+
+
+def compare_with_peers(runner: Runner, library: dict[str, str]) -> None:
+    """Run the peers over the stand-in for Steam's library, which forwards to the same GNS."""
+    os.environ.update(
+        STEAMNET_STAND_IN_GNS=os.environ.get("STEAMNET_LIBRARY", ""), SteamAppId="480"
+    )
+    try:
+        found = peers.swig(CACHE)
+        command = [sys.executable, HERE / "hot.py"]
+        runner.run(peers.SWIG, command, library | {"engine": "steam"} | found)
+    except peers.MissingError as error:
+        runner.results.absent[peers.SWIG] = str(error)
+    try:
+        command, found = peers.node(CACHE)
+        repeats = {"repeats": 5 if runner.quick else 11}
+        runner.run(peers.NODE, command, library | found | repeats)
+    except peers.MissingError as error:
+        runner.results.absent[peers.NODE] = str(error)
+
+
+if __name__ == "__main__":
+    main()
