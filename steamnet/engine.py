@@ -119,9 +119,9 @@ class Engine:
 
     def pump(self) -> None:
         """Let the engine work, and pass what it has to say to the sinks, in order."""
-        lib.sn_pump(self.pointer)
         event = ffi.new("sn_event *")
         with self.events_lock:
+            lib.sn_pump(self.pointer)
             while lib.sn_next_event(self._pointer, event):
                 sink = self._sinks.get(event.kind)
                 if sink is not None:

@@ -21,7 +21,7 @@ from .identity import Identity, address_to_native, c_string, from_native
 from .networking_messages import SteamNetworkingMessagesManager
 from .networking_sockets import SteamNetworkingSocketsManager
 from .networking_utils import SteamNetworkingUtilsManager
-from .objects import Connection, Listener, PollGroup
+from .objects import Connection, Listener, PollGroup, adopt
 from .owners import Router
 from .signaling import LocalSignaling, Signaling
 
@@ -136,6 +136,13 @@ class Steam:
     ) -> Connection:
         """Begin to connect to somebody's virtual port; ResultError if the engine refuses."""
         return self.router.connect(Connection, identity, virtual_port, options)
+
+    def adopt(self, connection: int) -> Connection:
+        """Make an object of a handle of `networking_sockets`; it owns the handle from then on.
+
+        ResultError for a dead handle.
+        """
+        return adopt(self.router, connection)
 
     def poll_group(self) -> PollGroup:
         """Make a group of connections to receive from in one call."""
