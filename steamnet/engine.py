@@ -119,10 +119,11 @@ class Engine:
 
     def pump(self) -> None:
         """Let the engine work, and pass what it has to say to the sinks, in order."""
+        pointer = self.pointer  # before the lock, which a forked child may find taken for ever
         event = ffi.new("sn_event *")
         with self.events_lock:
-            lib.sn_pump(self.pointer)
-            while lib.sn_next_event(self._pointer, event):
+            lib.sn_pump(pointer)
+            while lib.sn_next_event(pointer, event):
                 sink = self._sinks.get(event.kind)
                 if sink is not None:
                     sink(event)
