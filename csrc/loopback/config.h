@@ -23,8 +23,8 @@ typedef union lo_value {
 /* One object's own values; the rest comes from its parent, at last from the defaults. */
 typedef struct lo_scope {
     uint64_t set;
-    lo_value values[LO_KEYS];
     const struct lo_scope *parent;
+    lo_value values[LO_KEYS];
 } lo_scope;
 
 const lo_value *lo_config(const lo_scope *scope, int key);

@@ -27,7 +27,8 @@ static void dismantle(lo_connection *connection)
         lo_free(event);
     }
     lo_config_free(&connection->scope);
-    lo_free(connection->lanes);
+    if (connection->lanes != &connection->first_lane)
+        lo_free(connection->lanes);
     lo_free(connection);
 }
 
@@ -43,11 +44,13 @@ lo_connection *lo_connection_new(lo_user *user, int manner, lo_listener *listene
     connection->scope.parent = listener != NULL ? &listener->scope : &user->local;
     connection->departure.kind = LO_DEPARTURE;
     connection->deadline.kind = LO_DEADLINE;
-    connection->lane_count = 1;
+    connection->lanes = &connection->first_lane;
+    connection->first_lane.weight = 1;
+    connection->lane_count = connection->lane_room = 1;
     connection->leaves_at = connection->cut = INT64_MAX;
     connection->created = lo.now;
     connection->farewell = lo_packet_new(LO_CLOSE, sizeof connection->end_text);
-    complete = connection->farewell != NULL && lo_lane_at(connection, 0) != NULL;
+    complete = connection->farewell != NULL;
     for (int i = 0; i < LO_EVENTS && complete; i++) {
         lo_event *event = lo_alloc(sizeof *event);
         complete = event != NULL;
@@ -351,11 +354,12 @@ void lo_called(lo_listener *listener, lo_packet *packet)
 lo_connection *lo_crossing(const lo_listener *listener, const lo_call *call)
 {
     lo_connection *own = listener->object.user->connections;
-    bool means_one = call->symmetric || listener->manner == LO_SESSION;
-    while (own != NULL && !(means_one && own->manner == listener->manner && own->outgoing &&
-                            !own->closing && own->state == CONNECTING && own->port == call->port &&
-                            (own->symmetric || listener->manner == LO_SESSION) &&
-                            lo_same_identity(&own->called, &call->from)))
+    bool session = listener->manner == LO_SESSION;
+    if (!call->symmetric && !session)
+        return NULL;
+    while (own != NULL && !(own->manner == listener->manner && own->outgoing && !own->closing &&
+                            own->state == CONNECTING && own->port == call->port &&
+                            (own->symmetric || session) && lo_same_identity(&own->called, &call->from)))
         own = own->next;
     return own;
 }
@@ -492,11 +496,13 @@ void lo_close(lo_connection *connection, int reason, const char *text, bool ling
 static lo_connection *twin_of(const lo_connection *connection)
 {
     lo_connection *twin = connection->object.user->connections;
+    if (!connection->symmetric)
+        return NULL;
     while (twin != NULL && !(twin != connection && twin->symmetric && !twin->closing && !is_over(twin) &&
                              twin->port == connection->port &&
                              lo_same_identity(&twin->remote, &connection->remote)))
         twin = twin->next;
-    return connection->symmetric ? twin : NULL;
+    return twin;
 }
 
 HSteamNetConnection loopback_ISteamNetworkingSockets_ConnectP2P(

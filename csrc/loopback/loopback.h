@@ -185,59 +185,64 @@ typedef struct lo_lane {
     int pending_reliable, pending_unreliable, unacknowledged;
 } lo_lane;
 
+/* What every message touches stands first and together: with a thousand connections, memory is
+ * what sending and receiving wait for. */
 struct lo_connection {
     lo_object object;
-    lo_connection *previous, *next;              /* of its user */
-    lo_connection *group_previous, *group_next;  /* of its poll group */
-    lo_scope scope;
-    lo_listener *listener;
-    lo_session *session; /* that it carries; such a connection is hidden from the application */
-    int manner, port;
+    ESteamNetworkingConnectionState state;
+    int manner;
     bool outgoing, symmetric;
     bool rung;    /* the other side knows of us */
     bool closing; /* closed by the application, draining */
     bool silent;  /* nothing gets through */
     bool lost;    /* the peer's process is gone */
-    ESteamNetworkingConnectionState state;
-    int end_reason;
-    char end_text[k_cchSteamNetworkingMaxConnectionCloseReason];
-    SteamNetworkingIdentity remote, called;
-    SteamNetworkingIPAddr address;
-    char name[k_cchSteamNetworkingMaxConnectionAppName];
-    uint32_t ordinal; /* among all of its user */
-
+    uint32_t ordinal;         /* among all of its user */
     HSteamNetConnection peer; /* in this process, or ... */
     lo_link *link;            /* ... in another */
-    lo_weather far;           /* of a peer in another process */
-    lo_node departure, deadline;
-    int64_t gives_up; /* when the state it is in will have lasted too long */
-    int64_t created;
-    lo_packet *farewell; /* kept for CLOSE, which must never fail */
-    lo_event *spare;
+    lo_session *session;      /* that it carries; such a connection is hidden from the application */
 
     lo_lane *lanes; /* lane_count of them configured for sending; the peer may use more */
     int lane_count, lane_room;
     int64_t leaves_at; /* when what waits in lanes may leave: Nagle */
+    int64_t burst;     /* when the latest that had to wait for that leaves */
     int64_t link_free; /* when the link has sent all that went before */
     int64_t link_rest; /* fractions of a microsecond, as bytes × 10⁶ */
     int64_t in_flight; /* bytes departed and not yet received */
     int pending;       /* bytes waiting in lanes */
     int on_link;       /* bytes given to the link since it was last free ... */
     int on_link_last;  /* ... and those of the latest message */
-    int64_t burst;     /* when those leave, if only Nagle keeps them */
-
-    lo_list queue;    /* to be received */
     int queue_count;
     int64_t queue_bytes;
+    lo_list queue;    /* to be received */
     lo_list deferred; /* reliable, while the queue is full */
+    int64_t cut;      /* what departs later is lost: the peer has closed */
+    lo_group *group;
+    lo_meter sent, received;
+    lo_node departure;
+    lo_lane first_lane; /* as long as there is only one */
+    lo_scope scope;
+
+    lo_connection *previous, *next;             /* of its user */
+    lo_connection *group_previous, *group_next; /* of its poll group */
+    lo_listener *listener;
+    int port;
+    int end_reason;
+    char end_text[k_cchSteamNetworkingMaxConnectionCloseReason];
+    SteamNetworkingIdentity remote, called;
+    SteamNetworkingIPAddr address;
+    char name[k_cchSteamNetworkingMaxConnectionAppName];
+    lo_weather far; /* of a peer in another process */
+    lo_node deadline;
+    int64_t gives_up; /* when it will have called long enough */
+    int64_t created;
+    lo_packet *farewell; /* kept for CLOSE, which must never fail */
+    lo_event *spare;
+
     lo_packet *inbound, *last_inbound; /* in the air, from a link */
     int64_t inbound_bytes;
-    int64_t cut;        /* what departs later is lost: set by the peer's CLOSE */
     int64_t owed;       /* credit for the peer behind the link ... */
     uint16_t owed_lane; /* ... for this lane and kind */
     bool owed_reliable;
-    lo_group *group;
-    lo_meter sent, received;
 };
 
 struct lo_user {

@@ -18,7 +18,8 @@ lo_lane *lo_lane_at(lo_connection *connection, int index)
             memcpy(lanes, connection->lanes, (size_t)connection->lane_room * sizeof *lanes);
         for (int i = connection->lane_room; i <= index; i++)
             lanes[i].weight = 1;
-        lo_free(connection->lanes);
+        if (connection->lanes != &connection->first_lane)
+            lo_free(connection->lanes);
         connection->lanes = lanes;
         connection->lane_room = index + 1;
     }

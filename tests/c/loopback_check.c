@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -1616,40 +1617,72 @@ static void check_many_users(void)
 
 /* --- speed ----------------------------------------------------------------------------------- */
 
-static void speed(void)
+static long resident_kilobytes(void)
 {
-    enum { TOTAL = 1000000, BATCH = 64 };
-    meeting m = meet();
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_maxrss;
+}
+
+/* One user's messages to another, over so many connections in one poll group. */
+static void measure(int connections, int total)
+{
+    enum { BATCH = 64 };
+    user host = open_user("str:host"), client = open_user("str:client");
+    SteamNetworkingIdentity to = identity_of("str:host");
+    HSteamNetConnection *handles = calloc((size_t)connections, sizeof *handles);
+    HSteamNetPollGroup group = host.flat->ISteamNetworkingSockets_CreatePollGroup(host.sockets);
     SteamNetworkingMessage_t *batch[BATCH];
     static const char payload[64] = "sixty-four bytes";
-    int sent = 0, got = 0;
-    int64_t start = sn_now(), paused = 0;
-    section = "speed";
-    set_int(&m.client, k_ESteamNetworkingConfig_SendRateMin, 1, 0, 268435456);
-    set_int(&m.client, k_ESteamNetworkingConfig_SendRateMax, 1, 0, 268435456);
-    while (got < TOTAL) {
+    int sent = 0, got = 0, accepted = 0;
+    int64_t start, paused = 0;
+    long before;
+    set_int(&client, k_ESteamNetworkingConfig_SendRateMin, 1, 0, 268435456);
+    set_int(&client, k_ESteamNetworkingConfig_SendRateMax, 1, 0, 268435456);
+    S(host, CreateListenSocketP2P, 7, 0, NULL);
+    for (int i = 0; i < connections; i++)
+        handles[i] = S(client, ConnectP2P, &to, 7, 0, NULL);
+    while (accepted < connections || state_of(&client, handles[0]) != CONNECTED) {
+        sn_event event;
+        while (next_event(&host, &event))
+            if (event.info.m_eState == CONNECTING) {
+                accepted += S(host, AcceptConnection, event.connection) == k_EResultOK;
+                S(host, SetConnectionPollGroup, event.connection, group);
+            }
+    }
+    before = resident_kilobytes();
+    start = sn_now();
+    while (got < total) {
         int count;
-        if (sent < TOTAL && sent - got < 900)
-            for (int i = 0; i < BATCH; i++)
-                sent += S(m.client, SendMessageToConnection, m.at_client, payload, 64, RELIABLE, NULL) == k_EResultOK;
-        count = S(m.host, ReceiveMessagesOnConnection, m.at_host, batch, BATCH);
+        for (int i = 0; i < BATCH && sent < total && sent - got < 900; i++, sent++)
+            S(client, SendMessageToConnection, handles[sent % connections], payload, 64, RELIABLE, NULL);
+        count = S(host, ReceiveMessagesOnPollGroup, group, batch, BATCH);
         for (int i = 0; i < count; i++)
             batch[i]->m_pfnRelease(batch[i]);
         got += count;
         if (count == 0) {
-            int64_t before = sn_now();
+            int64_t now = sn_now();
             sn_sleep(50);
-            paused += sn_now() - before;
+            paused += sn_now() - now;
         }
     }
-    printf("1000000 messages of 64 bytes: %.3f us each, and %.3f us of waiting for the service latency\n",
-           (double)(sn_now() - start - paused) / TOTAL, (double)paused / TOTAL);
-    CHECK(got == TOTAL);
+    printf("%d messages of 64 bytes over %d connections: %.3f us each (and %.3f us asleep), %ld KiB more\n",
+           total, connections, (double)(sn_now() - start - paused) / total, (double)paused / total,
+           resident_kilobytes() - before);
     start = sn_now();
-    for (int i = 0; i < TOTAL; i++)
-        S(m.host, ReceiveMessagesOnConnection, m.at_host, batch, BATCH);
-    printf("1000000 empty polls: %.3f us each\n", (double)(sn_now() - start) / TOTAL);
-    part(&m);
+    for (int i = 0; i < total; i++)
+        S(host, ReceiveMessagesOnPollGroup, group, batch, BATCH);
+    printf("%d empty polls: %.3f us each\n", total, (double)(sn_now() - start) / total);
+    free(handles);
+    close_user(&client);
+    close_user(&host);
+}
+
+static void speed(void)
+{
+    section = "speed";
+    measure(1, 1000000);
+    measure(1000, 1000000);
 }
 
 static int play(const char *role)
