@@ -165,3 +165,8 @@ int sn_next_signal(sn_engine *engine, SteamNetworkingIdentity *peer, HSteamNetCo
 }
 
 bool sn_ice_possible(void) { return sn_has_network(); }
+
+bool sn_meeting_place(char *path, int size, char *error)
+{
+    return sn_private_directory(path, (size_t)size, error, SN_ERROR_SIZE);
+}

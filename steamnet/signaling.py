@@ -14,14 +14,13 @@ import hashlib
 import os
 import secrets
 import socket
-import stat
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
-from .identity import Identity
+from ._native import ffi, lib
+from .identity import Identity, text_of
 
 LARGEST = 65507  # bytes in a UDP datagram
 TOKEN = 32
@@ -43,14 +42,14 @@ class Signaling(Protocol):
 class LocalSignaling:
     """Reaches the users of this machine's account who have one too. No server, no threads.
 
-    Each user has a UDP socket on the loopback interface, and a file in a private directory
-    that tells its port and a secret. Datagrams without the secret are ignored, so nobody who
-    cannot read the directory can put signals in. The last user of an identity has its name.
+    Each user has a UDP socket on the loopback interface, and a file that only this account can
+    read, which tells its port and a secret. Datagrams without the secret are ignored, so nobody
+    else can put signals in. The last user of an identity has its name.
     """
 
     def __init__(self, identity: Identity) -> None:
         """Be found as ``identity``; OSError where the directory or a socket is not to be had."""
-        self._directory = rendezvous_directory()
+        self._directory = meeting_place()
         self._file = self._file_of(identity)
         self._token = secrets.token_bytes(TOKEN)
         self._owner = os.getpid()
@@ -103,27 +102,13 @@ class LocalSignaling:
         return self._directory / f"{name[:32]}.signaling"
 
 
-def rendezvous_directory() -> Path:
-    """The private directory in which this account's users find each other, made if need be.
+def meeting_place() -> Path:
+    """The directory in which this account's users find each other, made if need be.
 
-    $STEAMNET_LOOPBACK_DIR, else $XDG_RUNTIME_DIR/steamnet, else a directory of our own among
-    the temporary files. OSError where it cannot be made or is not ours alone.
+    It is the loopback engine's too: $STEAMNET_LOOPBACK_DIR, else a place of this account's own
+    that only it can write to. OSError where there is none.
     """
-    given = os.environ.get("STEAMNET_LOOPBACK_DIR")
-    runtime = os.environ.get("XDG_RUNTIME_DIR")
-    user = os.getuid() if hasattr(os, "getuid") else ""
-    if given:
-        directory = Path(given)
-    elif runtime:
-        directory = Path(runtime, "steamnet")
-    else:
-        directory = Path(tempfile.gettempdir(), f"steamnet-{user}" if user != "" else "steamnet")
-    with suppress(FileExistsError):
-        directory.mkdir(0o700)
-    found = directory.lstat()
-    if not stat.S_ISDIR(found.st_mode):
-        raise NotADirectoryError(f"{directory} is no directory (or a link to one)")
-    # On Windows a user's temporary files are the user's own, and the mode says nothing.
-    if user != "" and (found.st_uid != user or found.st_mode & 0o077):
-        raise PermissionError(f"{directory} must be this user's own and nobody else's (mode 0700)")
-    return directory
+    path, error = ffi.new("char[]", lib.SN_ERROR_SIZE), ffi.new("char[]", lib.SN_ERROR_SIZE)
+    if not lib.sn_meeting_place(path, len(path), error):
+        raise OSError(text_of(error))
+    return Path(text_of(path))

@@ -18,7 +18,7 @@ from far import Far
 
 import steamnet
 from steamnet import ConnectionState, Identity, UnsupportedError
-from steamnet.signaling import LocalSignaling, rendezvous_directory
+from steamnet.signaling import LocalSignaling, meeting_place
 
 ALICE, BOB = (Identity.parse(text) for text in ("76561198000000001", "str:bob the builder"))
 POSIX = pytest.mark.skipif(os.name == "nt", reason="Windows has no modes, owners or forks")
@@ -126,18 +126,19 @@ def test_nothing_is_left_behind(local: Make, directory: Path) -> None:
 
 @POSIX
 def test_files_are_private(local: Make, directory: Path) -> None:
-    """The directory and the file are the owner's alone."""
+    """The directory that is made, and the file with the secret, are the owner's alone."""
     local(ALICE)
     assert stat.S_IMODE(directory.stat().st_mode) == 0o700
     assert stat.S_IMODE(entry(directory, ALICE).stat().st_mode) == 0o600
 
 
 @POSIX
-def test_directory_that_others_can_enter_is_refused(directory: Path) -> None:
+@pytest.mark.parametrize("mode", [0o777, 0o770, 0o702, 0o1777])
+def test_directory_that_others_can_write_to_is_refused(directory: Path, mode: int) -> None:
     """A directory that is open to others is an error, not a risk."""
     directory.mkdir()
-    directory.chmod(0o755)
-    with pytest.raises(PermissionError, match="0700"):
+    directory.chmod(mode)
+    with pytest.raises(OSError, match="only this user"):
         LocalSignaling(ALICE)
 
 
@@ -146,7 +147,7 @@ def test_link_in_place_of_the_directory_is_refused(directory: Path, tmp_path: Pa
     """Nobody can have us write elsewhere by laying a link."""
     (tmp_path / "elsewhere").mkdir(0o700)
     directory.symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(NotADirectoryError, match="link"):
+    with pytest.raises(OSError, match="only this user"):
         LocalSignaling(ALICE)
 
 
@@ -156,7 +157,7 @@ def test_directory_of_somebody_else_is_refused(directory: Path) -> None:
     """A directory that another user made first is an error."""
     directory.mkdir(0o700)
     os.chown(directory, 12345, 12345)
-    with pytest.raises(PermissionError, match="this user's own"):
+    with pytest.raises(OSError, match="only this user"):
         LocalSignaling(ALICE)
 
 
@@ -173,18 +174,18 @@ def test_forked_child_leaves_the_name_alone(local: Make, directory: Path) -> Non
     assert list(bob.receive()) == [b"hello"]
 
 
+@POSIX
 def test_where_users_meet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The directory is the given one, else the session's, else one among the temporary files."""
     monkeypatch.setenv("STEAMNET_LOOPBACK_DIR", str(tmp_path / "given"))
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    assert rendezvous_directory() == tmp_path / "given"
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    assert meeting_place() == tmp_path / "given"
     monkeypatch.delenv("STEAMNET_LOOPBACK_DIR")
-    assert rendezvous_directory() == tmp_path / "steamnet"
+    assert meeting_place() == tmp_path / "steamnet"
     monkeypatch.delenv("XDG_RUNTIME_DIR")
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    own = f"steamnet-{os.getuid()}" if hasattr(os, "getuid") else "steamnet"
-    assert rendezvous_directory() == tmp_path / own
-    assert rendezvous_directory().is_dir()
+    assert meeting_place() == tmp_path / f"steamnet-{os.geteuid()}"
+    assert meeting_place().is_dir()
 
 
 # --- gns with it, without it, and with another ---------------------------------------------------
@@ -203,7 +204,7 @@ def test_without_a_directory_the_calls_that_need_signaling_say_why(
             lambda: steam.networking_messages.send_message_to_user("str:bob", b"x"),
         )
         for call in calls:
-            with pytest.raises(UnsupportedError, match=r"signaling.*no directory.*signaling="):
+            with pytest.raises(UnsupportedError, match=r"no signaling.*signaling="):
                 call()
         one, other = steam.networking_sockets.create_socket_pair()
         steam.networking_sockets.send_message(one, b"still here")
