@@ -1,4 +1,4 @@
-/* A pairing heap: push and first are immediate, take costs the logarithm, and nothing allocates. */
+/* Lines and a pairing heap: what comes in order costs nothing much, the rest a logarithm. */
 #include "air.h"
 
 #include <stddef.h>
@@ -48,12 +48,21 @@ static lo_node *pair(lo_node *list)
     return whole;
 }
 
-void lo_air_remove(lo_air *air, lo_node *node)
+lo_node *lo_air_first(const lo_air *air)
 {
-    if (!node->aloft)
-        return;
-    if (node == air->first) {
-        air->first = pair(node->child);
+    lo_node *first = air->heap;
+    for (int kind = 0; kind < LO_KINDS; kind++) {
+        lo_node *node = air->lines[kind].first;
+        if (node != NULL && (first == NULL || earlier(node, first)))
+            first = node;
+    }
+    return first;
+}
+
+static void leave_heap(lo_air *air, lo_node *node)
+{
+    if (node == air->heap) {
+        air->heap = pair(node->child);
     } else {
         if (node->previous->child == node)
             node->previous->child = node->next;
@@ -61,21 +70,52 @@ void lo_air_remove(lo_air *air, lo_node *node)
             node->previous->next = node->next;
         if (node->next != NULL)
             node->next->previous = node->previous;
-        air->first = meld(air->first, pair(node->child));
+        air->heap = meld(air->heap, pair(node->child));
     }
-    if (air->first != NULL)
-        air->first->previous = NULL;
+    if (air->heap != NULL)
+        air->heap->previous = NULL;
+}
+
+static void leave_line(struct lo_line_up *line, lo_node *node)
+{
+    if (node->previous != NULL)
+        node->previous->next = node->next;
+    else
+        line->first = node->next;
+    if (node->next != NULL)
+        node->next->previous = node->previous;
+    else
+        line->last = node->previous;
+}
+
+void lo_air_remove(lo_air *air, lo_node *node)
+{
+    if (node->place == LO_IN_HEAP)
+        leave_heap(air, node);
+    else if (node->place == LO_IN_LINE)
+        leave_line(&air->lines[node->kind], node);
     node->child = node->next = node->previous = NULL;
-    node->aloft = false;
+    node->place = LO_NOWHERE;
 }
 
 void lo_air_push(lo_air *air, lo_node *node, int64_t due)
 {
+    struct lo_line_up *line = &air->lines[node->kind];
     lo_air_remove(air, node);
     node->due = due;
     if (node->order == 0)
         node->order = ++air->order;
-    node->aloft = true;
-    air->first = meld(air->first, node);
-    air->first->previous = NULL;
+    if (line->last != NULL && earlier(node, line->last)) {
+        node->place = LO_IN_HEAP;
+        air->heap = meld(air->heap, node);
+        air->heap->previous = NULL;
+        return;
+    }
+    node->place = LO_IN_LINE;
+    node->previous = line->last;
+    if (line->last != NULL)
+        line->last->next = node;
+    else
+        line->first = node;
+    line->last = node;
 }

@@ -1,9 +1,11 @@
-/* What is due when: everything that will happen, ordered by time, then by when it was put there. */
+/* What is due when: everything that will happen, ordered by time, then by what was there first. */
 #ifndef STEAMNET_LOOPBACK_AIR_H
 #define STEAMNET_LOOPBACK_AIR_H
 
 #include <stdbool.h>
 #include <stdint.h>
+
+enum { LO_KINDS = 3 };
 
 /* Lives inside what it stands for, so that nothing here needs memory or can fail. */
 typedef struct lo_node {
@@ -11,14 +13,20 @@ typedef struct lo_node {
     uint64_t order; /* who was there first: kept while it moves, so that it stays ahead */
     struct lo_node *child, *next, *previous; /* previous: the sibling before, or the parent */
     int kind;
-    bool aloft;
+    enum { LO_NOWHERE, LO_IN_HEAP, LO_IN_LINE } place;
 } lo_node;
 
+/* What comes in order of time stands in line, one line for each kind; the rest is in a heap. */
 typedef struct lo_air {
-    lo_node *first;
+    lo_node *heap;
+    struct lo_line_up {
+        lo_node *first, *last;
+    } lines[LO_KINDS];
     uint64_t order;
 } lo_air;
 
+/* The node that is due next, NULL if there is none. */
+lo_node *lo_air_first(const lo_air *air);
 /* Puts a node where its time is; one that is there already moves. */
 void lo_air_push(lo_air *air, lo_node *node, int64_t due);
 /* Takes a node out; harmless if it is not there. */

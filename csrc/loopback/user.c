@@ -112,8 +112,8 @@ static ESteamAPIInitResult start(sn_engine *engine, const sn_options *options, c
 /* After the last user nobody is left to receive what is still in the air. */
 static void end_of_world(void)
 {
-    while (lo.air.first != NULL) {
-        lo_node *node = lo.air.first;
+    lo_node *node;
+    while ((node = lo_air_first(&lo.air)) != NULL) {
         lo_air_remove(&lo.air, node);
         lo_bury((lo_packet *)(void *)node); /* no connection is left, so no timer either */
     }

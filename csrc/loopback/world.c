@@ -32,13 +32,13 @@ void lo_look(void)
 void lo_enter(void)
 {
     int64_t lived;
+    lo_node *node;
     sn_lock(&lo.mutex);
     lived = lo.lived;
     lo.clock = sn_now();
     lo_links_read();
     /* Time does not run backwards, not even for what was due before it could be known. */
-    while (lo.air.first != NULL && lo.air.first->due <= lo.clock) {
-        lo_node *node = lo.air.first;
+    while ((node = lo_air_first(&lo.air)) != NULL && node->due <= lo.clock) {
         lo_air_remove(&lo.air, node);
         lived = node->due > lived ? node->due : lived;
         lo.now = lived;
