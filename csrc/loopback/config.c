@@ -23,7 +23,7 @@ static const struct {
     int type, scope, listed;
     int64_t least, most;
 } keys[] = {
-#define KEY(name, type, scope, initial, least, most, listed)                                          \
+#define KEY(name, type, scope, initial, least, most, listed)                                       \
     {k_ESteamNetworkingConfig_##name, #name, type, scope, listed, least, most},
 #include "config.def"
 #undef KEY
@@ -159,7 +159,7 @@ static bool set(lo_scope *scope, int key, int type, const void *argument)
         value.int64 = integer;
         break;
     case FLOAT:
-        value.real = (float)(!(number < (double)most)    ? (double)most
+        value.real = (float)(!(number < (double)most)  ? (double)most
                              : number <= (double)least ? (double)least
                                                        : number);
         break;
@@ -251,13 +251,10 @@ bool loopback_ISteamNetworkingUtils_SetConfigValue(ISteamNetworkingUtils *self,
 
 /* --- asking --------------------------------------------------------------------------------- */
 
-ESteamNetworkingGetConfigValueResult
-loopback_ISteamNetworkingUtils_GetConfigValue(ISteamNetworkingUtils *self,
-                                              ESteamNetworkingConfigValue eValue,
-                                              ESteamNetworkingConfigScope eScopeType,
-                                              intptr_t scopeObj,
-                                              ESteamNetworkingConfigDataType *pOutDataType,
-                                              void *pResult, size_t *cbResult)
+ESteamNetworkingGetConfigValueResult loopback_ISteamNetworkingUtils_GetConfigValue(
+    ISteamNetworkingUtils *self, ESteamNetworkingConfigValue eValue,
+    ESteamNetworkingConfigScope eScopeType, intptr_t scopeObj,
+    ESteamNetworkingConfigDataType *pOutDataType, void *pResult, size_t *cbResult)
 {
     /* What fits into a datagram follows from its size; Valve's engine tells no type for it. */
     bool data_size = eValue == k_ESteamNetworkingConfig_MTU_DataSize;
@@ -304,11 +301,9 @@ loopback_ISteamNetworkingUtils_GetConfigValue(ISteamNetworkingUtils *self,
     return result;
 }
 
-const char *
-loopback_ISteamNetworkingUtils_GetConfigValueInfo(ISteamNetworkingUtils *self,
-                                                  ESteamNetworkingConfigValue eValue,
-                                                  ESteamNetworkingConfigDataType *pOutDataType,
-                                                  ESteamNetworkingConfigScope *pOutScope)
+const char *loopback_ISteamNetworkingUtils_GetConfigValueInfo(
+    ISteamNetworkingUtils *self, ESteamNetworkingConfigValue eValue,
+    ESteamNetworkingConfigDataType *pOutDataType, ESteamNetworkingConfigScope *pOutScope)
 {
     int key = find(eValue);
     (void)self;
@@ -338,7 +333,8 @@ static bool set_callback(ISteamNetworkingUtils *self, int key, void (*function)(
 {
     void *pointer;
     memcpy(&pointer, &function, sizeof pointer);
-    return loopback_ISteamNetworkingUtils_SetConfigValue(self, keys[key].value, GLOBAL, 0, PTR, &pointer);
+    return loopback_ISteamNetworkingUtils_SetConfigValue(self, keys[key].value, GLOBAL, 0, PTR,
+                                                         &pointer);
 }
 
 bool loopback_ISteamNetworkingUtils_SetGlobalCallback_SteamNetConnectionStatusChanged(

@@ -165,7 +165,8 @@ void lo_check_path(lo_connection *connection)
 {
     lo_weather near = lo_weather_of(connection->object.user), far = lo_far_weather(connection);
     bool silent = near.loss_send >= 100 || near.loss_receive >= 100 || far.loss_send >= 100 ||
-                  far.loss_receive >= 100 || (connection->link == NULL && lo_peer(connection) == NULL);
+                  far.loss_receive >= 100 ||
+                  (connection->link == NULL && lo_peer(connection) == NULL);
     if (connection->state != CONNECTED || connection->lost || silent == connection->silent)
         return;
     connection->silent = silent;
@@ -225,7 +226,8 @@ void lo_end(lo_connection *connection, ESteamNetworkingConnectionState state, in
         return;
     set_end(connection, reason, text);
     lo_say(connection->object.user, k_ESteamNetworkingSocketsDebugOutputType_Msg, "#%u %s: %d %s",
-           connection->ordinal, state == CLOSED_BY_PEER ? "closed by peer" : "problem", reason, text);
+           connection->ordinal, state == CLOSED_BY_PEER ? "closed by peer" : "problem", reason,
+           text);
     if (tell)
         say_goodbye(connection, lo.now);
     lo_link_leave(connection);
@@ -279,7 +281,8 @@ static lo_packet *call_packet(const lo_connection *connection)
 /* Looks for the one it wants and calls, until the call got through or it gives up. */
 void lo_ring(lo_connection *connection)
 {
-    lo_listener *listener = lo_listener_at(connection->manner, &connection->called, connection->port);
+    lo_listener *listener =
+        lo_listener_at(connection->manner, &connection->called, connection->port);
     int64_t again = connection->gives_up;
     if (!connection->rung && connection->object.user->sky_send.loss < 100) {
         lo_packet *packet = NULL;
@@ -357,9 +360,10 @@ lo_connection *lo_crossing(const lo_listener *listener, const lo_call *call)
     bool session = listener->manner == LO_SESSION;
     if (!call->symmetric && !session)
         return NULL;
-    while (own != NULL && !(own->manner == listener->manner && own->outgoing && !own->closing &&
-                            own->state == CONNECTING && own->port == call->port &&
-                            (own->symmetric || session) && lo_same_identity(&own->called, &call->from)))
+    while (own != NULL &&
+           !(own->manner == listener->manner && own->outgoing && !own->closing &&
+             own->state == CONNECTING && own->port == call->port && (own->symmetric || session) &&
+             lo_same_identity(&own->called, &call->from)))
         own = own->next;
     return own;
 }
@@ -377,7 +381,8 @@ lo_connection *lo_incoming(lo_listener *listener, const lo_call *call)
     if (connection == NULL)
         return NULL;
     connection->remote = call->from;
-    connection->symmetric = call->symmetric && lo_config(&listener->scope, LO_SymmetricConnect)->int32 != 0;
+    connection->symmetric =
+        call->symmetric && lo_config(&listener->scope, LO_SymmetricConnect)->int32 != 0;
     connection->port = listener->port;
     if (listener->manner == LO_IP)
         connection->address = (SteamNetworkingIPAddr){
@@ -498,8 +503,8 @@ static lo_connection *twin_of(const lo_connection *connection)
     lo_connection *twin = connection->object.user->connections;
     if (!connection->symmetric)
         return NULL;
-    while (twin != NULL && !(twin != connection && twin->symmetric && !twin->closing && !is_over(twin) &&
-                             twin->port == connection->port &&
+    while (twin != NULL && !(twin != connection && twin->symmetric && !twin->closing &&
+                             !is_over(twin) && twin->port == connection->port &&
                              lo_same_identity(&twin->remote, &connection->remote)))
         twin = twin->next;
     return twin;
@@ -513,10 +518,12 @@ HSteamNetConnection loopback_ISteamNetworkingSockets_ConnectP2P(
     SteamNetworkingIdentity to;
     lo_connection *connection = NULL, *twin;
     HSteamNetConnection handle = 0;
-    if (!lo_clean_identity(&to, identityRemote) || nRemoteVirtualPort < 0 || nRemoteVirtualPort > 65535)
+    if (!lo_clean_identity(&to, identityRemote) || nRemoteVirtualPort < 0 ||
+        nRemoteVirtualPort > 65535)
         return 0;
     lo_enter();
-    if (!lo_same_identity(&to, &user->identity) || lo_listener_at(LO_P2P, &to, nRemoteVirtualPort) != NULL)
+    if (!lo_same_identity(&to, &user->identity) ||
+        lo_listener_at(LO_P2P, &to, nRemoteVirtualPort) != NULL)
         connection = lo_connect(user, LO_P2P, &to, nRemoteVirtualPort, nOptions, pOptions);
     twin = connection != NULL ? twin_of(connection) : NULL;
     if (twin != NULL) {

@@ -14,12 +14,12 @@ enum {
     CONNECTING = k_ESteamNetworkingConnectionState_Connecting,
 };
 enum {
-    READ = 65536,           /* bytes read at once */
-    PATIENCE = 1 << 18,     /* bytes read from one link before it is another's turn */
-    BACKLOG = 4 << 20,      /* bytes in the air from one link before it has to wait */
-    GLANCE = 50,            /* µs between two looks at the sockets */
-    FAR_FUTURE = 60000000,  /* µs: nothing comes later, whatever a frame says */
-    GOODBYE = 5000000,      /* µs for what is still to be sent after the connection's end */
+    READ = 65536,          /* bytes read at once */
+    PATIENCE = 1 << 18,    /* bytes read from one link before it is another's turn */
+    BACKLOG = 4 << 20,     /* bytes in the air from one link before it has to wait */
+    GLANCE = 50,           /* µs between two looks at the sockets */
+    MINUTE = 60000000,
+    GOODBYE = 5000000,     /* µs for what is still to be sent after the connection's end */
 };
 
 typedef struct buffer {
@@ -31,9 +31,9 @@ struct lo_link {
     lo_link *previous, *next;
     sn_socket socket;
     lo_connection *connection; /* NULL: not yet, or not any more */
-    bool heard;   /* the other side has answered at all */
-    bool leaving; /* the connection is over, what it sent last may still go out */
-    bool deaf;    /* nothing more goes out; what came in before still counts */
+    bool heard;                /* the other side has answered at all */
+    bool leaving;              /* the connection is over, what it sent last may still go out */
+    bool deaf;                 /* nothing more goes out; what came in before still counts */
     bool over;
     int64_t leaves; /* at the latest, while there is no connection */
     buffer in, out;
@@ -160,7 +160,8 @@ static void drain(lo_link *link)
 {
     buffer *out = &link->out;
     while (out->begin < out->end && !link->deaf) {
-        ptrdiff_t sent = sn_socket_send(link->socket, out->bytes + out->begin, out->end - out->begin);
+        ptrdiff_t sent =
+            sn_socket_send(link->socket, out->bytes + out->begin, out->end - out->begin);
         if (sent == 0)
             return;
         if (sent < 0)
@@ -326,11 +327,17 @@ static bool open_incoming(lo_link *link, const lo_frame *frame)
     return true;
 }
 
+/* Within a minute of now, whatever a frame says. */
+static int64_t plausible(int64_t time)
+{
+    int64_t earliest = lo.now - MINUTE, latest = lo.now + MINUTE;
+    return time < earliest ? earliest : time > latest ? latest : time;
+}
+
 /* False when memory is short: the same frame again later. */
 static bool put_in_air(lo_connection *connection, const lo_frame *frame)
 {
     lo_packet *packet = lo_packet_new(frame->kind, frame->size + 1);
-    int64_t latest = lo.now + FAR_FUTURE;
     if (packet == NULL)
         return false;
     memcpy(packet->payload, frame->body, frame->size);
@@ -339,12 +346,12 @@ static bool put_in_air(lo_connection *connection, const lo_frame *frame)
     packet->lane = frame->lane;
     packet->number = frame->number;
     packet->message.m_nChannel = frame->channel;
-    packet->departs = frame->departs < latest ? frame->departs : latest;
+    packet->departs = plausible(frame->departs);
     packet->stage = LO_ARRIVING;
     if (frame->kind == LO_CLOSE)
         connection->cut = packet->departs;
     join_inbound(connection, packet);
-    lo_air_push(&lo.air, &packet->node, frame->due < latest ? frame->due : latest);
+    lo_air_push(&lo.air, &packet->node, plausible(frame->due));
     return true;
 }
 

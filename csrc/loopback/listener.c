@@ -92,9 +92,10 @@ void lo_listener_destroy(lo_listener *listener)
     lo_free(listener);
 }
 
-HSteamListenSocket loopback_ISteamNetworkingSockets_CreateListenSocketP2P(
-    ISteamNetworkingSockets *self, int nLocalVirtualPort, int nOptions,
-    const SteamNetworkingConfigValue_t *pOptions)
+HSteamListenSocket
+loopback_ISteamNetworkingSockets_CreateListenSocketP2P(ISteamNetworkingSockets *self,
+                                                       int nLocalVirtualPort, int nOptions,
+                                                       const SteamNetworkingConfigValue_t *pOptions)
 {
     lo_listener *listener;
     HSteamListenSocket handle;
@@ -137,7 +138,8 @@ bool lo_is_local(const SteamNetworkingIPAddr *address, bool any_will_do)
     bool ipv4 = memcmp(address->m_ipv6, mapped, sizeof mapped) == 0;
     bool any = ipv4 ? memcmp(address->m_ipv6 + 12, none, 4) == 0
                     : memcmp(address->m_ipv6, none, sizeof none) == 0;
-    bool loopback = ipv4 ? address->m_ipv6[12] == 127 : memcmp(address->m_ipv6, one, sizeof one) == 0;
+    bool loopback =
+        ipv4 ? address->m_ipv6[12] == 127 : memcmp(address->m_ipv6, one, sizeof one) == 0;
     return loopback || (any && any_will_do);
 }
 

@@ -17,7 +17,8 @@
 #include "memory.h"
 
 /* The rows of flat.def that this engine answers. */
-#define FLAT(need, gil, ret, interface, name, parameters, dead) FLAT_##need(ret, interface##_##name, parameters)
+#define FLAT(need, gil, ret, interface, name, parameters, dead)                                    \
+    FLAT_##need(ret, interface##_##name, parameters)
 #define FLAT_CORE(ret, name, parameters) ret loopback_##name parameters;
 #define FLAT_LOCAL(ret, name, parameters) FLAT_CORE(ret, name, parameters)
 #define FLAT_EXTRA(ret, name, parameters)
@@ -29,15 +30,15 @@
 extern const sn_flat lo_flat; /* table.c */
 
 enum {
-    LO_SERVICE = 200,        /* µs until a packet leaves, as an engine's service thread would take */
-    LO_HORIZON = 20000,      /* µs of link time that may be sent ahead into another process */
-    LO_RING_AGAIN = 100000,  /* µs between two looks for a peer that is not there yet */
-    LO_RESEND = 25000,       /* µs beyond the round trip until a lost packet is sent again */
+    LO_SERVICE = 200,       /* µs until a packet leaves, as an engine's service thread would take */
+    LO_HORIZON = 20000,     /* µs of link time that may be sent ahead into another process */
+    LO_RING_AGAIN = 100000, /* µs between two looks for a peer that is not there yet */
+    LO_RESEND = 25000,      /* µs beyond the round trip until a lost packet is sent again */
     LO_MAX_MESSAGE = k_cbMaxSteamNetworkingSocketsMessageSizeSend,
     LO_MAX_UNRELIABLE = 16500, /* more is sent reliably, as Valve does */
     LO_PACKET_BYTES = 1200,    /* payload of one datagram on the simulated network */
     LO_MAX_LANES = 255,
-    LO_EVENTS = 5,             /* no connection has more: one for each state it can enter */
+    LO_EVENTS = 5, /* no connection has more: one for each state it can enter */
 };
 
 typedef struct lo_user lo_user;
@@ -59,9 +60,9 @@ enum {
     LO_ACCEPT,
     LO_CONFIRM,
     LO_DATA,
-    LO_CLOSE,   /* number: the reason, payload: the text */
-    LO_CREDIT,  /* number: bytes that came out of the air, flags: reliable (between processes only) */
-    LO_LOST,    /* the sender is gone without a word (within the process only) */
+    LO_CLOSE,  /* number: the reason, payload: the text */
+    LO_CREDIT, /* number: bytes that came out of the air, flags: reliable (between processes only) */
+    LO_LOST,   /* the sender is gone without a word (within the process only) */
     LO_WEATHER, /* payload: lo_weather, when the sender's changed (between processes only) */
     LO_HURRY,   /* what was to leave at `departs` or later leaves `number` µs earlier (likewise) */
 };
@@ -79,9 +80,9 @@ typedef struct lo_call {
 /* A user's simulated network, in one direction: the FakePacket values. */
 typedef struct lo_sky {
     float loss, reorder, jitter_share; /* percent */
-    int32_t lag, reorder_time;                    /* µs */
-    int32_t jitter, jitter_most;                  /* µs */
-    bool clear;                                   /* none of it */
+    int32_t lag, reorder_time;         /* µs */
+    int32_t jitter, jitter_most;       /* µs */
+    bool clear;                        /* none of it */
 } lo_sky;
 
 /* What the other side must know of ours to judge the whole path. */
@@ -101,11 +102,11 @@ struct lo_packet {
     bool taken; /* by SendMessages: a second mention of it is refused */
     uint16_t lane;
     int64_t departs, number;
-    lo_packet *next;                     /* in the one list that holds it */
-    lo_packet *before, *after;           /* in its poll group, or among those in the air from a link */
-    lo_connection *receiver;             /* while it waits to be received */
-    SteamNetworkingMessage_t message;    /* what the application sees; size and bytes for all kinds */
-    _Alignas(16) char payload[];         /* the bytes, unless the application brought its own */
+    lo_packet *next;                  /* in the one list that holds it */
+    lo_packet *before, *after;        /* in its poll group, or among those in the air from a link */
+    lo_connection *receiver;          /* while it waits to be received */
+    SteamNetworkingMessage_t message; /* what the application sees; size and bytes for all kinds */
+    _Alignas(16) char payload[];      /* the bytes, unless the application brought its own */
 };
 
 typedef struct lo_list {
@@ -192,14 +193,14 @@ struct lo_connection {
     ESteamNetworkingConnectionState state;
     int manner;
     bool outgoing, symmetric;
-    bool rung;    /* the other side knows of us */
-    bool closing; /* closed by the application, draining */
-    bool silent;  /* nothing gets through */
-    bool lost;    /* the peer's process is gone */
+    bool rung;                /* the other side knows of us */
+    bool closing;             /* closed by the application, draining */
+    bool silent;              /* nothing gets through */
+    bool lost;                /* the peer's process is gone */
     uint32_t ordinal;         /* among all of its user */
     HSteamNetConnection peer; /* in this process, or ... */
     lo_link *link;            /* ... in another */
-    lo_session *session;      /* that it carries; such a connection is hidden from the application */
+    lo_session *session; /* that it carries; such a connection is hidden from the application */
 
     lo_lane *lanes; /* lane_count of them configured for sending; the peer may use more */
     int lane_count, lane_room;

@@ -70,8 +70,8 @@ void lo_bury_all(lo_list *list)
         lo_bury(packet);
 }
 
-SteamNetworkingMessage_t *loopback_ISteamNetworkingUtils_AllocateMessage(ISteamNetworkingUtils *self,
-                                                                         int cbAllocateBuffer)
+SteamNetworkingMessage_t *
+loopback_ISteamNetworkingUtils_AllocateMessage(ISteamNetworkingUtils *self, int cbAllocateBuffer)
 {
     lo_packet *packet;
     (void)self;

@@ -20,8 +20,9 @@ void lo_acknowledge(lo_connection *receiver, const lo_packet *packet)
 static bool is_full(const lo_connection *connection, int more)
 {
     return connection->queue_count >= lo_config(&connection->scope, LO_RecvBufferMessages)->int32 ||
-           (connection->queue_count > 0 && connection->queue_bytes + more >
-                                               lo_config(&connection->scope, LO_RecvBufferSize)->int32);
+           (connection->queue_count > 0 &&
+            connection->queue_bytes + more >
+                lo_config(&connection->scope, LO_RecvBufferSize)->int32);
 }
 
 static void join_group_queue(lo_group *group, lo_packet *packet)
@@ -76,7 +77,8 @@ static void enqueue(lo_connection *connection, lo_packet *packet)
 static void take_in(lo_connection *connection, lo_packet *packet)
 {
     int size = packet->message.m_cbSize;
-    bool may_wait = packet->reliable && (connection->deferred.first != NULL || is_full(connection, size));
+    bool may_wait =
+        packet->reliable && (connection->deferred.first != NULL || is_full(connection, size));
     if (packet->reliable && size > lo_config(&connection->scope, LO_RecvMaxMessageSize)->int32) {
         lo_bury(packet);
         lo_end(connection, k_ESteamNetworkingConnectionState_ProblemDetectedLocally,
@@ -84,8 +86,9 @@ static void take_in(lo_connection *connection, lo_packet *packet)
                "Reliable message size too large for the receiver's RecvMaxMessageSize", true);
     } else if (may_wait) {
         lo_list_append(&connection->deferred, packet);
-    } else if (!packet->reliable && (is_full(connection, size) ||
-                                     size > lo_config(&connection->scope, LO_RecvMaxMessageSize)->int32)) {
+    } else if (!packet->reliable &&
+               (is_full(connection, size) ||
+                size > lo_config(&connection->scope, LO_RecvMaxMessageSize)->int32)) {
         lo_say(connection->object.user, k_ESteamNetworkingSocketsDebugOutputType_Verbose,
                "#%u unreliable message dropped: the receive buffer is full", connection->ordinal);
         lo_acknowledge(connection, packet);
@@ -105,7 +108,8 @@ void lo_receive(lo_connection *connection, lo_packet *packet)
         lo_list_append(&connection->deferred, packet);
     else if (packet->kind == LO_CLOSE)
         lo_signalled(connection, packet);
-    else if (connection->state == CONNECTED && !connection->closing && packet->departs <= connection->cut)
+    else if (connection->state == CONNECTED && !connection->closing &&
+             packet->departs <= connection->cut)
         take_in(connection, packet);
     else {
         lo_acknowledge(connection, packet);
@@ -154,17 +158,17 @@ void lo_drop_queue(lo_connection *connection)
     connection->queue_bytes = 0;
 }
 
-int loopback_ISteamNetworkingSockets_ReceiveMessagesOnConnection(ISteamNetworkingSockets *self,
-                                                                 HSteamNetConnection hConn,
-                                                                 SteamNetworkingMessage_t **ppOutMessages,
-                                                                 int nMaxMessages)
+int loopback_ISteamNetworkingSockets_ReceiveMessagesOnConnection(
+    ISteamNetworkingSockets *self, HSteamNetConnection hConn,
+    SteamNetworkingMessage_t **ppOutMessages, int nMaxMessages)
 {
     lo_connection *connection;
     int count = -1;
     lo_enter();
     connection = lo_find_connection(self, hConn);
     if (connection != NULL)
-        for (count = 0; count < nMaxMessages && ppOutMessages != NULL && connection->queue_count > 0; count++)
+        for (count = 0;
+             count < nMaxMessages && ppOutMessages != NULL && connection->queue_count > 0; count++)
             ppOutMessages[count] = take(connection);
     lo_leave();
     return count;
@@ -270,10 +274,9 @@ bool loopback_ISteamNetworkingSockets_SetConnectionPollGroup(ISteamNetworkingSoc
     return done;
 }
 
-int loopback_ISteamNetworkingSockets_ReceiveMessagesOnPollGroup(ISteamNetworkingSockets *self,
-                                                                HSteamNetPollGroup hPollGroup,
-                                                                SteamNetworkingMessage_t **ppOutMessages,
-                                                                int nMaxMessages)
+int loopback_ISteamNetworkingSockets_ReceiveMessagesOnPollGroup(
+    ISteamNetworkingSockets *self, HSteamNetPollGroup hPollGroup,
+    SteamNetworkingMessage_t **ppOutMessages, int nMaxMessages)
 {
     lo_group *group;
     int count = -1;
@@ -281,7 +284,8 @@ int loopback_ISteamNetworkingSockets_ReceiveMessagesOnPollGroup(ISteamNetworking
     group = lo_find_group(self, hPollGroup);
     if (group != NULL)
         /* The group's oldest message is also the oldest of its connection. */
-        for (count = 0; count < nMaxMessages && ppOutMessages != NULL && group->first != NULL; count++)
+        for (count = 0; count < nMaxMessages && ppOutMessages != NULL && group->first != NULL;
+             count++)
             ppOutMessages[count] = take(group->first->receiver);
     lo_leave();
     return count;

@@ -78,7 +78,8 @@ static bool window_open(const lo_connection *connection, const lo_packet *packet
 
 static int64_t next_departure(const lo_connection *connection)
 {
-    return connection->leaves_at > connection->link_free ? connection->leaves_at : connection->link_free;
+    return connection->leaves_at > connection->link_free ? connection->leaves_at
+                                                         : connection->link_free;
 }
 
 void lo_schedule(lo_connection *connection)
@@ -87,7 +88,8 @@ void lo_schedule(lo_connection *connection)
     int64_t ahead = connection->link != NULL ? LO_HORIZON : 0;
     if (connection->link_free < lo.now)
         connection->link_free = lo.now; /* it was idle: nothing leaves in the past */
-    if (connection->state == CONNECTED && lane != NULL && window_open(connection, lane->waiting.first))
+    if (connection->state == CONNECTED && lane != NULL &&
+        window_open(connection, lane->waiting.first))
         lo_air_push(&lo.air, &connection->departure, next_departure(connection) - ahead);
 }
 

@@ -245,8 +245,8 @@ static EResult send_to_self(lo_user *user, lo_packet *packet, int flags, int cha
     return k_EResultOK;
 }
 
-static EResult send_to(lo_user *user, const SteamNetworkingIdentity *to, lo_packet *packet, int flags,
-                       int channel)
+static EResult send_to(lo_user *user, const SteamNetworkingIdentity *to, lo_packet *packet,
+                       int flags, int channel)
 {
     lo_session *session = find(user, to);
     packet->message.m_nChannel = channel;
@@ -278,10 +278,9 @@ static EResult send_to(lo_user *user, const SteamNetworkingIdentity *to, lo_pack
     return lo_send(session->connection, packet, NULL);
 }
 
-EResult loopback_ISteamNetworkingMessages_SendMessageToUser(ISteamNetworkingMessages *self,
-                                                            const SteamNetworkingIdentity *identityRemote,
-                                                            const void *pubData, uint32_t cubData,
-                                                            int nSendFlags, int nRemoteChannel)
+EResult loopback_ISteamNetworkingMessages_SendMessageToUser(
+    ISteamNetworkingMessages *self, const SteamNetworkingIdentity *identityRemote,
+    const void *pubData, uint32_t cubData, int nSendFlags, int nRemoteChannel)
 {
     SteamNetworkingIdentity to;
     lo_packet *packet;
@@ -302,16 +301,16 @@ EResult loopback_ISteamNetworkingMessages_SendMessageToUser(ISteamNetworkingMess
     return result;
 }
 
-int loopback_ISteamNetworkingMessages_ReceiveMessagesOnChannel(ISteamNetworkingMessages *self,
-                                                               int nLocalChannel,
-                                                               SteamNetworkingMessage_t **ppOutMessages,
-                                                               int nMaxMessages)
+int loopback_ISteamNetworkingMessages_ReceiveMessagesOnChannel(
+    ISteamNetworkingMessages *self, int nLocalChannel, SteamNetworkingMessage_t **ppOutMessages,
+    int nMaxMessages)
 {
     lo_inbox *inbox;
     int count = 0;
     enter((lo_user *)self);
     inbox = inbox_for((lo_user *)self, nLocalChannel, false);
-    while (inbox != NULL && ppOutMessages != NULL && count < nMaxMessages && inbox->messages.first != NULL) {
+    while (inbox != NULL && ppOutMessages != NULL && count < nMaxMessages &&
+           inbox->messages.first != NULL) {
         lo_packet *packet = lo_list_take(&inbox->messages);
         left_inbox(packet);
         packet->message.m_nConnUserData = 0;
@@ -321,8 +320,8 @@ int loopback_ISteamNetworkingMessages_ReceiveMessagesOnChannel(ISteamNetworkingM
     return count;
 }
 
-bool loopback_ISteamNetworkingMessages_AcceptSessionWithUser(ISteamNetworkingMessages *self,
-                                                             const SteamNetworkingIdentity *identityRemote)
+bool loopback_ISteamNetworkingMessages_AcceptSessionWithUser(
+    ISteamNetworkingMessages *self, const SteamNetworkingIdentity *identityRemote)
 {
     SteamNetworkingIdentity with;
     lo_session *session;
@@ -347,8 +346,8 @@ static void close_session(lo_user *user, lo_session *session)
         lo_close(connection, 0, "Session closed", true);
 }
 
-bool loopback_ISteamNetworkingMessages_CloseSessionWithUser(ISteamNetworkingMessages *self,
-                                                            const SteamNetworkingIdentity *identityRemote)
+bool loopback_ISteamNetworkingMessages_CloseSessionWithUser(
+    ISteamNetworkingMessages *self, const SteamNetworkingIdentity *identityRemote)
 {
     SteamNetworkingIdentity with;
     lo_session *session;
@@ -363,9 +362,9 @@ bool loopback_ISteamNetworkingMessages_CloseSessionWithUser(ISteamNetworkingMess
 }
 
 /* With its last channel the session is closed too. */
-bool loopback_ISteamNetworkingMessages_CloseChannelWithUser(ISteamNetworkingMessages *self,
-                                                            const SteamNetworkingIdentity *identityRemote,
-                                                            int nLocalChannel)
+bool loopback_ISteamNetworkingMessages_CloseChannelWithUser(
+    ISteamNetworkingMessages *self, const SteamNetworkingIdentity *identityRemote,
+    int nLocalChannel)
 {
     SteamNetworkingIdentity with;
     lo_session *session;

@@ -14,15 +14,16 @@ static int32_t milliseconds(const lo_user *user, int key)
     return lo_config(&user->global, key)->int32 * 1000;
 }
 
-#define SKY(user, way)                                                                                \
-    (lo_sky)                                                                                          \
-    {                                                                                                 \
-        .loss = real(user, LO_FakePacketLoss_##way), .lag = milliseconds(user, LO_FakePacketLag_##way), \
-        .reorder = real(user, LO_FakePacketReorder_##way),                                            \
-        .reorder_time = milliseconds(user, LO_FakePacketReorder_Time),                                \
-        .jitter = (int32_t)(real(user, LO_FakePacketJitter_##way##_Avg) * 1000),                      \
-        .jitter_most = (int32_t)(real(user, LO_FakePacketJitter_##way##_Max) * 1000),                 \
-        .jitter_share = real(user, LO_FakePacketJitter_##way##_Pct),                                  \
+#define SKY(user, way)                                                                             \
+    (lo_sky)                                                                                       \
+    {                                                                                              \
+        .loss = real(user, LO_FakePacketLoss_##way),                                               \
+        .lag = milliseconds(user, LO_FakePacketLag_##way),                                         \
+        .reorder = real(user, LO_FakePacketReorder_##way),                                         \
+        .reorder_time = milliseconds(user, LO_FakePacketReorder_Time),                             \
+        .jitter = (int32_t)(real(user, LO_FakePacketJitter_##way##_Avg) * 1000),                   \
+        .jitter_most = (int32_t)(real(user, LO_FakePacketJitter_##way##_Max) * 1000),              \
+        .jitter_share = real(user, LO_FakePacketJitter_##way##_Pct),                               \
     }
 
 static bool is_clear(const lo_sky *sky)
@@ -36,7 +37,8 @@ void lo_sky_changed(lo_user *user)
     user->sky_receive = SKY(user, Recv);
     user->sky_send.clear = is_clear(&user->sky_send);
     user->sky_receive.clear = is_clear(&user->sky_receive);
-    for (lo_connection *connection = user->connections; connection != NULL; connection = connection->next) {
+    for (lo_connection *connection = user->connections; connection != NULL;
+         connection = connection->next) {
         lo_connection *peer = lo_peer(connection);
         lo_check_path(connection);
         if (peer != NULL)
@@ -78,7 +80,8 @@ static uint64_t chances(const lo_connection *connection, const lo_packet *packet
 
 static bool happens(uint64_t *chance, float percent)
 {
-    return percent > 0 && (double)(lo_random(chance) >> 11) * (100.0 / 9007199254740992.0) < percent;
+    return percent > 0 &&
+           (double)(lo_random(chance) >> 11) * (100.0 / 9007199254740992.0) < percent;
 }
 
 /* How late the packet gets through; -1: never. */
@@ -112,7 +115,8 @@ static int64_t delay(const lo_connection *connection, const lo_packet *packet, c
 }
 
 /* When it is through the sky, not before what is reliable and went ahead of it; -1: never. */
-static int64_t through(lo_connection *connection, lo_packet *packet, const lo_sky *sky, bool sending)
+static int64_t through(lo_connection *connection, lo_packet *packet, const lo_sky *sky,
+                       bool sending)
 {
     int64_t late = LO_RING_AGAIN, due, from = sending ? packet->departs : lo.now;
     int first = packet->kind == LO_DATA ? packet->lane : 0;
@@ -189,7 +193,8 @@ static void knock(lo_packet *packet)
     if (sky != NULL && packet->stage == LO_ARRIVING && (sky->lag > 0 || sky->loss >= 100)) {
         /* Nobody's connection yet, so nobody's chance: only what hits every packet. */
         packet->stage = sky->loss >= 100 ? LO_ARRIVING : LO_THERE;
-        lo_air_push(&lo.air, &packet->node, lo.now + sky->lag + (sky->loss >= 100 ? LO_RING_AGAIN : 0));
+        lo_air_push(&lo.air, &packet->node,
+                    lo.now + sky->lag + (sky->loss >= 100 ? LO_RING_AGAIN : 0));
         return;
     }
     if (listener != NULL) {
@@ -216,7 +221,8 @@ void lo_land(lo_packet *packet)
         knock(packet);
         return;
     }
-    connection = packet->receiver != NULL ? packet->receiver : lo_find_any(packet->to, LO_CONNECTION);
+    connection =
+        packet->receiver != NULL ? packet->receiver : lo_find_any(packet->to, LO_CONNECTION);
     if (connection != NULL && packet->stage == LO_ARRIVING) {
         int64_t due = through(connection, packet, &connection->object.user->sky_receive, false);
         if (due > lo.now) {

@@ -27,10 +27,7 @@ static const char *in_directory(char path[PATH], const char *name, const char *e
     return path;
 }
 
-static bool is_token(const char *text)
-{
-    return strspn(text, "0123456789abcdef") >= TOKEN;
-}
+static bool is_token(const char *text) { return strspn(text, "0123456789abcdef") >= TOKEN; }
 
 /* The process that a listener's file names, if it does. */
 static bool read_token(const char *name, char token[TOKEN + 1])
@@ -83,7 +80,8 @@ static bool know_directory(lo_user *user)
 {
     char error[PATH + 64] = "";
     if (!station.known)
-        station.known = sn_private_directory(station.directory, sizeof station.directory, error, sizeof error);
+        station.known =
+            sn_private_directory(station.directory, sizeof station.directory, error, sizeof error);
     if (!station.known && !station.complained) {
         station.complained = true;
         lo_say(user, k_ESteamNetworkingSocketsDebugOutputType_Warning,
@@ -140,7 +138,8 @@ bool lo_publish(lo_listener *listener)
                "another process already listens there");
     else if (!listener->published)
         lo_say(user, k_ESteamNetworkingSocketsDebugOutputType_Warning,
-               "cannot be found by other processes: %s is locked, full or not usable", station.directory);
+               "cannot be found by other processes: %s is locked, full or not usable",
+               station.directory);
     return !taken;
 }
 

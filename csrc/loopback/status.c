@@ -52,14 +52,16 @@ static float rate(lo_meter *meter, const uint32_t counts[2])
 
 /* --- info ----------------------------------------------------------------------------------- */
 
-static void describe(const lo_connection *connection, char text[k_cchSteamNetworkingMaxConnectionDescription])
+static void describe(const lo_connection *connection,
+                     char text[k_cchSteamNetworkingMaxConnectionDescription])
 {
     char who[SN_IDENTITY_SIZE], where[SN_ADDRESS_SIZE], whole[512], *end = whole;
     size_t room = sizeof whole;
     sn_identity_format(&connection->remote, who, sizeof who);
     sn_address_format(&connection->address, where, sizeof where, true);
     if (connection->manner == LO_P2P)
-        end += snprintf(end, room, "#%u P2P loopback %s vport %d", connection->ordinal, who, connection->port);
+        end += snprintf(end, room, "#%u P2P loopback %s vport %d", connection->ordinal, who,
+                        connection->port);
     else if (connection->manner == LO_IP)
         end += snprintf(end, room, "#%u UDP loopback %s@%s", connection->ordinal, who, where);
     else
@@ -135,8 +137,7 @@ void lo_fill_status(lo_connection *connection, SteamNetConnectionRealTimeStatus_
     memset(status, 0, sizeof *status);
     status->m_eState = connection->state;
     status->m_nPing = connected ? (int)(lo_round_trip(connection) / 1000) : -1;
-    status->m_flConnectionQualityLocal =
-        connected ? quality(far.loss_send, near.loss_receive) : -1;
+    status->m_flConnectionQualityLocal = connected ? quality(far.loss_send, near.loss_receive) : -1;
     status->m_flConnectionQualityRemote =
         connected ? quality(near.loss_send, far.loss_receive) : -1;
     status->m_flOutPacketsPerSec = rate(&connection->sent, connection->sent.packets);
@@ -214,32 +215,33 @@ static int write_details(lo_connection *connection, char *text, size_t size)
     describe(connection, what);
     lo_fill_status(connection, &status);
     if (connection->state >= CLOSED_BY_PEER)
-        snprintf(end, sizeof end, ", reason code %d.  (%s)", connection->end_reason, connection->end_text);
-    return snprintf(text, size,
-                    "End-to-end connection: %s%s\n"
-                    "    %s\n"
-                    "    Loopback engine, peer in %s, open for %.1f s\n"
-                    "    Ping: %d ms of simulated lag (out %d ms, in %d ms)\n"
-                    "    Simulated loss: out %.1f%%, in %.1f%%\n"
-                    "    Sent:     %8.1f packets/s %10.1f KB/s, allowed %.1f KB/s\n"
-                    "    Received: %8.1f packets/s %10.1f KB/s\n"
-                    "    Pending:  %d bytes reliable, %d bytes unreliable, %d bytes unacknowledged\n"
-                    "    Waiting to be received: %d messages, %lld bytes%s\n"
-                    "    Lanes: %d\n",
-                    state_words(connection), end, what,
-                    connection->link != NULL ? "another process" : "this process",
-                    (double)(lo.now - connection->created) / 1e6, status.m_nPing,
-                    (near.lag_send + far.lag_receive) / 1000, (far.lag_send + near.lag_receive) / 1000,
-                    (double)(100 - 100 * quality(near.loss_send, far.loss_receive)),
-                    (double)(100 - 100 * quality(far.loss_send, near.loss_receive)),
-                    (double)status.m_flOutPacketsPerSec, (double)status.m_flOutBytesPerSec / 1000,
-                    (double)status.m_nSendRateBytesPerSecond / 1000,
-                    (double)status.m_flInPacketsPerSec, (double)status.m_flInBytesPerSec / 1000,
-                    status.m_cbPendingReliable, status.m_cbPendingUnreliable,
-                    status.m_cbSentUnackedReliable, connection->queue_count,
-                    (long long)connection->queue_bytes,
-                    connection->deferred.first != NULL ? " (full: more is kept back)" : "",
-                    connection->lane_count);
+        snprintf(end, sizeof end, ", reason code %d.  (%s)", connection->end_reason,
+                 connection->end_text);
+    return snprintf(
+        text, size,
+        "End-to-end connection: %s%s\n"
+        "    %s\n"
+        "    Loopback engine, peer in %s, open for %.1f s\n"
+        "    Ping: %d ms of simulated lag (out %d ms, in %d ms)\n"
+        "    Simulated loss: out %.1f%%, in %.1f%%\n"
+        "    Sent:     %8.1f packets/s %10.1f KB/s, allowed %.1f KB/s\n"
+        "    Received: %8.1f packets/s %10.1f KB/s\n"
+        "    Pending:  %d bytes reliable, %d bytes unreliable, %d bytes unacknowledged\n"
+        "    Waiting to be received: %d messages, %lld bytes%s\n"
+        "    Lanes: %d\n",
+        state_words(connection), end, what,
+        connection->link != NULL ? "another process" : "this process",
+        (double)(lo.now - connection->created) / 1e6, status.m_nPing,
+        (near.lag_send + far.lag_receive) / 1000, (far.lag_send + near.lag_receive) / 1000,
+        (double)(100 - 100 * quality(near.loss_send, far.loss_receive)),
+        (double)(100 - 100 * quality(far.loss_send, near.loss_receive)),
+        (double)status.m_flOutPacketsPerSec, (double)status.m_flOutBytesPerSec / 1000,
+        (double)status.m_nSendRateBytesPerSecond / 1000, (double)status.m_flInPacketsPerSec,
+        (double)status.m_flInBytesPerSec / 1000, status.m_cbPendingReliable,
+        status.m_cbPendingUnreliable, status.m_cbSentUnackedReliable, connection->queue_count,
+        (long long)connection->queue_bytes,
+        connection->deferred.first != NULL ? " (full: more is kept back)" : "",
+        connection->lane_count);
 }
 
 int loopback_ISteamNetworkingSockets_GetDetailedConnectionStatus(ISteamNetworkingSockets *self,
@@ -251,7 +253,8 @@ int loopback_ISteamNetworkingSockets_GetDetailedConnectionStatus(ISteamNetworkin
     lo_enter();
     connection = lo_find_connection(self, hConn);
     if (connection != NULL) {
-        int needed = write_details(connection, pszBuf, pszBuf != NULL && cbBuf > 0 ? (size_t)cbBuf : 0) + 1;
+        int needed =
+            write_details(connection, pszBuf, pszBuf != NULL && cbBuf > 0 ? (size_t)cbBuf : 0) + 1;
         result = pszBuf == NULL || cbBuf < needed ? needed : 0;
     }
     lo_leave();
@@ -261,7 +264,8 @@ int loopback_ISteamNetworkingSockets_GetDetailedConnectionStatus(ISteamNetworkin
 /* --- user data and names -------------------------------------------------------------------- */
 
 bool loopback_ISteamNetworkingSockets_SetConnectionUserData(ISteamNetworkingSockets *self,
-                                                            HSteamNetConnection hPeer, int64_t nUserData)
+                                                            HSteamNetConnection hPeer,
+                                                            int64_t nUserData)
 {
     lo_connection *connection;
     lo_look();
@@ -286,7 +290,8 @@ int64_t loopback_ISteamNetworkingSockets_GetConnectionUserData(ISteamNetworkingS
 }
 
 void loopback_ISteamNetworkingSockets_SetConnectionName(ISteamNetworkingSockets *self,
-                                                        HSteamNetConnection hPeer, const char *pszName)
+                                                        HSteamNetConnection hPeer,
+                                                        const char *pszName)
 {
     lo_connection *connection;
     lo_look();

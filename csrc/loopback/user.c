@@ -52,8 +52,9 @@ bool lo_clean_identity(SteamNetworkingIdentity *out, const SteamNetworkingIdenti
     out->m_cbSize = in->m_cbSize;
     memcpy(out->m_genericBytes, in->m_genericBytes, (size_t)in->m_cbSize);
     /* A string ends within its size, and its size ends with it. */
-    return !text || (in->m_cbSize > 0 && memchr(out->m_szUnknownRawString, 0, (size_t)in->m_cbSize) ==
-                                             out->m_szUnknownRawString + in->m_cbSize - 1);
+    return !text ||
+           (in->m_cbSize > 0 && memchr(out->m_szUnknownRawString, 0, (size_t)in->m_cbSize) ==
+                                    out->m_szUnknownRawString + in->m_cbSize - 1);
 }
 
 /* --- the backend ---------------------------------------------------------------------------- */
@@ -261,7 +262,8 @@ void loopback_ISteamNetworkingUtils_SetDebugOutputFunction(
 {
     lo_user *user = (lo_user *)self;
     lo_look();
-    user->debug_output = eDetailLevel > k_ESteamNetworkingSocketsDebugOutputType_None ? pfnFunc : NULL;
+    user->debug_output =
+        eDetailLevel > k_ESteamNetworkingSocketsDebugOutputType_None ? pfnFunc : NULL;
     user->debug_level = eDetailLevel;
     lo_leave();
 }
@@ -306,8 +308,9 @@ void loopback_ISteamNetworkingSockets_ResetIdentity(ISteamNetworkingSockets *sel
     lo_leave();
 }
 
-ESteamNetworkingAvailability loopback_ISteamNetworkingSockets_GetAuthenticationStatus(
-    ISteamNetworkingSockets *self, SteamNetAuthenticationStatus_t *pDetails)
+ESteamNetworkingAvailability
+loopback_ISteamNetworkingSockets_GetAuthenticationStatus(ISteamNetworkingSockets *self,
+                                                         SteamNetAuthenticationStatus_t *pDetails)
 {
     (void)self;
     if (pDetails != NULL) {

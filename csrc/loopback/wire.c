@@ -32,8 +32,8 @@ static bool is_weather(const lo_frame *frame)
         return false;
     memcpy(&weather, frame->body, sizeof weather);
     return is_percent(weather.loss_send) && is_percent(weather.loss_receive) &&
-           weather.lag_send >= 0 && weather.lag_send <= FAR_TOO_LATE &&
-           weather.lag_receive >= 0 && weather.lag_receive <= FAR_TOO_LATE;
+           weather.lag_send >= 0 && weather.lag_send <= FAR_TOO_LATE && weather.lag_receive >= 0 &&
+           weather.lag_receive <= FAR_TOO_LATE;
 }
 
 static bool is_sound(const lo_frame *frame)

@@ -7,7 +7,7 @@
 
 lo_world lo = {.mutex = SN_MUTEX_INIT};
 
-#define HOLDER(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
+#define HOLDER(pointer, type, member) ((type *)((char *)(pointer) - offsetof(type, member)))
 
 static void live(lo_node *node)
 {

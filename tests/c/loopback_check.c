@@ -115,8 +115,8 @@ static bool await_state(user *who, HSteamNetConnection connection, int old_state
     bool right = event.connection == connection && event.old_state == old_state &&
                  event.info.m_eState == state;
     if (!right)
-        printf("  event: connection %u (not %u), %d -> %d (not %d -> %d), %d %s\n", event.connection,
-               connection, event.old_state, event.info.m_eState, old_state, state,
+        printf("  event: connection %u (not %u), %d -> %d (not %d -> %d), %d %s\n",
+               event.connection, connection, event.old_state, event.info.m_eState, old_state, state,
                event.info.m_eEndReason, event.info.m_szEndDebug);
     return right;
 }
@@ -132,7 +132,8 @@ static EResult send_text(user *who, HSteamNetConnection connection, const char *
     return S(*who, SendMessageToConnection, connection, text, (uint32_t)strlen(text), flags, NULL);
 }
 
-static EResult send_size(user *who, HSteamNetConnection connection, uint32_t size, int flags, int64_t *number)
+static EResult send_size(user *who, HSteamNetConnection connection, uint32_t size, int flags,
+                         int64_t *number)
 {
     EResult result;
     char *bytes = calloc(1, size + 1);
@@ -142,7 +143,8 @@ static EResult send_size(user *who, HSteamNetConnection connection, uint32_t siz
 }
 
 /* The next message within the time, NULL if there is none. */
-static SteamNetworkingMessage_t *await_message(user *who, HSteamNetConnection connection, int milliseconds)
+static SteamNetworkingMessage_t *await_message(user *who, HSteamNetConnection connection,
+                                               int milliseconds)
 {
     SteamNetworkingMessage_t *message = NULL;
     int64_t end = sn_now() + milliseconds * 1000;
@@ -213,7 +215,8 @@ static void connect_them(meeting *m)
     m->at_host = event.connection;
     CHECK(S(m->host, AcceptConnection, m->at_host) == k_EResultOK);
     for (int i = 0; i < 5000 && (state_of(&m->host, m->at_host) != CONNECTED ||
-                                 state_of(&m->client, m->at_client) != CONNECTED); i++) {
+                                 state_of(&m->client, m->at_client) != CONNECTED);
+         i++) {
         sn_pump(m->host.engine);
         sn_pump(m->client.engine);
         sn_sleep(200);
@@ -262,7 +265,8 @@ static void check_states(void)
     /* Whose handle it is matters. */
     CHECK(!S(client, GetConnectionInfo, at_host, &info));
     CHECK(send_text(&client, at_client, "early", RELIABLE) == k_EResultOK);
-    CHECK(send_text(&client, at_client, "ignored", RELIABLE | k_nSteamNetworkingSend_NoDelay) == k_EResultIgnored);
+    CHECK(send_text(&client, at_client, "ignored", RELIABLE | k_nSteamNetworkingSend_NoDelay) ==
+          k_EResultIgnored);
     sn_sleep(2000);
     CHECK(S(host, ReceiveMessagesOnConnection, at_host, NULL, 0) == 0);
     CHECK(S(client, AcceptConnection, at_client) == k_EResultInvalidParam);
@@ -308,7 +312,8 @@ static void check_reject_and_cancel(void)
     CHECK(await_state(&client, at_client, NONE, CONNECTING));
     event = await_event(&client, 1000);
     CHECK(event.old_state == CONNECTING && event.info.m_eState == CLOSED_BY_PEER);
-    CHECK(event.info.m_eEndReason == 1999 && strcmp(event.info.m_szEndDebug, "Invalid numeric reason code") == 0);
+    CHECK(event.info.m_eEndReason == 1999 &&
+          strcmp(event.info.m_szEndDebug, "Invalid numeric reason code") == 0);
     S(client, CloseConnection, at_client, 0, NULL, false);
     forget_events(&host);
     at_client = S(client, ConnectP2P, &to, 0, 0, NULL);
@@ -357,7 +362,8 @@ static void check_timeouts(void)
     CHECK(await_state(&client, lonely, NONE, CONNECTING));
     CHECK(await_state(&client, ignored, NONE, CONNECTING));
     event = await_event(&client, 1000);
-    CHECK(event.connection == lonely && event.info.m_eState == PROBLEM && event.info.m_eEndReason == 5003);
+    CHECK(event.connection == lonely && event.info.m_eState == PROBLEM &&
+          event.info.m_eEndReason == 5003);
     CHECK(strcmp(event.info.m_szEndDebug, "Timed out attempting to connect") == 0);
     CHECK(await_state(&client, ignored, CONNECTING, PROBLEM));
     (void)await_event(&host, 1000);
@@ -387,7 +393,8 @@ static void check_late_listener(void)
     event = await_event(&host, 1000); /* FindingRoute */
     event = await_event(&host, 1000); /* Connected */
     event = await_event(&host, 1000);
-    CHECK(event.info.m_eState == PROBLEM && strcmp(event.info.m_szEndDebug, "Connection dropped") == 0);
+    CHECK(event.info.m_eState == PROBLEM &&
+          strcmp(event.info.m_szEndDebug, "Connection dropped") == 0);
     close_user(&host);
 }
 
@@ -414,7 +421,8 @@ static void check_bad_handles(void)
         CHECK(!S(who, SetConnectionPollGroup, h, 0));
         CHECK(S(who, ReceiveMessagesOnConnection, h, &message, 1) == -1);
         CHECK(S(who, GetDetailedConnectionStatus, h, text, 8) == -1);
-        CHECK(U(who, GetConfigValue, k_ESteamNetworkingConfig_NagleTime, 4, (intptr_t)h, NULL, NULL, NULL) == -2);
+        CHECK(U(who, GetConfigValue, k_ESteamNetworkingConfig_NagleTime, 4, (intptr_t)h, NULL, NULL,
+                NULL) == -2);
         S(who, SetConnectionName, h, "name");
         if (i < 3) {
             CHECK(!S(who, CloseListenSocket, h) && !S(who, DestroyPollGroup, h));
@@ -423,9 +431,12 @@ static void check_bad_handles(void)
         }
     }
     CHECK(strcmp(text, "keep") == 0);
-    CHECK(S(who, ConnectP2P, NULL, 0, 0, NULL) == 0 && S(who, ConnectByIPAddress, NULL, 0, NULL) == 0);
-    CHECK(S(who, CreateListenSocketP2P, -1, 0, NULL) == 0 && S(who, CreateListenSocketP2P, 65536, 0, NULL) == 0);
-    CHECK(S(who, CreateListenSocketP2P, 9, 1, NULL) == 0 && S(who, CreateListenSocketP2P, 9, -1, NULL) == 0);
+    CHECK(S(who, ConnectP2P, NULL, 0, 0, NULL) == 0 &&
+          S(who, ConnectByIPAddress, NULL, 0, NULL) == 0);
+    CHECK(S(who, CreateListenSocketP2P, -1, 0, NULL) == 0 &&
+          S(who, CreateListenSocketP2P, 65536, 0, NULL) == 0);
+    CHECK(S(who, CreateListenSocketP2P, 9, 1, NULL) == 0 &&
+          S(who, CreateListenSocketP2P, 9, -1, NULL) == 0);
     CHECK(!S(who, CreateSocketPair, NULL, NULL, false, NULL, NULL));
     S(who, SendMessages, 0, NULL, NULL, true);
     S(who, SendMessages, -3, NULL, NULL, true);
@@ -450,8 +461,11 @@ static void check_messages(void)
     section = "messages";
     CHECK(S(m.client, SetConnectionUserData, m.at_client, 5));
     CHECK(S(m.host, SetConnectionUserData, m.at_host, INT64_C(1) << 40));
-    CHECK(S(m.client, SendMessageToConnection, m.at_client, NULL, 0, RELIABLE, &number) == k_EResultOK && number == 1);
-    CHECK(S(m.client, SendMessageToConnection, m.at_client, NULL, 1, RELIABLE, &number) == 8 && number == 1);
+    CHECK(S(m.client, SendMessageToConnection, m.at_client, NULL, 0, RELIABLE, &number) ==
+              k_EResultOK &&
+          number == 1);
+    CHECK(S(m.client, SendMessageToConnection, m.at_client, NULL, 1, RELIABLE, &number) == 8 &&
+          number == 1);
     CHECK(send_text(&m.client, m.at_client, "hello", UNRELIABLE) == k_EResultOK);
     message = await_message(&m.host, m.at_host, 1000);
     if (CHECK(message != NULL)) {
@@ -529,8 +543,10 @@ static void check_limits(void)
     int sent = 0;
     section = "limits";
     CHECK(send_size(&m.client, m.at_client, 524289, RELIABLE, &number) == k_EResultInvalidParam);
-    CHECK(send_size(&m.client, m.at_client, 524288, RELIABLE, &number) == k_EResultOK && number == 1);
-    CHECK(send_size(&m.client, m.at_client, 1, RELIABLE, &number) == k_EResultLimitExceeded && number == -1);
+    CHECK(send_size(&m.client, m.at_client, 524288, RELIABLE, &number) == k_EResultOK &&
+          number == 1);
+    CHECK(send_size(&m.client, m.at_client, 1, RELIABLE, &number) == k_EResultLimitExceeded &&
+          number == -1);
     CHECK(S(m.client, GetConnectionRealTimeStatus, m.at_client, &status, 0, NULL) == k_EResultOK);
     CHECK(status.m_cbPendingReliable == 524288 && status.m_usecQueueTime > 10000);
     CHECK(status.m_nSendRateBytesPerSecond == 33554432);
@@ -554,7 +570,8 @@ static void check_limits(void)
     CHECK(drain(&m.host, m.at_host, sent, 5000) == sent);
     /* More small messages than the queue takes: the unreliable ones are lost, the reliable wait. */
     for (int i = 0; i < 2000; i++)
-        CHECK(send_size(&m.client, m.at_client, 10, i % 2 ? RELIABLE : UNRELIABLE, NULL) == k_EResultOK);
+        CHECK(send_size(&m.client, m.at_client, 10, i % 2 ? RELIABLE : UNRELIABLE, NULL) ==
+              k_EResultOK);
     sn_sleep(20000);
     sn_pump(m.host.engine);
     CHECK(drain(&m.host, m.at_host, 1500, 5000) == 1500);
@@ -598,17 +615,20 @@ static void check_poll_groups(void)
     SteamNetworkingIdentity host = identity_of("str:host");
     SteamNetworkingMessage_t *batch[16];
     HSteamNetConnection at_second = S(second, ConnectP2P, &host, 7, 0, NULL), at_host2;
-    HSteamNetPollGroup group = m.host.flat->ISteamNetworkingSockets_CreatePollGroup(m.host.sockets), other = m.host.flat->ISteamNetworkingSockets_CreatePollGroup(m.host.sockets);
+    HSteamNetPollGroup group = m.host.flat->ISteamNetworkingSockets_CreatePollGroup(m.host.sockets),
+                       other = m.host.flat->ISteamNetworkingSockets_CreatePollGroup(m.host.sockets);
     section = "poll groups";
     at_host2 = await_event(&m.host, 1000).connection;
     S(m.host, AcceptConnection, at_host2);
     sn_sleep(2000);
     CHECK(group != 0 && S(m.host, SetConnectionPollGroup, m.at_host, group));
-    CHECK(S(m.host, SetConnectionPollGroup, at_host2, group) && S(m.host, SetConnectionPollGroup, at_host2, group));
+    CHECK(S(m.host, SetConnectionPollGroup, at_host2, group) &&
+          S(m.host, SetConnectionPollGroup, at_host2, group));
     CHECK(!S(m.host, SetConnectionPollGroup, at_host2, 12345));
     for (int i = 0; i < 6; i++) {
         char text[2] = {(char)('0' + i), 0};
-        CHECK(send_text(i % 2 ? &second : &m.client, i % 2 ? at_second : m.at_client, text, RELIABLE) == k_EResultOK);
+        CHECK(send_text(i % 2 ? &second : &m.client, i % 2 ? at_second : m.at_client, text,
+                        RELIABLE) == k_EResultOK);
         sn_sleep(1000);
     }
     CHECK(S(m.host, ReceiveMessagesOnPollGroup, group, NULL, 3) == 0);
@@ -694,7 +714,8 @@ static int losses(uint64_t seed, unsigned char bits[300])
     set_float(&m.client, k_ESteamNetworkingConfig_FakePacketLoss_Send, 20);
     for (int i = 0; i < 300; i++)
         send_size(&m.client, m.at_client, 10, UNRELIABLE, NULL);
-    for (SteamNetworkingMessage_t *message; (message = await_message(&m.host, m.at_host, 20)) != NULL; arrived++) {
+    for (SteamNetworkingMessage_t *message;
+         (message = await_message(&m.host, m.at_host, 20)) != NULL; arrived++) {
         bits[message->m_nMessageNumber - 1] = 1;
         message->m_pfnRelease(message);
     }
@@ -736,7 +757,8 @@ static void check_simulation(void)
     for (int i = 0; i < 300; i++)
         send_size(&m.client, m.at_client, 10, UNRELIABLE, NULL);
     count = 0;
-    for (SteamNetworkingMessage_t *message; (message = await_message(&m.host, m.at_host, 40)) != NULL; count++) {
+    for (SteamNetworkingMessage_t *message;
+         (message = await_message(&m.host, m.at_host, 40)) != NULL; count++) {
         disorder += message->m_nMessageNumber < last;
         last = message->m_nMessageNumber;
         message->m_pfnRelease(message);
@@ -806,38 +828,56 @@ static void check_config(void)
     int key = 0;
     section = "config";
     CHECK(S(who, CreateSocketPair, &a, &b, true, NULL, NULL));
-    CHECK(get_int(&who, k_ESteamNetworkingConfig_SendBufferSize, 1, 0, &result) == 524288 && result == 1);
-    CHECK(get_int(&who, k_ESteamNetworkingConfig_SendBufferSize, 4, (intptr_t)a, &result) == 524288 && result == 2);
+    CHECK(get_int(&who, k_ESteamNetworkingConfig_SendBufferSize, 1, 0, &result) == 524288 &&
+          result == 1);
+    CHECK(get_int(&who, k_ESteamNetworkingConfig_SendBufferSize, 4, (intptr_t)a, &result) ==
+              524288 &&
+          result == 2);
     set_int(&who, k_ESteamNetworkingConfig_SendBufferSize, 1, 0, -1);
-    CHECK(get_int(&who, k_ESteamNetworkingConfig_SendBufferSize, 4, (intptr_t)a, &result) == 4096 && result == 2);
+    CHECK(get_int(&who, k_ESteamNetworkingConfig_SendBufferSize, 4, (intptr_t)a, &result) == 4096 &&
+          result == 2);
     CHECK(get_int(&other, k_ESteamNetworkingConfig_SendBufferSize, 1, 0, &result) == 524288);
     CHECK(U(who, SetConfigValue, k_ESteamNetworkingConfig_NagleTime, 4, (intptr_t)a, 3, &real));
-    CHECK(get_int(&who, k_ESteamNetworkingConfig_NagleTime, 4, (intptr_t)a, &result) == 889 && result == 1);
+    CHECK(get_int(&who, k_ESteamNetworkingConfig_NagleTime, 4, (intptr_t)a, &result) == 889 &&
+          result == 1);
     CHECK(U(who, SetConfigValue, k_ESteamNetworkingConfig_NagleTime, 4, (intptr_t)a, 4, "999"));
     CHECK(get_int(&who, k_ESteamNetworkingConfig_NagleTime, 4, (intptr_t)a, &result) == 999);
     CHECK(!U(who, SetConfigValue, k_ESteamNetworkingConfig_NagleTime, 4, (intptr_t)a, 4, "abc"));
     CHECK(!U(who, SetConfigValue, k_ESteamNetworkingConfig_NagleTime, 4, (intptr_t)a, 5, &key));
     CHECK(U(who, SetConfigValue, k_ESteamNetworkingConfig_NagleTime, 4, (intptr_t)a, 1, NULL));
-    CHECK(get_int(&who, k_ESteamNetworkingConfig_NagleTime, 4, (intptr_t)a, &result) == 5000 && result == 2);
-    CHECK(get_int(&who, k_ESteamNetworkingConfig_NagleTime, 2, sn_sockets_object(who.engine), &result) == 5000);
-    CHECK(get_int(&who, k_ESteamNetworkingConfig_NagleTime, 2, 0, &result) == -12345 && result == -2);
-    CHECK(get_int(&who, k_ESteamNetworkingConfig_FakePacketLag_Send, 4, (intptr_t)a, &result) == -12345 && result == -2);
+    CHECK(get_int(&who, k_ESteamNetworkingConfig_NagleTime, 4, (intptr_t)a, &result) == 5000 &&
+          result == 2);
+    CHECK(get_int(&who, k_ESteamNetworkingConfig_NagleTime, 2, sn_sockets_object(who.engine),
+                  &result) == 5000);
+    CHECK(get_int(&who, k_ESteamNetworkingConfig_NagleTime, 2, 0, &result) == -12345 &&
+          result == -2);
+    CHECK(get_int(&who, k_ESteamNetworkingConfig_FakePacketLag_Send, 4, (intptr_t)a, &result) ==
+              -12345 &&
+          result == -2);
     CHECK(get_int(&who, k_ESteamNetworkingConfig_ECN, 1, 0, &result) == -12345 && result == -1);
-    CHECK(get_int(&who, k_ESteamNetworkingConfig_MTU_DataSize, 1, 0, &result) == 1200 && result == 1);
+    CHECK(get_int(&who, k_ESteamNetworkingConfig_MTU_DataSize, 1, 0, &result) == 1200 &&
+          result == 1);
     CHECK(U(who, SetConfigValue, k_ESteamNetworkingConfig_P2P_STUN_ServerList, 1, 0, 4, "a"));
-    CHECK(U(who, SetConfigValue, k_ESteamNetworkingConfig_P2P_STUN_ServerList, 1, 0, 4, "longer than that"));
-    CHECK(U(who, GetConfigValue, k_ESteamNetworkingConfig_P2P_STUN_ServerList, 4, (intptr_t)a, &type, text, &size) == -3);
+    CHECK(U(who, SetConfigValue, k_ESteamNetworkingConfig_P2P_STUN_ServerList, 1, 0, 4,
+            "longer than that"));
+    CHECK(U(who, GetConfigValue, k_ESteamNetworkingConfig_P2P_STUN_ServerList, 4, (intptr_t)a,
+            &type, text, &size) == -3);
     CHECK(size == 17 && type == k_ESteamNetworkingConfig_String);
     key = 7;
-    CHECK(U(who, SetConfigValue, k_ESteamNetworkingConfig_P2P_STUN_ServerList, 4, (intptr_t)a, 1, &key));
+    CHECK(U(who, SetConfigValue, k_ESteamNetworkingConfig_P2P_STUN_ServerList, 4, (intptr_t)a, 1,
+            &key));
     size = sizeof text;
-    CHECK(U(who, GetConfigValue, k_ESteamNetworkingConfig_P2P_STUN_ServerList, 4, (intptr_t)a, NULL, text, &size) == 1);
+    CHECK(U(who, GetConfigValue, k_ESteamNetworkingConfig_P2P_STUN_ServerList, 4, (intptr_t)a, NULL,
+            text, &size) == 1);
     CHECK(strcmp(text, "7") == 0);
     real = 150;
     CHECK(U(who, SetConfigValue, k_ESteamNetworkingConfig_FakePacketLoss_Send, 1, 0, 3, &real));
     size = sizeof real;
-    CHECK(U(who, GetConfigValue, k_ESteamNetworkingConfig_FakePacketLoss_Send, 1, 0, NULL, &real, &size) == 1 && real == 100.0f);
-    CHECK(U(who, SetConfigValue, k_ESteamNetworkingConfig_ConnectionUserData, 4, (intptr_t)a, 2, &long_value));
+    CHECK(U(who, GetConfigValue, k_ESteamNetworkingConfig_FakePacketLoss_Send, 1, 0, NULL, &real,
+            &size) == 1 &&
+          real == 100.0f);
+    CHECK(U(who, SetConfigValue, k_ESteamNetworkingConfig_ConnectionUserData, 4, (intptr_t)a, 2,
+            &long_value));
     CHECK(S(who, GetConnectionUserData, a) == 42 && S(who, GetConnectionUserData, b) == -1);
     for (key = 0; (key = U(who, IterateGenericEditableConfigValues, key, false)) != 0; count++)
         CHECK(U(who, GetConfigValueInfo, key, NULL, NULL) != NULL);
@@ -855,15 +895,19 @@ static void check_status(void)
     SteamNetAuthenticationStatus_t authentication;
     int needed = S(m.host, GetDetailedConnectionStatus, m.at_host, NULL, 0);
     section = "status";
-    CHECK(needed > 100 && S(m.host, GetDetailedConnectionStatus, m.at_host, text, needed - 1) == needed);
+    CHECK(needed > 100 &&
+          S(m.host, GetDetailedConnectionStatus, m.at_host, text, needed - 1) == needed);
     CHECK(S(m.host, GetDetailedConnectionStatus, m.at_host, text, needed + 8) == 0);
     CHECK(strncmp(text, "End-to-end connection: connected\n", 33) == 0);
     S(m.host, SetConnectionName, m.at_host, "a name that is far too long to be kept whole");
-    CHECK(S(m.host, GetConnectionName, m.at_host, name, sizeof name) && strcmp(name, "a name ") == 0);
+    CHECK(S(m.host, GetConnectionName, m.at_host, name, sizeof name) &&
+          strcmp(name, "a name ") == 0);
     CHECK(S(m.host, GetConnectionName, m.at_host, NULL, 0));
     CHECK(S(m.host, GetConnectionInfo, m.at_host, &info));
-    CHECK(strstr(info.m_szConnectionDescription, "P2P loopback str:client vport 7 'a name that is far too long to '") != NULL);
-    CHECK(S(m.host, GetAuthenticationStatus, &authentication) == k_ESteamNetworkingAvailability_CannotTry);
+    CHECK(strstr(info.m_szConnectionDescription,
+                 "P2P loopback str:client vport 7 'a name that is far too long to '") != NULL);
+    CHECK(S(m.host, GetAuthenticationStatus, &authentication) ==
+          k_ESteamNetworkingAvailability_CannotTry);
     CHECK(authentication.m_debugMsg[0] != '\0');
     part(&m);
 }
@@ -888,14 +932,17 @@ static void check_ip(void)
     CHECK(S(host, GetListenSocketAddress, listen, &far) && memcmp(&far, &any, sizeof any) == 0);
     CHECK(S(host, GetListenSocketAddress, listen, NULL));
     at_client = S(client, ConnectByIPAddress, &local, 0, NULL);
-    CHECK(S(client, GetConnectionInfo, at_client, &info) && info.m_identityRemote.m_eType == 0 && info.m_nFlags == 11);
+    CHECK(S(client, GetConnectionInfo, at_client, &info) && info.m_identityRemote.m_eType == 0 &&
+          info.m_nFlags == 11);
     event = await_event(&host, 2000);
     at_host = event.connection;
     CHECK(event.info.m_identityRemote.m_eType == k_ESteamNetworkingIdentityType_GenericString);
-    CHECK(S(host, AcceptConnection, at_host) == k_EResultOK && state_of(&host, at_host) == CONNECTED);
+    CHECK(S(host, AcceptConnection, at_host) == k_EResultOK &&
+          state_of(&host, at_host) == CONNECTED);
     CHECK(await_state(&client, at_client, NONE, CONNECTING));
     CHECK(await_state(&client, at_client, CONNECTING, CONNECTED));
-    CHECK(S(client, GetConnectionInfo, at_client, &info) && strcmp(info.m_identityRemote.m_szGenericString, "host") == 0);
+    CHECK(S(client, GetConnectionInfo, at_client, &info) &&
+          strcmp(info.m_identityRemote.m_szGenericString, "host") == 0);
     CHECK(strcmp(info.m_szConnectionDescription, "#1 UDP loopback str:host@127.0.0.1:27015") == 0);
     CHECK(send_text(&host, at_host, "over IP", RELIABLE) == k_EResultOK);
     CHECK(await_text(&client, at_client, "over IP"));
@@ -914,13 +961,16 @@ static void check_symmetric(void)
                                            .m_val.m_int32 = 1};
     HSteamNetConnection at_a, at_b;
     section = "symmetric connect";
-    CHECK(S(a, CreateListenSocketP2P, 5, 1, &option) != 0 && S(b, CreateListenSocketP2P, 5, 1, &option) != 0);
+    CHECK(S(a, CreateListenSocketP2P, 5, 1, &option) != 0 &&
+          S(b, CreateListenSocketP2P, 5, 1, &option) != 0);
     at_a = S(a, ConnectP2P, &to_b, 5, 1, &option);
     at_b = S(b, ConnectP2P, &to_a, 5, 1, &option);
     CHECK(at_a != 0 && at_b != 0 && S(b, ConnectP2P, &to_a, 5, 1, &option) == 0);
     CHECK(await_state(&a, at_a, NONE, CONNECTING) && await_state(&b, at_b, NONE, CONNECTING));
-    CHECK(await_state(&a, at_a, CONNECTING, FINDING_ROUTE) && await_state(&b, at_b, CONNECTING, FINDING_ROUTE));
-    CHECK(await_state(&a, at_a, FINDING_ROUTE, CONNECTED) && await_state(&b, at_b, FINDING_ROUTE, CONNECTED));
+    CHECK(await_state(&a, at_a, CONNECTING, FINDING_ROUTE) &&
+          await_state(&b, at_b, CONNECTING, FINDING_ROUTE));
+    CHECK(await_state(&a, at_a, FINDING_ROUTE, CONNECTED) &&
+          await_state(&b, at_b, FINDING_ROUTE, CONNECTED));
     CHECK(send_text(&a, at_a, "one", RELIABLE) == k_EResultOK && await_text(&b, at_b, "one"));
     S(a, CloseConnection, at_a, 0, NULL, false);
     CHECK(await_state(&b, at_b, CONNECTED, CLOSED_BY_PEER));
@@ -953,8 +1003,9 @@ static SteamNetworkingMessage_t *hear(user *who, int channel)
 static bool hears(user *who, int channel, const char *text)
 {
     SteamNetworkingMessage_t *message = hear(who, channel);
-    bool right = message != NULL && message->m_cbSize == (int)strlen(text) && message->m_nChannel == channel &&
-                 message->m_conn == 0 && memcmp(message->m_pData, text, strlen(text)) == 0;
+    bool right = message != NULL && message->m_cbSize == (int)strlen(text) &&
+                 message->m_nChannel == channel && message->m_conn == 0 &&
+                 memcmp(message->m_pData, text, strlen(text)) == 0;
     if (message != NULL)
         message->m_pfnRelease(message);
     return right;
@@ -963,7 +1014,8 @@ static bool hears(user *who, int channel, const char *text)
 static void check_sessions(void)
 {
     user a = open_user("str:a"), b = open_user("str:b");
-    SteamNetworkingIdentity as_a = identity_of("str:a"), as_b = identity_of("str:b"), nobody = identity_of("str:nobody");
+    SteamNetworkingIdentity as_a = identity_of("str:a"), as_b = identity_of("str:b"),
+                            nobody = identity_of("str:nobody");
     SteamNetConnectionInfo_t info;
     SteamNetworkingMessage_t *message;
     sn_event event;
@@ -982,7 +1034,8 @@ static void check_sessions(void)
     CHECK(hears(&b, 3, "first") && hears(&b, -1, "other channel"));
     CHECK(M(b, ReceiveMessagesOnChannel, 5, &message, 1) == 0);
     CHECK(say(&b, "str:a", "back", RELIABLE, 0) == k_EResultOK && hears(&a, 0, "back"));
-    CHECK(M(a, GetSessionConnectionInfo, &as_b, &info, NULL) == CONNECTED && info.m_hListenSocket == 0);
+    CHECK(M(a, GetSessionConnectionInfo, &as_b, &info, NULL) == CONNECTED &&
+          info.m_hListenSocket == 0);
     CHECK(M(b, CloseSessionWithUser, &as_a) && !M(b, CloseSessionWithUser, &as_a));
     sn_sleep(2000);
     sn_pump(a.engine);
@@ -997,17 +1050,21 @@ static void check_sessions(void)
     sn_sleep(2000);
     forget_events(&b);
     /* Both at once: one session, no request. */
-    CHECK(say(&a, "str:b", "from a", RELIABLE, 0) == k_EResultOK && say(&b, "str:a", "from b", RELIABLE, 0) == k_EResultOK);
+    CHECK(say(&a, "str:b", "from a", RELIABLE, 0) == k_EResultOK &&
+          say(&b, "str:a", "from b", RELIABLE, 0) == k_EResultOK);
     CHECK(hears(&b, 0, "from a") && hears(&a, 0, "from b"));
     CHECK(await_event(&a, 5).kind == 0 && await_event(&b, 5).kind == 0);
     /* Never answered: it fails, and stays failed until asked anew. */
     set_int(&a, k_ESteamNetworkingConfig_TimeoutInitial, 1, 0, 100);
     CHECK(say(&a, "str:nobody", "?", RELIABLE, 0) == k_EResultOK);
     event = await_event(&a, 2000);
-    CHECK(event.kind == k_iCallback_SteamNetworkingMessagesSessionFailed && event.info.m_eEndReason == 5003);
+    CHECK(event.kind == k_iCallback_SteamNetworkingMessagesSessionFailed &&
+          event.info.m_eEndReason == 5003);
     CHECK(say(&a, "str:nobody", "?", RELIABLE, 0) == k_EResultConnectFailed);
-    CHECK(M(a, GetSessionConnectionInfo, &nobody, &info, NULL) == PROBLEM && info.m_eEndReason == 5003);
-    CHECK(say(&a, "str:nobody", "?", RELIABLE | k_nSteamNetworkingSend_AutoRestartBrokenSession, 0) == k_EResultOK);
+    CHECK(M(a, GetSessionConnectionInfo, &nobody, &info, NULL) == PROBLEM &&
+          info.m_eEndReason == 5003);
+    CHECK(say(&a, "str:nobody", "?", RELIABLE | k_nSteamNetworkingSend_AutoRestartBrokenSession,
+              0) == k_EResultOK);
     /* To oneself. */
     CHECK(say(&a, "str:a", "note", RELIABLE, 2) == k_EResultOK && hears(&a, 2, "note"));
     close_user(&a);
@@ -1060,8 +1117,9 @@ static int echo_role(void)
             }
         while (S(who, ReceiveMessagesOnPollGroup, group, &message, 1) == 1) {
             stop = message->m_cbSize == 4 && memcmp(message->m_pData, "stop", 4) == 0;
-            S(who, SendMessageToConnection, message->m_conn, message->m_pData, (uint32_t)message->m_cbSize,
-              message->m_nFlags | k_nSteamNetworkingSend_NoNagle, NULL);
+            S(who, SendMessageToConnection, message->m_conn, message->m_pData,
+              (uint32_t)message->m_cbSize, message->m_nFlags | k_nSteamNetworkingSend_NoNagle,
+              NULL);
             message->m_pfnRelease(message);
         }
         sn_sleep(200);
@@ -1088,7 +1146,8 @@ static HSteamNetConnection connect_out(user *who, const char *name)
 {
     SteamNetworkingIdentity to = identity_of(name);
     HSteamNetConnection connection = S(*who, ConnectP2P, &to, 7, 0, NULL);
-    for (int64_t end = sn_now() + 10000000; state_of(who, connection) == CONNECTING && sn_now() < end;) {
+    for (int64_t end = sn_now() + 10000000;
+         state_of(who, connection) == CONNECTING && sn_now() < end;) {
         sn_pump(who->engine);
         sn_sleep(500);
     }
@@ -1135,8 +1194,8 @@ static int session_role(void)
                 M(who, AcceptSessionWithUser, &event.identity);
         while (M(who, ReceiveMessagesOnChannel, 4, &message, 1) == 1) {
             stop = message->m_cbSize == 4 && memcmp(message->m_pData, "stop", 4) == 0;
-            M(who, SendMessageToUser, &message->m_identityPeer, message->m_pData, (uint32_t)message->m_cbSize,
-              RELIABLE, -7);
+            M(who, SendMessageToUser, &message->m_identityPeer, message->m_pData,
+              (uint32_t)message->m_cbSize, RELIABLE, -7);
             message->m_pfnRelease(message);
         }
         sn_sleep(200);
@@ -1180,9 +1239,11 @@ static void check_echo(void)
         SteamNetworkingMessage_t *message;
         for (int j = 0; j < sizes[i]; j++)
             bytes[j] = (char)(j * 7 + i);
-        CHECK(S(who, SendMessageToConnection, connection, bytes, (uint32_t)sizes[i], RELIABLE, NULL) == k_EResultOK);
+        CHECK(S(who, SendMessageToConnection, connection, bytes, (uint32_t)sizes[i], RELIABLE,
+                NULL) == k_EResultOK);
         message = await_message(&who, connection, 3000);
-        CHECK(message != NULL && message->m_cbSize == sizes[i] && memcmp(message->m_pData, bytes, (size_t)sizes[i]) == 0);
+        CHECK(message != NULL && message->m_cbSize == sizes[i] &&
+              memcmp(message->m_pData, bytes, (size_t)sizes[i]) == 0);
         CHECK(message != NULL && message->m_nMessageNumber == i + 1 && message->m_nFlags == 8);
         if (message != NULL)
             message->m_pfnRelease(message);
@@ -1192,7 +1253,8 @@ static void check_echo(void)
     CHECK(send_size(&who, connection, 524288, RELIABLE, NULL) == k_EResultOK);
     CHECK(send_size(&who, connection, 500000, RELIABLE, NULL) == k_EResultLimitExceeded);
     CHECK(S(who, GetConnectionRealTimeStatus, connection, &status, 0, NULL) == k_EResultOK);
-    CHECK(status.m_cbPendingReliable > 50000 && status.m_cbPendingReliable <= 524288 && status.m_cbPendingUnreliable == 0);
+    CHECK(status.m_cbPendingReliable > 50000 && status.m_cbPendingReliable <= 524288 &&
+          status.m_cbPendingUnreliable == 0);
     CHECK(drain(&who, connection, 1, 5000) == 1);
     set_int(&who, k_ESteamNetworkingConfig_SendRateMax, 4, (intptr_t)connection, 33554432);
     /* Nagle keeps a small message for 5 ms, a flush does not. */
@@ -1328,7 +1390,10 @@ static sn_socket reach(const char *name, int port)
 static void send_call(sn_socket stranger)
 {
     unsigned char bytes[LO_HEADER + sizeof(lo_call)];
-    lo_call call = {.from = identity_of("str:stranger"), .to = identity_of("str:parent"), .manner = LO_P2P, .port = 7};
+    lo_call call = {.from = identity_of("str:stranger"),
+                    .to = identity_of("str:parent"),
+                    .manner = LO_P2P,
+                    .port = 7};
     lo_frame_head(&(lo_frame){.kind = LO_CALL, .size = sizeof call, .number = LO_PROTOCOL}, bytes);
     memcpy(bytes + LO_HEADER, &call, sizeof call);
     CHECK(sn_socket_send(stranger, bytes, sizeof bytes) == sizeof bytes);
@@ -1523,7 +1588,8 @@ static void live_a_little(void)
                 while (next_event(&both[j], &event)) {
                     if (event.kind == k_iCallback_SteamNetworkingMessagesSessionRequest)
                         M(both[j], AcceptSessionWithUser, &event.identity);
-                    else if (event.info.m_eState == CONNECTING && S(both[j], AcceptConnection, event.connection) == k_EResultOK)
+                    else if (event.info.m_eState == CONNECTING &&
+                             S(both[j], AcceptConnection, event.connection) == k_EResultOK)
                         S(both[j], SetConnectionPollGroup, event.connection, group);
                 }
             S(both[1], ConfigureConnectionLanes, connection, 2 + i, NULL, NULL);
@@ -1534,9 +1600,11 @@ static void live_a_little(void)
             }
             send_text(&both[1], connection, "text", RELIABLE);
             say(&both[1], "str:host", "session", RELIABLE, i);
-            for (int count = S(both[0], ReceiveMessagesOnPollGroup, group, messages, 4); count > 0; count--)
+            for (int count = S(both[0], ReceiveMessagesOnPollGroup, group, messages, 4); count > 0;
+                 count--)
                 messages[count - 1]->m_pfnRelease(messages[count - 1]);
-            for (int count = M(both[0], ReceiveMessagesOnChannel, i, messages, 4); count > 0; count--)
+            for (int count = M(both[0], ReceiveMessagesOnChannel, i, messages, 4); count > 0;
+                 count--)
                 messages[count - 1]->m_pfnRelease(messages[count - 1]);
             sn_sleep(300);
         }
@@ -1625,7 +1693,10 @@ static long resident_kilobytes(void)
     return usage.ru_maxrss;
 }
 
-static double microseconds_since(clock_t start) { return (double)(clock() - start) * 1e6 / CLOCKS_PER_SEC; }
+static double microseconds_since(clock_t start)
+{
+    return (double)(clock() - start) * 1e6 / CLOCKS_PER_SEC;
+}
 
 /* One user's messages to another, over so many connections in one poll group. */
 static void measure(int connections, int total)
@@ -1658,7 +1729,8 @@ static void measure(int connections, int total)
     while (got < total) {
         int count;
         for (int i = 0; i < BATCH && sent < total && sent - got < 900; i++, sent++)
-            S(client, SendMessageToConnection, handles[sent % connections], payload, 64, RELIABLE, NULL);
+            S(client, SendMessageToConnection, handles[sent % connections], payload, 64, RELIABLE,
+              NULL);
         count = S(host, ReceiveMessagesOnPollGroup, group, batch, BATCH);
         for (int i = 0; i < count; i++)
             batch[i]->m_pfnRelease(batch[i]);
@@ -1666,7 +1738,8 @@ static void measure(int connections, int total)
         if (count == 0)
             sn_sleep(50);
     }
-    printf("%d messages of 64 bytes over %d connections: %.3f us of processor time each, %ld KiB more\n",
+    printf("%d messages of 64 bytes over %d connections: %.3f us of processor time each, %ld KiB "
+           "more\n",
            total, connections, microseconds_since(start) / total, resident_kilobytes() - before);
     start = clock();
     for (int i = 0; i < total; i++)
