@@ -20,6 +20,7 @@ from steamnet import ConnectionState, ResultError
 from steamnet.objects import Connection
 
 ENGINE = os.environ.get("STEAMNET_ENGINE", "loopback")
+GONE = (ConnectionState.CLOSED_BY_PEER, ConnectionState.PROBLEM_DETECTED_LOCALLY)
 HOST = "76561198000000001"  # who the host is where there is no Steam to say it
 
 
@@ -74,7 +75,7 @@ def host(steam: steamnet.Steam, name: str, keyboard: Keyboard) -> None:
                 else:  # the first thing somebody says is a name
                     guests[guest] = message.decode(errors="replace")
                     announce(f"* {guests[guest]} is here")
-            for guest in [g for g in guests if g.state != ConnectionState.CONNECTED]:
+            for guest in [guest for guest in guests if guest.state in GONE]:
                 announce(f"* {guests.pop(guest)} has left", guest)
             for line in keyboard.lines():
                 tell(f"{name}: {line}")
