@@ -10,7 +10,7 @@ import steamnet
 PACKAGE = Path(steamnet.__file__).parent
 # Each module's floor. An import goes to a lower one, never to a neighbour.
 FLOORS = (
-    {"_native", "_version", "events", "libraries"},
+    {"_native", "_version", "events", "libraries", "pump"},
     {"enums", "errors"},
     {"identity"},
     {"arguments", "info", "signaling"},
@@ -22,7 +22,7 @@ FLOORS = (
     {"steam"},
     {"aio", "testing"},
     {"__init__", "pytest_plugin"},
-    {"bench", "chat", "demo", "inspect"},
+    {"bench", "chat", "demo", "inspect", "netgraph"},
     {"__main__"},
 )
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
