@@ -64,9 +64,8 @@ class Far:
 
     def close(self) -> None:
         """End the process in good order."""
-        if self._process.poll() is None:
-            self._process.stdin.close()  # type: ignore[union-attr]
-            self._process.wait(30)
+        self._process.stdin.close()  # type: ignore[union-attr]
+        self._process.wait(30)
         self._process.stdout.close()  # type: ignore[union-attr]
 
 

@@ -1,8 +1,12 @@
 """How connections end, and what each side then knows and can still do."""
 
-import pytest
-from links import Link, Route
+import time
 
+import pytest
+from far import Far
+from links import ALICE, BOB, Link, Route
+
+import steamnet
 from steamnet import ConfigValue, ConnectionState, EResult
 
 CLOSED_BY_PEER = ConnectionState.CLOSED_BY_PEER
@@ -190,3 +194,23 @@ def test_peer_that_vanishes_is_noticed(route: Route) -> None:
     route.steams.remove(there.steam)
     gone = (CLOSED_BY_PEER, ConnectionState.PROBLEM_DETECTED_LOCALLY)
     route.until(lambda: here.last in gone, timeout=6, what="the loss to be noticed")
+
+
+def test_peer_process_that_dies(engine: str) -> None:
+    """A peer whose process is killed is noticed: by gns in time, by the loopback engine at once."""
+    if engine == "gns" and not steamnet._native.lib.sn_ice_possible():
+        pytest.skip("ICE needs a network interface other than loopback, and there is none here")
+    doomed = Far()
+    with steamnet.init(engine=engine, identity=ALICE) as alice:
+        route = Route(f"{engine}-processes", alice, doomed.open(engine=engine, identity=BOB))
+        alice.networking_utils.set_config_value(ConfigValue.TIMEOUT_CONNECTED, 1000)
+        here, there = route.join()
+        route.steams.remove(there.steam)
+        began = time.monotonic()
+        doomed.kill()
+        doomed.close()
+        gone = (CLOSED_BY_PEER, ConnectionState.PROBLEM_DETECTED_LOCALLY)
+        route.until(lambda: here.last in gone, what="the loss to be noticed")
+        assert engine == "gns" or time.monotonic() - began < 0.5
+        assert here.send(b"x") == EResult.NO_CONNECTION
+        alice.networking_utils.set_config_value(ConfigValue.TIMEOUT_CONNECTED, None)

@@ -3,7 +3,14 @@
 import pytest
 from links import VIRTUAL_PORT, Link, Route
 
-from steamnet import ConfigValue, ConnectionInfoFlags, ConnectionState, EResult, SendFlags
+from steamnet import (
+    ConfigValue,
+    ConnectionInfoFlags,
+    ConnectionState,
+    EResult,
+    SendFlags,
+    Steam,
+)
 
 NONE, CONNECTING, FINDING_ROUTE = (
     ConnectionState.NONE,
@@ -143,13 +150,29 @@ def test_symmetric_connect(route: Route) -> None:
     assert [m.data for m in link.collect(there, 1)] == [b"over the one"]
 
 
-@pytest.mark.not_on("gns-ip", "loopback-ip", why="reaching oneself by identity is P2P")
-@pytest.mark.not_on("gns-processes", "loopback-processes", why="one user is enough here")
-def test_connecting_to_oneself_needs_two_users_apart(route: Route) -> None:
-    """What holds between users holds between two of one process too."""
-    here, there = route.join()
-    assert here.info.identity_remote == route.host.core.get_steam_id()
-    assert there.info.identity_remote == route.caller.core.get_steam_id()
+def test_connecting_to_oneself(steam: Steam) -> None:
+    """One may call oneself if one listens; the request is told before the call itself."""
+    sockets, me = steam.networking_sockets, steam.core.get_steam_id()
+    assert sockets.connect_p2p(me, VIRTUAL_PORT) == 0
+    sockets.create_listen_socket_p2p(VIRTUAL_PORT)
+    route = Route(f"{steam.engine.name}-self", steam, steam)
+    here = route.connect()
+    there = route.requested()
+    there.sockets.accept_connection(there.connection)
+    route.until(lambda: here.last == there.last == CONNECTED, what="both to be connected")
+    # GNS connects one with oneself by a pipe, which needs no way to be found.
+    searching = [] if steam.engine.name == "gns" else [FINDING_ROUTE]
+    assert here.path == there.path == [CONNECTING, *searching, CONNECTED]
+    assert here.info.identity_remote == there.info.identity_remote == me
+
+
+def test_calls_that_are_refused(steam: Steam) -> None:
+    """Where there is no way at all, there is no connection either."""
+    sockets = steam.networking_sockets
+    no_ice = {ConfigValue.P2P_TRANSPORT_ICE_ENABLE: 0}
+    refused = sockets.connect_p2p("76561198000000009", 0, no_ice)
+    # The loopback engine has other ways than ICE.
+    assert bool(refused) == (steam.engine.name == "loopback")
 
 
 def test_many_clients_of_one_host(route: Route) -> None:

@@ -262,6 +262,64 @@ def test_lost_and_doubled_signals(far: Far, until: Callable[..., None]) -> None:
 
 
 @pytest.mark.usefixtures("gns")
+def test_signals_carried_by_hand(far: Far, until: Callable[..., None]) -> None:
+    """connect_p2p_custom_signaling and received_p2p_custom_signal are enough, as in the SDK."""
+    if not steamnet._native.lib.sn_ice_possible():
+        pytest.skip("ICE needs a network interface other than loopback, and there is none here")
+    bob = far.open(engine="gns", identity=BOB)
+
+    class ByHand:
+        """Hands each signal for Bob to him, and takes none."""
+
+        def send(self, peer: Identity, signal: bytes) -> None:
+            assert peer == BOB
+            assert bob.networking_sockets.received_p2p_custom_signal(signal)
+
+        def receive(self) -> list[bytes]:
+            return []
+
+        def close(self) -> None:
+            closed.append(self)
+
+    closed: list[ByHand] = []
+    with steamnet.init(engine="gns", identity=ALICE, signaling=ByHand()) as alice:
+        # Bob answers through his LocalSignaling, which a second one of Alice's hears.
+        ears = LocalSignaling(ALICE)
+        bob.networking_sockets.create_listen_socket_p2p(0)
+        sockets = alice.networking_sockets
+        connection = sockets.connect_p2p_custom_signaling(BOB, 0)
+        assert connection
+
+        def connected() -> bool:
+            for one in ears.receive():
+                assert sockets.received_p2p_custom_signal(one)
+            for event in bob.networking_sockets.connection_events():
+                if event.is_incoming_request:
+                    assert event.info.identity_remote == str(ALICE)
+                    bob.networking_sockets.accept_connection(event.connection)
+            info = sockets.get_connection_info(connection)
+            return info is not None and info.state == ConnectionState.CONNECTED
+
+        until(connected, alice, bob, what="a connection by hand")
+        ears.close()
+    bob.shutdown()
+    assert len(closed) == 1
+
+
+def test_custom_signaling_is_not_loopbacks() -> None:
+    """The loopback engine needs no signaling and offers none; the argument is for gns."""
+    with steamnet.init(engine="loopback") as steam:
+        with pytest.raises(UnsupportedError, match="CustomSignaling"):
+            steam.networking_sockets.connect_p2p_custom_signaling(BOB, 0)
+        with pytest.raises(UnsupportedError, match="CustomSignal"):
+            steam.networking_sockets.received_p2p_custom_signal(b"x")
+    mine = LocalSignaling(ALICE)
+    with pytest.raises(ValueError, match="gns"):
+        steamnet.init(engine="loopback", signaling=mine)
+    mine.close()
+
+
+@pytest.mark.usefixtures("gns")
 def test_junk_is_no_signal(steam_on_gns: steamnet.Steam) -> None:
     """Whatever a server sends, the engine takes signals only."""
     sockets = steam_on_gns.networking_sockets
