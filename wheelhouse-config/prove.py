@@ -76,18 +76,36 @@ def build_sdist(scratch: Path) -> Path:
     (sdist,) = (scratch / "dist").glob("steamnet-*.tar.gz")
     with tarfile.open(sdist) as archive:
         inside = {name.partition("/")[2] for name in archive.getnames()}
-        archive.extractall(scratch / "unpacked", filter="data")
+    (scratch / "unpacked").mkdir()
+    run("tar", "-xzf", sdist, "-C", scratch / "unpacked")
     if forgotten := set(files) - inside - {".gitignore"}:
         sys.exit(f"prove: MANIFEST.in leaves out {sorted(forgotten)}")
     say(f"{sdist.name} holds every file of the tree")
     return sdist
 
 
-def build_wheel(scratch: Path) -> Path:
+def python_headers(pythons: dict[str, str], scratch: Path) -> dict[str, Path]:
+    """Copy the headers of each Python that has them, so that any target's compiler finds all."""
+    ask = "import sysconfig; print(sysconfig.get_path('include'))"
+    found = {}
+    for tag, python in pythons.items():
+        headers = Path(run(python, "-c", ask).strip())
+        if (headers / "Python.h").exists():
+            found[tag] = scratch / "headers" / tag
+            shutil.copytree(headers, found[tag])
+            # Debian's only leads to another of the same name, among the C library's headers.
+            for apart in headers.parent.glob(f"{MACHINE}-linux-gnu/{headers.name}/pyconfig.h"):
+                shutil.copy(apart, found[tag])
+    if not found:
+        sys.exit("prove: no Python here has its headers; install python3-dev")
+    return found
+
+
+def build_wheel(headers: Path, scratch: Path) -> Path:
     """Build the wheel from the unpacked sdist, with a compiler that targets the promised glibc."""
     (source,) = (scratch / "unpacked").iterdir()
     compiler = f"{ZIG} -target {TARGETS[f'manylinux_{MACHINE}']}"
-    zig = {"CC": compiler, "LDSHARED": f"{compiler} -shared"}
+    zig = {"CC": compiler, "LDSHARED": f"{compiler} -shared", "CFLAGS": f"-I{headers}"}
     run(BIN / "python", "-m", "build", "--wheel", "--outdir", scratch / "raw", source, extra=zig)
     (raw,) = (scratch / "raw").glob("*.whl")
     floor = f"manylinux2014_{MACHINE}"
@@ -143,16 +161,11 @@ def compare_identifiers() -> None:
     say(f"cibuildwheel would build or test {len(printed)} times, as matrix.py says")
 
 
-def compile_everywhere(pythons: dict[str, str], scratch: Path) -> None:
+def compile_everywhere(headers: dict[str, Path], scratch: Path) -> None:
     """Compile our C, warnings being errors, and with it the assertions on the layout."""
     if set(TARGETS) != set(matrix.platforms()):
         sys.exit(f"prove: no target for {set(TARGETS) ^ set(matrix.platforms())}")
     csrc = ROOT / "csrc"
-    ask = "import sysconfig; print(sysconfig.get_path('include'))"
-    headers = {tag: Path(run(python, "-c", ask).strip()) for tag, python in pythons.items()}
-    headers = {tag: folder for tag, folder in headers.items() if (folder / "Python.h").exists()}
-    if not headers:
-        sys.exit("prove: no Python here has its headers; install python3-dev")
     stable = ("-isystem", next(iter(headers.values())), "-DPy_LIMITED_API=0x030b0000")
     # From 3.13 on one definition turns the headers into those of the free-threaded Python.
     threaded = [folder for tag, folder in headers.items() if int(tag[3:].rstrip("t")) >= 13]
@@ -188,16 +201,16 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="copy sdist and wheel there")
     keep = parser.parse_args().keep
     pythons = interpreters()
-    # The floor's own interpreter builds, as on cibuildwheel.
-    tools_python = pythons.get("cp311", sys.executable)
-    prepare(tools_python)
+    # The oldest builds, as on cibuildwheel.
+    prepare(next(iter(pythons.values())))
     say("the tools are there")
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
         compare_identifiers()
-        compile_everywhere(pythons, scratch)
+        headers = python_headers(pythons, scratch)
+        compile_everywhere(headers, scratch)
         sdist = build_sdist(scratch)
-        wheel = build_wheel(scratch)
+        wheel = build_wheel(next(iter(headers.values())), scratch)
         judge(sdist, wheel)
         try_wheel(wheel, pythons, scratch)
         if keep:
