@@ -71,18 +71,21 @@ def settle(steam: steamnet.Steam, near: list[int]) -> None:
 def users(options: dict[str, Any], count: int) -> None:
     """Connect that many users to one, hear from all of them, and close them."""
     say(step=f"{options['engine']}: {count:,} users")
-    samples: dict[str, list[float]] = {"C": [], "steamnet": [], "connect": [], "close": []}
+    samples: dict[str, list[float]] = {"C": [], "steamnet": []}
+    lives: dict[str, list[float]] = {"connect": [], "close": []}
     for _ in range(1 if options["quick"] else 3):
         with steamnet.init(engine=options["engine"]) as host:
             open_wide(host)
             crowd = Crowd(host, Loops(Path(options["loops"]), host), count)
-            samples["connect"].append(crowd.connect())
+            lives["connect"].append(crowd.connect())
             crowd.wave(ours=True)
             waves = {"C": lambda c=crowd: c.wave(False), "steamnet": lambda c=crowd: c.wave(True)}
             for who, values in interleave(waves, 4).items():
                 samples[who] += values
-            samples["close"].append(crowd.close())
-    say(group="growth: users", name=f"{count:,}", unit="ns a user, ns a message", samples=samples)
+            lives["close"].append(crowd.close())
+    name = f"{count:,}"
+    say(group="growth: messages of users", name=name, unit="ns a message", samples=samples)
+    say(group="growth: users", name=name, unit="ns a user", samples=lives)
 
 
 class Crowd:

@@ -225,7 +225,8 @@ def tables(results: Results) -> str:
         comparison(results, "loopback", ["send_messages, 64 a call"]),
         comparison(results, "loopback", ["growth of memory"]),
         comparison(results, "loopback growth", ["growth: connections"]),
-        "Users: the cost of a message to the host, of connecting a user and of closing one.",
+        "Ever more users who talk to one: a message, and connecting and closing a user.",
+        comparison(results, "loopback growth", ["growth: messages of users"]),
         comparison(results, "loopback growth", ["growth: users"]),
     ]
     return "\n\n".join(parts)
