@@ -97,7 +97,7 @@ def make() -> FFI:
         extra_compile_args=(
             ["/std:c11", "/experimental:c11atomics"]
             if windows
-            else ["-std=c11", "-fvisibility=hidden"]
+            else ["-std=c11", "-fvisibility=hidden", "-g0"]
         )
         + os.environ.get("STEAMNET_CFLAGS", "").split(),
     )
