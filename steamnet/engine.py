@@ -270,5 +270,10 @@ def closed(closer: Any) -> None:
 
 @atexit.register
 def _close_all() -> None:
+    # Daemon threads that still call hear of it; that the program ends is no failure of theirs.
+    report = threading.excepthook
+    threading.excepthook = lambda args: (
+        None if issubclass(args.exc_type, ClosedError) else report(args)
+    )
     while _closers:
         _closers.pop().shutdown()

@@ -171,7 +171,7 @@ def test_handlers_that_raise_leave_memory_where_it_was(steam: Steam) -> None:
                 sockets.close_connection(connection)
 
     rounds(60)
-    with unchanged_memory():
+    with unchanged_memory(slack=2 * SLACK):  # one leaked each time would be four times that
         rounds(60)
 
 
