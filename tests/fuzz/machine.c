@@ -1,0 +1,235 @@
+/* A machine in memory in place of platform.c, and what the fuzz targets share. */
+#include "machine.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- the clock ------------------------------------------------------------------------------ */
+
+static int64_t now;
+
+int64_t sn_now(void) { return now; }
+void sn_sleep(int64_t microseconds) { now += microseconds; }
+void machine_wait(int64_t microseconds) { now += microseconds; }
+
+/* --- sockets -------------------------------------------------------------------------------- */
+
+enum { WIRES = 256 };
+
+static struct wire {
+    unsigned char *bytes;
+    size_t begin, end;
+    bool open, waiting, hung_up, stalled;
+} wires[WIRES];
+static int count, dialled;
+
+enum { DOOR = WIRES };
+static bool door_open;
+
+static struct wire *wire_of(sn_socket socket)
+{
+    return socket >= 0 && socket < count && wires[socket].open ? &wires[socket] : NULL;
+}
+
+static int new_wire(bool waiting)
+{
+    if (count == WIRES)
+        return -1;
+    wires[count] = (struct wire){.open = true, .waiting = waiting};
+    return count++;
+}
+
+void machine_reset(void)
+{
+    for (int i = 0; i < count; i++)
+        free(wires[i].bytes);
+    count = 0;
+    dialled = -1;
+    door_open = false;
+    now = 1000000000;
+}
+
+int machine_open(void)
+{
+    int open = door_open;
+    for (int i = 0; i < count; i++)
+        open += wires[i].open && !wires[i].waiting;
+    return open;
+}
+
+int machine_dial(void) { return door_open ? new_wire(true) : -1; }
+int machine_dialled(void) { return dialled; }
+
+void machine_write(int socket, const void *bytes, size_t size)
+{
+    struct wire *wire = wire_of(socket);
+    if (wire == NULL || wire->hung_up || size == 0)
+        return;
+    wire->bytes = realloc(wire->bytes, wire->end + size);
+    memcpy(wire->bytes + wire->end, bytes, size);
+    wire->end += size;
+}
+
+void machine_hang_up(int socket)
+{
+    struct wire *wire = wire_of(socket);
+    if (wire != NULL)
+        wire->hung_up = true;
+}
+
+void machine_stall(int socket, bool stalled)
+{
+    struct wire *wire = wire_of(socket);
+    if (wire != NULL)
+        wire->stalled = stalled;
+}
+
+sn_socket sn_socket_listen(const char *path)
+{
+    (void)path;
+    door_open = true;
+    return DOOR;
+}
+
+sn_socket sn_socket_accept(sn_socket listening)
+{
+    (void)listening;
+    for (int i = 0; i < count; i++)
+        if (wires[i].open && wires[i].waiting) {
+            wires[i].waiting = false;
+            return i;
+        }
+    return SN_NO_SOCKET;
+}
+
+sn_socket sn_socket_connect(const char *path)
+{
+    (void)path;
+    dialled = new_wire(false);
+    return dialled;
+}
+
+ptrdiff_t sn_socket_send(sn_socket socket, const void *bytes, size_t size)
+{
+    const struct wire *wire = wire_of(socket);
+    (void)bytes;
+    HOLDS(wire != NULL && size > 0);
+    if (wire->hung_up)
+        return -1;
+    return wire->stalled ? 0 : (ptrdiff_t)size;
+}
+
+ptrdiff_t sn_socket_receive(sn_socket socket, void *bytes, size_t size)
+{
+    struct wire *wire = wire_of(socket);
+    size_t there;
+    HOLDS(wire != NULL && size > 0);
+    there = wire->end - wire->begin;
+    if (there == 0)
+        return wire->hung_up ? -1 : 0;
+    if (size > there)
+        size = there;
+    memcpy(bytes, wire->bytes + wire->begin, size);
+    wire->begin += size;
+    return (ptrdiff_t)size;
+}
+
+void sn_socket_close(sn_socket socket)
+{
+    struct wire *wire = wire_of(socket);
+    HOLDS(wire != NULL || (socket == DOOR && door_open));
+    if (wire != NULL)
+        wire->open = false;
+    else
+        door_open = false;
+}
+
+/* --- the rest of platform.h ------------------------------------------------------------------- */
+
+void sn_lock(sn_mutex *mutex) { (void)mutex; }
+void sn_unlock(sn_mutex *mutex) { (void)mutex; }
+uint32_t sn_process_id(void) { return 1; }
+bool sn_has_network(void) { return true; }
+
+void *sn_library_open(const char *path, char *error, size_t error_size)
+{
+    snprintf(error, error_size, "there is no %s", path);
+    return NULL;
+}
+
+bool sn_library_symbol(void *library, const char *name, void *function)
+{
+    (void)library, (void)name, (void)function;
+    return false;
+}
+
+void sn_library_pin(void (*function)(void)) { (void)function; }
+
+bool sn_private_directory(char *path, size_t size, char *error, size_t error_size)
+{
+    (void)error, (void)error_size;
+    snprintf(path, size, "/nowhere");
+    return true;
+}
+
+void sn_each_file(const char *path, void (*each)(const char *name)) { (void)path, (void)each; }
+
+bool sn_file_write(const char *path, const void *bytes, size_t size)
+{
+    (void)path, (void)bytes, (void)size;
+    return true;
+}
+
+/* Whoever is looked for is there: in a process of this token, which is not ours. */
+size_t sn_file_read(const char *path, void *bytes, size_t size)
+{
+    (void)path;
+    memset(bytes, 'f', size);
+    return size;
+}
+
+void sn_file_remove(const char *path) { (void)path; }
+intptr_t sn_file_lock(const char *path, bool make) { return (void)path, make ? 1 : -1; }
+void sn_file_unlock(intptr_t lock) { (void)lock; }
+
+/* --- what the targets share --------------------------------------------------------------------- */
+
+uint64_t take(input *from, size_t bytes)
+{
+    uint64_t number = 0;
+    for (size_t i = 0; i < bytes && from->size > 0; i++, from->size--)
+        number |= (uint64_t)*from->bytes++ << 8 * i;
+    return number;
+}
+
+input take_some(input *from, size_t most)
+{
+    input some = {from->bytes, 0};
+    some.size = (size_t)take(from, 2) % (most + 1);
+    some.bytes = from->bytes;
+    if (some.size > from->size)
+        some.size = from->size;
+    from->bytes += some.size;
+    from->size -= some.size;
+    return some;
+}
+
+void holds(bool condition, const char *text, const char *file, int line)
+{
+    if (condition)
+        return;
+    fprintf(stderr, "%s:%d: this does not hold: %s\n", file, line, text);
+    abort();
+}
+
+sn_engine *machine_user(const char *name)
+{
+    static char error[SN_ERROR_SIZE];
+    SteamNetworkingIdentity identity;
+    sn_options options = {.identity = &identity};
+    sn_engine *engine = sn_load(SN_LOOPBACK, NULL, error);
+    HOLDS(engine != NULL && sn_identity_parse(&identity, name));
+    HOLDS(sn_start(engine, &options, error) == k_ESteamAPIInitResult_OK);
+    return engine;
+}
