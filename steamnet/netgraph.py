@@ -163,6 +163,7 @@ def _known(value: float) -> float:
 ROWS = (
     Row("ping", lambda s: _known(s.status.ping), "{:.0f} ms"),
     Row("ping measured", lambda s: s.round_trip, "{:.0f} ms"),
+    Row("jitter", lambda s: _jitter(s.status), "{:.1f} ms"),
     Row("quality in", lambda s: _known(s.status.connection_quality_local) * 100, "{:.1f} %"),
     Row("quality out", lambda s: _known(s.status.connection_quality_remote) * 100, "{:.1f} %"),
     Row("lost, measured", lambda s: s.lost * 100, "{:.1f} %"),
@@ -173,6 +174,10 @@ ROWS = (
     Row("waiting", lambda s: _waiting(s.status) / 1024, "{:.1f} KiB"),
     Row("not acknowledged", lambda s: s.status.sent_unacked_reliable / 1024, "{:.1f} KiB"),
 )
+
+
+def _jitter(status: QuickConnectionStatus) -> float:
+    return math.nan if status.max_jitter is None else status.max_jitter / 1000
 
 
 def _waiting(queue: LaneStatus | QuickConnectionStatus) -> int:
