@@ -1,0 +1,186 @@
+"""A forked child leaves its parent's engine alone, and says what it cannot do."""
+
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+
+PROLOGUE = """
+import os, sys, threading, traceback
+import steamnet
+steam = steamnet.init(engine={engine!r}, identity="76561198000000001")
+sockets = steam.networking_sockets
+here, there = sockets.create_socket_pair()
+def carry(data):
+    assert sockets.send_message(here, data, steamnet.SendFlags.RELIABLE_NO_NAGLE) == 1
+    while not (got := sockets.receive_messages(there)):
+        steam.run_callbacks()
+    return got[0]
+def raises(error, call):
+    try:
+        call()
+    except error as caught:
+        return str(caught)
+    raise AssertionError(f"{{call}} did not raise {{error}}")
+def in_child(work):
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            work()
+            code = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            sys.stderr.flush()
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+"""
+
+
+def run(engine: str, body: str) -> None:
+    """Run a program that forks; it must end well, and silently."""
+    code = PROLOGUE.format(engine=engine) + textwrap.dedent(body)
+    command = [sys.executable, "-X", "dev", "-W", "ignore::ResourceWarning", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_in_the_child_the_engine_is_closed(engine: str) -> None:
+    """Every call raises ClosedError there, and shutdown is nothing; the parent goes on."""
+    run(
+        engine,
+        """
+        def child():
+            assert not steam.core.is_initialized()
+            for call in (
+                steam.run_callbacks,
+                sockets.create_socket_pair,
+                lambda: sockets.send_message(here, b""),
+                lambda: sockets.receive_messages(there),
+                lambda: sockets.close_connection(here),
+            ):
+                raises(steamnet.ClosedError, call)
+            steam.shutdown()
+        in_child(child)
+        in_child(child)
+        assert bytes(carry(b"the parent goes on")) == b"the parent goes on"
+        """,
+    )
+
+
+def test_views_go_over_to_the_child(engine: str) -> None:
+    """Small and large ones read right on both sides, and die on both."""
+    run(
+        engine,
+        """
+        messages = [carry(bytes([size % 251]) * size) for size in (5, 1024, 2000, 300_000)]
+        def check():
+            for message in messages:
+                view = message.data
+                assert view == bytes([message.size % 251]) * message.size
+        def child():
+            check()
+            messages.clear()
+        in_child(child)
+        check()
+        carry(bytes(300_000))
+        check()
+        """,
+    )
+
+
+def test_a_child_opens_loopback_of_its_own() -> None:
+    """It is a user like any other; the parent can even be told from it."""
+    run(
+        "loopback",
+        """
+        def child():
+            with steamnet.init(engine="loopback", identity="76561198000000002") as mine:
+                pair = mine.networking_sockets.create_socket_pair()
+                assert mine.networking_sockets.send_message(pair[0], "in the child") == 1
+                while not (got := mine.networking_sockets.receive_messages(pair[1])):
+                    mine.run_callbacks()
+                assert got[0].decode() == "in the child"
+                assert mine.core.get_steam_id() == "76561198000000002"
+        in_child(child)
+        assert steam.core.get_steam_id() == "76561198000000001"
+        carry(b"the parent goes on")
+        """,
+    )
+
+
+@pytest.mark.not_on("loopback", why="a loopback engine starts in a child as anywhere")
+def test_a_child_is_told_that_a_library_cannot_start_again(engine: str) -> None:
+    """The words say why, and what to do."""
+    run(
+        engine,
+        """
+        def child():
+            said = raises(steamnet.InitError, lambda: steamnet.init(engine=steam.engine.name))
+            assert "forked" in said and "spawn" in said
+        in_child(child)
+        carry(b"the parent goes on")
+        """,
+    )
+
+
+def test_a_child_of_a_busy_parent(engine: str) -> None:
+    """A fork while other threads are inside calls leaves no call hanging in the child."""
+    run(
+        engine,
+        """
+        stop = threading.Event()
+        def busy(call):
+            while not stop.is_set():
+                call()
+        threads = [
+            threading.Thread(target=busy, args=(call,))
+            for call in (steam.run_callbacks, lambda: sockets.receive_messages(there))
+        ]
+        for thread in threads:
+            thread.start()
+        def child():
+            raises(steamnet.ClosedError, steam.run_callbacks)
+            steam.shutdown()
+        for _ in range(10):
+            in_child(child)
+        stop.set()
+        for thread in threads:
+            thread.join()
+        """,
+    )
+
+
+def test_a_spawned_child_opens_any_engine(engine: str, tmp_path: Path) -> None:
+    """A child by "spawn" or "forkserver" begins anew, whatever the parent has open."""
+    program = tmp_path / "program.py"
+    program.write_text(
+        textwrap.dedent(
+            """
+            import multiprocessing, sys, steamnet
+
+            def child(engine):
+                with steamnet.init(engine=engine) as steam:
+                    steam.networking_sockets.create_socket_pair()
+
+            if __name__ == "__main__":
+                with steamnet.init(engine=sys.argv[1]):
+                    for method in ("spawn", "forkserver"):
+                        process = multiprocessing.get_context(method).Process(
+                            target=child, args=(sys.argv[1],)
+                        )
+                        process.start()
+                        process.join(20)
+                        assert process.exitcode == 0, method
+            """
+        )
+    )
+    command = [sys.executable, str(program), engine]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")

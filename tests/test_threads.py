@@ -1,0 +1,173 @@
+"""Any thread may call anything, while others do, and shutdown ends it well."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+
+import steamnet
+from steamnet import ClosedError, EResult, SendFlags, Steam
+
+RELIABLE = SendFlags.RELIABLE_NO_NAGLE
+
+
+def together(*works: Callable[[], object], timeout: float = 30) -> list[BaseException]:
+    """Run each in a thread of its own until all have ended; what they raised."""
+    raised: list[BaseException] = []
+
+    def guarded(work: Callable[[], object]) -> None:
+        try:
+            work()
+        except BaseException as error:
+            raised.append(error)
+
+    threads = [threading.Thread(target=guarded, args=(work,)) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout)
+        assert not thread.is_alive(), "a call does not come back"
+    return raised
+
+
+def test_many_senders_and_receivers_share_a_connection(steam: Steam) -> None:
+    """Every message arrives once, numbers have no hole, each sender's order is kept."""
+    sockets = steam.networking_sockets
+    here, there = sockets.create_socket_pair()
+    senders, each = 4, 500
+    got: list[tuple[int, str]] = []
+    lock = threading.Lock()
+
+    def send(name: int) -> None:
+        for number in range(each):
+            data = f"{name} {number}"
+            while sockets.send_message(here, data, RELIABLE) == EResult.LIMIT_EXCEEDED:
+                steam.run_callbacks()
+
+    def receive() -> None:
+        while len(got) < senders * each:
+            with lock:  # so that the list is in the order of arrival
+                messages = sockets.receive_messages(there, 7)
+                got.extend((m.message_number, m.decode()) for m in messages)
+
+    works = [lambda name=name: send(name) for name in range(senders)]  # type: ignore[misc]  # bound early
+    assert together(*works, receive, receive) == []
+    assert [number for number, _ in got] == list(range(1, senders * each + 1))
+    for name in range(senders):
+        mine = [text for _, text in got if text.startswith(f"{name} ")]
+        assert mine == [f"{name} {number}" for number in range(each)]
+
+
+def test_every_call_at_once(steam: Steam) -> None:
+    """Connections come and go, are sent to and asked about, from all sides, without a crash."""
+    sockets, utils = steam.networking_sockets, steam.networking_utils
+    handles: list[int] = [*sockets.create_socket_pair()]
+    group = sockets.create_poll_group()
+    end = time.monotonic() + 1.5
+    calls: Counter[str] = Counter()
+
+    def loop(name: str, call: Callable[[int], object]) -> Callable[[], None]:
+        def work() -> None:
+            while time.monotonic() < end:
+                call(handles[calls[name] % len(handles)])
+                calls[name] += 1
+
+        return work
+
+    def churn(handle: int) -> None:
+        pair = sockets.create_socket_pair()
+        sockets.set_connection_poll_group(pair[0], group)
+        handles.extend(pair)
+        while len(handles) > 12:
+            sockets.close_connection(handles.pop(0))
+
+    raised = together(
+        loop("churn", churn),
+        loop("send", lambda h: sockets.send_message(h, bytes(500), RELIABLE)),
+        loop("send large", lambda h: sockets.send_message(h, bytes(70_000), RELIABLE)),
+        loop("broadcast", lambda h: sockets.broadcast(list(handles), bytes(1000))),
+        loop("receive", lambda h: sockets.receive_messages(h)),
+        loop("group", lambda h: sockets.receive_messages_on_poll_group(group)),
+        loop("pump", lambda h: (steam.run_callbacks(), sockets.connection_events())),
+        loop("ask", lambda h: (sockets.get_connection_info(h), sockets.get_identity())),
+        loop("status", lambda h: sockets.get_detailed_connection_status(h)),
+        loop("config", lambda h: list(utils.iterate_config_values())),
+    )
+    assert raised == []
+    assert len(calls) == 10
+    assert min(calls.values()) > 0
+
+
+@pytest.mark.parametrize("attempt", range(5))
+def test_shutdown_while_others_call(engine: str, attempt: int) -> None:
+    """Calls under way end first; later ones raise ClosedError and nothing else."""
+    steam = steamnet.init(engine=engine)
+    sockets = steam.networking_sockets
+    here, there = sockets.create_socket_pair()
+    works: list[Callable[[], object]] = [
+        steam.run_callbacks,
+        lambda: sockets.send_message(here, bytes(100_000)),
+        lambda: sockets.send_messages([(here, bytes(100), 8)] * 50),
+        lambda: sockets.receive_messages(there),
+        lambda: sockets.create_socket_pair(),
+        lambda: sockets.get_detailed_connection_status(there),
+    ]
+
+    def for_ever(work: Callable[[], object]) -> Callable[[], None]:
+        def run() -> None:
+            while True:
+                work()
+
+        return run
+
+    def end() -> None:
+        time.sleep(0.05)
+        steam.shutdown()
+
+    raised = together(*map(for_ever, works), end)
+    assert [type(error) for error in raised] == [ClosedError] * len(works)
+
+
+def test_shutdown_from_many_threads_is_one_shutdown(engine: str) -> None:
+    """All of them return; the engine is closed, and can be opened again."""
+    for _ in range(5):
+        steam = steamnet.init(engine=engine)
+        steam.networking_sockets.create_socket_pair()
+        assert together(*[steam.shutdown] * 4) == []
+        assert not steam.core.is_initialized()
+
+
+def test_two_threads_open_what_only_one_may(engine: str) -> None:
+    """The library engines allow one at a time; loopback allows as many as come."""
+    opened: list[Steam] = []
+    raised = together(*[lambda: opened.append(steamnet.init(engine=engine))] * 4)
+    expected = 4 if engine == "loopback" else 1
+    assert len(opened) == expected
+    assert [type(error) for error in raised] == [steamnet.InitError] * (4 - expected)
+    for steam in opened:
+        steam.shutdown()
+
+
+def test_a_long_call_lets_other_threads_run(steam: Steam) -> None:
+    """While one thread sends 512 KiB again and again, another counts on."""
+    sockets = steam.networking_sockets
+    here, there = sockets.create_socket_pair()
+    payload = bytes(512 * 1024)
+    done = threading.Event()
+    counted = 0
+
+    def count() -> None:
+        nonlocal counted
+        while not done.is_set():
+            counted += 1
+
+    def send() -> None:
+        for _ in range(200):
+            sockets.send_message(here, payload, RELIABLE)
+            sockets.receive_messages(there)
+        done.set()
+
+    assert together(count, send) == []
+    assert counted > 100
