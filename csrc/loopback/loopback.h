@@ -51,7 +51,7 @@ typedef struct lo_link lo_link;
 typedef struct lo_session lo_session;
 typedef struct lo_inbox lo_inbox;
 
-/* --- what travels --------------------------------------------------------------------------- */
+/* --- what travels ----------------------------------------------------------------------------- */
 
 /* What a packet is; also the frames between processes, so only append. */
 enum {
@@ -122,7 +122,7 @@ lo_packet *lo_list_take(lo_list *list);
 void lo_bury(lo_packet *packet);
 void lo_bury_all(lo_list *list);
 
-/* --- who there is --------------------------------------------------------------------------- */
+/* --- who there is ----------------------------------------------------------------------------- */
 
 enum { LO_CONNECTION = 1, LO_LISTENER, LO_GROUP };
 
@@ -394,7 +394,7 @@ void lo_leave_group(lo_connection *connection);
 void lo_join_group(lo_connection *connection, lo_group *group);
 void lo_group_destroy(lo_group *group);
 
-/* --- link.c: streams to other processes ---------------------------------------------------------- */
+/* --- link.c: streams to other processes ------------------------------------------------------- */
 
 /* Lets other processes find a listener; false if one of them already has its address. */
 bool lo_publish(lo_listener *listener);
@@ -414,12 +414,14 @@ void lo_links_read(void);
 void lo_links_write(void);
 void lo_links_close(void);
 
-/* --- sessions.c: ISteamNetworkingMessages ------------------------------------------------------- */
+/* --- sessions.c: ISteamNetworkingMessages ----------------------------------------------------- */
 
 void lo_session_changed(lo_connection *connection, ESteamNetworkingConnectionState old);
 void lo_session_received(lo_connection *connection, lo_packet *packet);
 void lo_session_destroyed(const lo_connection *connection);
 void lo_sessions_free(lo_user *user);
+/* Lets other processes find the user's door: who sends messages or hears of requests wants that. */
+void lo_session_door(lo_user *user);
 
 /* --- status.c --------------------------------------------------------------------------------- */
 

@@ -222,14 +222,18 @@ void lo_sessions_free(lo_user *user)
 
 /* --- the flat functions --------------------------------------------------------------------- */
 
-/* Who uses messages at all can be found by other processes. */
-static void enter(lo_user *user)
+void lo_session_door(lo_user *user)
 {
-    lo_enter();
     if (user->door != NULL && !user->door->opened) {
         user->door->opened = true;
         lo_publish(user->door);
     }
+}
+
+static void enter(lo_user *user)
+{
+    lo_enter();
+    lo_session_door(user);
 }
 
 /* To oneself no connection is needed. */

@@ -150,7 +150,7 @@ void lo_fill_status(lo_connection *connection, SteamNetConnectionRealTimeStatus_
         status->m_cbPendingReliable += connection->lanes[i].pending_reliable;
         status->m_cbSentUnackedReliable += connection->lanes[i].unacknowledged;
     }
-    /* What the link has not sent to its end is pending still: the reliable part of it, and the rest. */
+    /* What the link has not sent to its end is pending still, what is reliable of it first. */
     if (on_link > status->m_cbSentUnackedReliable) {
         status->m_cbPendingUnreliable += on_link - status->m_cbSentUnackedReliable;
         on_link = status->m_cbSentUnackedReliable;

@@ -230,6 +230,8 @@ void loopback_ISteamNetworkingSockets_RunCallbacks(ISteamNetworkingSockets *self
 {
     lo_user *user = (lo_user *)self;
     lo_enter();
+    if (lo_config(&user->global, LO_Callback_MessagesSessionRequest)->pointer != NULL)
+        lo_session_door(user);
     while (user->lines != NULL || user->events != NULL) {
         lo_line *line = user->lines;
         lo_event *event = line == NULL ? user->events : NULL;

@@ -1186,13 +1186,13 @@ static int session_role(void)
 {
     user who = open_user("str:answerer");
     SteamNetworkingMessage_t *message;
-    bool stop = false;
+    bool stop = false, asked = false; /* until then it only listens for callbacks */
     while (!stop) {
         sn_event event;
         while (next_event(&who, &event))
             if (event.kind == k_iCallback_SteamNetworkingMessagesSessionRequest)
-                M(who, AcceptSessionWithUser, &event.identity);
-        while (M(who, ReceiveMessagesOnChannel, 4, &message, 1) == 1) {
+                asked = M(who, AcceptSessionWithUser, &event.identity);
+        while (asked && M(who, ReceiveMessagesOnChannel, 4, &message, 1) == 1) {
             stop = message->m_cbSize == 4 && memcmp(message->m_pData, "stop", 4) == 0;
             M(who, SendMessageToUser, &message->m_identityPeer, message->m_pData,
               (uint32_t)message->m_cbSize, RELIABLE, -7);
