@@ -6,6 +6,7 @@
  */
 #include "module.h"
 
+#include <limits.h>
 #include <string.h>
 #include <structmember.h>
 
@@ -22,11 +23,10 @@ typedef struct Message {
     long long message_number;
     long long time_received;
     long long connection_user_data;
-    atomic_int views;
+    atomic_int views; /* live ones; far below zero once released */
     unsigned connection;
     int channel;
     int flags;
-    bool released;
     char payload[];
 } Message;
 
@@ -102,7 +102,6 @@ PyObject *sn_message_new(sn_engine *engine, SteamNetworkingMessage_t *valves)
     message->time_received = valves->m_usecTimeReceived;
     message->connection_user_data = valves->m_nConnUserData;
     atomic_init(&message->views, 0);
-    message->released = false;
     if (copied) {
         if (size > 0) /* an empty one may have no data at all */
             memcpy(message->payload, valves->m_pData, (size_t)size);
@@ -146,30 +145,34 @@ static void message_dealloc(PyObject *self)
     Py_DECREF(type);
 }
 
-static bool readable(const Message *message)
+/* A reader's mark, without which release() could take the bytes away, on any thread. */
+static bool view_begin(Message *message)
 {
-    if (message->released)
-        PyErr_SetString(PyExc_ValueError, "the message has been released");
-    return !message->released;
+    if (atomic_fetch_add(&message->views, 1) >= 0)
+        return true;
+    atomic_fetch_sub(&message->views, 1);
+    PyErr_SetString(PyExc_ValueError, "the message has been released");
+    return false;
 }
+
+static void view_end(Message *message) { atomic_fetch_sub(&message->views, 1); }
 
 static int message_getbuffer(PyObject *self, Py_buffer *view, int flags)
 {
     Message *message = (Message *)self;
-    if (!readable(message)) {
-        view->obj = NULL;
+    view->obj = NULL;
+    if (!view_begin(message))
         return -1;
-    }
-    if (PyBuffer_FillInfo(view, self, (void *)(uintptr_t)message->bytes, message->size, 1, flags) < 0)
-        return -1;
-    atomic_fetch_add(&message->views, 1);
-    return 0;
+    if (PyBuffer_FillInfo(view, self, (void *)(uintptr_t)message->bytes, message->size, 1, flags) == 0)
+        return 0;
+    view_end(message);
+    return -1;
 }
 
 static void message_releasebuffer(PyObject *self, Py_buffer *view)
 {
     (void)view;
-    atomic_fetch_sub(&((Message *)self)->views, 1);
+    view_end((Message *)self);
 }
 
 static Py_ssize_t message_length(PyObject *self) { return ((Message *)self)->size; }
@@ -190,24 +193,24 @@ static PyObject *message_decode(PyObject *self, PyObject *args, PyObject *keywor
     const char *encoding = "utf-8", *errors = "strict";
     PyObject *text;
     if (!PyArg_ParseTupleAndKeywords(args, keywords, "|ss:decode", names, &encoding, &errors) ||
-        !readable(message))
+        !view_begin(message)) /* a codec is free to run anything, release() included */
         return NULL;
-    atomic_fetch_add(&message->views, 1); /* a codec is free to run anything, release() included */
     text = PyUnicode_Decode(message->bytes, message->size, encoding, errors);
-    atomic_fetch_sub(&message->views, 1);
+    view_end(message);
     return text;
 }
 
 static PyObject *message_release(PyObject *self, PyObject *unused)
 {
     Message *message = (Message *)self;
+    int views = 0;
     (void)unused;
-    if (atomic_load(&message->views) > 0) {
+    if (atomic_compare_exchange_strong(&message->views, &views, INT_MIN / 2)) {
+        give_back(message);
+    } else if (views > 0) {
         PyErr_SetString(PyExc_BufferError, "the message has views: release them first");
         return NULL;
     }
-    message->released = true;
-    give_back(message);
     Py_RETURN_NONE;
 }
 
