@@ -118,6 +118,7 @@ class SteamNetworkingMessagesManager:
 
         Empty while a handler is subscribed. ``SteamNetworkingMessagesSessionRequest_t``
         """
+        self._be_found()
         return self._requests.drain()
 
     def session_failures(self) -> list[ConnectionInfo]:
@@ -131,6 +132,7 @@ class SteamNetworkingMessagesManager:
         self, handler: Callable[[Identity], object]
     ) -> Callable[[Identity], object]:
         """Call the handler with each user who begins a session; also a decorator."""
+        self._be_found()
         return self._requests.subscribe(handler)
 
     def on_session_failed(
@@ -138,6 +140,14 @@ class SteamNetworkingMessagesManager:
     ) -> Callable[[ConnectionInfo], object]:
         """Call the handler with each session that fails; also a decorator."""
         return self._failures.subscribe(handler)
+
+    def _be_found(self) -> None:
+        """Who waits for requests is to be found: loopback opens its door at the first call."""
+        pointer = self._engine.pointer
+        if self._engine.name == "loopback":
+            me = ffi.new("SteamNetworkingIdentity *")
+            lib.ISteamNetworkingSockets_GetIdentity(pointer, me)
+            lib.ISteamNetworkingMessages_GetSessionConnectionInfo(pointer, me, ffi.NULL, ffi.NULL)
 
     def streams(self) -> tuple[EventStream[Any], ...]:
         """The streams whose handlers are to be called."""
