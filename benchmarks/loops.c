@@ -109,22 +109,28 @@ int bench_send_many(sn_engine *engine, HSteamNetConnection connection, const voi
     return sent;
 }
 
-/* Lets the engine say what happened to a C function that counts, in place of steamnet's. */
+/* Has a C function that counts hear of status changes, in place of steamnet's; and undoes it. */
 static int heard;
-static void hear(SteamNetConnectionStatusChangedCallback_t *changed) { heard += changed->m_hConn != 0; }
+static void count(SteamNetConnectionStatusChangedCallback_t *changed) { heard += changed->m_hConn != 0; }
 
-int bench_events(sn_engine *engine)
+void bench_hear(sn_engine *engine, bool on)
 {
-    FnSteamNetConnectionStatusChanged before;
+    static FnSteamNetConnectionStatusChanged before;
     ESteamNetworkingConfigDataType type;
     size_t size = sizeof before;
+    if (on)
+        engine->flat.ISteamNetworkingUtils_GetConfigValue(
+            engine->utils, k_ESteamNetworkingConfig_Callback_ConnectionStatusChanged,
+            k_ESteamNetworkingConfig_Global, 0, &type, &before, &size);
+    engine->flat.ISteamNetworkingUtils_SetGlobalCallback_SteamNetConnectionStatusChanged(engine->utils,
+                                                                                         on ? count : before);
+}
+
+/* Lets the engine say what happened; how many heard of it. */
+int bench_events(sn_engine *engine)
+{
     heard = 0;
-    engine->flat.ISteamNetworkingUtils_GetConfigValue(
-        engine->utils, k_ESteamNetworkingConfig_Callback_ConnectionStatusChanged,
-        k_ESteamNetworkingConfig_Global, 0, &type, &before, &size);
-    engine->flat.ISteamNetworkingUtils_SetGlobalCallback_SteamNetConnectionStatusChanged(engine->utils, hear);
     engine->flat.ISteamNetworkingSockets_RunCallbacks(engine->sockets);
-    engine->flat.ISteamNetworkingUtils_SetGlobalCallback_SteamNetConnectionStatusChanged(engine->utils, before);
     return heard;
 }
 

@@ -512,3 +512,15 @@ def test_shutdown_while_every_thread_calls(engine: str) -> None:
         engine,
     )
     assert out == "all ended\n"
+
+
+def test_bench_prints_a_table(engine: str) -> None:
+    """`steamnet bench` measures an engine and says what each thing costs."""
+    command = [sys.executable, "-m", "steamnet", "bench", "--engine", engine]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    rows = [line for line in done.stdout.splitlines() if " ns" in line]
+    assert [row.split(",")[0].split()[0] for row in rows] == (
+        ["receive"] * 6 + ["send"] * 5 + ["broadcast"]
+    )
+    assert all(int(row.split(" ns")[0].split()[-1].replace(",", "")) > 0 for row in rows)
