@@ -111,7 +111,7 @@ def test_shutdown_while_others_call(engine: str, attempt: int) -> None:
         lambda: sockets.send_message(here, bytes(100_000)),
         lambda: sockets.send_messages([(here, bytes(100), 8)] * 50),
         lambda: sockets.receive_messages(there),
-        lambda: sockets.create_socket_pair(),
+        lambda: sockets.close_connection(sockets.create_socket_pair()[0]),
         lambda: sockets.get_detailed_connection_status(there),
     ]
 
