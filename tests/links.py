@@ -90,6 +90,11 @@ class End:
         """Configure the connection; it must be possible."""
         assert self.sockets.set_connection_config_value(self.connection, key, value)
 
+    def set_rate(self, bytes_a_second: int) -> None:
+        """Send just so fast."""
+        self.set(ConfigValue.SEND_RATE_MAX, bytes_a_second)
+        self.set(ConfigValue.SEND_RATE_MIN, bytes_a_second)
+
 
 class Route:
     """A caller and a host, not yet connected."""

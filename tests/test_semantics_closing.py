@@ -89,6 +89,7 @@ def test_after_the_peer_has_closed(link: Link) -> None:
 
 def test_no_linger_loses_what_has_not_left(link: Link) -> None:
     """Closed without linger, most of a queue never arrives: the engine's rule, and a trap."""
+    link.here.set_rate(100_000)
     for number in range(200):
         assert link.here.send(bytes(1000) + bytes([number])) == EResult.OK
     link.here.close()

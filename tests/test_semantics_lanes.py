@@ -3,13 +3,7 @@
 import pytest
 from links import Link
 
-from steamnet import ConfigValue, EResult
-
-
-def slow(link: Link, rate: int = 100_000) -> None:
-    """Send slowly enough for queues to build up."""
-    link.here.set(ConfigValue.SEND_RATE_MAX, rate)
-    link.here.set(ConfigValue.SEND_RATE_MIN, rate)
+from steamnet import EResult
 
 
 def test_messages_tell_their_lane(link: Link) -> None:
@@ -48,7 +42,7 @@ def test_wrong_lanes_are_refused(link: Link) -> None:
 @pytest.mark.not_on("gns-pipe", why="a pipe has no queue in which to overtake")
 def test_urgent_lane_goes_first(link: Link) -> None:
     """Of two full lanes the one of the lower priority number is emptied first."""
-    slow(link)
+    link.here.set_rate(100_000)  # slowly enough for queues to build up
     configure(link, [1, 0])
     for lane in (0, 1):  # the less urgent is queued first
         for _ in range(20):
@@ -62,7 +56,7 @@ def test_urgent_lane_goes_first(link: Link) -> None:
 @pytest.mark.not_on("gns-pipe", why="a pipe has no queue to share")
 def test_equal_lanes_share_by_weight(link: Link) -> None:
     """Of two full lanes of one priority each gets its share of the way."""
-    slow(link)
+    link.here.set_rate(100_000)  # slowly enough for queues to build up
     configure(link, [0, 0], [3, 1])
     for _ in range(40):
         for lane in (0, 1):
@@ -75,7 +69,7 @@ def test_equal_lanes_share_by_weight(link: Link) -> None:
 @pytest.mark.not_on("gns-pipe", why="nothing is ever pending in a pipe")
 def test_lane_status(link: Link) -> None:
     """What waits is told for each lane; asking for more lanes than there are gets nothing."""
-    slow(link, 20_000)
+    link.here.set_rate(20_000)
     configure(link, [0, 1])
     for _ in range(10):
         link.here.send(bytes(1000), lane=1)

@@ -11,8 +11,7 @@ LIMIT = 512 * 1024
 def fast(link: Link) -> None:
     """Let the ends send faster than the internet would, slower than sockets overflow."""
     for end in (link.here, link.there):
-        end.set(ConfigValue.SEND_RATE_MAX, 4_000_000)
-        end.set(ConfigValue.SEND_RATE_MIN, 4_000_000)
+        end.set_rate(4_000_000)
 
 
 @pytest.mark.parametrize("size", [0, 1, 1199, 1200, 1201, 16500, 16501, 100_000, LIMIT])
@@ -99,6 +98,7 @@ def test_receive_takes_no_more_than_asked(link: Link) -> None:
 @pytest.mark.not_on("gns-pipe", why="a pipe hands over at once: nothing is ever pending")
 def test_send_buffer_fills_and_drains(link: Link) -> None:
     """LIMIT_EXCEEDED is a call to wait, not an end: what was taken arrives, and there is room."""
+    link.here.set_rate(100_000)
     link.here.set(ConfigValue.SEND_BUFFER_SIZE, 50_000)
     taken = 0
     while (result := link.here.send(bytes(1000))) == EResult.OK:
