@@ -127,6 +127,8 @@ void sn_abandon(sn_engine *engine)
 {
     atomic_store(&engine->state, SN_STOPPED);
     atomic_store(&engine->calls, 0);
+    if (engine->library != NULL)
+        sn_leave_exit_handlers_out();
 }
 
 void sn_release(sn_engine *engine)

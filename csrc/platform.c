@@ -30,6 +30,8 @@ void sn_sleep(int64_t microseconds) { Sleep((DWORD)((microseconds + 999) / 1000)
 
 uint32_t sn_process_id(void) { return GetCurrentProcessId(); }
 
+void sn_leave_exit_handlers_out(void) {} /* nothing forks here */
+
 void *sn_library_open(const char *path, char *error, size_t error_size)
 {
     wchar_t wide[32768];
@@ -327,6 +329,19 @@ void sn_sleep(int64_t microseconds)
 }
 
 uint32_t sn_process_id(void) { return (uint32_t)getpid(); }
+
+#ifdef __GLIBC__
+static void leave(int status, void *unused)
+{
+    (void)unused;
+    fflush(NULL);
+    _exit(status);
+}
+
+void sn_leave_exit_handlers_out(void) { on_exit(leave, NULL); }
+#else
+void sn_leave_exit_handlers_out(void) {}
+#endif
 
 bool sn_has_network(void)
 {

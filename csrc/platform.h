@@ -28,6 +28,9 @@ void sn_unlock(sn_mutex *mutex);
 int64_t sn_now(void);
 void sn_sleep(int64_t microseconds);
 uint32_t sn_process_id(void);
+/* In a forked child: its end shall not run what a library does at exit, which would wait for
+ * threads that only the parent has. Where the platform cannot say the exit status, nothing. */
+void sn_leave_exit_handlers_out(void);
 /* Whether an interface other than loopback has an address; true where it cannot be told. */
 bool sn_has_network(void);
 

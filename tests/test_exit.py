@@ -154,7 +154,6 @@ def test_a_program_that_closes_nothing_ends_well_and_silently(engine: str, leave
     assert (done.returncode, done.stderr, done.stdout) == (0, "", "")
 
 
-@pytest.mark.not_on("gns", why="GNS waits at a forked child's exit for a thread it has not got")
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 def test_a_forked_child_may_end_as_programs_do(engine: str) -> None:
     """What it inherited stays its parent's: port, pair and messages go on."""

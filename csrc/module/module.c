@@ -24,8 +24,12 @@ bool sn_int_argument(PyObject *value, const char *what, long long low, long long
 {
     int overflow;
     if (!PyLong_Check(value)) {
-        PyErr_Format(PyExc_TypeError, "%s must be an int, not %R", what, (PyObject *)Py_TYPE(value));
-        return false;
+        PyObject *number = PyIndex_Check(value) ? PyNumber_Index(value) : NULL; /* numpy's ints too */
+        bool good = number != NULL && sn_int_argument(number, what, low, high, out);
+        Py_XDECREF(number);
+        if (!good && !PyErr_Occurred())
+            PyErr_Format(PyExc_TypeError, "%s must be an int, not %R", what, (PyObject *)Py_TYPE(value));
+        return good;
     }
     *out = PyLong_AsLongLongAndOverflow(value, &overflow);
     if (overflow != 0 || *out < low || *out > high) {
