@@ -164,9 +164,12 @@ static int64_t timeout(const lo_connection *connection, int key)
 void lo_check_path(lo_connection *connection)
 {
     lo_weather near = lo_weather_of(connection->object.user), far = lo_far_weather(connection);
+    const lo_packet *kept_back = connection->deferred.last;
     bool silent = near.loss_send >= 100 || near.loss_receive >= 100 || far.loss_send >= 100 ||
                   far.loss_receive >= 100 ||
                   (connection->link == NULL && lo_peer(connection) == NULL);
+    if (kept_back != NULL && kept_back->kind == LO_CLOSE)
+        silent = false; /* all that will ever come is here */
     if (connection->state != CONNECTED || connection->lost || silent == connection->silent)
         return;
     connection->silent = silent;
@@ -194,7 +197,7 @@ static void become_connected(lo_connection *connection)
     lo_schedule(connection);
 }
 
-static void say_goodbye(lo_connection *connection, int64_t when)
+static void say_goodbye(lo_connection *connection, int64_t when, bool after_all)
 {
     lo_packet *packet = connection->farewell;
     if (packet == NULL || (connection->peer == 0 && connection->link == NULL))
@@ -204,6 +207,7 @@ static void say_goodbye(lo_connection *connection, int64_t when)
     memcpy(packet->payload, connection->end_text, sizeof connection->end_text);
     packet->message.m_cbSize = (int)strlen(packet->payload);
     packet->departs = when;
+    packet->reliable = after_all;
     if (lo_peer(connection) != NULL)
         lo_peer(connection)->cut = when; /* what the link has not sent to its end is lost */
     lo_launch(connection, packet);
@@ -229,7 +233,7 @@ void lo_end(lo_connection *connection, ESteamNetworkingConnectionState state, in
            connection->ordinal, state == CLOSED_BY_PEER ? "closed by peer" : "problem", reason,
            text);
     if (tell)
-        say_goodbye(connection, lo.now);
+        say_goodbye(connection, lo.now + LO_SERVICE, false);
     lo_link_leave(connection);
     lo_air_remove(&lo.air, &connection->departure);
     lo_air_remove(&lo.air, &connection->deadline);
@@ -457,10 +461,10 @@ void lo_signalled(lo_connection *connection, lo_packet *packet)
 
 /* --- closing -------------------------------------------------------------------------------- */
 
-void lo_part(lo_connection *connection, int64_t when)
+void lo_part(lo_connection *connection, int64_t when, bool after_all)
 {
     if (!is_over(connection))
-        say_goodbye(connection, when);
+        say_goodbye(connection, when, after_all);
     lo_destroy(connection);
 }
 
@@ -491,7 +495,7 @@ void lo_close(lo_connection *connection, int reason, const char *text, bool ling
         lo_flush(connection);
         lo_depart(connection);
     } else {
-        lo_part(connection, lo.now);
+        lo_part(connection, lo.now + LO_SERVICE, linger);
     }
 }
 

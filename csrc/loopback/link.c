@@ -342,7 +342,7 @@ static bool put_in_air(lo_connection *connection, const lo_frame *frame)
         return false;
     memcpy(packet->payload, frame->body, frame->size);
     packet->message.m_cbSize = (int)frame->size;
-    packet->reliable = frame->kind != LO_DATA || frame->reliable;
+    packet->reliable = frame->reliable;
     packet->lane = frame->lane;
     packet->number = frame->number;
     packet->message.m_nChannel = frame->channel;

@@ -98,7 +98,7 @@ struct lo_packet {
     lo_node node;
     HSteamNetConnection from, to; /* within the process; 0 for what came over a link */
     uint8_t kind, stage;
-    bool reliable;
+    bool reliable; /* keeps its place; DATA that does not may get lost, a CLOSE is ahead of it all */
     bool taken; /* by SendMessages: a second mention of it is refused */
     uint16_t lane;
     int64_t departs, number;
@@ -330,8 +330,8 @@ void lo_end(lo_connection *connection, ESteamNetworkingConnectionState state, in
             const char *text, bool tell);
 EResult lo_accept(lo_connection *connection);
 void lo_close(lo_connection *connection, int reason, const char *text, bool linger);
-/* What is left of a connection whose lanes have drained: says goodbye then, and is gone. */
-void lo_part(lo_connection *connection, int64_t when);
+/* Says goodbye at that time, after all that was sent or ahead of what has not arrived; is gone. */
+void lo_part(lo_connection *connection, int64_t when, bool after_all);
 /* What came from the other process makes no sense. */
 void lo_malformed(lo_connection *connection);
 void lo_destroy(lo_connection *connection);

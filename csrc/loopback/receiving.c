@@ -104,14 +104,17 @@ void lo_receive(lo_connection *connection, lo_packet *packet)
         lo_measure(&connection->received, lo.now, packet->message.m_cbSize);
         lo_signalled(connection, packet); /* who sends is connected */
     }
-    if (packet->kind == LO_CLOSE && connection->deferred.first != NULL)
+    if (packet->kind == LO_CLOSE && !packet->reliable)
+        lo_bury_all(&connection->deferred);
+    if (packet->kind == LO_CLOSE && connection->deferred.first != NULL) {
         lo_list_append(&connection->deferred, packet);
-    else if (packet->kind == LO_CLOSE)
+        lo_check_path(connection);
+    } else if (packet->kind == LO_CLOSE) {
         lo_signalled(connection, packet);
-    else if (connection->state == CONNECTED && !connection->closing &&
-             packet->departs <= connection->cut)
+    } else if (connection->state == CONNECTED && !connection->closing &&
+             packet->departs <= connection->cut) {
         take_in(connection, packet);
-    else {
+    } else {
         lo_acknowledge(connection, packet);
         lo_bury(packet);
     }

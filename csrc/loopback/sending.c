@@ -150,7 +150,7 @@ void lo_depart(lo_connection *connection)
     connection->leaves_at = INT64_MAX;
     lo_air_remove(&lo.air, &connection->departure);
     if (connection->closing)
-        lo_part(connection, connection->link_free > lo.now ? connection->link_free : lo.now);
+        lo_part(connection, connection->link_free > lo.now ? connection->link_free : lo.now, true);
 }
 
 void lo_credit(lo_connection *sender, int lane, int bytes, bool reliable)

@@ -84,6 +84,11 @@ static bool happens(uint64_t *chance, float percent)
            (double)(lo_random(chance) >> 11) * (100.0 / 9007199254740992.0) < percent;
 }
 
+static bool may_be_lost(const lo_packet *packet)
+{
+    return packet->kind == LO_DATA && !packet->reliable;
+}
+
 /* How late the packet gets through; -1: never. */
 static int64_t delay(const lo_connection *connection, const lo_packet *packet, const lo_sky *sky,
                      bool sending)
@@ -98,7 +103,7 @@ static int64_t delay(const lo_connection *connection, const lo_packet *packet, c
     for (int i = 0; i < pieces && sky->loss > 0; i++) {
         int tries = 0;
         while (tries < PERSEVERANCE && happens(&chance, sky->loss)) {
-            if (!packet->reliable)
+            if (may_be_lost(packet))
                 return -1; /* all its pieces, or nothing */
             tries++;
         }
@@ -126,7 +131,7 @@ static int64_t through(lo_connection *connection, lo_packet *packet, const lo_sk
         from = packet->node.due; /* it was stuck until now */
     if (!stuck)
         late = delay(connection, packet, sky, sending);
-    else if (!packet->reliable)
+    else if (may_be_lost(packet))
         late = -1;
     if (late < 0)
         return -1;
