@@ -60,7 +60,8 @@ class Hot:
             sample()
         gc.collect()
         gc.disable()
-        samples = interleave(cases, self.repeats)
+        quickly = min(sample() for sample in cases.values()) < 1000
+        samples = interleave(cases, self.repeats * (2 if quickly else 1))
         gc.enable()
         say(group=group, name=name, unit=unit, samples=samples)
 
@@ -245,11 +246,12 @@ class Hot:
                 ours()
                 if hear is not ours:
                     self.loops.hear(True)
-                pairs = [sockets.create_socket_pair() for _ in range(256)]
+                pairs = [sockets.create_socket_pair() for _ in range(64)]
                 for near, _ in pairs:
                     sockets.close_connection(near)
-                start = thread_time_ns()
-                heard = hear()
+                heard, start, deadline = 0, thread_time_ns(), time.monotonic() + 10
+                while heard < len(pairs) and time.monotonic() < deadline:
+                    heard += hear()
                 taken = thread_time_ns() - start
                 if hear is not ours:
                     self.loops.hear(False)
@@ -427,6 +429,9 @@ def main() -> None:
     if options.get("swig"):
         hot.receive("receive", hot.pair, (64, 1200, 16384), (1, 64))
         return
+    if options["link"] == "events":  # after all the rest, GNS tells of no pair's end any more
+        hot.events()
+        return
     if options["link"] == "udp":
         over_udp = Pair(hot.steam)
         over_udp.near, over_udp.far = hot.sockets.create_socket_pair(True)
@@ -449,7 +454,6 @@ def main() -> None:
         hot.poll()
         hot.send((64, 1200, 16384, 262144))
         hot.broadcast((64, 1200, 16384))
-    hot.events()
     hot.busy()
     hot.memory()
 

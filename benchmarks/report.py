@@ -6,12 +6,13 @@ import platform
 import re
 import statistics
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 
 from steamnet import __version__
 
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
-SMALL, LARGE = "64 B, 64 a call", "262144 B, 64 a call"
+SMALL = "64 B, 64 a call"
 SWIG, NODE = "steamworks-swig", "steamworks-ffi-node"
 
 
@@ -67,6 +68,10 @@ def targets(results: Results) -> list[Target]:
     """What shall be reached, and what was."""
     ratio, best = results.ratio, results.best
     ours = best("gns", "receive", SMALL, "steamnet")
+    large: dict[str, float] = {}  # so long a message that it does not matter how many a call
+    for name, row in results.rows.get("gns", {}).get("receive", {}).items():
+        if name.startswith("262144 B"):
+            large = {who: min(large.get(who, inf), *row[who]) for who in row}
     over_swig = best(SWIG, "receive", SMALL, SWIG)
     beside_swig = best(SWIG, "receive", SMALL, "steamnet")
     node = best(NODE, "receive", SMALL, NODE)
@@ -97,7 +102,12 @@ def targets(results: Results) -> list[Target]:
             [ratio("gns", "receive", "64 B, 1 a call", "steamnet")],
             2.4,
         ),
-        Target("receive 256 KiB", "≤ 1.15 x C", [ratio("gns", "receive", LARGE, "steamnet")], 1.15),
+        Target(
+            "receive 256 KiB",
+            "≤ 1.15 x C",
+            [large["steamnet"] / large["C"] if large else None],
+            1.15,
+        ),
         Target("small, against ctypes", "≥ 6.5 x its speed", faster, 6.5, True, "x its speed"),
         Target(
             "small, against steamworks-ffi-node",
@@ -261,7 +271,7 @@ def chart(results: Results, path: Path) -> None:
     drawn = bars.barh(names, [costs[who] for who in names], color=colours)
     bars.bar_label(drawn, fmt="{:,.0f}", padding=3)
     bars.set(xscale="log", title="Receiving 64 B, 64 a call", xlabel="ns a message")
-    bars.set_xlim(right=max(costs.values(), default=1) * 3)
+    bars.set_xlim(10, max(costs.values(), default=10) * 3)
     for who in ("C", "steamnet", "naive cffi", "ctypes"):
         points = [
             (int(name.split()[0]), min(row[who]))

@@ -85,6 +85,8 @@ def main() -> None:
     else:
         runner.results.absent["gns"] = absent
     runner.run("loopback", [python, hot], library | {"engine": "loopback"})
+    for engine in ("gns", "loopback") if absent is None else ("loopback",):
+        runner.run(engine, [python, hot], library | {"engine": engine, "link": "events"})
     runner.run("loopback growth", [python, growth], library | {"engine": "loopback"})
     if options.peers and absent is None:
         compare_with_peers(runner, library)
