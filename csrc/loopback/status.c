@@ -115,12 +115,34 @@ bool loopback_ISteamNetworkingSockets_GetConnectionInfo(ISteamNetworkingSockets 
 
 /* --- real-time status ----------------------------------------------------------------------- */
 
-static int64_t queue_time(const lo_connection *connection)
+/* How long what is sent now has to wait, with so many bytes ahead of it. */
+static int64_t queue_time(const lo_connection *connection, int64_t bytes)
 {
     int64_t starts = connection->link_free > lo.now ? connection->link_free - lo.now : 0;
     if (connection->state != CONNECTED)
         return INT64_MAX;
-    return starts + (int64_t)connection->pending * 1000000 / lo_rate(connection);
+    return starts + bytes * 1000000 / lo_rate(connection);
+}
+
+static int64_t waiting(const lo_lane *lane)
+{
+    return (int64_t)lane->pending_reliable + lane->pending_unreliable;
+}
+
+/* What leaves before the end of a lane: all that is more urgent, and of its equals (the lane is
+ * one itself) as much as their weights let pass meanwhile. */
+static int64_t ahead_of(const lo_connection *connection, const lo_lane *lane)
+{
+    int64_t ahead = 0;
+    for (int i = 0; i < connection->lane_count; i++) {
+        const lo_lane *other = &connection->lanes[i];
+        int64_t bytes = other->priority <= lane->priority ? waiting(other) : 0;
+        int64_t meanwhile = waiting(lane) * other->weight / lane->weight;
+        if (other->priority == lane->priority && meanwhile < bytes)
+            bytes = meanwhile;
+        ahead += bytes;
+    }
+    return ahead;
 }
 
 /* The share of packets that the simulated network lets through, one way. */
@@ -157,7 +179,7 @@ void lo_fill_status(lo_connection *connection, SteamNetConnectionRealTimeStatus_
     }
     status->m_cbPendingReliable += on_link;
     status->m_cbSentUnackedReliable -= on_link;
-    status->m_usecQueueTime = queue_time(connection);
+    status->m_usecQueueTime = queue_time(connection, connection->pending);
     status->m_usecMaxJitter = -1;
 }
 
@@ -182,7 +204,7 @@ EResult loopback_ISteamNetworkingSockets_GetConnectionRealTimeStatus(
             .m_cbPendingUnreliable = lane->pending_unreliable,
             .m_cbPendingReliable = lane->pending_reliable,
             .m_cbSentUnackedReliable = lane->unacknowledged,
-            .m_usecQueueTime = queue_time(connection),
+            .m_usecQueueTime = queue_time(connection, ahead_of(connection, lane)),
         };
     }
     lo_leave();

@@ -732,6 +732,11 @@ static void check_lanes(void)
     CHECK(S(m.client, GetConnectionRealTimeStatus, m.at_client, NULL, 4, lanes) == 8);
     CHECK(S(m.client, GetConnectionRealTimeStatus, m.at_client, NULL, 3, lanes) == 1);
     CHECK(lanes[0].m_cbPendingReliable == 33000);
+    /* The second lane waits for itself, the third for a third of the first as well, the first for
+     * all: a millisecond for each message, and they leave within moments from now. */
+    CHECK(lanes[1].m_usecQueueTime > 30000 && lanes[1].m_usecQueueTime <= 33500);
+    CHECK(lanes[2].m_usecQueueTime - lanes[1].m_usecQueueTime == 44000);
+    CHECK(lanes[0].m_usecQueueTime - lanes[1].m_usecQueueTime == 66000);
     for (int64_t end = sn_now() + 2000000; count < 99 && sn_now() < end;) {
         int got = S(m.host, ReceiveMessagesOnConnection, m.at_host, batch + count, 99 - count);
         count += got;
