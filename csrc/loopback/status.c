@@ -46,7 +46,7 @@ static float rate(lo_meter *meter, const uint32_t counts[2])
 {
     float share;
     turn(meter, lo.now);
-    share = 1.0f - (float)(lo.now - meter->start) / SECOND;
+    share = 1.0f - (float)(lo.now - meter->start) / (float)SECOND;
     return (float)counts[0] + (float)counts[1] * (share > 1 ? 1 : share);
 }
 
