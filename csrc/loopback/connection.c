@@ -197,17 +197,20 @@ static void become_connected(lo_connection *connection)
     lo_schedule(connection);
 }
 
-static void say_goodbye(lo_connection *connection, int64_t when, bool after_all)
+/* Before it is connected there is no data to overtake, only the calls that the other side has to
+ * hear of first. */
+static void say_goodbye(lo_connection *connection, int64_t when, bool linger)
 {
     lo_packet *packet = connection->farewell;
+    bool haste = !linger && connection->state == CONNECTED;
     if (packet == NULL || (connection->peer == 0 && connection->link == NULL))
         return;
     connection->farewell = NULL;
     packet->number = connection->end_reason;
     memcpy(packet->payload, connection->end_text, sizeof connection->end_text);
     packet->message.m_cbSize = (int)strlen(packet->payload);
-    packet->departs = when;
-    packet->reliable = after_all;
+    packet->reliable = !haste;
+    packet->departs = when = haste ? when + LO_SERVICE : when;
     if (lo_peer(connection) != NULL)
         lo_peer(connection)->cut = when; /* what the link has not sent to its end is lost */
     lo_launch(connection, packet);
@@ -233,7 +236,7 @@ void lo_end(lo_connection *connection, ESteamNetworkingConnectionState state, in
            connection->ordinal, state == CLOSED_BY_PEER ? "closed by peer" : "problem", reason,
            text);
     if (tell)
-        say_goodbye(connection, lo.now + LO_SERVICE, false);
+        say_goodbye(connection, lo.now, false);
     lo_link_leave(connection);
     lo_air_remove(&lo.air, &connection->departure);
     lo_air_remove(&lo.air, &connection->deadline);
@@ -461,10 +464,10 @@ void lo_signalled(lo_connection *connection, lo_packet *packet)
 
 /* --- closing -------------------------------------------------------------------------------- */
 
-void lo_part(lo_connection *connection, int64_t when, bool after_all)
+void lo_part(lo_connection *connection, int64_t when, bool linger)
 {
     if (!is_over(connection))
-        say_goodbye(connection, when, after_all);
+        say_goodbye(connection, when, linger);
     lo_destroy(connection);
 }
 
@@ -495,7 +498,7 @@ void lo_close(lo_connection *connection, int reason, const char *text, bool ling
         lo_flush(connection);
         lo_depart(connection);
     } else {
-        lo_part(connection, lo.now + LO_SERVICE, linger);
+        lo_part(connection, lo.now, linger);
     }
 }
 

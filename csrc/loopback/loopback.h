@@ -39,6 +39,7 @@ enum {
     LO_PACKET_BYTES = 1200,    /* payload of one datagram on the simulated network */
     LO_MAX_LANES = 255,
     LO_EVENTS = 5, /* no connection has more: one for each state it can enter */
+    LO_SLOTS = 16, /* in a second, when rates are measured */
 };
 
 typedef struct lo_user lo_user;
@@ -170,10 +171,13 @@ struct lo_group {
     lo_connection *members;
 };
 
-/* How much passed lately: counts in this second and in the one before. */
+/* How much passed lately: in the present fraction of a second, and in those that make up the second
+ * before it. */
 typedef struct lo_meter {
-    int64_t start;
-    uint32_t packets[2], bytes[2];
+    int64_t slot;
+    struct lo_flow {
+        uint32_t packets, bytes;
+    } present, past[LO_SLOTS];
 } lo_meter;
 
 typedef struct lo_lane {
@@ -331,7 +335,7 @@ void lo_end(lo_connection *connection, ESteamNetworkingConnectionState state, in
 EResult lo_accept(lo_connection *connection);
 void lo_close(lo_connection *connection, int reason, const char *text, bool linger);
 /* Says goodbye at that time, after all that was sent or ahead of what has not arrived; is gone. */
-void lo_part(lo_connection *connection, int64_t when, bool after_all);
+void lo_part(lo_connection *connection, int64_t when, bool linger);
 /* What came from the other process makes no sense. */
 void lo_malformed(lo_connection *connection);
 void lo_destroy(lo_connection *connection);

@@ -21,33 +21,35 @@ SteamNetworkingMicroseconds lo_timestamp(int64_t now)
 
 /* --- rates ---------------------------------------------------------------------------------- */
 
-enum { SECOND = 1000000 };
-
 static void turn(lo_meter *meter, int64_t now)
 {
-    int64_t passed = now - meter->start;
-    if (passed < SECOND)
-        return;
-    meter->packets[1] = passed < 2 * SECOND ? meter->packets[0] : 0;
-    meter->bytes[1] = passed < 2 * SECOND ? meter->bytes[0] : 0;
-    meter->packets[0] = meter->bytes[0] = 0;
-    meter->start = passed < 2 * SECOND ? meter->start + SECOND : now;
+    int64_t slot = now / (1000000 / LO_SLOTS);
+    for (int i = 0; i <= LO_SLOTS && meter->slot < slot; i++) {
+        meter->past[meter->slot++ % LO_SLOTS] = meter->present;
+        meter->present = (struct lo_flow){0, 0};
+    }
+    if (meter->slot < slot)
+        meter->slot = slot;
 }
 
 void lo_measure(lo_meter *meter, int64_t now, int bytes)
 {
     turn(meter, now);
-    meter->packets[0] += (uint32_t)(1 + (bytes - 1) / LO_PACKET_BYTES);
-    meter->bytes[0] += (uint32_t)bytes;
+    meter->present.packets += (uint32_t)(1 + (bytes - 1) / LO_PACKET_BYTES);
+    meter->present.bytes += (uint32_t)bytes;
 }
 
-/* A sliding second: all of this one, and of the one before what this has not replaced yet. */
-static float rate(lo_meter *meter, const uint32_t counts[2])
+/* A whole second, up to the slot under way: bursts count as often as they were. */
+static void rates(lo_meter *meter, float *packets, float *bytes)
 {
-    float share;
+    struct lo_flow sum = {0, 0};
     turn(meter, lo.now);
-    share = 1.0f - (float)(lo.now - meter->start) / (float)SECOND;
-    return (float)counts[0] + (float)counts[1] * (share > 1 ? 1 : share);
+    for (int i = 0; i < LO_SLOTS; i++) {
+        sum.packets += meter->past[i].packets;
+        sum.bytes += meter->past[i].bytes;
+    }
+    *packets = (float)sum.packets;
+    *bytes = (float)sum.bytes;
 }
 
 /* --- info ----------------------------------------------------------------------------------- */
@@ -162,10 +164,8 @@ void lo_fill_status(lo_connection *connection, SteamNetConnectionRealTimeStatus_
     status->m_flConnectionQualityLocal = connected ? quality(far.loss_send, near.loss_receive) : -1;
     status->m_flConnectionQualityRemote =
         connected ? quality(near.loss_send, far.loss_receive) : -1;
-    status->m_flOutPacketsPerSec = rate(&connection->sent, connection->sent.packets);
-    status->m_flOutBytesPerSec = rate(&connection->sent, connection->sent.bytes);
-    status->m_flInPacketsPerSec = rate(&connection->received, connection->received.packets);
-    status->m_flInBytesPerSec = rate(&connection->received, connection->received.bytes);
+    rates(&connection->sent, &status->m_flOutPacketsPerSec, &status->m_flOutBytesPerSec);
+    rates(&connection->received, &status->m_flInPacketsPerSec, &status->m_flInBytesPerSec);
     status->m_nSendRateBytesPerSecond = lo_rate(connection);
     for (int i = 0; i < connection->lane_count; i++) {
         status->m_cbPendingUnreliable += connection->lanes[i].pending_unreliable;

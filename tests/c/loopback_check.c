@@ -964,6 +964,32 @@ static void check_status(void)
     part(&m);
 }
 
+/* Two bursts a second are two bursts a second, whenever one asks. */
+static void check_rates(void)
+{
+    meeting m = meet();
+    SteamNetConnectionRealTimeStatus_t out, in;
+    int64_t start = sn_now() / 62500 * 62500 + 72500, next = start; /* inside one of its slots */
+    int right = 0, over = 0, asked = 0;
+    section = "rates";
+    while (sn_now() < start + 1950000) {
+        sn_sleep(5000);
+        for (int i = 0; sn_now() >= next; next += i++ == 9 ? 500000 : 0)
+            send_size(&m.client, m.at_client, 3800, RELIABLE, NULL);
+        S(m.client, GetConnectionRealTimeStatus, m.at_client, &out, 0, NULL);
+        S(m.host, GetConnectionRealTimeStatus, m.at_host, &in, 0, NULL);
+        over += out.m_flOutBytesPerSec > 76001 || in.m_flInBytesPerSec > 76001;
+        if (sn_now() < start + 1100000)
+            continue;
+        asked++;
+        right += out.m_flOutBytesPerSec > 75999 && in.m_flInBytesPerSec > 75999 &&
+                 out.m_flOutPacketsPerSec > 79.9f && in.m_flInPacketsPerSec < 80.1f;
+    }
+    CHECK(over <= asked / 4 && right >= asked * 3 / 4);
+    CHECK(drain(&m.host, m.at_host, 40, 100) == 40);
+    part(&m);
+}
+
 /* --- IP, symmetric connections, sessions ------------------------------------------------------ */
 
 static void check_ip(void)
@@ -1858,6 +1884,7 @@ int main(int argument_count, char **arguments)
     check_blackout_passes();
     check_config();
     check_status();
+    check_rates();
     check_ip();
     check_symmetric();
     check_sessions();
