@@ -1206,8 +1206,8 @@ static int echo_role(void)
     return 0;
 }
 
-/* Accepts one and never reads. */
-static void deaf_role(void)
+/* Accepts one and never reads, or does nothing more at all. */
+static void deaf_role(bool frozen)
 {
     user who = open_user("str:deaf");
     sn_event event;
@@ -1215,7 +1215,8 @@ static void deaf_role(void)
     event = await_event(&who, 10000);
     S(who, AcceptConnection, event.connection);
     for (;;) {
-        sn_pump(who.engine);
+        if (!frozen)
+            sn_pump(who.engine);
         sn_sleep(1000);
     }
 }
@@ -1451,6 +1452,26 @@ static void check_deaf_peer(void)
     }
     CHECK(sent > 30 && sent < 80);
     CHECK(state_of(&who, connection) == CONNECTED);
+    finish(child, SIGKILL);
+    close_user(&who);
+}
+
+/* Sends without ever pumping to one who does nothing: what it keeps has an end, the rest is
+ * refused. */
+static void check_frozen_peer(void)
+{
+    user who = open_user("str:parent");
+    pid_t child = start_role("frozen");
+    HSteamNetConnection connection = connect_out(&who, "str:deaf");
+    int sent = 0, refused = 0;
+    section = "a peer that stands still";
+    for (int i = 0; i < 3000; i++) {
+        EResult result = send_size(&who, connection, 50000, RELIABLE, NULL);
+        sent += result == k_EResultOK;
+        refused += result == k_EResultLimitExceeded;
+        sn_sleep(100);
+    }
+    CHECK(sent > 20 && sent < 60 && sent + refused == 3000);
     finish(child, SIGKILL);
     close_user(&who);
 }
@@ -1846,8 +1867,8 @@ static int play(const char *role)
         return echo_role();
     if (strcmp(role, "session") == 0)
         return session_role();
-    if (strcmp(role, "deaf") == 0)
-        deaf_role();
+    if (strcmp(role, "deaf") == 0 || strcmp(role, "frozen") == 0)
+        deaf_role(strcmp(role, "frozen") == 0);
     if (strcmp(role, "sleep") == 0)
         return sleep_role();
     if (strcmp(role, "visit") == 0) {
@@ -1893,6 +1914,7 @@ int main(int argument_count, char **arguments)
     check_killed();
     check_visitors();
     check_deaf_peer();
+    check_frozen_peer();
     check_hostile();
     check_directory();
     check_fork();
