@@ -38,7 +38,7 @@ NETWORK = {
 }
 
 
-class Broken(AssertionError):
+class BrokenPromiseError(AssertionError):
     """A promise was not kept."""
 
 
@@ -125,19 +125,23 @@ class End:
             kind, lane, number = HEAD.unpack_from(message.data)
             self.figures.bytes += message.size
             if lane != message.channel:
-                raise Broken(f"a message of lane {lane} came on {message.channel}")
+                raise BrokenPromiseError(f"a message of lane {lane} came on {message.channel}")
             if not message.flags & SendFlags.RELIABLE:
                 self.figures.unreliable_received += 1
                 if (lane, message.message_number) in self.unreliable:
-                    raise Broken(f"an unreliable message came twice on lane {lane}")
+                    raise BrokenPromiseError(f"an unreliable message came twice on lane {lane}")
                 self.unreliable.add((lane, message.message_number))
             elif kind == GOODBYE:
                 if number != self.received[lane]:
-                    raise Broken(f"{self.received[lane]} of {number} messages came on lane {lane}")
+                    raise BrokenPromiseError(
+                        f"{self.received[lane]} of {number} messages came on lane {lane}"
+                    )
                 self.promised[lane] = number
             else:
                 if number != self.received[lane] + 1 or self.promised[lane] is not None:
-                    raise Broken(f"message {number} came after {self.received[lane]}, lane {lane}")
+                    raise BrokenPromiseError(
+                        f"message {number} came after {self.received[lane]}, lane {lane}"
+                    )
                 self.received[lane] = number
                 self.figures.reliable += 1
         if len(self.unreliable) > 4096:  # numbers this old would have come long ago
@@ -198,7 +202,7 @@ class Session:
         else:
             connection = sockets.connect_by_ip_address(self.address)
         if not connection:
-            raise Broken("a player cannot even call")
+            raise BrokenPromiseError("a player cannot even call")
         self.figures.joined += 1
         self.players[player] = End(steam, connection, self.figures, self.chance)
 
@@ -218,7 +222,7 @@ class Session:
                 elif event.state == ConnectionState.CLOSED_BY_PEER:
                     self.left(event.connection)
                 elif event.state == ConnectionState.PROBLEM_DETECTED_LOCALLY:
-                    raise Broken(f"a connection broke: {event.info.end_debug}")
+                    raise BrokenPromiseError(f"a connection broke: {event.info.end_debug}")
 
     def left(self, connection: int) -> None:
         """The other side has closed: all it promised must be here."""
@@ -271,7 +275,7 @@ class Session:
         while self.players or self.far:
             if time.monotonic() > deadline:
                 waiting = [(e.promised, e.received, len(e.waiting)) for e in self.far.values()]
-                raise Broken(f"the farewells do not end: {waiting}")
+                raise BrokenPromiseError(f"the farewells do not end: {waiting}")
             for player, end in list(self.players.items()):
                 if end.state == ConnectionState.CONNECTED:
                     end.say_goodbye()
@@ -289,7 +293,7 @@ class Session:
 
 
 def soak(engine: str, minutes: float, seed: int = 1, progress: bool = True) -> Figures:
-    """Run it; raises Broken where a promise is."""
+    """Run it; raises BrokenPromiseError where a promise is."""
     process = psutil.Process()
     with ExitStack() as stack:
         session = Session(engine, seed, stack)
@@ -336,12 +340,12 @@ def open_handles(process: psutil.Process) -> int:
 def check(figures: Figures) -> None:
     """Much was done, and none of it was kept."""
     if not (figures.reliable and figures.goodbyes and figures.unreliable_received):
-        raise Broken("nothing has happened")
+        raise BrokenPromiseError("nothing has happened")
     first, last = figures.memory[0], figures.memory[-1]
     if last > first * 1.1 + 4 * 2**20:
-        raise Broken(f"memory grew from {first} to {last} bytes")
+        raise BrokenPromiseError(f"memory grew from {first} to {last} bytes")
     if figures.handles["after"] > figures.handles["before"]:
-        raise Broken(f"handles grew: {figures.handles}")
+        raise BrokenPromiseError(f"handles grew: {figures.handles}")
 
 
 def main() -> int:
@@ -363,6 +367,6 @@ def main() -> int:
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except Broken as broken:
+    except BrokenPromiseError as broken:
         print(f"BROKEN: {broken}", file=sys.stderr)
         sys.exit(1)

@@ -272,7 +272,7 @@ class Model(RuleBasedStateMachine):
             result, number = self.sockets(end).send_message_numbered(end.handle, data, flags, lane)
             if result == EResult.OK:
                 assert lane < end.lanes
-                assert not (end.state == CLOSED_BY_PEER), "nothing is sent to who has gone"
+                assert end.state != CLOSED_BY_PEER, "nothing is sent to who has gone"
                 end.sent[lane].append(Sent(data, bool(flags & SendFlags.RELIABLE)))
                 assert number == len(end.sent[lane])
             elif result == EResult.IGNORED:

@@ -150,6 +150,7 @@ void sn_socket_close(sn_socket socket)
 void sn_lock(sn_mutex *mutex) { (void)mutex; }
 void sn_unlock(sn_mutex *mutex) { (void)mutex; }
 uint32_t sn_process_id(void) { return 1; }
+void sn_leave_exit_handlers_out(void) {}
 bool sn_has_network(void) { return true; }
 
 void *sn_library_open(const char *path, char *error, size_t error_size)
