@@ -55,6 +55,13 @@ bool sn_load_library(sn_engine *engine, const char *path, char *error)
     return engine->library != NULL && sn_fill_flat(engine, error);
 }
 
+static void queues_init(sn_engine *engine)
+{
+    sn_queue_init(&engine->events, 65536);
+    sn_queue_init(&engine->debug, 4096);
+    sn_queue_init(&engine->signals, 4096);
+}
+
 sn_engine *sn_load(int kind, const char *path, char *error)
 {
     static const sn_backend *const backends[] = {
@@ -73,9 +80,7 @@ sn_engine *sn_load(int kind, const char *path, char *error)
     atomic_init(&engine->state, SN_LOADED);
     atomic_init(&engine->calls, 0);
     atomic_init(&engine->references, 1);
-    sn_queue_init(&engine->events, 65536);
-    sn_queue_init(&engine->debug, 4096);
-    sn_queue_init(&engine->signals, 4096);
+    queues_init(engine);
     if (!engine->backend->load(engine, path, error)) {
         sn_release(engine);
         return NULL;
@@ -127,6 +132,7 @@ void sn_abandon(sn_engine *engine)
 {
     atomic_store(&engine->state, SN_STOPPED);
     atomic_store(&engine->calls, 0);
+    queues_init(engine); /* a thread that only the parent has may be in the middle of one */
     if (engine->library != NULL)
         sn_leave_exit_handlers_out();
 }

@@ -136,6 +136,7 @@ class Engine:
     def abandon(self) -> None:
         """In a forked child: close without touching what the parent uses."""
         self._closed = True
+        self.events_lock = threading.RLock()  # a thread that only the parent has may hold the old
         lib.sn_abandon(self._pointer)
 
 
@@ -243,6 +244,8 @@ def _refusal(engine: Engine, result: int, words: str) -> str:
 
 
 def _after_fork_in_child() -> None:
+    global _lock
+    _lock = threading.Lock()
     current = _library_engine() if _library_engine is not None else None
     if current is not None and current.is_open:
         _inherited.add(current.name)

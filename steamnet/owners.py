@@ -5,6 +5,7 @@ a ResourceWarning. The `Router` knows the owners by their handles, without keepi
 """
 
 import contextlib
+import threading
 import warnings
 import weakref
 from collections.abc import Callable, Sequence
@@ -36,13 +37,16 @@ class Router:
         self.engine = engine
         self.sockets = sockets
         self.run_callbacks = run_callbacks
-        # Held while a handle is made and entered: no pumping thread hears of it in between.
-        self.lock = engine.events_lock
         sockets.claim = self.hear
         self.listeners = weakref.WeakValueDictionary[int, BaseListener]()
         self.connections = weakref.WeakValueDictionary[int, BaseConnection]()
         # Handles whose events are never the manager's users', even while nobody hears them.
         self._owned: set[int] = set()
+
+    @property
+    def lock(self) -> "threading.RLock":
+        """Held while a handle is made and entered: no pumping thread hears of it in between."""
+        return self.engine.events_lock
 
     def listen(
         self, kind: Callable[["Router", int], L], virtual_port: int, options: Options | None

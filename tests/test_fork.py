@@ -157,6 +157,33 @@ def test_a_child_of_a_busy_parent(engine: str) -> None:
     )
 
 
+def test_objects_end_in_a_child_whatever_the_parent_held(engine: str) -> None:
+    """The lock of events, taken by a thread that the child has not, keeps no object waiting."""
+    run(
+        engine,
+        """
+        closed, dropped, listener = steam.adopt(here), steam.adopt(there), steam.listen(1)
+        held, over = threading.Event(), threading.Event()
+        def hold():
+            with steam.router.lock:
+                held.set()
+                over.wait()
+        thread = threading.Thread(target=hold)
+        thread.start()
+        held.wait()
+        def child():
+            global dropped
+            closed.close()
+            del dropped
+            listener.close()
+            raises(steamnet.ClosedError, lambda: steam.listen(2))
+        in_child(child)
+        over.set()
+        thread.join()
+        """,
+    )
+
+
 def test_a_spawned_child_opens_any_engine(engine: str, tmp_path: Path) -> None:
     """A child by "spawn" or "forkserver" begins anew, whatever the parent has open."""
     program = tmp_path / "program.py"

@@ -22,7 +22,8 @@ typedef struct sn_block {
     unsigned char bytes[];
 } sn_block;
 
-static sn_mutex pool_mutex = SN_MUTEX_INIT;
+/* Nobody waits for the pool, in a forked child least of all: who finds it busy does without. */
+static atomic_flag pool_busy = ATOMIC_FLAG_INIT;
 static sn_block *pool[CLASSES];
 static int pooled[CLASSES];
 
@@ -33,13 +34,14 @@ static sn_block *block_new(size_t size, int references)
     if (size >= BLOCK_FROM) {
         for (class = 0; ((size_t)BLOCK_FROM << class) < size;)
             class++;
-        sn_lock(&pool_mutex);
-        made = pool[class];
-        if (made != NULL) {
-            pool[class] = made->next;
-            pooled[class]--;
+        if (!atomic_flag_test_and_set(&pool_busy)) {
+            made = pool[class];
+            if (made != NULL) {
+                pool[class] = made->next;
+                pooled[class]--;
+            }
+            atomic_flag_clear(&pool_busy);
         }
-        sn_unlock(&pool_mutex);
         size = (size_t)BLOCK_FROM << class;
     }
     if (made == NULL)
@@ -55,16 +57,14 @@ static void block_unref(sn_block *done)
 {
     if (atomic_fetch_sub(&done->references, 1) != 1)
         return;
-    if (done->pool >= 0) {
-        bool kept = false;
-        sn_lock(&pool_mutex);
-        if (pooled[done->pool] < POOLED_EACH) {
+    if (done->pool >= 0 && !atomic_flag_test_and_set(&pool_busy)) {
+        bool kept = pooled[done->pool] < POOLED_EACH;
+        if (kept) {
             done->next = pool[done->pool];
             pool[done->pool] = done;
             pooled[done->pool]++;
-            kept = true;
         }
-        sn_unlock(&pool_mutex);
+        atomic_flag_clear(&pool_busy);
         if (kept)
             return;
     }
