@@ -25,7 +25,8 @@ class Farewells:
 
     def begin(self, listen_socket: int) -> None:
         """A connection that came in on that socket has been closed."""
-        self._until[listen_socket] = time.monotonic() + PATIENCE
+        if listen_socket not in self._kept:  # else who is turned away could keep it for ever
+            self._until[listen_socket] = time.monotonic() + PATIENCE
 
     def keep(self, listen_socket: int) -> bool:
         """Whether the engine must keep a socket that its user closes now."""

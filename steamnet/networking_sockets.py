@@ -94,9 +94,7 @@ class SteamNetworkingSocketsManager:
         count, array, _alive = config.native_options(self._engine, options)
         number = port(virtual_port)
         return self._listening(
-            lambda: lib.ISteamNetworkingSockets_CreateListenSocketP2P(
-                pointer, number, count, array
-            )
+            lambda: lib.ISteamNetworkingSockets_CreateListenSocketP2P(pointer, number, count, array)
         )
 
     def create_listen_socket_ip(self, address: str, options: Options | None = None) -> int:
@@ -135,17 +133,19 @@ class SteamNetworkingSocketsManager:
         """
         socket = handle(listen_socket, "listen_socket")
         pointer = self._engine.pointer
-        if socket in self._farewells:
-            return False
-        if socket in self._listen_sockets:
-            self._listen_sockets.discard(socket)
-            self._engine.pump()  # requests that arrived and were not yet heard of are children too
-            for connection in [c for c, parent in self._connections.items() if parent == socket]:
-                self.close_connection(connection, debug="the listen socket was closed")
-            if self._farewells.keep(socket):
-                return True
-        answer: bool = lib.ISteamNetworkingSockets_CloseListenSocket(pointer, socket)
-        return answer
+        with self._engine.events_lock:
+            if socket in self._farewells:
+                return False
+            if socket in self._listen_sockets:
+                self._listen_sockets.discard(socket)
+                self._engine.pump()  # requests that nobody has heard of yet are children too
+                for connection, parent in list(self._connections.items()):
+                    if parent == socket:
+                        self.close_connection(connection, debug="the listen socket was closed")
+                if self._farewells.keep(socket):
+                    return True
+            answer: bool = lib.ISteamNetworkingSockets_CloseListenSocket(pointer, socket)
+            return answer
 
     def connect_p2p(
         self,
@@ -808,8 +808,9 @@ class SteamNetworkingSocketsManager:
 
     def end_farewells(self, everything: bool = False) -> None:
         """Have the engine close the listen sockets that were kept for their connections."""
-        for socket in self._farewells.over(everything):
-            lib.ISteamNetworkingSockets_CloseListenSocket(self._engine.pointer, socket)
+        with self._engine.events_lock:
+            for socket in self._farewells.over(everything):
+                lib.ISteamNetworkingSockets_CloseListenSocket(self._engine.pointer, socket)
 
     def undrained(self) -> list[int]:
         """The open connections that still have reliable data on its way."""
@@ -833,13 +834,14 @@ class SteamNetworkingSocketsManager:
             self.destroy_poll_group(group)
 
     def _listening(self, create: Callable[[], int]) -> int:
-        socket = create()
-        if not socket:  # perhaps the port is taken by one that we have closed
-            self.end_farewells(everything=True)
+        with self._engine.events_lock:
             socket = create()
-        if socket:
-            self._listen_sockets.add(socket)
-        return socket
+            if not socket:  # perhaps the port is taken by one that we have closed
+                self.end_farewells(everything=True)
+                socket = create()
+            if socket:
+                self._listen_sockets.add(socket)
+            return socket
 
     def _connecting(self, connection: int) -> int:
         if connection:

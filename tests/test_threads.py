@@ -1,5 +1,6 @@
 """Any thread may call anything, while others do, and shutdown ends it well."""
 
+import sys
 import threading
 import time
 from collections import Counter
@@ -8,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 import steamnet
-from steamnet import ClosedError, EResult, SendFlags, Steam
+from steamnet import ClosedError, EResult, SendFlags, Steam, farewells
 
 RELIABLE = SendFlags.RELIABLE_NO_NAGLE
 
@@ -171,3 +172,51 @@ def test_a_long_call_lets_other_threads_run(steam: Steam) -> None:
 
     assert together(count, send) == []
     assert counted > 100
+
+
+def test_listen_sockets_come_and_go_while_others_pump(steam: Steam) -> None:
+    """What is kept for a farewell is counted once, whichever thread finds that its time is up."""
+    sockets = steam.networking_sockets
+    me = steam.networking_sockets.get_identity()
+    assert me is not None
+    over = threading.Event()
+
+    def pump() -> None:
+        while not over.is_set():
+            steam.run_callbacks()
+            sockets.connection_events()
+
+    def listen() -> None:
+        try:
+            end = time.monotonic() + 2
+            while time.monotonic() < end:
+                socket = sockets.create_listen_socket_p2p(1)
+                assert socket
+                callers = [sockets.connect_p2p(me, 1) for _ in range(5)]
+                assert sockets.close_listen_socket(socket)
+                for caller in callers:
+                    assert sockets.close_connection(caller)
+        finally:
+            over.set()
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        assert together(pump, pump, listen) == []
+    finally:
+        sys.setswitchinterval(interval)
+
+
+def test_late_requests_do_not_keep_a_listen_socket(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who is turned away after the socket was closed does not prolong its farewell."""
+    now = 100.0
+    monkeypatch.setattr(farewells.time, "monotonic", lambda: now)
+    kept = farewells.Farewells()
+    kept.begin(7)
+    assert kept.keep(7)
+    now += farewells.PATIENCE - 1
+    kept.begin(7)  # a late request, closed at once
+    assert kept.over() == []
+    now += 1
+    assert kept.over() == [7]
+    assert 7 not in kept
