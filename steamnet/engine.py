@@ -6,7 +6,7 @@ import secrets
 import threading
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from . import libraries
@@ -49,7 +49,7 @@ class Engine:
         # holds it too. Collected objects may close theirs at any moment: it is re-entrant.
         self.events_lock = threading.RLock()
         # The engine outlives this object for as long as messages hold its memory.
-        weakref.finalize(self, lib.sn_release, pointer).atexit = False
+        weakref.finalize(self, _let_go, pointer).atexit = False
         _engines.add(self)
 
     def __repr__(self) -> str:
@@ -138,6 +138,11 @@ class Engine:
         self._closed = True
         self.events_lock = threading.RLock()  # a thread that only the parent has may hold the old
         lib.sn_abandon(self._pointer)
+
+
+def _let_go(pointer: Any) -> None:
+    lib.sn_stop(pointer)  # a start that an exception interrupted has left it open
+    lib.sn_release(pointer)
 
 
 def load(
@@ -261,7 +266,7 @@ _closers: list[Any] = []
 
 
 def close_at_exit(closer: Any) -> None:
-    """Have ``closer.shutdown()`` called when the program ends, newest first."""
+    """Have it shut down when the program ends, newest first, and its engine closed by then."""
     _closers.append(closer)
 
 
@@ -278,5 +283,7 @@ def _close_all() -> None:
     threading.excepthook = lambda args: (
         None if issubclass(args.exc_type, ClosedError) else report(args)
     )
-    while _closers:
-        _closers.pop().shutdown()
+    with ExitStack() as last_calls:
+        for closer in _closers:
+            last_calls.callback(closer.engine.close)  # its shutdown may linger in another thread
+            last_calls.callback(closer.shutdown)

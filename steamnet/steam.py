@@ -183,10 +183,11 @@ class Steam:
                     pass  # closed from under us, as in a forked child
         finally:
             self.engine.close()
-            if self._signaling is not None:
-                self._signaling.close()
             engines.closed(self)
+            signaling, self._signaling = self._signaling, None
             self._shutting_down.release()
+            if signaling is not None:
+                signaling.close()
 
     def __enter__(self) -> "Steam":
         return self

@@ -172,6 +172,28 @@ def test_a_forked_child_may_end_as_programs_do(engine: str) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_a_shutdown_that_lingers_in_a_daemon_thread_does_not_outlive_the_program(
+    engine: str,
+) -> None:
+    """What such a thread does not end in time, the program's end does."""
+    done = run(
+        engine,
+        """
+        import atexit
+        atexit.unregister(steamnet.engine._close_all)
+        atexit.register(lambda: print(steam.engine.is_open))
+        atexit.register(steamnet.engine._close_all)
+        here, _ = sockets.create_socket_pair()
+        sockets.set_connection_config_value(here, steamnet.ConfigValue.FAKE_PACKET_LAG_SEND, 5000)
+        sockets.send_message(here, b"late")
+        threading.Thread(target=steam.shutdown, args=(20,), daemon=True).start()
+        while not steam._shutting_down.locked():
+            time.sleep(0.01)
+        """,
+    )
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", "False\n")
+
+
 def test_the_exit_code_is_the_programs_own(engine: str) -> None:
     """sys.exit passes through what we do at exit."""
     done = run(engine, "sys.exit(7)")

@@ -1,5 +1,6 @@
 """steamnet.init: which engine, who we are, what refuses; the search has tests of its own."""
 
+import gc
 import os
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,8 @@ import pytest
 
 import steamnet
 from steamnet import ClosedError, Identity, InitError, Steam
+from steamnet._native import receive_on_connection
+from steamnet.engine import Engine
 
 ALICE = "76561198000000001"
 
@@ -222,3 +225,29 @@ def test_core_needs_no_app_id(engine: str) -> None:
         assert steam.core.get_app_id() == 0
     with steamnet.init(480, engine=engine) as steam:
         assert steam.core.get_app_id() == 480
+
+
+def test_an_init_that_is_interrupted_leaves_no_engine_open(
+    engine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C between the engine's start and the user's hands stops it all the same."""
+    kept: list[Any] = []
+
+    def interrupt(engine: Engine, sockets: Any, run_callbacks: Any) -> None:
+        here, there = sockets.create_socket_pair()
+        sockets.send_message(here, bytes(100_000))
+        while not (got := sockets.receive_messages(there)):
+            engine.pump()
+        kept.extend((engine.address, got))  # a large message keeps the native engine in memory
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(steamnet.steam, "Router", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            steamnet.init(engine=engine)
+    gc.collect()
+    with pytest.raises(ClosedError):
+        receive_on_connection(kept[0], 1, 1)
+    kept.clear()
+    with steamnet.init(engine=engine) as steam:
+        assert steam.networking_sockets.create_socket_pair() != (0, 0)

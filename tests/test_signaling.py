@@ -319,6 +319,27 @@ def test_custom_signaling_is_not_loopbacks() -> None:
     mine.close()
 
 
+def test_signaling_is_closed_once_whatever_it_raises() -> None:
+    """An error of its own comes out of shutdown, after everything else was shut down."""
+
+    class Broken(LocalSignaling):
+        closed = 0
+
+        def close(self) -> None:
+            super().close()
+            self.closed += 1
+            raise LookupError("mine")
+
+    steam = steamnet.init(engine="loopback")
+    steam._signaling = signaling = Broken(ALICE)
+    with pytest.raises(LookupError, match="mine"):
+        steam.shutdown()
+    assert not steam.engine.is_open
+    assert not steam._shutting_down.locked()
+    steam.shutdown()
+    assert signaling.closed == 1
+
+
 @pytest.mark.usefixtures("gns")
 def test_junk_is_no_signal(steam_on_gns: steamnet.Steam) -> None:
     """Whatever a server sends, the engine takes signals only."""
