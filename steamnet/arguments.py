@@ -34,8 +34,6 @@ def port(value: int, what: str = "virtual_port") -> int:
 
 def close_text(text: str) -> bytes:
     """The words of a close, cut to what Valve carries without splitting a character."""
-    if not isinstance(text, str):
-        raise TypeError(f"debug must be a str, not {type(text)}")
     limit = lib.k_cchSteamNetworkingMaxConnectionCloseReason - 1
     return c_string(text, "debug")[:limit].decode("utf-8", "ignore").encode()
 

@@ -95,6 +95,8 @@ def text_of(chars: Any) -> str:
 
 def c_string(text: str, what: str) -> bytes:
     """The bytes of a string that C will read; ValueError where it would end early."""
+    if not isinstance(text, str):
+        raise TypeError(f"{what} must be a str, not {type(text)}")
     data = text.encode("utf-8", "surrogateescape")
     if b"\0" in data:
         raise ValueError(f"{what} holds a NUL character")

@@ -66,25 +66,15 @@ static PyObject *receive(PyObject *const *args, Py_ssize_t count, const char *wh
     PyObject *list = NULL;
     sn_engine *engine;
     long long handle, limit;
-    int overflow, got, asked;
+    int got, asked;
     if (count != 3) {
         PyErr_SetString(PyExc_TypeError, "three arguments are needed");
         return NULL;
     }
     engine = sn_engine_argument(args[0]);
-    if (engine == NULL || !sn_int_argument(args[1], what, low, high, &handle))
+    if (engine == NULL || !sn_int_argument(args[1], what, low, high, &handle) ||
+        !sn_int_argument(args[2], "max_messages", 1, LLONG_MAX, &limit))
         return NULL;
-    if (!PyLong_Check(args[2])) {
-        PyErr_Format(PyExc_TypeError, "max_messages must be an int, not %R", (PyObject *)Py_TYPE(args[2]));
-        return NULL;
-    }
-    limit = PyLong_AsLongLongAndOverflow(args[2], &overflow);
-    if (overflow > 0)
-        limit = LLONG_MAX;
-    if (limit < 1) {
-        PyErr_Format(PyExc_ValueError, "max_messages must be at least 1, not %R", args[2]);
-        return NULL;
-    }
     if (!sn_enter(engine))
         return sn_raise_closed();
     do {
