@@ -1,0 +1,84 @@
+"""A program of everything a little, run again and again while one allocation after the other fails.
+
+Started by tests/test_faults.py with tests/c/scarce.c preloaded. Prints how many allocations there
+were to fail, and how many the extension holds at the end that it did not hold at the beginning.
+"""
+
+import ctypes
+import gc
+import sys
+import time
+
+import steamnet
+from steamnet import ConfigValue, SendFlags, _native
+
+ANSWERS = (MemoryError, steamnet.SteamnetError)
+
+
+def live_a_little() -> None:
+    """Two users, each kind of connection, each way to send and receive, and the end of it all."""
+    with (
+        steamnet.init(engine="loopback", identity="str:host") as host,
+        steamnet.init(engine="loopback", identity="str:guest") as guest,
+    ):
+        here, there = guest.networking_sockets, host.networking_sockets
+        host.networking_utils.set_debug_output(6)
+        there.create_listen_socket_p2p(1)
+        group = there.create_poll_group()
+        one, other = here.create_socket_pair()
+        caller = here.connect_p2p("str:host", 1, {ConfigValue.NAGLE_TIME: 100})
+        guest.networking_utils.set_config_value(ConfigValue.P2P_STUN_SERVER_LIST, "text")
+        for turn in range(6):
+            for steam in (host, guest):
+                steam.run_callbacks()
+            for event in there.connection_events():
+                if event.is_incoming_request and there.accept_connection(event.connection):
+                    there.set_connection_poll_group(event.connection, group)
+            for identity in host.networking_messages.session_requests():
+                host.networking_messages.accept_session_with_user(identity)
+            if one:
+                here.send_message(one, b"x" * 40_000)
+                here.send_messages([(one, b"few", SendFlags.RELIABLE), (other, b"l", 0, 1)])
+                here.broadcast([one, other], b"all of you")
+                here.configure_connection_lanes(other, [0] * (turn + 1))
+                held = here.receive_messages(other)
+                here.get_detailed_connection_status(one)
+                del held
+            if caller:
+                here.send_message(caller, bytes(2000), SendFlags.RELIABLE_NO_NAGLE)
+            guest.networking_messages.send_message_to_user("str:host", b"hello", SendFlags.RELIABLE)
+            there.receive_messages_on_poll_group(group)
+            host.networking_messages.receive_messages_on_channel(0)
+            time.sleep(0.0005)
+        if caller:
+            here.close_connection(caller, 0, "", True)
+
+
+def main() -> None:
+    """Fail each allocation in turn, until there is none left to fail."""
+    # The library is in the process already: opening it again gives what was preloaded.
+    scarce = ctypes.CDLL(sys.argv[1])
+    scarce.scarce_watch.argtypes = [ctypes.c_size_t, ctypes.c_size_t]
+    with open("/proc/self/maps", encoding="utf-8") as maps:
+        spans = [line.split()[0].split("-") for line in maps if _native.__file__ in line]
+    scarce.scarce_watch(int(spans[0][0], 16), int(spans[-1][1], 16))
+    for _ in range(3):
+        live_a_little()  # what is kept for good is there now: pools, what Python remembers
+    gc.collect()
+    before = scarce.scarce_held()
+    number, answered = 0, 0
+    while True:
+        scarce.scarce_arm(ctypes.c_long(number))
+        try:
+            live_a_little()
+        except ANSWERS:
+            answered += 1
+        if not scarce.scarce_disarm():
+            break
+        number += 1
+    gc.collect()
+    print(number, answered, scarce.scarce_held() - before)
+
+
+if __name__ == "__main__":
+    main()
