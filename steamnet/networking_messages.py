@@ -149,6 +149,6 @@ class SteamNetworkingMessagesManager:
             lib.ISteamNetworkingSockets_GetIdentity(pointer, me)
             lib.ISteamNetworkingMessages_GetSessionConnectionInfo(pointer, me, ffi.NULL, ffi.NULL)
 
-    def streams(self) -> tuple[EventStream[Any], ...]:
+    def _streams(self) -> tuple[EventStream[Any], ...]:
         """The streams whose handlers are to be called."""
         return self._requests, self._failures

@@ -71,7 +71,7 @@ class SteamNetworkingSocketsManager:
         self._poll_groups: set[int] = set()
         self._farewells = Farewells()
         # Asked first: True takes the event away from connection_events() and handlers.
-        self.claim: Callable[[ConnectionEvent], bool] = lambda event: False
+        self._claim: Callable[[ConnectionEvent], bool] = lambda event: False
         engine.hear(lib.k_iCallback_SteamNetConnectionStatusChanged, self._note)
         engine.hear(
             lib.k_iCallback_SteamNetAuthenticationStatus,
@@ -799,20 +799,20 @@ class SteamNetworkingSocketsManager:
             self._connections[event.connection] = event.listen_socket
         if self._farewells.is_late(event):
             self.close_connection(event.connection, debug="the listen socket was closed")
-        if not (self._farewells.is_private(event) or self.claim(event)):
+        if not (self._farewells.is_private(event) or self._claim(event)):
             self._events.push(event)
 
-    def streams(self) -> tuple[EventStream[Any], ...]:
+    def _streams(self) -> tuple[EventStream[Any], ...]:
         """The streams whose handlers are to be called."""
         return self._events, self._authentication, self._fake_ips
 
-    def end_farewells(self, everything: bool = False) -> None:
+    def _end_farewells(self, everything: bool = False) -> None:
         """Have the engine close the listen sockets that were kept for their connections."""
         with self._engine.events_lock:
             for socket in self._farewells.over(everything):
                 lib.ISteamNetworkingSockets_CloseListenSocket(self._engine.pointer, socket)
 
-    def undrained(self) -> list[int]:
+    def _undrained(self) -> list[int]:
         """The open connections that still have reliable data on its way."""
         waiting = []
         for connection in list(self._connections):
@@ -823,13 +823,13 @@ class SteamNetworkingSocketsManager:
                     waiting.append(connection)
         return waiting
 
-    def close_all(self) -> None:
+    def _close_all(self) -> None:
         """Close what is open: connections, then listen sockets, then poll groups."""
         for connection in list(self._connections):
             self.close_connection(connection)
         for socket in list(self._listen_sockets):
             self.close_listen_socket(socket)
-        self.end_farewells(everything=True)
+        self._end_farewells(everything=True)
         for group in list(self._poll_groups):
             self.destroy_poll_group(group)
 
@@ -837,7 +837,7 @@ class SteamNetworkingSocketsManager:
         with self._engine.events_lock:
             socket = create()
             if not socket:  # perhaps the port is taken by one that we have closed
-                self.end_farewells(everything=True)
+                self._end_farewells(everything=True)
                 socket = create()
             if socket:
                 self._listen_sockets.add(socket)

@@ -295,11 +295,11 @@ class SteamNetworkingUtilsManager:
 
     # --- for Steam, which owns this manager -----------------------------------------------------
 
-    def streams(self) -> tuple[EventStream[Any], ...]:
+    def _streams(self) -> tuple[EventStream[Any], ...]:
         """The streams whose handlers are to be called."""
         return (self._relay,)
 
-    def log_debug_output(self) -> None:
+    def _log_debug_output(self) -> None:
         """Pass on what the engine wrote since last time."""
         if self._logger is None:
             return

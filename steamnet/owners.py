@@ -37,7 +37,7 @@ class Router:
         self.engine = engine
         self.sockets = sockets
         self.run_callbacks = run_callbacks
-        sockets.claim = self.hear
+        sockets._claim = self.hear
         self.listeners = weakref.WeakValueDictionary[int, BaseListener]()
         self.connections = weakref.WeakValueDictionary[int, BaseConnection]()
         # Handles whose events are never the manager's users', even while nobody hears them.

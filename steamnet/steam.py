@@ -49,7 +49,7 @@ class SteamEvent:
 
 
 class Core:
-    """The seed's ``steam.core``: who we are and as what, and what Steam says of itself."""
+    """Who we are and as what, and what Steam says of itself."""
 
     def __init__(self, engine: Engine, app_id: int | None) -> None:
         """Ask one engine."""
@@ -86,7 +86,7 @@ class Core:
         app_id: int = lib.sn_app_id(self._engine.pointer)
         return app_id or self._app_id or 0
 
-    def streams(self) -> tuple[EventStream[Any], ...]:
+    def _streams(self) -> tuple[EventStream[Any], ...]:
         """The streams whose handlers are to be called."""
         return (self._events,)
 
@@ -156,11 +156,11 @@ class Steam:
         """
         self._carry_signals()
         self.engine.pump()
-        self.networking_sockets.end_farewells()
-        self.networking_utils.log_debug_output()
+        self.networking_sockets._end_farewells()
+        self.networking_utils._log_debug_output()
         errors: list[Exception] = []
         for manager in self._managers:
-            for stream in manager.streams():
+            for stream in manager._streams():
                 stream.deliver(errors)
         raise_first(errors)
 
@@ -178,7 +178,7 @@ class Steam:
             if self.engine.is_open:
                 try:
                     self._drain(linger)
-                    self.networking_sockets.close_all()
+                    self.networking_sockets._close_all()
                 except ClosedError:
                     pass  # closed from under us, as in a forked child
         finally:
@@ -213,7 +213,7 @@ class Steam:
 
     def _drain(self, linger: float) -> None:
         deadline = time.monotonic() + linger
-        while time.monotonic() < deadline and self.networking_sockets.undrained():
+        while time.monotonic() < deadline and self.networking_sockets._undrained():
             self._carry_signals()
             self.engine.pump()
             time.sleep(0.001)
