@@ -1,7 +1,8 @@
 """The compiled module, typed. Written by tools/native_stub.py: change that, or the C headers."""
 
 # ruff: noqa  # the names are Valve's
-# fmt: off  # a line each
+# A line each.
+# fmt: off
 
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeAlias, final
