@@ -345,7 +345,7 @@ class TestNetworking:
         assert "Every message arrived." in text
 
     def test_the_chat_of_two_terminals_runs(self, library: str, ice: None) -> None:
-        """Host and join, as in the seed."""
+        """Host and join, each in a terminal of its own."""
         host = run(*PYTHON, "-m", "steamnet", "host", STEAMNET_LIBRARY=library)
         join = run(
             *(*PYTHON, "-m", "steamnet", "join", ALICE),

@@ -1,4 +1,4 @@
-"""The seed's host and client, as a person would run them: two programs, started one by one."""
+"""A host and a client, as a person would run them: two programs, started one by one."""
 
 import subprocess
 import sys
@@ -69,7 +69,7 @@ while time.monotonic() < deadline + 0.5:
 
 
 def start(engine: str, identity: str, program: str) -> "subprocess.Popen[str]":
-    """Run a program of the seed with nothing beside it."""
+    """Run one of the two programs with nothing beside it."""
     head = f"""
         import sys, time
         import steamnet
