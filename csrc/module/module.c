@@ -43,6 +43,11 @@ static PyObject *set_closed_error(PyObject *module, PyObject *error)
 {
     PyObject *old = closed_error;
     (void)module;
+    /* Every import of steamnet comes by here, also where Python copies a module it has loaded. */
+    if (PyInterpreterState_GetID(PyInterpreterState_Get()) != 0) {
+        PyErr_SetString(PyExc_ImportError, "steamnet works in Python's main interpreter only");
+        return NULL;
+    }
     closed_error = Py_NewRef(error);
     Py_XDECREF(old);
     Py_RETURN_NONE;
