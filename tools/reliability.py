@@ -1,0 +1,216 @@
+"""Writes docs/reliability.md: each promise, the test that holds it, and the figure it came to.
+
+    python tools/reliability.py [--soak MINUTES] [--fuzz SECONDS]   run everything, write
+    python tools/reliability.py --check                            only compare promises and tests
+
+The figures are the tests' own (record_property), the fuzzer's and the soak's. Those of parts that
+are not run again are kept from docs/reliability.json. Real GNS is in it if its Python runs this.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import xml.etree.ElementTree as ET
+from collections import defaultdict
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+PAGE, KEPT = ROOT / "docs" / "reliability.md", ROOT / "docs" / "reliability.json"
+FAULTS = "test_faults.py"
+
+# (promise, the test's file[::function]), by section
+PROMISES: dict[str, list[tuple[str, str]]] = {
+    "Nothing lost": [
+        (
+            "Random programs of three users go as the model says",
+            "test_stateful.py::test_programs_of_users_on_loopback",
+        ),
+        ("So do programs of pairs, on either engine", "test_stateful.py::test_programs_of_pairs"),
+        (
+            "Under lag, loss and churn every reliable message comes once and in order",
+            "test_soak.py::test_soak",
+        ),
+    ],
+    "Nobody let in": [
+        ("Garbage at the loopback's door disturbs nobody", f"{FAULTS}::test_garbage_at_the_door"),
+        ("Visitors who say nothing are shown out", f"{FAULTS}::test_visitors_who_say_nothing"),
+        ("Another user is not let in", f"{FAULTS}::test_another_user"),
+        ("A run-time directory that is not private is not used", f"{FAULTS}::test_bad_directory"),
+        ("Damaged and random signals do not disturb GNS", f"{FAULTS}::test_hostile_signals"),
+        ("No planted library is loaded", "test_loading.py"),
+    ],
+    "Faults": [
+        ("A peer killed at any step is noticed, and left nothing", f"{FAULTS}::test_peer_killed"),
+        ("A flood fills buffers, not memory", f"{FAULTS}::test_flood"),
+        ("Thousands of attempts leave nothing behind", f"{FAULTS}::test_thousands_of_attempts"),
+        (
+            "Each allocation of ours fails once: an answer, and nothing kept",
+            f"{FAULTS}::test_each_allocation_fails_once",
+        ),
+        ("A full disk is survived", f"{FAULTS}::test_full_disk"),
+        ("What killed processes left is swept", f"{FAULTS}::test_stale_files"),
+    ],
+    "Threads and process life": [
+        ("Many threads on one manager, and on several", "test_threads.py"),
+        ("Calls from handlers; shutdown while others call", "test_semantics_threads.py"),
+        ("A forked child does not disturb its parent", "test_fork.py"),
+        ("Exit with everything open", "test_exit.py"),
+        ("Ctrl+C inside every loop", "test_interrupts.py::test_interrupted_loops"),
+        (
+            "Ctrl+C during a lingering shutdown still shuts down",
+            "test_interrupts.py::test_interrupted_shutdown",
+        ),
+        (
+            "Subinterpreters are refused in words",
+            "test_interrupts.py::test_subinterpreters_are_refused",
+        ),
+        ("No view of a message ever dangles", "test_messages.py"),
+        ("Memory stays where it was", "test_memory.py"),
+    ],
+}
+FUZZED = {
+    "frames": "Frames from another process (`csrc/loopback/wire.c`)",
+    "links": "A hostile process at the other end of links that are in use",
+    "texts": "Identity and address strings, there and back",
+    "config": "Config values, every key, scope and type",
+}
+
+
+def check() -> list[str]:
+    """What a promise names that is not there."""
+    wrong = []
+    for _, test in (promise for section in PROMISES.values() for promise in section):
+        name, _, function = test.partition("::")
+        path = ROOT / "tests" / name
+        if not path.exists() or (function and f"def {function}(" not in path.read_text()):
+            wrong.append(f"there is no {test}")
+        elif PAGE.exists() and f"`{test}`" not in PAGE.read_text():
+            wrong.append(f"docs/reliability.md does not tell of {test}")
+    wrong += [f"no target {t}" for t in FUZZED if not (ROOT / f"tests/fuzz/{t}.c").exists()]
+    return wrong
+
+
+def run_tests() -> dict[str, str]:
+    """Run the promises' tests: a figure for each."""
+    names = sorted({f"tests/{t}" for section in PROMISES.values() for _, t in section})
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.xml"
+        command = [sys.executable, "-P", "-m", "pytest", "-q", f"--junitxml={report}"]
+        done = subprocess.run([*command, "-o", "junit_family=xunit1", *names], cwd=ROOT)
+        if done.returncode != 0:
+            raise SystemExit("a promise is broken")
+        cases = list(ET.parse(report).iter("testcase"))
+    figures = {}
+    for _, test in (promise for section in PROMISES.values() for promise in section):
+        name, _, function = test.partition("::")
+        counts: dict[str, int] = defaultdict(int)
+        ran = skipped = 0
+        for case in cases:
+            same = Path(case.get("file", "")).name == name
+            if same and (not function or case.get("name", "").partition("[")[0] == function):
+                skipped += case.find("skipped") is not None
+                ran += 1
+                for item in case.iter("property"):
+                    counts[item.get("name", "").replace("_", " ")] += int(item.get("value", "0"))
+        said = [f"{value:,} {key}" for key, value in counts.items()]
+        figures[test] = ", ".join([f"{ran - skipped} tests passed", *said])
+    return figures
+
+
+def soak_line(figures: dict[str, object]) -> str:
+    """One run's figures in a row of the table."""
+    memory, handles = figures["memory"], figures["handles"]
+    assert isinstance(memory, list)
+    assert isinstance(handles, dict)
+    return (
+        f"| {figures['engine']} | {figures['seconds']:,.0f} s | {figures['reliable']:,} "
+        f"| {figures['goodbyes']:,} | {figures['cut_off']:,} | 0 "
+        f"| {memory[0] / 2**20:.1f} → {memory[-1] / 2**20:.1f} MiB "
+        f"| {handles['before']} → {handles['after']} |"
+    )
+
+
+def page(kept: dict[str, dict[str, object]]) -> str:
+    """The whole document."""
+    lines = [
+        "# Reliability",
+        "",
+        "Written by `python tools/reliability.py`, which runs what it tells of; do not edit.",
+        "CI runs all of it in short (`tools/sanitize.sh`, the suite), flags make it long.",
+        "",
+    ]
+    for section, promises in PROMISES.items():
+        lines += [f"## {section}", "", "| Promise | Held by | Figure |", "| --- | --- | --- |"]
+        lines += [f"| {text} | `{t}` | {kept['tests'].get(t, '')} |" for text, t in promises]
+        lines.append("")
+    lines += [
+        "## Sanitizers",
+        "",
+        "`tools/sanitize.sh` runs the suite on loopback under AddressSanitizer,",
+        "UndefinedBehaviorSanitizer and LeakSanitizer, over real GNS under the first two, and",
+        "`tests/c/loopback_check.c` under all three and under ThreadSanitizer. Anything they say,",
+        "in any process, fails it: bytes leaked and errors found are 0 wherever CI is green.",
+        "",
+        "## Fuzzing",
+        "",
+        "`tests/fuzz/run.py --seconds N`; a corpus is kept, and every crash found goes into it.",
+        "",
+        "| Input | Tried | Branches reached | Crashes |",
+        "| --- | --- | --- | --- |",
+    ]
+    for target, text in FUZZED.items():
+        found = kept["fuzz"].get(target)
+        if isinstance(found, dict):
+            lines.append(f"| {text} | {found['inputs']:,} | {found['branches']:,} | 0 |")
+    lines += [
+        "",
+        "## Soak",
+        "",
+        "`python tests/soak.py --minutes N --engine loopback|gns`: sixteen players on three lanes,",
+        "20 ms of lag each way, 5 % loss, 5 % reordered, 2 % doubled, coming and going.",
+        "",
+        "| Engine | Time | Reliable messages, in order | Farewells complete | Cut off | Lost "
+        "| Memory | Handles |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    lines += [soak_line(run) for run in kept["soak"].values() if isinstance(run, dict)]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> int:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="run nothing, compare")
+    parser.add_argument("--soak", type=float, default=0, metavar="MINUTES")
+    parser.add_argument("--fuzz", type=int, default=0, metavar="SECONDS")
+    parser.add_argument("--no-tests", action="store_true", help="keep their figures")
+    options = parser.parse_args()
+    if options.check:
+        wrong = check()
+        print("\n".join(wrong) or "every promise has its test")
+        return bool(wrong)
+    kept = json.loads(KEPT.read_text()) if KEPT.exists() else {}
+    kept = {"tests": {}, "fuzz": {}, "soak": {}, **kept}
+    if not options.no_tests:
+        kept["tests"] = run_tests()
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "figures.json"
+        if options.fuzz:
+            command = [sys.executable, "tests/fuzz/run.py", f"--seconds={options.fuzz}"]
+            subprocess.run([*command, f"--json={out}"], cwd=ROOT, check=True)
+            kept["fuzz"] |= json.loads(out.read_text())
+        engines = ["loopback"] + ["gns"] * bool(os.environ.get("STEAMNET_LIBRARY"))
+        for engine in engines if options.soak else []:
+            command = [sys.executable, "-P", "tests/soak.py", f"--minutes={options.soak}"]
+            subprocess.run([*command, f"--engine={engine}", f"--json={out}"], cwd=ROOT, check=True)
+            kept["soak"][engine] = json.loads(out.read_text())
+    KEPT.write_text(json.dumps(kept, indent=1) + "\n")
+    PAGE.write_text(page(kept))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
