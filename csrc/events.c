@@ -6,6 +6,7 @@
  */
 #include "engine.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static _Thread_local sn_engine *pumping;
@@ -71,8 +72,10 @@ static void fake_ip_result(SteamNetworkingFakeIPResult_t *result)
 static void debug_output(ESteamNetworkingSocketsDebugOutputType level, const char *text)
 {
     sn_engine *engine = current();
+    size_t length = strlen(text);
     if (engine != NULL)
-        sn_queue_push(&engine->debug, &level, sizeof level, text, strlen(text) + 1);
+        sn_queue_push(&engine->debug, &level, sizeof level, text,
+                      length < SN_ERROR_SIZE ? length : SN_ERROR_SIZE - 1);
 }
 
 /* GNS declares but does not export two of the setters; their config values do the same. */
@@ -149,14 +152,8 @@ int sn_next_debug(sn_engine *engine, char *text, int size)
         char text[SN_ERROR_SIZE];
     } line;
     size_t got = sn_queue_pop(&engine->debug, &line, sizeof line);
-    size_t length;
     if (got == SIZE_MAX || size <= 0)
         return -1;
-    line.text[sizeof line.text - 1] = '\0';
-    length = strlen(line.text);
-    if (length > (size_t)size - 1)
-        length = (size_t)size - 1;
-    memcpy(text, line.text, length);
-    text[length] = '\0';
+    snprintf(text, (size_t)size, "%.*s", (int)(got - sizeof line.level), line.text);
     return line.level;
 }

@@ -40,10 +40,8 @@ bool sn_queue_push(sn_queue *queue, const void *head, size_t head_size, const vo
     if (tail_size > 0)
         memcpy(record->bytes + head_size, tail, tail_size);
     sn_lock(&queue->mutex);
-    if (queue->count >= queue->limit) {
+    if (queue->count >= queue->limit)
         oldest = take_first(queue);
-        queue->dropped++;
-    }
     if (queue->last != NULL)
         queue->last->next = record;
     else
@@ -55,28 +53,20 @@ bool sn_queue_push(sn_queue *queue, const void *head, size_t head_size, const vo
     return true;
 }
 
-size_t sn_queue_peek(sn_queue *queue)
-{
-    size_t size;
-    sn_lock(&queue->mutex);
-    size = queue->first != NULL ? queue->first->size : SIZE_MAX;
-    sn_unlock(&queue->mutex);
-    return size;
-}
-
 size_t sn_queue_pop(sn_queue *queue, void *bytes, size_t size)
 {
-    sn_record *record;
+    sn_record *record = NULL;
+    size_t found = SIZE_MAX;
     sn_lock(&queue->mutex);
-    record = take_first(queue);
+    if (queue->first != NULL)
+        found = queue->first->size;
+    if (found <= size)
+        record = take_first(queue);
     sn_unlock(&queue->mutex);
-    if (record == NULL)
-        return SIZE_MAX;
-    if (size > record->size)
-        size = record->size;
-    memcpy(bytes, record->bytes, size);
+    if (record != NULL)
+        memcpy(bytes, record->bytes, found);
     free(record);
-    return size;
+    return found;
 }
 
 void sn_queue_clear(sn_queue *queue)

@@ -9,17 +9,14 @@ typedef struct sn_record sn_record;
 typedef struct sn_queue {
     sn_mutex mutex;
     sn_record *first, *last;
-    size_t count, limit;   /* beyond the limit the oldest record makes room */
-    uint64_t dropped;
+    size_t count, limit; /* beyond the limit the oldest record makes room */
 } sn_queue;
 
 void sn_queue_init(sn_queue *queue, size_t limit);
 /* Appends head and tail as one record; false when memory is short. */
 bool sn_queue_push(sn_queue *queue, const void *head, size_t head_size, const void *tail,
                    size_t tail_size);
-/* The size of the oldest record, SIZE_MAX if there is none. */
-size_t sn_queue_peek(sn_queue *queue);
-/* Moves the oldest record out, cut to size bytes: how many were written, SIZE_MAX if empty. */
+/* Moves the oldest record out: its size, SIZE_MAX if there is none. A larger one than size stays. */
 size_t sn_queue_pop(sn_queue *queue, void *bytes, size_t size);
 void sn_queue_clear(sn_queue *queue);
 

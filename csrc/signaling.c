@@ -138,30 +138,19 @@ bool sn_receive_signal(sn_engine *engine, const void *bytes, int size)
     return taken;
 }
 
-int sn_next_signal_size(sn_engine *engine)
-{
-    size_t size = sn_queue_peek(&engine->signals);
-    return size == SIZE_MAX ? -1 : (int)(size - sizeof(signal_head));
-}
-
 int sn_next_signal(sn_engine *engine, SteamNetworkingIdentity *peer, HSteamNetConnection *connection,
                    void *bytes, int size)
 {
-    size_t wanted = sizeof(signal_head) + (size_t)(size > 0 ? size : 0);
-    signal_head *head = malloc(wanted);
-    size_t got;
-    if (head == NULL)
-        return -1;
-    got = sn_queue_pop(&engine->signals, head, wanted);
-    if (got == SIZE_MAX) {
-        free(head);
-        return -1;
+    size_t room = sizeof(signal_head) + (size_t)(size > 0 ? size : 0);
+    signal_head *head = malloc(room);
+    size_t got = head != NULL ? sn_queue_pop(&engine->signals, head, room) : SIZE_MAX;
+    if (got <= room) {
+        *peer = head->peer;
+        *connection = head->connection;
+        memcpy(bytes, head + 1, got - sizeof *head);
     }
-    *peer = head->peer;
-    *connection = head->connection;
-    memcpy(bytes, head + 1, got - sizeof *head);
     free(head);
-    return (int)(got - sizeof *head);
+    return got != SIZE_MAX ? (int)(got - sizeof *head) : -1;
 }
 
 bool sn_ice_possible(void) { return sn_has_network(); }

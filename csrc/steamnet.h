@@ -78,8 +78,7 @@ HSteamNetConnection sn_connect_custom_signaling(sn_engine *engine, const SteamNe
                                                 int virtual_port, int option_count,
                                                 const SteamNetworkingConfigValue_t *options);
 bool sn_receive_signal(sn_engine *engine, const void *bytes, int size);
-/* The size of the oldest signal to carry, -1 if there is none; and the signal itself. */
-int sn_next_signal_size(sn_engine *engine);
+/* Takes the oldest signal to carry: its size, -1 if there is none. A larger one than size stays. */
 int sn_next_signal(sn_engine *engine, SteamNetworkingIdentity *peer, HSteamNetConnection *connection,
                    void *bytes, int size);
 /* Whether ICE has anything to offer: it ignores the loopback interface. */

@@ -109,10 +109,7 @@ class Steam:
         """``ISteamNetworkingUtils``"""
         self.networking_messages = SteamNetworkingMessagesManager(engine)
         """``ISteamNetworkingMessages``"""
-        if engine.name == "gns" and signaling is None:
-            signaling = self._local_signaling()
         self.router = Router(engine, self.networking_sockets, self.run_callbacks)
-        self._signaling = signaling
         self._shutting_down = threading.Lock()
         self._managers = (
             self.networking_sockets,
@@ -120,6 +117,9 @@ class Steam:
             self.networking_messages,
             self.core,
         )
+        if engine.name == "gns" and signaling is None:
+            signaling = self._local_signaling()
+        self._signaling = signaling
         engines.close_at_exit(self)
 
     def __repr__(self) -> str:
@@ -224,10 +224,12 @@ class Steam:
             return
         pointer = self.engine.pointer
         identity, connection = ffi.new("SteamNetworkingIdentity *"), ffi.new("uint32_t *")
-        while (size := lib.sn_next_signal_size(pointer)) >= 0:
-            signal = ffi.new("char[]", size + 1)
-            lib.sn_next_signal(pointer, identity, connection, signal, size)
-            signaling.send(from_native(identity), bytes(ffi.buffer(signal, size)))
+        room = ffi.new("char[]", 2048)
+        while (size := lib.sn_next_signal(pointer, identity, connection, room, len(room))) >= 0:
+            if size > len(room):
+                room = ffi.new("char[]", size)
+            else:
+                signaling.send(from_native(identity), bytes(ffi.buffer(room, size)))
         for data in signaling.receive():
             lib.sn_receive_signal(pointer, data, len(data))
 
