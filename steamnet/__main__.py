@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from . import InitError, __version__
+from . import SteamnetError, __version__
 from .engine import KINDS
 
 
@@ -88,8 +88,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return _runner(options.command)(options)
-    except InitError as error:
+    except SteamnetError as error:
         print(f"steamnet: {error}", file=sys.stderr)
+        return 1
+    except ValueError as error:  # an argument that cannot be meant
+        print(f"steamnet: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # nobody reads any more, nor what Python flushes at the end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:
         return 130
