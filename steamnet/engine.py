@@ -216,7 +216,7 @@ def app_id_in_environment(app_id: int | None) -> Iterator[None]:
 
 def _not_found(name: str) -> str:
     if name == "gns":
-        remedy = "Install GameNetworkingSockets (Debian: libgamenetworkingsockets1)"
+        remedy = "Install GameNetworkingSockets (Debian: libgamenetworkingsockets1debian1)"
     else:
         remedy = (
             f"Put {libraries.file_name(name)} of the Steamworks SDK (redistributable_bin) beside "
