@@ -40,14 +40,16 @@ def pytest_sessionfinish(session):
     if os.environ["LEAKS"] == "1" and ctypes.CDLL(None).__lsan_do_recoverable_leak_check():
         session.exitstatus = 77
 PLUGIN
-# Made once for a type or a function, and kept by cffi for as long as the process lives.
-printf 'leak:lib_build_cpython_func\nleak:_my_Py_InitModule\n' >"$work/lsan.supp"
+# Made once for a type or a function, and kept by cffi for as long as the process lives; and what
+# Python itself loses of its tuples and frames, of which our C makes none.
+printf 'leak:lib_build_cpython_func\nleak:_my_Py_InitModule\nleak:_PyObject_GC_NewVar\n' >"$work/lsan.supp"
 
-# Not what C can do wrong: packages, texts, and programs that only start others. The two tests by
+# Not what C can do wrong: packages, texts, programs that only start others; nor what memory is
+# in use, of which sanitizers keep what is free for a while. The three tests by
 # name are about time, of which everything takes more here.
 other=()
 for name in packaging frozen examples netgraph real_libraries layout native_stub floors parity \
-    libraries testing faults; do
+    libraries testing memory soak faults; do
     other+=("--ignore=tests/test_$name.py")
 done
 other+=("--deselect=tests/test_aio.py::test_a_cancelled_program_ends_in_silence"
