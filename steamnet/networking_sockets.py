@@ -19,6 +19,7 @@ from .arguments import close_text, handle, integer, payload, port
 from .config import Options, Value
 from .engine import Engine
 from .enums import Availability, ConfigScope, ConnectionState, EResult, SendFlags, known
+from .errors import ClosedError
 from .events import EventStream
 from .farewells import Farewells
 from .identity import (
@@ -904,5 +905,5 @@ class FakeUDPPort:
 
     def _open(self) -> Any:
         if self._native is None:
-            raise ValueError("the port has been closed")
+            raise ClosedError("the port has been closed")
         return self._native
