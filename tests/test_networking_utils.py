@@ -29,8 +29,13 @@ CLAMPED = {
 
 @pytest.fixture
 def clean(steam: Steam) -> Iterator[Steam]:
-    """A Steam whose global values are put back, as GNS keeps them for the next one."""
+    """A Steam with the engine's own global values; GNS keeps what is set for the next one."""
+    _take_back(steam)
     yield steam
+    _take_back(steam)
+
+
+def _take_back(steam: Steam) -> None:
     for key in steam.networking_utils.iterate_config_values(include_dev=True):
         steam.networking_utils.set_config_value(key, None)
 
