@@ -355,24 +355,7 @@ bool sn_restart_app_if_necessary(sn_engine *engine, uint32_t app_id_wanted)
 }
 
 /* Messages that live on after stop are not handed back: Steam has gone, and taken its code along. */
-const sn_backend sn_steam_backend = {
-    .name = "steam",
-    .load = load,
-    .start = start,
-    .pump = pump,
-    .stop = stop,
-    .steam_id = steam_id,
-    .app_id = app_id,
-    .release_after_stop = false,
-};
-
-const sn_backend sn_steam_server_backend = {
-    .name = "steam",
-    .load = load,
-    .start = start,
-    .pump = pump,
-    .stop = stop,
-    .steam_id = steam_id,
-    .app_id = app_id,
-    .release_after_stop = false,
-};
+#define BACKEND                                                                                          \
+    {.name = "steam", .load = load, .start = start, .pump = pump, .stop = stop, .steam_id = steam_id,    \
+     .app_id = app_id, .release_after_stop = false}
+const sn_backend sn_steam_backend = BACKEND, sn_steam_server_backend = BACKEND;
