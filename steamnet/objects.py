@@ -127,7 +127,7 @@ class PollGroup(Owner, _Closing):
             speaking = {message.connection for message in messages}
             for connection in gone:
                 if connection.handle not in speaking:
-                    del self._members[connection.handle]
+                    self._members.pop(connection.handle, None)  # another thread may see it too
                     if connection._group == self.handle:
                         connection._release()
         return messages
