@@ -195,6 +195,8 @@ static void become_connected(lo_connection *connection)
            connection->ordinal);
     lo_check_path(connection);
     lo_schedule(connection);
+    if (connection->lost)
+        lo_set_deadline(connection, lo.now); /* its last word came after it was gone */
 }
 
 /* Before it is connected there is no data to overtake, only the calls that the other side has to

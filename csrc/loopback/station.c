@@ -130,6 +130,8 @@ bool lo_publish(lo_listener *listener)
         taken = read_token(name, token) && strcmp(token, station.token) != 0 && is_alive(token);
         listener->published =
             !taken && sn_file_write(in_directory(path, name, ""), station.token, TOKEN);
+        if (!taken && !listener->published)
+            sn_file_remove(path); /* a full disk holds the name, and not what it stands for */
     }
     if (lock >= 0)
         sn_file_unlock(lock);
