@@ -9,6 +9,23 @@ from . import SteamnetError, __version__
 from .engine import KINDS
 
 
+def _within(kind: type[int] | type[float], low: float, high: float) -> Callable[[str], float]:
+    def number(text: str) -> float:
+        value = kind(text)
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"{text} is not from {low:g} to {high:g}")
+        return value
+
+    number.__name__ = kind.__name__  # what argparse calls it when it is no number
+    return number
+
+
+def _add_network(parser: argparse._ArgumentGroup) -> None:
+    milliseconds, share = _within(int, 0, 10_000), _within(float, 0, 1)
+    parser.add_argument("--lag", type=milliseconds, default=0, metavar="MS", help="one way")
+    parser.add_argument("--loss", type=share, default=0.0, metavar="SHARE", help="0 to 1")
+
+
 def _add_engine(parser: argparse.ArgumentParser, default: str | None) -> None:
     parser.add_argument(
         "--engine",
@@ -38,13 +55,11 @@ def _parser() -> argparse.ArgumentParser:
 
     demo = commands.add_parser("demo", help="two processes find each other and talk")
     _add_engine(demo, "loopback")
-    demo.add_argument(
-        "--messages", type=int, default=1000, metavar="N", help="each way (%(default)s)"
-    )
-    demo.add_argument("--lag", type=int, default=0, metavar="MS", help="simulated, one way")
-    demo.add_argument("--loss", type=float, default=0.0, metavar="SHARE", help="simulated, 0 to 1")
+    count = _within(int, 1, 1_000_000)
+    demo.add_argument("--messages", type=count, default=1000, metavar="N", help="each way")
+    _add_network(demo.add_argument_group("simulated network"))
 
-    host = commands.add_parser("host", help="open a chat that others can join")
+    host = commands.add_parser("host", help="open a chat that others can join, until Ctrl-C")
     _add_user(host)
     join = commands.add_parser("join", help="join the chat of a host")
     join.add_argument("steam_id", metavar="STEAM_ID", help="what the host shows")
@@ -59,11 +74,9 @@ def _parser() -> argparse.ArgumentParser:
     netgraph = commands.add_parser("netgraph", help="a live picture of a connection")
     _add_user(netgraph, "loopback")
     netgraph.add_argument("--join", metavar="STEAM_ID", help="watch a connection to this host")
-    netgraph.add_argument("--lag", type=int, default=0, metavar="MS", help="simulated, one way")
-    netgraph.add_argument(
-        "--loss", type=float, default=0.0, metavar="SHARE", help="simulated, 0 to 1"
-    )
-    netgraph.add_argument("--seconds", type=float, metavar="S", help="stop after this long")
+    _add_network(netgraph.add_argument_group("simulated network"))
+    seconds = _within(float, 0, 1e9)
+    netgraph.add_argument("--seconds", type=seconds, metavar="S", help="stop after this long")
     netgraph.add_argument("--plot", metavar="FILE", help="draw the session into a PNG or SVG")
     return parser
 

@@ -11,6 +11,7 @@ are single steps, so a ``receive`` that is cancelled or times out has taken noth
 
 import asyncio
 import contextlib
+import inspect
 from collections import deque
 from collections.abc import Callable
 from functools import partial
@@ -337,8 +338,11 @@ def _like(opener: Callable[P, plain.Steam]) -> Callable[P, Steam]:
 
         The arguments are those of `steamnet.init`.
         """
+        signature.bind(*args, **kwargs)  # now, and not only when it is entered
         return Steam(partial(opener, *args, **kwargs))
 
+    signature = inspect.signature(opener)
+    init.__signature__ = signature.replace(return_annotation=Steam)  # type: ignore[attr-defined]  # for help()
     return init
 
 

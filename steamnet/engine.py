@@ -178,7 +178,8 @@ def load(
                     return engine
                 reason = text_of(error)
             tried.append(f"{path}: {reason}")
-    raise InitError(_not_found(name), tried)
+    given = library is not None or bool(os.environ.get("STEAMNET_LIBRARY"))
+    raise InitError(_unusable(name) if given else _not_found(name), tried)
 
 
 def identity_of(name: str, identity: "str | int | Identity | None") -> Any:
@@ -212,6 +213,10 @@ def app_id_in_environment(app_id: int | None) -> Iterator[None]:
             else:
                 os.environ[name] = value
         raise
+
+
+def _unusable(name: str) -> str:
+    return f"the library given cannot serve as the {name} engine. {DEVELOPING} Tried:"
 
 
 def _not_found(name: str) -> str:
