@@ -204,6 +204,7 @@ static void become_connected(lo_connection *connection)
 static void say_goodbye(lo_connection *connection, int64_t when, bool linger)
 {
     lo_packet *packet = connection->farewell;
+    lo_connection *peer = lo_peer(connection);
     bool haste = !linger && connection->state == CONNECTED;
     if (packet == NULL || (connection->peer == 0 && connection->link == NULL))
         return;
@@ -213,8 +214,8 @@ static void say_goodbye(lo_connection *connection, int64_t when, bool linger)
     packet->message.m_cbSize = (int)strlen(packet->payload);
     packet->reliable = !haste;
     packet->departs = when = haste ? when + LO_SERVICE : when;
-    if (lo_peer(connection) != NULL)
-        lo_peer(connection)->cut = when; /* what the link has not sent to its end is lost */
+    if (peer != NULL)
+        peer->cut = when; /* what the link has not sent to its end is lost */
     lo_launch(connection, packet);
 }
 
