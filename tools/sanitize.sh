@@ -65,8 +65,11 @@ suite() { # leaks? python [pytest's arguments]: the suite with the sanitizers' l
         export ASAN_OPTIONS="detect_leaks=$leaks:leak_check_at_exit=0:log_path=$work/logs/asan"
         export UBSAN_OPTIONS="print_stacktrace=1:log_path=$work/logs/ubsan"
         export LSAN_OPTIONS="suppressions=$work/lsan.supp:print_suppressions=0"
-        LD_PRELOAD="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libubsan.so)" \
-            "$python" -P -m pytest -q -p no:cacheprovider -p sanitizer_plugin "${other[@]}" "$@"
+        export LD_PRELOAD="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libubsan.so)"
+        run=("$python" -P -m pytest -q -o "cache_dir=$work/cache" -p sanitizer_plugin "${other[@]}" "$@")
+        # What a test says of time may be wrong beside so much else: alone it must be right. What a
+        # sanitizer says is kept in the logs, whatever is run again.
+        "${run[@]}" || "${run[@]}" --last-failed
     ) || failed=1
     if [ -n "$(ls -A "$work/logs")" ]; then
         head -n 60 "$work"/logs/*
