@@ -1,5 +1,6 @@
 """One suite for every engine: tests that take ``engine`` run on loopback and on real GNS."""
 
+import gc
 import os
 import shutil
 import subprocess
@@ -182,3 +183,14 @@ def link(request: pytest.FixtureRequest) -> Iterator[Link]:
         else:
             here, there = users.join()
         yield Link(request.param, here, there, users)
+
+
+@pytest.fixture
+def eager_collector() -> Iterator[None]:
+    """Collect cycles at nearly every allocation after gc.enable()."""
+    before = gc.get_threshold()
+    gc.disable()
+    gc.set_threshold(1)
+    yield
+    gc.set_threshold(*before)
+    gc.enable()

@@ -3,7 +3,7 @@
 import gc
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -287,17 +287,6 @@ def test_events_pumped_from_many_threads_are_each_told_once(
     seen.extend(sockets.connection_events())
     told = [(e.connection, e.old_state, e.state) for e in seen]
     assert len(set(told)) == len(told)
-
-
-@pytest.fixture
-def eager_collector() -> Iterator[None]:
-    """Collect cycles at nearly every allocation after gc.enable()."""
-    before = gc.get_threshold()
-    gc.disable()
-    gc.set_threshold(1)
-    yield
-    gc.set_threshold(*before)
-    gc.enable()
 
 
 @pytest.mark.usefixtures("eager_collector")

@@ -11,7 +11,7 @@ import struct
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -426,17 +426,6 @@ def test_one_message_read_from_many_threads(pair: Pair) -> None:
     assert wrong == []
     keeper.release()
     message.release()
-
-
-@pytest.fixture
-def eager_collector() -> Iterator[None]:
-    """Collect cycles at the first allocation after gc.enable()."""
-    before = gc.get_threshold()
-    gc.disable()
-    gc.set_threshold(1)
-    yield
-    gc.set_threshold(*before)
-    gc.enable()
 
 
 @pytest.mark.usefixtures("eager_collector")
