@@ -55,7 +55,7 @@ def live_a_little() -> None:
 
 
 def fill_the_pool() -> None:
-    """Send more large payloads at once than the pool keeps, so that it holds all that it ever may."""
+    """Have more large payloads under way than the pool keeps, so that it holds its most."""
     with steamnet.init(engine="loopback", identity="str:host") as steam:
         sockets = steam.networking_sockets
         one, _other = sockets.create_socket_pair()
