@@ -313,14 +313,14 @@ async def test_close_waits_until_everything_has_arrived() -> None:
         await caller.close()
         assert time.monotonic() - start > 0.1
         assert [len(m) async for m in called] == [50_000] * 4
-    async with pair({ConfigValue.SEND_RATE_MIN: 10**6, ConfigValue.SEND_RATE_MAX: 10**6}) as (
+    async with pair({ConfigValue.SEND_RATE_MIN: 10**5, ConfigValue.SEND_RATE_MAX: 10**5}) as (
         caller,
         called,
     ):
-        await fill(caller)
+        await fill(caller)  # five seconds' worth
         start = time.monotonic()
         await caller.close(linger=False)
-        assert time.monotonic() - start < 0.1
+        assert time.monotonic() - start < 1
         assert len([m async for m in called]) < 3
 
 
@@ -609,10 +609,14 @@ async def test_an_idle_engine_costs_little() -> None:
         start = time.process_time()
         await asyncio.sleep(1)
         assert time.process_time() - start < 0.15  # two engines; measured 0.02
-        start = time.perf_counter()
-        await caller.send("wake up", SendFlags.RELIABLE_NO_NAGLE)
-        await called.receive()
-        assert time.perf_counter() - start < 0.05
+        took = []
+        for _ in range(5):  # the best of them: the machine may be busy
+            await asyncio.sleep(0.1)
+            start = time.perf_counter()
+            await caller.send("wake up", SendFlags.RELIABLE_NO_NAGLE)
+            await called.receive()
+            took.append(time.perf_counter() - start)
+        assert min(took) < 0.05
 
 
 @with_asyncio

@@ -1,7 +1,5 @@
 """How connections end, and what each side then knows and can still do."""
 
-import time
-
 import pytest
 from far import Far
 from links import ALICE, BOB, Link, Route
@@ -204,14 +202,13 @@ def test_peer_process_that_dies(engine: str) -> None:
     doomed = Far()
     with steamnet.init(engine=engine, identity=ALICE) as alice:
         route = Route(f"{engine}-processes", alice, doomed.open(engine=engine, identity=BOB))
-        alice.networking_utils.set_config_value(ConfigValue.TIMEOUT_CONNECTED, 1000)
+        patience = 1000 if engine == "gns" else 60_000
+        alice.networking_utils.set_config_value(ConfigValue.TIMEOUT_CONNECTED, patience)
         here, there = route.join()
         route.steams.remove(there.steam)
-        began = time.monotonic()
         doomed.kill()
         doomed.close()
         gone = (CLOSED_BY_PEER, ConnectionState.PROBLEM_DETECTED_LOCALLY)
         route.until(lambda: here.last in gone, what="the loss to be noticed")
-        assert engine == "gns" or time.monotonic() - began < 0.5
         assert here.send(b"x") == EResult.NO_CONNECTION
         alice.networking_utils.set_config_value(ConfigValue.TIMEOUT_CONNECTED, None)

@@ -67,12 +67,12 @@ def test_players_of_other_processes_are_not_met() -> None:
 
 def test_lag_is_one_way() -> None:
     """A message takes the lag, not half of it and not twice, and the ping shows both ways."""
-    with connected_pair(lag=60) as (caller, called):
+    with connected_pair(lag=300) as (caller, called):
         for sender, receiver in ((caller, called), (called, caller)):
             start = time.monotonic()
             sender.send("ping", SendFlags.RELIABLE_NO_NAGLE)
             pump(caller, called, until=receiver.receive)
-            assert 0.060 <= time.monotonic() - start < 0.110
+            assert 0.3 <= time.monotonic() - start < 0.6
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5])
