@@ -13,7 +13,7 @@
 typedef struct sn_engine sn_engine;
 
 enum { SN_STEAM = 0, SN_GNS = 1, SN_LOOPBACK = 2, SN_STEAM_SERVER = 3 };
-enum { SN_ERROR_SIZE = 4096, SN_IDENTITY_SIZE = 160, SN_ADDRESS_SIZE = 64 };
+enum { SN_ERROR_SIZE = 4096, SN_IDENTITY_SIZE = 160, SN_ADDRESS_SIZE = 64, SN_TEXTS_SIZE = 512 };
 
 /* What an engine's callback told us; kind is Valve's callback id and says which field holds. */
 typedef struct sn_event {
@@ -91,6 +91,9 @@ bool sn_identity_parse(SteamNetworkingIdentity *identity, const char *text);
 void sn_identity_format(const SteamNetworkingIdentity *identity, char *text, int size);
 bool sn_address_parse(SteamNetworkingIPAddr *address, const char *text);
 void sn_address_format(const SteamNetworkingIPAddr *address, char *text, int size, bool with_port);
+/* All texts of a connection in one call, NULs between them: the peer, its address ("" for none), how
+ * it ended, what logs call it. Writes less than SN_TEXTS_SIZE and returns how much. */
+int sn_connection_texts(const SteamNetConnectionInfo_t *info, char *texts);
 
 /* Steam's own question for a loaded, not yet started engine, asked before SteamAppId is set: true
  * means that Steam starts the game anew and this process should exit. Never asked unbidden. */

@@ -24,7 +24,7 @@ class Identity:
 
     def __str__(self) -> str:
         """The Steam ID in decimal, else the identity string: as ``NetworkingMessage.identity``."""
-        return self.steam_id or self.text
+        return self.text.removeprefix("steamid:")
 
     @classmethod
     def parse(cls, text: "str | int | Identity") -> "Identity":
@@ -59,11 +59,9 @@ def to_native(value: "str | int | Identity") -> Any:
 
 
 def from_native(native: Any) -> Identity:
-    """The Identity of a ``SteamNetworkingIdentity``."""
+    """The Identity of a ``SteamNetworkingIdentity *``."""
     buffer = ffi.new("char[]", lib.SN_IDENTITY_SIZE)
-    lib.sn_identity_format(
-        ffi.addressof(native) if not _is_pointer(native) else native, buffer, len(buffer)
-    )
+    lib.sn_identity_format(native, buffer, len(buffer))
     return Identity(known(IdentityType, native.m_eType), text_of(buffer))
 
 
@@ -78,12 +76,9 @@ def address_to_native(text: str) -> Any:
 
 
 def address_from_native(native: Any) -> str:
-    """The address as text with its port; "" where there is none."""
-    pointer = native if _is_pointer(native) else ffi.addressof(native)
-    if not any(pointer.m_ipv6) and not pointer.m_port:
-        return ""
+    """The text of a ``SteamNetworkingIPAddr *`` with its port."""
     buffer = ffi.new("char[]", lib.SN_ADDRESS_SIZE)
-    lib.sn_address_format(pointer, buffer, len(buffer), True)
+    lib.sn_address_format(native, buffer, len(buffer), True)
     return text_of(buffer)
 
 
@@ -101,7 +96,3 @@ def c_string(text: str, what: str) -> bytes:
     if b"\0" in data:
         raise ValueError(f"{what} holds a NUL character")
     return data
-
-
-def _is_pointer(native: Any) -> bool:
-    return ffi.typeof(native).kind == "pointer"

@@ -1,6 +1,7 @@
 """What engines tell about connections and themselves, as dataclasses."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from ._native import ffi, lib
@@ -12,27 +13,23 @@ from .enums import (
     EResult,
     known,
 )
-from .identity import Identity, address_from_native, from_native, text_of
+from .identity import Identity, from_native, text_of
+
+STATE_NAMES: dict[int, str] = {s: s.name.title().replace("_", "") for s in ConnectionState}
+RENDEZVOUS_FAILED = EndReason.MISC_P2P_RENDEZVOUS
+NO_ICE = " (ICE has no address to offer: there is no network interface but loopback)"
+flags_of = cache(ConnectionInfoFlags)  # a handful of combinations, each dear to make
 
 
 def state_name(state: ConnectionState | int) -> str:
     """A state as Valve spells it, such as ``ClosedByPeer``; a number nobody knows stays one."""
-    if isinstance(state, ConnectionState):
-        return state.name.title().replace("_", "")
-    return str(state)
+    return STATE_NAMES.get(state) or str(state)
 
 
 def pop_name(pop_id: int) -> str:
     """A point of presence as text, such as ``fra``; "" for none."""
     letters = [chr(pop_id >> shift & 0xFF) for shift in (16, 8, 0, 24)]
     return "".join(letter for letter in letters if letter.isprintable() and letter != "\0")
-
-
-def _end_debug(info: Any) -> str:
-    text = text_of(info.m_szEndDebug)
-    if info.m_eEndReason == EndReason.MISC_P2P_RENDEZVOUS and not lib.sn_ice_possible():
-        text += " (ICE has no address to offer: there is no network interface but loopback)"
-    return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,21 +63,29 @@ class ConnectionInfo:
 
     @classmethod
     def from_native(cls, info: Any) -> "ConnectionInfo":
-        """Read a ``SteamNetConnectionInfo_t``."""
+        """Read a ``SteamNetConnectionInfo_t *``."""
+        texts = ffi.new("char[]", lib.SN_TEXTS_SIZE)
+        size = lib.sn_connection_texts(info, texts)
+        # A peer made some of it up: what is no UTF-8 must not raise.
+        text = ffi.buffer(texts, size)[:].decode("utf-8", "replace")
+        identity, address, end_debug, description = text.split("\0")
         state = known(ConnectionState, info.m_eState)
+        end_reason = known(EndReason, info.m_eEndReason)
+        if end_reason == RENDEZVOUS_FAILED and not lib.sn_ice_possible():
+            end_debug += NO_ICE
         return cls(
-            identity_remote=str(from_native(info.m_identityRemote)),
-            state=state,
-            state_name=state_name(state),
-            end_reason=known(EndReason, info.m_eEndReason),
-            end_debug=_end_debug(info),
-            connection_description=text_of(info.m_szConnectionDescription),
-            addr_remote=address_from_native(info.m_addrRemote),
-            user_data=info.m_nUserData,
-            listen_socket=info.m_hListenSocket,
-            flags=ConnectionInfoFlags(info.m_nFlags),
-            pop_id_remote=info.m_idPOPRemote,
-            pop_id_relay=info.m_idPOPRelay,
+            identity.removeprefix("steamid:"),
+            state,
+            state_name(state),
+            end_reason,
+            end_debug,
+            description,
+            address,
+            info.m_nUserData,
+            info.m_hListenSocket,
+            flags_of(info.m_nFlags),
+            info.m_idPOPRemote,
+            info.m_idPOPRelay,
         )
 
 
@@ -190,14 +195,9 @@ class ConnectionEvent:
     @classmethod
     def from_native(cls, event: Any) -> "ConnectionEvent":
         """Read an ``sn_event`` of that kind."""
-        info = ConnectionInfo.from_native(event.info)
-        return cls(
-            connection=event.connection,
-            listen_socket=info.listen_socket,
-            old_state=known(ConnectionState, event.old_state),
-            state=info.state,
-            info=info,
-        )
+        info = ConnectionInfo.from_native(ffi.addressof(event.info))
+        old_state = known(ConnectionState, event.old_state)
+        return cls(event.connection, info.listen_socket, old_state, info.state, info)
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +262,7 @@ class FakeIPResult:
         octets = [str(number >> shift & 0xFF) for shift in (24, 16, 8, 0)]
         return cls(
             known(EResult, result.m_eResult),
-            from_native(result.m_identity),
+            from_native(ffi.addressof(result.m_identity)),
             ".".join(octets) if number else "",
             tuple(port for port in ffi.unpack(result.m_unPorts, 8) if port),
         )

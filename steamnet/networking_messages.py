@@ -24,11 +24,11 @@ class SteamNetworkingMessagesManager:
         self._failures: EventStream[ConnectionInfo] = EventStream("session failure", engine.check)
         engine.hear(
             lib.k_iCallback_SteamNetworkingMessagesSessionRequest,
-            lambda e: self._requests.push(from_native(e.identity)),
+            lambda e: self._requests.push(from_native(ffi.addressof(e.identity))),
         )
         engine.hear(
             lib.k_iCallback_SteamNetworkingMessagesSessionFailed,
-            lambda e: self._failures.push(ConnectionInfo.from_native(e.info)),
+            lambda e: self._failures.push(ConnectionInfo.from_native(ffi.addressof(e.info))),
         )
 
     def send_message_to_user(
