@@ -32,6 +32,17 @@ uint32_t sn_process_id(void) { return GetCurrentProcessId(); }
 
 void sn_leave_exit_handlers_out(void) {} /* nothing forks here */
 
+void sn_last_error(char *text, size_t size)
+{
+    DWORD code = GetLastError();
+    DWORD length = FormatMessageA(FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS, NULL, code,
+                                  0, text, (DWORD)size, NULL);
+    while (length > 0 && (text[length - 1] == '\n' || text[length - 1] == '\r'))
+        text[--length] = '\0';
+    if (length == 0)
+        snprintf(text, size, "error %lu", (unsigned long)code);
+}
+
 void *sn_library_open(const char *path, char *error, size_t error_size)
 {
     wchar_t wide[32768];
@@ -40,15 +51,8 @@ void *sn_library_open(const char *path, char *error, size_t error_size)
         /* The library's own folder and the system's: never the current directory or PATH. */
         library = LoadLibraryExW(wide, NULL,
                                  LOAD_LIBRARY_SEARCH_DLL_LOAD_DIR | LOAD_LIBRARY_SEARCH_DEFAULT_DIRS);
-    if (library == NULL) {
-        DWORD code = GetLastError();
-        DWORD length = FormatMessageA(FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS, NULL,
-                                      code, 0, error, (DWORD)error_size, NULL);
-        while (length > 0 && (error[length - 1] == '\n' || error[length - 1] == '\r'))
-            error[--length] = '\0';
-        if (length == 0)
-            snprintf(error, error_size, "error %lu", (unsigned long)code);
-    }
+    if (library == NULL)
+        sn_last_error(error, error_size);
     return library;
 }
 
@@ -139,11 +143,11 @@ bool sn_private_directory(char *path, size_t size, char *error, size_t error_siz
     }
     if (!widen(path, wide) ||
         (!CreateDirectoryW(wide, NULL) && GetLastError() != ERROR_ALREADY_EXISTS)) {
-        snprintf(error, error_size, "%s cannot be made", path);
+        snprintf(error, error_size, "cannot be made: %s", path);
         return false;
     }
     if (!is_private(wide)) {
-        snprintf(error, error_size, "%s is not this user's own directory", path);
+        snprintf(error, error_size, "not this user's own: %s", path);
         return false;
     }
     return true;
@@ -213,6 +217,8 @@ intptr_t sn_file_lock(const char *path, bool make)
                             FILE_ATTRIBUTE_NORMAL);
     if (file != INVALID_HANDLE_VALUE)
         return (intptr_t)file;
+    if (make)
+        return GetLastError() == ERROR_SHARING_VIOLATION ? -2 : -1;
     return GetLastError() == ERROR_FILE_NOT_FOUND ? -1 : -2;
 }
 
@@ -225,6 +231,7 @@ static bool address_of(const char *path, struct sockaddr_un *address)
     WSADATA data;
     memset(address, 0, sizeof *address);
     address->sun_family = AF_UNIX;
+    SetLastError(ERROR_FILENAME_EXCED_RANGE);
     if (strlen(path) >= sizeof address->sun_path || WSAStartup(MAKEWORD(2, 2), &data) != 0)
         return false;
     memcpy(address->sun_path, path, strlen(path) + 1);
@@ -356,6 +363,8 @@ bool sn_has_network(void)
     return found;
 }
 
+void sn_last_error(char *text, size_t size) { snprintf(text, size, "%s", strerror(errno)); }
+
 void *sn_library_open(const char *path, char *error, size_t error_size)
 {
     void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
@@ -392,11 +401,11 @@ static const char *environment(const char *name)
 
 bool sn_private_directory(char *path, size_t size, char *error, size_t error_size)
 {
-    const char *own = environment("STEAMNET_LOOPBACK_DIR"), *run = environment("XDG_RUNTIME_DIR");
+    const char *own = getenv("STEAMNET_LOOPBACK_DIR"), *run = environment("XDG_RUNTIME_DIR");
     const char *temporary = environment("TMPDIR");
     struct stat found;
     int length;
-    if (own != NULL)
+    if (own != NULL && *own != '\0')
         length = snprintf(path, size, "%s", own);
     else if (run != NULL)
         length = snprintf(path, size, "%s/steamnet", run);
@@ -404,12 +413,17 @@ bool sn_private_directory(char *path, size_t size, char *error, size_t error_siz
         length = snprintf(path, size, "%s/steamnet-%lu", temporary != NULL ? temporary : "/tmp",
                           (unsigned long)geteuid());
     if (length < 0 || (size_t)length >= size)
-        snprintf(error, error_size, "the path of the run-time directory is too long");
+        snprintf(error, error_size, "%s: %s", strerror(ENAMETOOLONG), path);
+    else if (*path != '/')
+        snprintf(error, error_size, "not an absolute path: %s", path);
     else if (mkdir(path, 0700) != 0 && errno != EEXIST)
-        snprintf(error, error_size, "%s: %s", path, strerror(errno));
-    else if (lstat(path, &found) != 0 || !S_ISDIR(found.st_mode) || found.st_uid != geteuid() ||
-             (found.st_mode & 022) != 0)
-        snprintf(error, error_size, "%s is not a directory that only this user can write to", path);
+        snprintf(error, error_size, "%s: %s", strerror(errno), path);
+    else if (lstat(path, &found) != 0 || !S_ISDIR(found.st_mode))
+        snprintf(error, error_size, "not a directory: %s", path);
+    else if (found.st_uid != geteuid())
+        snprintf(error, error_size, "not this user's own: %s", path);
+    else if ((found.st_mode & 022) != 0)
+        snprintf(error, error_size, "others can write to it: %s", path);
     else
         return true;
     return false;
@@ -453,7 +467,7 @@ intptr_t sn_file_lock(const char *path, bool make)
 {
     int file = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | (make ? O_CREAT : 0), 0600);
     if (file < 0)
-        return errno == ENOENT ? -1 : -2;
+        return make || errno == ENOENT ? -1 : -2;
     if (flock(file, LOCK_EX | LOCK_NB) == 0)
         return file;
     close(file);
@@ -468,6 +482,7 @@ static bool address_of(const char *path, struct sockaddr_un *address)
 {
     memset(address, 0, sizeof *address);
     address->sun_family = AF_UNIX;
+    errno = ENAMETOOLONG;
     if (strlen(path) >= sizeof address->sun_path)
         return false;
     memcpy(address->sun_path, path, strlen(path) + 1);

@@ -41,6 +41,9 @@ bool sn_library_symbol(void *library, const char *name, void *function);
 /* Keeps whichever library holds this function mapped until the process ends. */
 void sn_library_pin(void (*function)(void));
 
+/* Why the call before this one failed, in the system's own words. */
+void sn_last_error(char *text, size_t size);
+
 /* --- where processes of one user meet ------------------------------------------------------- */
 
 /* The directory that only this user can write to, made if need be; false with the reason if there
@@ -53,7 +56,7 @@ bool sn_file_write(const char *path, const void *bytes, size_t size);
 size_t sn_file_read(const char *path, void *bytes, size_t size);
 void sn_file_remove(const char *path);
 /* Takes a file's lock without waiting, making the file if asked to; it is held until it is given
- * up or the process dies. -1: there is no such file, -2: another has it, or who knows. */
+ * up or the process dies. -1: there is no file, nor can be, -2: another has it, or who knows. */
 intptr_t sn_file_lock(const char *path, bool make);
 void sn_file_unlock(intptr_t lock);
 

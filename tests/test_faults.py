@@ -157,7 +157,7 @@ def of_somebody_else(path: Path) -> None:
 
 def without_a_parent(path: Path) -> None:
     """Leave out the directory that it should be made in."""
-    os.environ["STEAMNET_LOOPBACK_DIR"] = str(path / "deeper" / "down")
+    os.environ["XDG_RUNTIME_DIR"] = str(path / "deeper" / "down")
 
 
 @pytest.mark.parametrize(
@@ -180,9 +180,9 @@ def test_bad_directory(
     until: Callable[..., None],
 ) -> None:
     """Users of this process still meet; other processes do not get in, and the log says why."""
-    place = tmp_path / "place"
-    monkeypatch.setenv("STEAMNET_LOOPBACK_DIR", str(place))
-    make(place)
+    monkeypatch.delenv("STEAMNET_LOOPBACK_DIR")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    make(tmp_path / "steamnet")
     with (
         steamnet.init(engine="loopback", identity=ALICE) as alice,
         steamnet.init(engine="loopback", identity=BOB) as bob,
@@ -192,7 +192,7 @@ def test_bad_directory(
         connection = bob.networking_sockets.connect_p2p(ALICE, 1)
         until(alice.networking_sockets.connection_events, alice, bob, what="the request")
         assert bob.networking_sockets.close_connection(connection)
-        assert "no connections between processes" in caplog.text
+        assert "cannot be found by other processes: " in caplog.text
 
 
 def test_full_disk(meeting: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -206,7 +206,7 @@ def test_full_disk(meeting: Path, caplog: pytest.LogCaptureFixture) -> None:
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         alice.run_callbacks()
-        assert "locked, full or not usable" in caplog.text
+        assert "the directory is locked or full" in caplog.text
         assert alice.networking_sockets.create_listen_socket_p2p(2)
         alice.run_callbacks()
     assert [p.name for p in meeting.iterdir()] == ["lock"]

@@ -138,7 +138,7 @@ def test_directory_that_others_can_write_to_is_refused(directory: Path, mode: in
     """A directory that is open to others is an error, not a risk."""
     directory.mkdir()
     directory.chmod(mode)
-    with pytest.raises(OSError, match="only this user"):
+    with pytest.raises(OSError, match="others can write to it"):
         LocalSignaling(ALICE)
 
 
@@ -147,7 +147,7 @@ def test_link_in_place_of_the_directory_is_refused(directory: Path, tmp_path: Pa
     """Nobody can have us write elsewhere by laying a link."""
     (tmp_path / "elsewhere").mkdir(0o700)
     directory.symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(OSError, match="only this user"):
+    with pytest.raises(OSError, match="not a directory"):
         LocalSignaling(ALICE)
 
 
@@ -157,7 +157,7 @@ def test_directory_of_somebody_else_is_refused(directory: Path) -> None:
     """A directory that another user made first is an error."""
     directory.mkdir(0o700)
     os.chown(directory, 12345, 12345)
-    with pytest.raises(OSError, match="only this user"):
+    with pytest.raises(OSError, match="not this user's own"):
         LocalSignaling(ALICE)
 
 

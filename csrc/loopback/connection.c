@@ -265,6 +265,11 @@ void lo_deadline(lo_connection *connection)
     } else if (!connection->outgoing) {
         lo_end(connection, PROBLEM, TIMEOUT,
                "App didn't accept or close incoming connection in time.", false);
+    } else if (lo.now >= connection->gives_up && !connection->rung && lo_alone() != NULL) {
+        char text[sizeof connection->end_text];
+        snprintf(text, sizeof text, "Cannot meet other processes, set STEAMNET_LOOPBACK_DIR: %s",
+                 lo_alone());
+        lo_end(connection, PROBLEM, k_ESteamNetConnectionEnd_Local_NetworkConfig, text, false);
     } else if (lo.now >= connection->gives_up) {
         lo_end(connection, PROBLEM, TIMEOUT, "Timed out attempting to connect", false);
     } else {
@@ -288,12 +293,14 @@ static lo_packet *call_packet(const lo_connection *connection)
     return packet;
 }
 
+static int64_t earlier(int64_t a, int64_t b) { return a < b ? a : b; }
+
 /* Looks for the one it wants and calls, until the call got through or it gives up. */
 void lo_ring(lo_connection *connection)
 {
     lo_listener *listener =
         lo_listener_at(connection->manner, &connection->called, connection->port);
-    int64_t again = connection->gives_up;
+    int64_t again;
     if (!connection->rung && connection->object.user->sky_send.loss < 100) {
         lo_packet *packet = NULL;
         if (listener != NULL || lo_link_to(connection))
@@ -305,9 +312,10 @@ void lo_ring(lo_connection *connection)
             lo_launch(connection, packet);
         }
     }
-    if (!connection->rung && lo.now + LO_RING_AGAIN < again)
-        again = lo.now + LO_RING_AGAIN;
-    lo_set_deadline(connection, again);
+    if (!connection->rung && lo_alone() != NULL)
+        connection->gives_up = earlier(connection->gives_up, connection->created + LO_RING_ALONE);
+    again = connection->rung ? INT64_MAX : lo.now + LO_RING_AGAIN;
+    lo_set_deadline(connection, earlier(connection->gives_up, again));
 }
 
 lo_connection *lo_connect(lo_user *user, int manner, const SteamNetworkingIdentity *to, int port,

@@ -105,7 +105,7 @@ bool lo_link_to(lo_connection *connection)
 {
     lo_user *user = connection->object.user;
     uint64_t key = lo_address_key(connection->manner, &connection->called, connection->port);
-    sn_socket socket = lo_station_call(user, key);
+    sn_socket socket = lo_station_call(key);
     lo_link *link = socket != SN_NO_SOCKET ? new_link(socket) : NULL;
     if (link == NULL)
         return false;

@@ -33,6 +33,7 @@ enum {
     LO_SERVICE = 200,       /* µs until a packet leaves, as an engine's service thread would take */
     LO_HORIZON = 20000,     /* µs of link time that may be sent ahead into another process */
     LO_RING_AGAIN = 100000, /* µs between two looks for a peer that is not there yet */
+    LO_RING_ALONE = 1000000, /* µs of looking where no other process can be reached */
     LO_RESEND = 25000,      /* µs beyond the round trip until a lost packet is sent again */
     LO_MAX_MESSAGE = k_cbMaxSteamNetworkingSocketsMessageSizeSend,
     LO_MAX_UNRELIABLE = 16500, /* more is sent reliably, as Valve does */
@@ -400,6 +401,9 @@ void lo_group_destroy(lo_group *group);
 
 /* --- link.c: streams to other processes ------------------------------------------------------- */
 
+/* Makes this process one that others find; otherwise `lo_alone` says why it stays alone. */
+bool lo_open_station(void);
+const char *lo_alone(void);
 /* Lets other processes find a listener; false if one of them already has its address. */
 bool lo_publish(lo_listener *listener);
 void lo_unpublish(lo_listener *listener);

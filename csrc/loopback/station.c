@@ -18,7 +18,8 @@ static struct {
     char token[TOKEN + 1];
     intptr_t alive; /* our own lock */
     sn_socket door;
-    bool known, open, complained;
+    bool open;
+    char alone[PATH + 256]; /* why it could not be opened */
 } station = {.alive = -1, .door = SN_NO_SOCKET};
 
 static const char *in_directory(char path[PATH], const char *name, const char *ending)
@@ -71,45 +72,53 @@ static intptr_t lock_directory(void)
     char path[PATH];
     intptr_t lock = -1;
     in_directory(path, "lock", "");
-    for (int i = 0; i < 50 && (lock = sn_file_lock(path, true)) < 0; i++)
+    for (int i = 0; i < 200 && (lock = sn_file_lock(path, true)) == -2; i++)
         sn_sleep(1000);
     return lock;
 }
 
-static bool know_directory(lo_user *user)
+static void unlock_directory(intptr_t lock)
 {
-    char error[PATH + 64] = "";
-    if (!station.known)
-        station.known =
-            sn_private_directory(station.directory, sizeof station.directory, error, sizeof error);
-    if (!station.known && !station.complained) {
-        station.complained = true;
-        lo_say(user, k_ESteamNetworkingSocketsDebugOutputType_Warning,
-               "no connections between processes: %s", error);
-    }
-    return station.known;
+    if (lock >= 0)
+        sn_file_unlock(lock);
 }
 
-/* With the directory's lock held: makes this process one that can be found. */
-static bool open_station(void)
+/* With the directory's lock held. */
+static bool open_door(void)
 {
     char path[PATH];
-    if (station.open)
-        return true;
     sn_each_file(station.directory, sweep_process);
     sn_each_file(station.directory, sweep_listener);
     snprintf(station.token, sizeof station.token, "%016" PRIx64, lo_random(&lo.random));
-    station.alive = sn_file_lock(in_directory(path, station.token, ".lock"), true);
+    in_directory(path, station.token, ".lock");
+    if (sn_file_write(path, station.token, TOKEN)) /* a full disk shows here already */
+        station.alive = sn_file_lock(path, false);
     if (station.alive >= 0)
         station.door = sn_socket_listen(in_directory(path, station.token, ".sock"));
-    station.open = station.door != SN_NO_SOCKET;
-    if (!station.open && station.alive >= 0) {
-        sn_file_remove(in_directory(path, station.token, ".lock"));
-        sn_file_unlock(station.alive);
-        station.alive = -1;
+    return station.door != SN_NO_SOCKET;
+}
+
+bool lo_open_station(void)
+{
+    char path[PATH], reason[128];
+    intptr_t lock;
+    if (station.open ||
+        !sn_private_directory(station.directory, sizeof station.directory, station.alone,
+                              sizeof station.alone))
+        return station.open;
+    lock = lock_directory();
+    station.open = lock >= 0 && open_door();
+    if (!station.open) {
+        sn_last_error(reason, sizeof reason);
+        snprintf(path, sizeof path, "%s", station.directory);
+        lo_station_close();
+        snprintf(station.alone, sizeof station.alone, "%s: %s", reason, path);
     }
+    unlock_directory(lock);
     return station.open;
 }
+
+const char *lo_alone(void) { return station.open || *station.alone == '\0' ? NULL : station.alone; }
 
 static void listener_name(const lo_listener *listener, char name[TOKEN + 1])
 {
@@ -121,11 +130,8 @@ bool lo_publish(lo_listener *listener)
     lo_user *user = listener->object.user;
     char path[PATH], name[TOKEN + 1], token[TOKEN + 1];
     bool taken = false;
-    intptr_t lock;
-    if (!know_directory(user))
-        return true;
-    lock = lock_directory();
-    if (lock >= 0 && open_station()) {
+    intptr_t lock = lo_open_station() ? lock_directory() : -1;
+    if (lock >= 0) {
         listener_name(listener, name);
         taken = read_token(name, token) && strcmp(token, station.token) != 0 && is_alive(token);
         listener->published =
@@ -133,15 +139,14 @@ bool lo_publish(lo_listener *listener)
         if (!taken && !listener->published)
             sn_file_remove(path); /* a full disk holds the name, and not what it stands for */
     }
-    if (lock >= 0)
-        sn_file_unlock(lock);
+    unlock_directory(lock);
     if (taken)
         lo_say(user, k_ESteamNetworkingSocketsDebugOutputType_Warning,
                "another process already listens there");
     else if (!listener->published)
         lo_say(user, k_ESteamNetworkingSocketsDebugOutputType_Warning,
-               "cannot be found by other processes: %s is locked, full or not usable",
-               station.directory);
+               "cannot be found by other processes: %s",
+               lo_alone() != NULL ? lo_alone() : "the directory is locked or full");
     return !taken;
 }
 
@@ -156,15 +161,14 @@ void lo_unpublish(lo_listener *listener)
     lock = lock_directory();
     if (lock >= 0 && read_token(name, token) && strcmp(token, station.token) == 0)
         sn_file_remove(in_directory(path, name, ""));
-    if (lock >= 0)
-        sn_file_unlock(lock);
+    unlock_directory(lock);
 }
 
-sn_socket lo_station_call(lo_user *user, uint64_t key)
+sn_socket lo_station_call(uint64_t key)
 {
     char path[PATH], name[TOKEN + 1], token[TOKEN + 1];
     snprintf(name, sizeof name, "%016" PRIx64, key);
-    if (!know_directory(user) || !read_token(name, token) || strcmp(token, station.token) == 0)
+    if (!lo_open_station() || !read_token(name, token) || strcmp(token, station.token) == 0)
         return SN_NO_SOCKET;
     return sn_socket_connect(in_directory(path, token, ".sock"));
 }
@@ -177,23 +181,20 @@ sn_socket lo_station_answer(void)
 void lo_station_close(void)
 {
     char path[PATH];
-    if (station.open) {
-        sn_socket_close(station.door);
+    if (*station.token != '\0') {
         sn_file_remove(in_directory(path, station.token, ".sock"));
         sn_file_remove(in_directory(path, station.token, ".lock"));
-        sn_file_unlock(station.alive);
     }
-    memset(&station, 0, sizeof station);
-    station.alive = -1;
-    station.door = SN_NO_SOCKET;
+    lo_station_leave_to_parent();
 }
 
 void lo_station_leave_to_parent(void)
 {
-    if (station.open) {
+    if (station.door != SN_NO_SOCKET)
         sn_socket_close(station.door);
+    if (station.alive >= 0)
         sn_file_unlock(station.alive);
-    }
-    station.open = false;
-    lo_station_close();
+    memset(&station, 0, sizeof station);
+    station.alive = -1;
+    station.door = SN_NO_SOCKET;
 }

@@ -5,7 +5,7 @@
 #include "loopback.h"
 
 /* A stream to the process that listens at this address; SN_NO_SOCKET if nobody does, or not now. */
-sn_socket lo_station_call(lo_user *user, uint64_t key);
+sn_socket lo_station_call(uint64_t key);
 /* A stream from a process that wants something of this one. */
 sn_socket lo_station_answer(void);
 void lo_station_close(void);

@@ -69,10 +69,16 @@ static bool load(sn_engine *engine, const char *path, char *error)
     return true;
 }
 
+static const char *setting(const char *name)
+{
+    const char *text = getenv(name);
+    return text != NULL ? text : "";
+}
+
 static uint64_t new_seed(void)
 {
-    const char *text = getenv("STEAMNET_LOOPBACK_SEED");
-    return text != NULL && *text != '\0' ? strtoull(text, NULL, 0) : lo_random(&lo.random);
+    const char *text = setting("STEAMNET_LOOPBACK_SEED");
+    return *text != '\0' ? strtoull(text, NULL, 0) : lo_random(&lo.random);
 }
 
 static ESteamAPIInitResult start(sn_engine *engine, const sn_options *options, char *error)
@@ -95,6 +101,13 @@ static ESteamAPIInitResult start(sn_engine *engine, const sn_options *options, c
     user->local.parent = &user->global;
     lo_enter();
     lo.random ^= (uint64_t)lo.clock ^ (uint64_t)sn_process_id() << 40 ^ (uintptr_t)user;
+    /* Who names a directory wants to be found in it; without one, a process may do alone. */
+    if (*setting("STEAMNET_LOOPBACK_DIR") != '\0' && !lo_open_station()) {
+        snprintf(error, SN_ERROR_SIZE, "STEAMNET_LOOPBACK_DIR: %s", lo_alone());
+        lo_leave();
+        lo_free(user);
+        return k_ESteamAPIInitResult_FailedGeneric;
+    }
     user->seed = new_seed();
     lo_sky_changed(user);
     user->door = lo_listen(user, LO_SESSION, 0, 0, NULL);

@@ -1555,7 +1555,7 @@ static void check_hostile(void)
 
 static void check_directory(void)
 {
-    char directory[] = "/tmp/steamnet-check-XXXXXX", path[400], error[500];
+    char directory[] = "/tmp/steamnet-check-XXXXXX", path[400], error[SN_ERROR_SIZE];
     section = "the directory";
     if (!CHECK(mkdtemp(directory) != NULL))
         return;
@@ -1563,9 +1563,10 @@ static void check_directory(void)
     CHECK(sn_private_directory(path, sizeof path, error, sizeof error));
     CHECK(chmod(directory, 0770) == 0);
     CHECK(!sn_private_directory(path, sizeof path, error, sizeof error));
-    user who = open_user("str:host");
-    CHECK(S(who, CreateListenSocketP2P, 7, 0, NULL) != 0); /* this process still can */
-    close_user(&who);
+    sn_engine *refused = sn_load(SN_LOOPBACK, NULL, error);
+    CHECK(sn_start(refused, NULL, error) == k_ESteamAPIInitResult_FailedGeneric);
+    CHECK(strstr(error, "STEAMNET_LOOPBACK_DIR: others can write to it") != NULL);
+    sn_release(refused);
     CHECK(chmod(directory, 0700) == 0);
     snprintf(path, sizeof path, "%s/link", directory);
     CHECK(symlink("/tmp", path) == 0);

@@ -1,0 +1,180 @@
+"""What is the loopback engine's alone: where processes meet, its seed, and its limits."""
+
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import pytest
+
+import steamnet
+from steamnet import EndReason, InitError
+
+ALICE, BOB = "76561198000000001", "76561198000000002"
+NOBODY = 65534
+ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
+
+# --- a meeting place that cannot be used -------------------------------------------------------
+
+posix = pytest.mark.skipif(os.name == "nt", reason="owners, modes and limits of POSIX")
+only_root = pytest.mark.skipif(not ROOT, reason="only root can give a directory away")
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """Where the meeting place is to be: a short path, of which the last part is not there yet."""
+    with tempfile.TemporaryDirectory(prefix="sn-") as directory:
+        yield Path(directory) / "steamnet"
+
+
+# Each of these spoils the place while it is entered, and says which place that is and what the
+# matter is.
+
+
+@contextmanager
+def a_file(place: Path) -> Iterator[tuple[Path, str]]:
+    """Put a file there."""
+    place.write_text("")
+    yield place, "not a directory"
+
+
+@contextmanager
+def open_to_others(place: Path) -> Iterator[tuple[Path, str]]:
+    """Let the user's group write to it."""
+    place.mkdir()
+    place.chmod(0o770)
+    yield place, "others can write to it"
+
+
+@contextmanager
+def of_somebody_else(place: Path) -> Iterator[tuple[Path, str]]:
+    """Give it to another user."""
+    place.mkdir(mode=0o700)
+    os.chown(place, NOBODY, NOBODY)
+    yield place, "not this user's own"
+
+
+@contextmanager
+def without_a_parent(place: Path) -> Iterator[tuple[Path, str]]:
+    """Leave out the directory that it should be made in."""
+    yield place.parent / "nowhere" / "steamnet", "No such file or directory"
+
+
+@contextmanager
+def unwritable(place: Path) -> Iterator[tuple[Path, str]]:
+    """Let its owner only read it; root, who may write anyway, becomes somebody else."""
+    place.mkdir(mode=0o500)
+    if ROOT:
+        place.parent.chmod(0o755)
+        os.chown(place, NOBODY, NOBODY)
+        os.seteuid(NOBODY)
+    try:
+        yield place, "Permission denied"
+    finally:
+        if ROOT:
+            os.seteuid(0)
+
+
+@contextmanager
+def too_long(place: Path) -> Iterator[tuple[Path, str]]:
+    """Let its path leave no room for names in a local socket's address."""
+    long = place.parent / ("x" * 80)
+    long.mkdir()
+    yield long / "steamnet", "File name too long"
+
+
+@contextmanager
+def full_disk(place: Path) -> Iterator[tuple[Path, str]]:
+    """Let no file grow, as where the disk is full."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+    try:
+        yield place, "File too large"
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+Spoil = Callable[[Path], AbstractContextManager[tuple[Path, str]]]
+each_kind = pytest.mark.parametrize(
+    "spoil",
+    [
+        a_file,
+        open_to_others,
+        pytest.param(of_somebody_else, marks=only_root),
+        without_a_parent,
+        unwritable,
+        too_long,
+        full_disk,
+    ],
+)
+
+
+@posix
+@each_kind
+def test_a_directory_that_was_asked_for(
+    spoil: Spoil, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who names a directory that cannot be used is told so, and why, before anything starts."""
+    with spoil(place) as (where, why):
+        monkeypatch.setenv("STEAMNET_LOOPBACK_DIR", str(where))
+        with pytest.raises(InitError) as error:
+            steamnet.init(engine="loopback", identity=ALICE)
+    assert f"STEAMNET_LOOPBACK_DIR: {why}: {where}" in str(error.value)
+
+
+@posix
+@each_kind
+def test_a_directory_nobody_asked_for(
+    spoil: Spoil, place: Path, monkeypatch: pytest.MonkeyPatch, until: Callable[..., None]
+) -> None:
+    """Without one, users of a process meet; a call to somebody else ends with the way out."""
+    monkeypatch.delenv("STEAMNET_LOOPBACK_DIR")
+    with spoil(place) as (where, why):
+        monkeypatch.setenv("XDG_RUNTIME_DIR", str(where.parent))
+        with (
+            steamnet.init(engine="loopback", identity=ALICE) as alice,
+            steamnet.init(engine="loopback", identity=BOB) as bob,
+        ):
+            sockets = bob.networking_sockets
+            nowhere, here = sockets.connect_p2p(ALICE, 2), sockets.connect_p2p(ALICE, 1)
+            assert alice.networking_sockets.create_listen_socket_p2p(1)  # not too late
+            until(alice.networking_sockets.connection_events, alice, bob, what="the request")
+
+            def end() -> str:
+                info = sockets.get_connection_info(nowhere)
+                assert info is not None
+                return info.end_debug if info.end_reason == EndReason.LOCAL_NETWORK_CONFIG else ""
+
+            until(end, alice, bob, timeout=5, what="the end, long before TimeoutInitial")
+            whole = f"Cannot meet other processes, set STEAMNET_LOOPBACK_DIR: {why}: {where}"
+            assert end() == whole[:127]
+            assert sockets.close_connection(here)
+
+
+@posix
+def test_demo_without_a_meeting_place(place: Path) -> None:
+    """The demo tells what is wrong with which directory, and the way out."""
+    environment = os.environ | {"XDG_RUNTIME_DIR": str(place.parent)}
+    del environment["STEAMNET_LOOPBACK_DIR"]
+    with a_file(place) as (where, why):
+        done = subprocess.run(
+            [sys.executable, "-m", "steamnet", "demo"],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+    assert done.returncode == 1
+    assert f"set STEAMNET_LOOPBACK_DIR: {why}: {where}" in done.stderr
+
+
+@posix
+def test_a_relative_directory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A path that means another directory in each process is refused, not overlooked."""
+    monkeypatch.setenv("STEAMNET_LOOPBACK_DIR", "here")
+    with pytest.raises(InitError, match="STEAMNET_LOOPBACK_DIR: not an absolute path: here"):
+        steamnet.init(engine="loopback", identity=ALICE)
