@@ -16,8 +16,7 @@ import time
 from collections.abc import Iterator
 
 import steamnet
-from steamnet import ConnectionState, ResultError
-from steamnet.objects import Connection
+from steamnet import Connection, ConnectionState, ResultError
 
 ENGINE = os.environ.get("STEAMNET_ENGINE", "loopback")
 GONE = (ConnectionState.CLOSED_BY_PEER, ConnectionState.PROBLEM_DETECTED_LOCALLY)
@@ -34,7 +33,7 @@ class Keyboard:
         threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self) -> None:
-        for line in sys.stdin:
+        for line in sys.stdin or ():  # None: it was closed before we began
             self._lines.put(line.rstrip("\n"))
         self._lines.put(None)
 
@@ -85,7 +84,12 @@ def host(steam: steamnet.Steam, name: str, keyboard: Keyboard) -> None:
 def join(steam: steamnet.Steam, name: str, steam_id: str, keyboard: Keyboard) -> None:
     """Say who we are, then talk."""
     with steam.connect(steam_id, 0) as connection:
-        connection.send(name)  # waits in the send buffer until we are connected
+        while connection.state < ConnectionState.CONNECTED:
+            steam.run_callbacks()
+            time.sleep(1 / 60)
+        if connection.state in GONE:
+            sys.exit(f"{connection.info.end_debug}: is the host running?")
+        connection.send(name)
         while keyboard.open:
             steam.run_callbacks()
             try:
@@ -116,4 +120,7 @@ def main(role: str, name: str, steam_id: str = HOST) -> None:
 if __name__ == "__main__":
     if len(sys.argv) not in (3, 4) or sys.argv[1] not in ("host", "join"):
         sys.exit(__doc__)
-    main(*sys.argv[1:])
+    try:
+        main(*sys.argv[1:])
+    except (steamnet.SteamnetError, ValueError) as error:
+        sys.exit(f"chat: {error}")

@@ -4,22 +4,21 @@
     python examples/pong.py join            in another (or: join STEAM_ID)
 
 It runs on the loopback engine, without Steam, unless STEAMNET_ENGINE names another. The host
-plays the ball. 60 times a second both tell where things are, unreliably: what gets lost is told
-anew 16 ms later, and what comes too late is dropped. What must not get lost, a hit or a point,
-goes reliably, on another lane. Try it with --lag 150.
+plays the ball. 60 times a second both tell where things are, unreliably: what is lost or late is
+told anew 16 ms later. A hit or a point goes reliably, on another lane. Try it with --lag 150.
 """
 
 import argparse
 import os
 import random
 import struct
+import sys
 
 import pygame
 from pygame import Color, Vector2
 
 import steamnet
-from steamnet import ConfigValue, ConnectionState, ResultError, SendFlags
-from steamnet.objects import Connection
+from steamnet import ConfigValue, Connection, ConnectionState, ResultError, SendFlags
 
 ENGINE = os.environ.get("STEAMNET_ENGINE", "loopback")
 HOST = "76561198000000001"  # who the host is where there is no Steam to say it
@@ -34,11 +33,9 @@ class Game:
     """The court as one player, number 0 (who hosts) or 1, sees it."""
 
     def __init__(self, connection: Connection, me: int) -> None:
-        """Set up the lanes: events go before states."""
-        connection.configure_lanes(priorities=[1, 0])
+        connection.configure_lanes(priorities=[1, 0])  # events go before states
         self.connection, self.me = connection, me
-        self.newest = 0  # message number of the newest state
-        self.paddles, self.score = [HEIGHT / 2, HEIGHT / 2], [0, 0]
+        self.newest, self.paddles, self.score = 0, [HEIGHT / 2, HEIGHT / 2], [0, 0]
         self.ball, self.speed = Vector2(WIDTH, HEIGHT) / 2, Vector2(300, 120)
         self.trail: list[Vector2] = []
         self.sparks: list[tuple[Vector2, Vector2]] = []
@@ -133,17 +130,20 @@ def main() -> None:
                     game.play(keys[pygame.K_DOWN] - keys[pygame.K_UP])
                     game.draw(screen)
                     pygame.display.set_caption(f"Pong: ping {connection.status.ping} ms")
-                    if max(game.score) == options.points:
+                    if max(game.score) >= options.points:
                         break
                 else:
                     write(screen, f"{steam.core.get_steam_id()} waits", 30, WIDTH / 2, COLOURS[me])
                 pygame.display.flip()
                 clock.tick(FPS)
         except ResultError as error:
-            print("The other player is gone:", error)
-        print("The score is", *(game.score if game else []))
+            sys.exit(f"{'The other player is gone:' if game else 'Is the host running?'} {error}")
+        print(f"The score is {game.score[0]} {game.score[1]}" if game else "Nobody came")
         steam.shutdown(linger=0.5)
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (steamnet.SteamnetError, ValueError, KeyboardInterrupt) as error:
+        sys.exit(f"pong: {str(error) or 'goodbye'}")

@@ -115,11 +115,13 @@ async def talk(room: str, name: str, server: str = SERVER) -> None:
 
 if __name__ == "__main__":
     command, *arguments = sys.argv[1:] or ["help"]
-    if command not in ("serve", "talk"):
+    if (command, len(arguments)) not in (("serve", 0), ("talk", 2), ("talk", 3)):
         sys.exit(__doc__)
     try:
         asyncio.run(serve() if command == "serve" else talk(*arguments))
     except ConnectionError as error:
         sys.exit(f"the server cannot be reached: {error}")
+    except (steamnet.SteamnetError, ValueError) as error:
+        sys.exit(f"relay_server: {error}")
     except KeyboardInterrupt:
         print("goodbye")

@@ -19,7 +19,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 
 from signaling_server import read_frame, write_frames
 
@@ -33,7 +33,6 @@ class ServerSignaling:
     """Carries signals through the server: asyncio on a thread of its own, which reconnects."""
 
     def __init__(self, host: str, port: int, identity: Identity) -> None:
-        """Begin to log in to the server."""
         self._server, self._name = (host, port), identity.text.encode()
         self._received: SimpleQueue[bytes] = SimpleQueue()
         self._writer: asyncio.StreamWriter | None = None
@@ -48,9 +47,8 @@ class ServerSignaling:
 
     def receive(self) -> Iterator[bytes]:
         """What the server has passed on since last time."""
-        with suppress(Empty):
-            while True:
-                yield self._received.get_nowait()
+        while not self._received.empty():
+            yield self._received.get_nowait()
 
     def close(self) -> None:
         """Log out and end the thread."""
@@ -116,7 +114,7 @@ def join(steam: steamnet.Steam, peer: str, line: str) -> None:
         for message in sockets.receive_messages(connection):
             print(message.decode(), flush=True)
         time.sleep(1 / 60)
-    print("the connection has ended:", info and info.end_debug)
+    sys.exit(f"the connection has ended: {info and info.end_debug}")
 
 
 def main() -> None:
@@ -145,5 +143,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    with suppress(KeyboardInterrupt):
+    try:
         main()
+    except (steamnet.SteamnetError, ValueError, KeyboardInterrupt) as error:
+        sys.exit(f"signaling_client: {str(error) or 'goodbye'}")

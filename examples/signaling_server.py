@@ -13,7 +13,6 @@ it faces the world, put TLS in (``ssl=``) and have `log_in` check a ticket of yo
 import asyncio
 import logging
 import sys
-from contextlib import suppress
 
 LARGEST = 65536  # no signal of an engine is nearly as long
 PATIENCE = 10.0  # seconds for a user to log in, or to take what was sent
@@ -72,5 +71,9 @@ async def main(host: str = "0.0.0.0", port: str = "10000") -> None:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    with suppress(KeyboardInterrupt):
+    try:
         asyncio.run(main(*sys.argv[1:3]))
+    except (OSError, ValueError) as error:  # no such address, no such port, or one in use
+        sys.exit(f"signaling_server: {error}\n{__doc__}")
+    except KeyboardInterrupt:
+        print("goodbye")

@@ -52,7 +52,7 @@ def join(steam: steamnet.Steam, host_steam_id: str) -> None:
         steam.run_callbacks()
         info = sockets.get_connection_info(connection)
         if info is None or info.state in GONE:
-            sys.exit(f"no connection: {info.end_debug if info else 'refused'}")
+            sys.exit(f"no connection: {info.end_debug if info else 'refused'} (is there a host?)")
         for message in sockets.receive_messages(connection):
             print(message.decode(), flush=True)
             answers += 1
@@ -72,4 +72,9 @@ def main(role: str, *arguments: str) -> None:
 if __name__ == "__main__":
     if sys.argv[1:2] != ["host"] and (sys.argv[1:2] != ["join"] or len(sys.argv) != 3):
         sys.exit(__doc__)
-    main(*sys.argv[1:])
+    try:
+        main(*sys.argv[1:])
+    except (steamnet.SteamnetError, ValueError) as error:
+        sys.exit(str(error))
+    except KeyboardInterrupt:
+        print("goodbye")

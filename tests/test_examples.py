@@ -91,6 +91,49 @@ def test_an_example_is_short_enough_to_be_read(path: Path) -> None:
     assert len(path.read_text().splitlines()) < 150
 
 
+def test_where_nobody_hosts_each_says_so_and_fails(start: Start) -> None:
+    """Whoever joins gives up in words, all four at once, as it takes ten seconds."""
+    joining = [
+        start("chat.py", "join", "Bob"),
+        start("unmodified.py", "join", HOST),
+        start("relay_server.py", "talk", "red", "Bob"),
+    ]
+    if importlib.util.find_spec("pygame") is not None:
+        joining.append(start("pong.py", "join"))
+    for process in joining:
+        assert process.stdout is not None
+        said = process.stdout.read()
+        assert re.search("is the host running|is there a host|cannot be reached", said, re.I), said
+        assert "Traceback" not in said
+        assert process.wait(PATIENCE) == 1
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "chat.py join Bob nobody",
+        "chat.py dance",
+        "unmodified.py join nobody",
+        "unmodified.py join",
+        "relay_server.py talk red Bob nobody",
+        "relay_server.py talk",
+        "signaling_server.py 127.0.0.1 seventy",
+        "signaling_client.py 127.0.0.1:seventy str:alice",
+        "signaling_client.py 127.0.0.1:70 nobody",
+        "pong.py join nobody",
+    ],
+)
+def test_a_mistake_in_the_arguments_is_told_in_words(start: Start, command: str) -> None:
+    """And with an exit status that is not 0."""
+    if command.startswith("pong"):
+        pytest.importorskip("pygame", reason=NO_PYGAME)
+    process = start(*command.split(), PYTHONSAFEPATH="")  # one example imports another
+    said, _ = process.communicate(timeout=PATIENCE)
+    assert said
+    assert "Traceback" not in said
+    assert process.returncode in (1, 2)
+
+
 def test_a_chat_passes_on_what_each_says_to_all_others(start: Start) -> None:
     """Ann, Bob and Carol, three processes, hear each other and who comes and goes."""
     ann = start("chat.py", "host", "Ann")
