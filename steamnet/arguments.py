@@ -11,8 +11,6 @@ MESSAGE_LIMIT: int = lib.k_cbMaxSteamNetworkingSocketsMessageSizeSend
 
 def integer(value: int, what: str, low: int, high: int) -> int:
     """A whole number within bounds: TypeError for another type, ValueError outside."""
-    if isinstance(value, float):
-        raise TypeError(f"{what} must be an int, not {value!r}")
     try:
         number = operator.index(value)
     except TypeError:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, SupportsIndex
 
 from ._native import ffi, lib
 from .arguments import integer
@@ -13,6 +13,7 @@ from .identity import c_string, text_of
 
 Value = int | float | str
 Options = Mapping[ConfigValue, Value] | Mapping[int, Value]
+WHOLE = (ConfigDataType.INT32, ConfigDataType.INT64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +124,16 @@ def _native_value(engine: Engine, key: int, value: Value) -> tuple[int, Any]:
         )
     if isinstance(value, str):
         return lib.k_ESteamNetworkingConfig_String, ffi.new("char[]", c_string(value, "value"))
+    if isinstance(value, bool) or not isinstance(value, float | SupportsIndex):
+        raise TypeError(f"a config value is an int, a float or a str, not {type(value)}")
     if isinstance(value, float):
         if math.isnan(value):
             raise ValueError("a config value cannot be NaN")
-        return lib.k_ESteamNetworkingConfig_Float, ffi.new("float *", value)
-    if not isinstance(value, int):
-        raise TypeError(f"a config value is an int, a float or a str, not {type(value)}")
+        if wanted not in WHOLE:
+            return lib.k_ESteamNetworkingConfig_Float, ffi.new("float *", value)
+        if not value.is_integer():
+            raise ValueError(f"{known(ConfigValue, key)!r} takes whole numbers, not {value!r}")
+        value = int(value)
     if wanted == lib.k_ESteamNetworkingConfig_Float:
         return wanted, ffi.new("float *", integer(value, "value", -(2**127), 2**127))
     if wanted == lib.k_ESteamNetworkingConfig_Int64:

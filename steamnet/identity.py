@@ -1,7 +1,8 @@
 """Who somebody is: identities and addresses, between Valve's structs and text."""
 
+import operator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, SupportsIndex
 
 from ._native import ffi, lib
 from .enums import IdentityType, known
@@ -43,10 +44,10 @@ def to_native(value: "str | int | Identity") -> Any:
     """A new ``SteamNetworkingIdentity *`` for anything that names somebody."""
     if isinstance(value, Identity):
         text = value.text
-    elif isinstance(value, int):
-        text = f"steamid:{value}"
     elif isinstance(value, str):
         text = f"steamid:{value}" if value.isdecimal() else value
+    elif isinstance(value, SupportsIndex):
+        text = f"steamid:{operator.index(value)}"
     else:
         raise TypeError(f"an identity is a Steam ID, a string or an Identity, not {type(value)}")
     native = ffi.new("SteamNetworkingIdentity *")

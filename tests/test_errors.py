@@ -1,5 +1,6 @@
 """What is wrong raises what the documentation says; what is merely dead gets the SDK's answer."""
 
+import contextlib
 import math
 from array import array
 from collections.abc import Callable
@@ -27,6 +28,8 @@ from steamnet.info import ConnectionInfo, QuickConnectionStatus
 LIMIT = 512 * 1024
 NAGLE = ConfigValue.NAGLE_TIME
 TIMEOUT = ConfigValue.TIMEOUT_CONNECTED
+LOSS = ConfigValue.FAKE_PACKET_LOSS_SEND
+USER_DATA = ConfigValue.CONNECTION_USER_DATA
 
 # Calls that mean something, one for each method: manager, method, arguments.
 CALLS: list[tuple[str, str, tuple[Any, ...]]] = [
@@ -172,6 +175,12 @@ TYPE_ERRORS: dict[str, tuple[Call, str]] = {
     "text as config key": (_sockets("get_connection_config_value", 1, "Nagle"), "config key"),
     "a list as config value": (_sockets("set_connection_config_value", 1, NAGLE, [1]), "value"),
     "None as config value": (_sockets("set_connection_config_value", 1, NAGLE, None), "value"),
+    "True as config value": (
+        _sockets("set_connection_config_value", 1, NAGLE, True),
+        "not <class 'bool'>",
+    ),
+    "False as option": (_pair_options({NAGLE: False}), "not <class 'bool'>"),
+    "True as a share": (_utils("set_config_value", LOSS, True), "a config value is"),
     "options as a list": (_pair_options([(NAGLE, 1)]), "options are a mapping"),
     "options of lists": (_pair_options({NAGLE: [1]}), "a config value is"),
     "text as level": (_utils("set_debug_output", "verbose"), "level must be an int"),
@@ -222,9 +231,13 @@ VALUE_ERRORS: dict[str, tuple[Call, str]] = {
     "lanes above": (_sockets("get_quick_connection_status", 1, 256), "lanes must be from 0"),
     "a negative config key": (_sockets("get_connection_config_value", 1, -1), "config key"),
     "not a number": (_sockets("set_connection_config_value", 1, NAGLE, math.nan), "NaN"),
+    "a part of a microsecond": (_pair_options({NAGLE: 0.5}), "NAGLE_TIME.* whole numbers, not 0.5"),
+    "half a 64-bit number": (_pair_options({USER_DATA: 0.5}), "USER_DATA.* whole numbers"),
+    "a float without end": (_sockets("set_connection_config_value", 1, NAGLE, math.inf), "whole"),
+    "a float beyond int32": (_sockets("set_connection_config_value", 1, NAGLE, 1e10), "value must"),
     "a value beyond int32": (_sockets("set_connection_config_value", 1, NAGLE, 2**31), "value"),
     "a value beyond floats": (
-        _utils("set_config_value", ConfigValue.FAKE_PACKET_LOSS_SEND, 10**400),
+        _utils("set_config_value", LOSS, 10**400),
         "value",
     ),
     "a callback of one's own": (
@@ -272,6 +285,46 @@ def test_what_cannot_be_a_handle_raises(steam: Steam, wrong: Any, error: type[Ex
     for method, others in ON_HANDLES:
         with pytest.raises(error, match=r"must be (an int|from 0)"):
             getattr(steam.networking_sockets, method)(wrong, *others)
+
+
+class Index:
+    """An int in all but type, as numpy's are."""
+
+    def __init__(self, number: int) -> None:
+        self.number = int(number)
+
+    def __index__(self) -> int:
+        return self.number
+
+
+def test_whatever_counts_as_an_int_is_one(steam: Steam, until: Callable[..., None]) -> None:
+    """Each call takes what has ``__index__`` where it takes an int."""
+    for manager, method, args in CALLS:
+        if any(isinstance(argument, int) for argument in args):
+            same = [Index(a) if isinstance(a, int) else a for a in args]
+            with contextlib.suppress(UnsupportedError):
+                getattr(getattr(steam, manager), method)(*same)
+    sockets = steam.networking_sockets
+    pair = sockets.create_socket_pair()
+    here, there = (Index(handle) for handle in pair)
+    assert sockets.configure_connection_lanes(here, [Index(0), Index(0)], [Index(1)] * 2) == 1
+    assert sockets.set_connection_user_data(there, Index(7))
+    assert sockets.send_message(here, b"one", Index(8), Index(1)) == EResult.OK
+    assert sockets.send_messages([(here, b"two", Index(8), Index(1))]) == [2]
+    assert sockets.broadcast([here], b"three", Index(8), Index(1)) == [3]
+    group = Index(sockets.create_poll_group())
+    assert sockets.set_connection_poll_group(there, group)
+    got: list[bytes] = []
+
+    def arrived() -> bool:
+        got.extend(map(bytes, sockets.receive_messages_on_poll_group(group, Index(5))))
+        return got == [b"one", b"two", b"three"]
+
+    until(arrived, steam, what="three messages")
+    assert sockets.set_connection_config_value(here, Index(NAGLE), Index(77))
+    assert sockets.get_connection_config_value(here, Index(NAGLE)) == 77
+    assert steam.networking_utils.set_config_value(LOSS, Index(0))
+    assert str(steamnet.Identity.parse(Index(76561198000000001))) == "76561198000000001"
 
 
 def test_a_payload_of_the_limit_is_no_error(steam: Steam, until: Callable[..., None]) -> None:
