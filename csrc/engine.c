@@ -102,9 +102,27 @@ ESteamAPIInitResult sn_start(sn_engine *engine, const sn_options *options, char 
     return result;
 }
 
-void sn_pump(sn_engine *engine)
+bool sn_check_alive(sn_engine *engine)
 {
-    if (sn_enter(engine)) {
+    int open = SN_OPEN;
+    bool alive = engine->alive(engine);
+    if (!alive)
+        atomic_compare_exchange_strong(&engine->state, &open, SN_LOST);
+    return alive;
+}
+
+bool sn_is_open(sn_engine *engine)
+{
+    bool open = sn_enter(engine);
+    if (open)
+        sn_leave(engine);
+    return open;
+}
+
+bool sn_pump(sn_engine *engine)
+{
+    bool open = sn_enter(engine);
+    if (open) {
         void *python = sn_gil_release();
         sn_events_pumping(engine);
         engine->backend->pump(engine);
@@ -112,20 +130,28 @@ void sn_pump(sn_engine *engine)
         sn_leave(engine);
         sn_gil_acquire(python);
     }
+    return open;
 }
 
 void sn_stop(sn_engine *engine)
 {
-    int open = SN_OPEN;
-    if (atomic_compare_exchange_strong(&engine->state, &open, SN_STOPPING)) {
-        void *python = sn_gil_release();
+    int state = atomic_load(&engine->state);
+    void *python;
+    if (state == SN_LOADED || state == SN_STOPPED)
+        return;
+    python = sn_gil_release();
+    while (state < SN_STOPPING && !atomic_compare_exchange_weak(&engine->state, &state, SN_STOPPING))
+        ;
+    if (state < SN_STOPPING) {
         while (atomic_load(&engine->calls) > 0)
             sn_sleep(100);
-        sn_events_detach(engine);
+        sn_events_detach(engine, engine->alive != NULL && !engine->alive(engine));
         engine->backend->stop(engine);
         atomic_store(&engine->state, SN_STOPPED);
-        sn_gil_acquire(python);
     }
+    while (atomic_load(&engine->state) == SN_STOPPING) /* another thread is at it */
+        sn_sleep(100);
+    sn_gil_acquire(python);
 }
 
 void sn_abandon(sn_engine *engine)

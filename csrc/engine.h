@@ -28,7 +28,8 @@ typedef struct sn_backend {
 
 extern const sn_backend sn_steam_backend, sn_steam_server_backend, sn_gns_backend, sn_loopback_backend;
 
-enum { SN_LOADED, SN_OPEN, SN_STOPPING, SN_STOPPED };
+/* Lost: somebody else's Steam that we use has been shut down; mourned: Python has been told. */
+enum { SN_LOADED, SN_OPEN, SN_LOST, SN_MOURNED, SN_STOPPING, SN_STOPPED };
 
 struct sn_engine {
     sn_flat flat;
@@ -38,6 +39,8 @@ struct sn_engine {
     const sn_backend *backend;
     void *library;
     void *own; /* the backend's */
+    /* NULL, or asked before every call: whether somebody else's Steam is still there. */
+    bool (*alive)(sn_engine *engine);
     char accessor[96];
     char version[64];
     atomic_int state;
@@ -46,11 +49,14 @@ struct sn_engine {
     sn_queue events, debug, signals;
 };
 
-/* Every call into an engine stands between these two; false: it is shut down. */
+/* Asks an engine that has `alive`, and keeps calls away from one that has been lost. */
+bool sn_check_alive(sn_engine *engine);
+
+/* Every call into an engine stands between these two; false: it is shut down or lost. */
 static inline bool sn_enter(sn_engine *engine)
 {
     atomic_fetch_add(&engine->calls, 1);
-    if (atomic_load(&engine->state) == SN_OPEN)
+    if (atomic_load(&engine->state) == SN_OPEN && (engine->alive == NULL || sn_check_alive(engine)))
         return true;
     atomic_fetch_sub(&engine->calls, 1);
     return false;
@@ -69,7 +75,8 @@ bool sn_load_library(sn_engine *engine, const char *path, char *error);
 
 /* events.c: hears the engine's callbacks, all in C, and queues them for Python. */
 void sn_events_attach(sn_engine *engine);
-void sn_events_detach(sn_engine *engine);
+/* From a lost engine nothing can be taken back: its callbacks fall on deaf ears. */
+void sn_events_detach(sn_engine *engine, bool lost);
 void sn_events_push(sn_engine *engine, const sn_event *event);
 /* Which engine the callbacks of this thread belong to while it pumps; NULL afterwards. */
 void sn_events_pumping(sn_engine *engine);

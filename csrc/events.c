@@ -121,11 +121,13 @@ void sn_events_attach(sn_engine *engine)
     install(engine, true);
 }
 
-void sn_events_detach(sn_engine *engine)
+void sn_events_detach(sn_engine *engine, bool lost)
 {
-    install(engine, false);
-    engine->flat.ISteamNetworkingUtils_SetDebugOutputFunction(
-        engine->utils, k_ESteamNetworkingSocketsDebugOutputType_None, NULL);
+    if (!lost) {
+        install(engine, false);
+        engine->flat.ISteamNetworkingUtils_SetDebugOutputFunction(
+            engine->utils, k_ESteamNetworkingSocketsDebugOutputType_None, NULL);
+    }
     if (engine->library != NULL)
         atomic_store(&library_engine, NULL);
 }
@@ -142,7 +144,13 @@ void sn_set_debug_output(sn_engine *engine, ESteamNetworkingSocketsDebugOutputTy
 
 bool sn_next_event(sn_engine *engine, sn_event *event)
 {
-    return sn_queue_pop(&engine->events, event, sizeof *event) != SIZE_MAX;
+    int lost = SN_LOST;
+    if (sn_queue_pop(&engine->events, event, sizeof *event) != SIZE_MAX)
+        return true;
+    if (!atomic_compare_exchange_strong(&engine->state, &lost, SN_MOURNED))
+        return false;
+    *event = (sn_event){.kind = k_iCallback_SteamShutdown};
+    return true;
 }
 
 int sn_next_debug(sn_engine *engine, char *text, int size)

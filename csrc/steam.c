@@ -62,7 +62,7 @@ typedef struct steam_side {
     void (*LogOnAnonymous)(void *server);
     void (*LogOff)(void *server);
 
-    sn_engine *engine; /* the one that is open */
+    _Atomic(sn_engine *) engine; /* the one that is open; another thread may pump Steam */
     bool attached;
     steam_callback callbacks[HEARD];
 } steam_side;
@@ -199,7 +199,7 @@ static void run_callback(steam_callback *self, const void *param)
     for (int i = 0; i < HEARD; i++)
         if (heard[i].id == self->m_iCallback && heard[i].has_result)
             memcpy(&event.result, param, sizeof event.result);
-    sn_events_push(self->side->engine, &event);
+    sn_events_push(atomic_load(&self->side->engine), &event);
 }
 
 static int callback_size(steam_callback *self)
@@ -260,12 +260,19 @@ static void shut_down(sn_engine *engine, steam_side *side)
     side->Shutdown();
 }
 
+/* Whoever initialised Steam may shut it down, and even start it anew. */
+static bool alive(sn_engine *engine)
+{
+    steam_side *side = side_of(engine);
+    return side->GetHSteamUser() != 0 && side->sockets() == engine->sockets;
+}
+
 static ESteamAPIInitResult start(sn_engine *engine, const sn_options *options, char *error)
 {
     steam_side *side = side_of(engine);
     ESteamAPIInitResult result = k_ESteamAPIInitResult_OK;
     bool running;
-    if (side->engine != NULL) {
+    if (atomic_load(&side->engine) != NULL) {
         snprintf(error, SN_ERROR_SIZE, "an engine of this kind is open in this process already");
         return k_ESteamAPIInitResult_FailedGeneric;
     }
@@ -294,20 +301,14 @@ static ESteamAPIInitResult start(sn_engine *engine, const sn_options *options, c
             shut_down(engine, side);
         return k_ESteamAPIInitResult_VersionMismatch;
     }
-    side->engine = engine;
+    atomic_store(&side->engine, engine);
     hear(engine, side);
+    if (side->attached) {
+        engine->alive = alive;
+        /* Whoever pumps Steam may be in a callback of ours at any moment: it is never freed. */
+        atomic_fetch_add(&engine->references, 1);
+    }
     return k_ESteamAPIInitResult_OK;
-}
-
-/* Whoever initialised Steam has shut it down: nothing of it may be touched again. */
-static void lose(sn_engine *engine, steam_side *side)
-{
-    sn_event event = {.kind = k_iCallback_SteamShutdown};
-    sn_events_push(engine, &event);
-    side->engine = NULL;
-    /* Steam may still hold our callbacks, and cannot be told: the engine is never freed. */
-    atomic_fetch_add(&engine->references, 1);
-    atomic_store(&engine->state, SN_STOPPED);
 }
 
 static void pump(sn_engine *engine)
@@ -315,19 +316,15 @@ static void pump(sn_engine *engine)
     steam_side *side = side_of(engine);
     if (!side->attached)
         side->RunCallbacks();
-    else if (side->GetHSteamUser() == 0) {
-        lose(engine, side);
-        return;
-    }
     engine->flat.ISteamNetworkingSockets_RunCallbacks(engine->sockets);
 }
 
 static void stop(sn_engine *engine)
 {
     steam_side *side = side_of(engine);
-    for (int i = 0; i < HEARD; i++)
+    for (int i = 0; i < HEARD; i++) /* works without Steam, too: they are the library's own list */
         side->UnregisterCallback(&side->callbacks[i]);
-    side->engine = NULL;
+    atomic_store(&side->engine, NULL);
     if (!side->attached)
         shut_down(engine, side);
 }

@@ -47,9 +47,12 @@ typedef struct sn_options {
 sn_engine *sn_load(int kind, const char *path, char *error);
 /* Starts it: an ESteamAPIInitResult, with the engine's own words in error when it is not OK. */
 ESteamAPIInitResult sn_start(sn_engine *engine, const sn_options *options, char *error);
-/* Delivers what the engine has to say into the queues below. */
-void sn_pump(sn_engine *engine);
-/* Refuses new calls, waits for those under way, shuts the engine down. Idempotent. */
+/* Whether calls can be made; no longer once somebody else's Steam that it uses is shut down. */
+bool sn_is_open(sn_engine *engine);
+/* Delivers what the engine has to say into the queues below; false: it is not open. */
+bool sn_pump(sn_engine *engine);
+/* Refuses new calls, waits for those under way, shuts the engine down, or waits for the thread that
+ * does. Idempotent. */
 void sn_stop(sn_engine *engine);
 /* In a forked child: refuses calls from now on and touches nothing that the parent uses. */
 void sn_abandon(sn_engine *engine);

@@ -16,6 +16,7 @@ from .errors import ClosedError, InitError, UnsupportedError
 from .identity import Identity, c_string, text_of, to_native
 
 KINDS = {"steam": lib.SN_STEAM, "gns": lib.SN_GNS, "loopback": lib.SN_LOOPBACK}
+LOST = "Steam has been shut down by what had initialised it"
 DEVELOPING = 'Without Steam at all, develop with engine="loopback" (or STEAMNET_ENGINE=loopback).'
 
 # The one library engine that may be open, and whether a parent process had one when it forked.
@@ -44,6 +45,7 @@ class Engine:
         """Why users cannot be reached by their identity; "" where they can."""
         self._pointer = pointer
         self._closed = False
+        self._attached = False  # to a Steam that somebody else may shut down at any time
         self._sinks: dict[int, Callable[[Any], object]] = {}
         # Held while events are passed on; whoever makes a handle whose events must not get lost
         # holds it too. Collected objects may close theirs at any moment: it is re-entrant.
@@ -59,17 +61,19 @@ class Engine:
     def pointer(self) -> Any:
         """The engine for a call into C; ClosedError once it is shut down."""
         self.check()
+        if self._attached and not lib.sn_is_open(self._pointer):
+            raise ClosedError(LOST)
         return self._pointer
 
     def check(self) -> None:
-        """Raise ClosedError once the engine is shut down."""
+        """Raise ClosedError once the engine is shut down by us."""
         if self._closed:
             raise ClosedError("the engine has been shut down")
 
     @property
     def is_open(self) -> bool:
         """Whether calls can be made."""
-        return not self._closed
+        return not (self._closed or (self._attached and not lib.sn_is_open(self._pointer)))
 
     def supports(self, name: str) -> bool:
         """Whether the loaded library has a flat function, by short name or full symbol.
@@ -112,21 +116,29 @@ class Engine:
         if result != lib.k_ESteamAPIInitResult_OK:
             self._closed = True
             raise InitError(_refusal(self, result, text_of(error)))
+        self._attached = self.name == "steam" and bool(options.attach)
 
     def hear(self, kind: int, sink: Callable[[Any], object]) -> None:
         """Have the sink called with each ``sn_event`` of a kind, when `pump` finds one."""
         self._sinks[kind] = sink
 
     def pump(self) -> None:
-        """Let the engine work, and pass what it has to say to the sinks, in order."""
-        pointer = self.pointer  # before the lock, which a forked child may find taken for ever
+        """Let the engine work, and pass what it has to say to the sinks, in order.
+
+        ClosedError once there is nothing left to be said.
+        """
+        self.check()  # before the lock, which a forked child may find taken for ever
         event = ffi.new("sn_event *")
         with self.events_lock:
-            lib.sn_pump(pointer)
-            while lib.sn_next_event(pointer, event):
+            said = lib.sn_pump(self._pointer)
+            while lib.sn_next_event(self._pointer, event):
+                said = True
                 sink = self._sinks.get(event.kind)
                 if sink is not None:
                     sink(event)
+        if not said:
+            self.check()
+            raise ClosedError(LOST)
 
     def close(self) -> None:
         """Shut the engine down; idempotent."""
@@ -165,7 +177,7 @@ def load(
                 "library cannot start again here; start children with multiprocessing's 'spawn'"
             )
         current = _library_engine() if _library_engine is not None else None
-        if current is not None and current.is_open:
+        if current is not None and not current._closed:
             raise InitError(f"the {current.name} engine is open already: shut it down first")
         tried = []
         for path in libraries.candidates(name, library, attach=attach):
@@ -257,7 +269,7 @@ def _after_fork_in_child() -> None:
     global _lock
     _lock = threading.Lock()
     current = _library_engine() if _library_engine is not None else None
-    if current is not None and current.is_open:
+    if current is not None and not current._closed:
         _inherited.add(current.name)
     for engine in list(_engines):
         engine.abandon()

@@ -62,7 +62,7 @@ class Core:
     def steam_events(self) -> list[SteamEvent]:
         """Take what Steam said of itself, as run_callbacks heard; [] while a handler is subscribed.
 
-        After a SHUTDOWN event of an attached Steam nothing can be called any more: shut down.
+        After the SHUTDOWN event of a Steam that is not ours calls raise ClosedError: shut down.
         """
         return self._events.drain()
 
@@ -156,8 +156,11 @@ class Steam:
         """
         self._carry_signals()
         self.engine.pump()
-        self.networking_sockets._end_farewells()
-        self.networking_utils._log_debug_output()
+        if (
+            self.engine.is_open
+        ):  # else a Steam that is not ours is gone, and only that is left to tell
+            self.networking_sockets._end_farewells()
+            self.networking_utils._log_debug_output()
         errors: list[Exception] = []
         for manager in self._managers:
             for stream in manager._streams():

@@ -11,13 +11,14 @@ import sys
 import tempfile
 import textwrap
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 import steamnet
-from steamnet import Availability, ConnectionState, EResult, InitError, SendFlags
+from steamnet import Availability, ClosedError, ConnectionState, EResult, InitError, SendFlags
 from steamnet._native import lib
 from steamnet.steam import SteamEventKind
 
@@ -539,6 +540,90 @@ class TestRefusals:
             assert again.core.is_initialized()
 
 
+# The other binding ends Steam between our calls, not in the middle of one: nothing could help that.
+ATTACHED = """
+import ctypes, os, sys, threading, steamnet
+sys.setswitchinterval(0.0005)
+binding = ctypes.PyDLL(os.environ["LIBRARY"])  # keeps Python's lock, as our short calls do
+def attach():
+    assert binding.SteamAPI_InitFlat(None) == 0
+    return steamnet.init(attach=True, library=os.environ["LIBRARY"])
+"""
+SHUT_DOWN_UNDER_CALLS = """
+for _ in range(10):
+    steam = attach()
+    sockets = steam.networking_sockets
+    here, there = sockets.create_socket_pair()
+    group = sockets.create_poll_group()
+    calls, ends = [
+        lambda: sockets.send_message(here, b"hello"),
+        lambda: sockets.send_messages([(there, b"hello", 8)] * 10),
+        lambda: sockets.receive_messages_on_poll_group(group),
+        lambda: sockets.get_connection_info(here),
+        lambda: steam.networking_utils.get_local_timestamp(),
+    ], []
+    def work(call):
+        try:
+            while True:
+                call()
+        except steamnet.ClosedError as error:
+            ends.append(error)
+    threads = [threading.Thread(target=work, args=(call,)) for call in calls]
+    for thread in threads:
+        thread.start()
+    binding.SteamAPI_Shutdown()
+    for thread in threads:
+        thread.join()
+    assert len(ends) == len(calls)
+    steam.run_callbacks()
+    assert steam.core.steam_events()[-1].kind == steamnet.SteamEventKind.SHUTDOWN
+    steam.shutdown()
+print("survived")
+"""
+SHUT_DOWN_UNDER_SHUTDOWN = """
+def notice(steam, start):
+    start.wait()
+    try:
+        while True:
+            steam.run_callbacks()
+    except steamnet.ClosedError:
+        pass
+def end(steam, start):
+    start.wait()
+    steam.shutdown()
+for _ in range(100):
+    steam, start = attach(), threading.Barrier(3)
+    binding.SteamAPI_Shutdown()
+    threads = [threading.Thread(target=f, args=(steam, start)) for f in (notice, notice, end)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not steam.core.is_initialized()
+print("survived")
+"""
+SHUT_DOWN_UNDER_A_FOREIGN_PUMP = """
+others, done = ctypes.CDLL(os.environ["LIBRARY"]), threading.Event()
+def pump():
+    while not done.is_set():
+        others.SteamAPI_RunCallbacks()
+for _ in range(50):
+    steam = attach()
+    thread = threading.Thread(target=pump)
+    thread.start()
+    for connection in steam.networking_sockets.create_socket_pair():
+        steam.networking_sockets.close_connection(connection)
+    steam.run_callbacks()
+    steam.shutdown()
+    others.stand_in_close_steam()
+    done.set()
+    thread.join()
+    done.clear()
+binding.SteamAPI_Shutdown()
+print("survived")
+"""
+
+
 class TestAttach:
     """Another binding in the process has initialised Steam, and pumps it."""
 
@@ -582,17 +667,64 @@ class TestAttach:
         other.SteamAPI_RunCallbacks()
 
     def test_the_other_may_shut_steam_down_first(self, other: ctypes.CDLL, library: str) -> None:
-        """We notice at the next pump, say so, and touch nothing of Steam again."""
+        """Every call notices, the event says so, and nothing of Steam is touched again."""
         steam = steamnet.init(attach=True, library=library)
-        handle = steam.networking_sockets.create_listen_socket_p2p(0)
-        assert handle
+        sockets = steam.networking_sockets
+        listener, connection = steam.listen(0), steam.connect(int(ALICE), 0)
+        here, there = sockets.create_socket_pair()
+        sockets.send_message(here, bytes(300_000))
+        (kept,) = sockets.receive_messages(there)
+        steam.networking_utils.set_debug_output(4)
         steam.run_callbacks()
+        steam.core.steam_events()
         other.SteamAPI_Shutdown()
+        calls: list[Callable[[], object]] = [
+            lambda: sockets.send_message(here, b"anybody there?"),
+            lambda: sockets.send_messages([(here, b"anybody", SendFlags.RELIABLE)]),
+            lambda: sockets.receive_messages(there),
+            lambda: sockets.get_connection_info(here),
+            lambda: sockets.create_listen_socket_p2p(1),
+            lambda: sockets.close_connection(here),
+            lambda: steam.networking_messages.receive_messages_on_channel(0),
+            lambda: steam.networking_utils.get_local_timestamp(),
+            lambda: connection.send(b"and there?"),
+            steam.core.get_steam_id,
+            listener.accept,
+        ]
+        for call in calls:
+            with pytest.raises(ClosedError):
+                call()
+        assert "shut down" in repr(steam)
+        assert not steam.core.is_initialized()
+        connection.close()
         steam.run_callbacks()
-        assert steam.core.steam_events()[-1].kind == SteamEventKind.SHUTDOWN
+        assert [event.kind for event in steam.core.steam_events()] == [SteamEventKind.SHUTDOWN]
+        with pytest.raises(ClosedError, match="by what had initialised it"):
+            steam.run_callbacks()
         steam.shutdown()
+        assert bytes(kept) == bytes(300_000)
         with steamnet.init(480, library=library) as again:
             assert again.networking_sockets.create_listen_socket_p2p(0)
+
+    def test_the_other_may_start_steam_anew(self, other: ctypes.CDLL, library: str) -> None:
+        """The new Steam, even at the old one's address, knows nothing of our handles."""
+        with steamnet.init(attach=True, library=library) as steam:
+            here, _ = steam.networking_sockets.create_socket_pair()
+            other.SteamAPI_Shutdown()
+            assert other.SteamAPI_InitFlat(None) == 0
+            with suppress(ClosedError):
+                assert steam.networking_sockets.send_message(here, b"") == EResult.INVALID_PARAM
+        assert other.SteamAPI_GetHSteamUser() == 1
+
+    @pytest.mark.parametrize(
+        "threads",
+        [SHUT_DOWN_UNDER_CALLS, SHUT_DOWN_UNDER_SHUTDOWN, SHUT_DOWN_UNDER_A_FOREIGN_PUMP],
+        ids=["calls", "shutdown", "foreign pump"],
+    )
+    def test_no_thread_calls_into_a_steam_that_is_gone(self, threads: str, library: str) -> None:
+        """Whoever finds out first, and whatever the others are at: refusals, and no crash."""
+        program = python(ATTACHED + textwrap.dedent(threads), SteamAppId="480", LIBRARY=library)
+        assert output(program, timeout=120) == "survived\n"
 
     def test_there_must_be_something_to_attach_to(self, library: str) -> None:
         """Attaching never starts Steam."""
