@@ -6,7 +6,8 @@
 It runs on the loopback engine unless STEAMNET_ENGINE says otherwise; talk then also needs the
 server's Steam ID. The protocol: the first message of a player is the name of a room; all that
 follow go to everybody else in it, as reliable or unreliable as they were sent, with the
-player's Steam ID and a space before them. "" comes when a player has left.
+player's Steam ID and a space before them. "" comes when a player has left. Who says no room in
+ten seconds has to go, and what is longer than 64 KiB is not passed on.
 """
 
 import asyncio
@@ -22,6 +23,8 @@ ENGINE = os.environ.get("STEAMNET_ENGINE", "loopback")
 SERVER = "76561198000000001"  # who the server is where there is no Steam to say it
 Buffer = bytes | memoryview
 PATIENCE = 256  # reliable messages that may wait for a slow player
+GREETING = 10.0  # seconds in which a player must say a room
+LARGEST = 64 * 1024  # bytes of a message; longer ones are not passed on
 TOO_SLOW = 2001  # a close reason of our own
 
 
@@ -59,24 +62,26 @@ class Relay:
 
     async def serve(self, steam: steamnet.aio.Steam) -> None:
         """Take care of everybody who connects, each in a task."""
-        async with asyncio.TaskGroup() as tasks, steam.listen(0) as listener:
+        async with steam.listen(0) as listener, asyncio.TaskGroup() as tasks:
             async for connection in listener:
                 tasks.create_task(self._care(connection))
 
     async def _care(self, connection: steamnet.aio.Connection) -> None:
         try:
             async with connection:
-                name = (await connection.receive()).decode(errors="replace")
+                async with asyncio.timeout(GREETING):
+                    name = (await connection.receive()).decode(errors="replace")
                 await self._relay(connection, name)
-        except ConnectionError:
-            pass  # it left before it said where to
+        except (ConnectionError, TimeoutError):
+            pass  # it never said where to
 
     async def _relay(self, connection: steamnet.aio.Connection, name: str) -> None:
         player, room = Player(connection), self.rooms[name]
         room.add(player)
         try:
             async for message in connection:  # ends when the player leaves
-                await self._tell(room, player, message.data, message.flags)
+                if message.size <= LARGEST:
+                    await self._tell(room, player, message.data, message.flags)
         finally:
             player.sending.cancel()
             room.discard(player)
@@ -111,6 +116,7 @@ async def talk(room: str, name: str, server: str = SERVER) -> None:
             print(f"{sender} {text or 'has left'}", flush=True)
             if text.startswith("Hello"):
                 await connection.send(f"Welcome from {name}.")
+        print(f"* the server says goodbye: {connection.info.end_debug}")
 
 
 if __name__ == "__main__":

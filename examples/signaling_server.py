@@ -13,9 +13,10 @@ it faces the world, put TLS in (``ssl=``) and have `log_in` check a ticket of yo
 import asyncio
 import logging
 import sys
+from socket import SO_KEEPALIVE, SOL_SOCKET
 
 LARGEST = 65536  # no signal of an engine is nearly as long
-PATIENCE = 10.0  # seconds for a user to log in, or to take what was sent
+PATIENCE = 10.0  # seconds for a user to log in
 BACKLOG = 1 << 20  # bytes waiting for a user who does not read: then signals are dropped
 
 users: dict[bytes, asyncio.StreamWriter] = {}
@@ -42,19 +43,20 @@ async def log_in(reader: asyncio.StreamReader) -> bytes:
 async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """One user, from login to the end; who logs in again replaces the earlier login."""
     name = None
+    writer.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_KEEPALIVE, 1)  # who is gone, leaves
     try:
         name = await log_in(reader)
         if (former := users.get(name)) is not None:
             former.close()
         users[name] = writer
-        logging.info("%s has come (%d here)", name.decode("utf-8", "replace"), len(users))
+        logging.info("%r has come (%d here)", name, len(users))
         while True:
             peer, signal = await read_frame(reader), await read_frame(reader)
             to = users.get(peer)
             if to is not None and to.transport.get_write_buffer_size() < BACKLOG:
                 write_frames(to, name, signal)
-    except (OSError, EOFError, TimeoutError) as reason:
-        logging.info("%s has left (%r)", (name or b"nobody").decode("utf-8", "replace"), reason)
+    except (OSError, EOFError, TimeoutError, asyncio.CancelledError) as reason:  # or our own end
+        logging.info("%r has left (%r)", name, reason)
     finally:
         if name is not None and users.get(name) is writer:
             del users[name]

@@ -4,6 +4,8 @@ import asyncio
 import importlib.util
 import os
 import re
+import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -198,6 +200,57 @@ def test_a_relay_server_connects_the_players_of_a_room(start: Start) -> None:
     assert carol.returncode == 1
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
+def test_a_relay_server_is_interrupted_while_players_are_there(start: Start) -> None:
+    """It says goodbye, and tells the players so."""
+    server = start("relay_server.py", "serve")
+    read_until(server, f"Relay server: {HOST}")
+    ann = start("relay_server.py", "talk", "red", "Ann")
+    read_until(ann, "* Ann is in the red room")
+    bob = start("relay_server.py", "talk", "red", "Bob")
+    read_until(bob, "Welcome from Ann")
+    server.send_signal(signal.SIGINT)
+    out, _ = server.communicate(timeout=PATIENCE)
+    assert (out, server.returncode) == ("goodbye\n", 0)
+    for player in (ann, bob):
+        out, _ = player.communicate(timeout=PATIENCE)
+        assert "* the server says goodbye: " in out
+        assert player.returncode == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
+def test_a_signaling_server_bears_bad_clients(start: Start) -> None:
+    """Garbage, silence, half a frame and a hang-up harm nobody; Ctrl-C ends it without a fuss."""
+
+    def framed(*frames: bytes) -> bytes:
+        return b"".join(len(frame).to_bytes(4, "big") + frame for frame in frames)
+
+    server = start("signaling_server.py", "127.0.0.1", "0")
+    port = int(read_until(server, "listening on").split()[-1])
+    with ExitStack() as stack:
+        alice, bob, *bad = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", port), PATIENCE))
+            for _ in range(7)
+        ]
+        for one, sent in zip(
+            bad,
+            [b"GET / HTTP/1.1\r\n\r\n", b"", framed(b"") + b"\0", framed(b"bob\n", b"alice")],
+            strict=False,
+        ):
+            one.sendall(sent)
+        bad[-1].close()
+        bob.sendall(framed(b"bob"))
+        read_until(server, "b'bob' has come")
+        alice.sendall(framed(b"alice", b"nobody", b"lost", b"bob", b"signal"))
+        with bob.makefile("rb") as heard:
+            assert heard.read(19) == framed(b"alice", b"signal")
+        server.send_signal(signal.SIGINT)
+        out, _ = server.communicate(timeout=PATIENCE)
+    assert "Traceback" not in out
+    assert out.endswith("goodbye\n")
+    assert server.returncode == 0
+
+
 async def _relay_to_a_slow_player(relay_server: ModuleType) -> tuple[int, int]:
     """How many of 1200 messages a player heard, and why another was closed who read none."""
     init = steamnet.aio.init
@@ -225,6 +278,7 @@ async def _relay_to_a_slow_player(relay_server: ModuleType) -> tuple[int, int]:
             return number
 
         reading = asyncio.create_task(read())
+        await talker.send(bytes(512 * 1024))  # too long to be passed on, and silences nobody
         for number in range(1200):
             await talker.send(bytes(4096) + number.to_bytes(4, "big"))
         heard = await reading
