@@ -62,7 +62,11 @@ class Steam:
         self.networking_utils = self.sync.networking_utils
         self.networking_messages = self.sync.networking_messages
         self.router = self.sync.router
-        self._group = self.networking_sockets.create_poll_group()
+        try:
+            self._group = self.sync.poll_group()
+        except BaseException:
+            self.sync.shutdown()
+            raise
         self._reading: set[Connection] = set()  # these are in the group
         self._pump = Pump(self._turn, self._wake)
         return self
@@ -122,7 +126,7 @@ class Steam:
         if not self._reading:
             return
         sockets = self.networking_sockets
-        for message in sockets.receive_messages_on_poll_group(self._group, 4 * BATCH):
+        for message in sockets.receive_messages_on_poll_group(self._group.handle, 4 * BATCH):
             connection = self.router.connections.get(message.connection)
             if isinstance(connection, Connection):
                 connection._queue.append(message)
@@ -217,7 +221,7 @@ class Connection(BaseConnection):
         steam = self._steam
         self._readers += 1
         steam._reading.add(self)
-        self._sockets.set_connection_poll_group(handle, steam._group)
+        self._sockets.set_connection_poll_group(handle, steam._group.handle)
         try:
             await steam._pump.until(self._news)
         finally:

@@ -96,10 +96,11 @@ class PollGroup(Owner, _Closing):
     """
 
     def __init__(self, router: Router) -> None:
-        """Make a group."""
-        super().__init__(
-            router, router.sockets.create_poll_group(), router.sockets.destroy_poll_group
-        )
+        """Make a group; ResultError if the engine refuses."""
+        handle = router.sockets.create_poll_group()
+        if not handle:
+            raise ResultError("poll_group", EResult.FAIL)
+        super().__init__(router, handle, router.sockets.destroy_poll_group)
         self._members: dict[int, Connection] = {}
 
     def add(self, connection: Connection) -> None:

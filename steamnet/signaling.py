@@ -24,6 +24,7 @@ from .identity import Identity, text_of
 
 LARGEST = 65507  # bytes in a UDP datagram
 TOKEN = 32
+MOST = 256  # datagrams to look at in one call
 
 
 class Signaling(Protocol):
@@ -78,8 +79,8 @@ class LocalSignaling:
             return  # nobody is there (yet)
 
     def receive(self) -> Iterator[bytes]:
-        """Take what has arrived."""
-        while True:
+        """Take what has arrived, up to `MOST` datagrams: who floods us must not keep the caller."""
+        for _ in range(MOST):
             try:
                 datagram = self._socket.recv(LARGEST)
             except ConnectionResetError:  # Windows' way to say that a peer was gone

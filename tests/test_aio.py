@@ -22,6 +22,7 @@ from steamnet import (
     ResultError,
     SendFlags,
     aio,
+    steam,
 )
 from steamnet.aio import Connection, ConnectionEnded, Listener, Steam
 
@@ -56,6 +57,17 @@ async def two() -> AsyncIterator[tuple[Steam, Steam]]:
         aio.init(engine="loopback", identity=GUEST) as guest,
     ):
         yield host, guest
+
+
+@with_asyncio
+async def test_an_engine_without_a_poll_group_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What fails on the way in leaves no engine open."""
+    plain = steam.init(engine="loopback")
+    monkeypatch.setattr(plain.networking_sockets, "create_poll_group", lambda: 0)
+    with pytest.raises(ResultError, match="poll_group"):
+        async with Steam(lambda: plain):
+            pytest.fail("it was opened")
+    assert not plain.engine.is_open
 
 
 @contextlib.asynccontextmanager

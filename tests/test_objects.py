@@ -175,6 +175,16 @@ def test_refusals_say_what_was_refused_and_why(two: list[Steam], pair: Pair) -> 
     assert (refused.value.operation, refused.value.result) == ("send", EResult.LIMIT_EXCEEDED)
 
 
+def test_a_poll_group_that_the_engine_refuses_is_none(
+    two: list[Steam], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The handle 0 is no group to receive from."""
+    monkeypatch.setattr(two[0].networking_sockets, "create_poll_group", lambda: 0)
+    with pytest.raises(ResultError) as refused:
+        two[0].poll_group()
+    assert (refused.value.operation, refused.value.result) == ("poll_group", EResult.FAIL)
+
+
 def test_no_delay_that_cannot_go_now_is_dropped_and_says_so(two: list[Steam]) -> None:
     """While it connects nothing can leave at once: 0 instead of a message number."""
     host, guest = two

@@ -17,7 +17,7 @@ import pytest
 from far import Far
 
 import steamnet
-from steamnet import ConnectionState, Identity, UnsupportedError
+from steamnet import ConnectionState, Identity, UnsupportedError, signaling
 from steamnet.signaling import LocalSignaling, meeting_place
 
 ALICE, BOB = (Identity.parse(text) for text in ("76561198000000001", "str:bob the builder"))
@@ -98,6 +98,22 @@ def test_signals_without_the_secret_are_ignored(local: Make, directory: Path) ->
             stranger.sendto(guess, ("127.0.0.1", int(port)))
         stranger.sendto(bytes.fromhex(token) + b"real", ("127.0.0.1", int(port)))
     assert list(bob.receive()) == [b"real"]
+
+
+def test_a_flood_does_not_keep_the_caller(
+    local: Make, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One call takes so many datagrams and no more, junk included; the next takes the rest."""
+    monkeypatch.setattr(signaling, "MOST", 4)
+    alice, bob = local(ALICE), local(BOB)
+    port, _ = entry(directory, BOB).read_text().split()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        for _ in range(3):
+            stranger.sendto(b"junk", ("127.0.0.1", int(port)))
+    signals = [b"%d" % i for i in range(6)]
+    for one in signals:
+        alice.send(BOB, one)
+    assert [list(bob.receive()) for _ in range(4)] == [signals[:1], signals[1:5], signals[5:], []]
 
 
 def test_secrets_differ(local: Make, directory: Path) -> None:

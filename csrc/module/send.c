@@ -249,20 +249,20 @@ typedef struct sn_item {
     sn_payload payload;
     SteamNetworkingMessage_t *message;
     int64_t result;
+    struct sn_item *failed, *next_failed; /* see failure_slot */
 } sn_item;
 
 /* Items are read before the engine is entered: taking a buffer may run any code, shutdown too. */
 typedef struct sn_batch {
     Py_ssize_t count;
+    bool failures;
     sn_item items[];
 } sn_batch;
 
 static sn_batch *batch_new(Py_ssize_t capacity)
 {
-    sn_batch *made = malloc(sizeof *made + (size_t)capacity * sizeof *made->items);
-    if (made != NULL)
-        made->count = 0;
-    else
+    sn_batch *made = calloc(1, sizeof *made + (size_t)capacity * sizeof *made->items);
+    if (made == NULL)
         PyErr_NoMemory();
     return made;
 }
@@ -274,13 +274,6 @@ static void batch_free(sn_batch *batch)
     free(batch);
 }
 
-static void item_drop(sn_item *item)
-{
-    if (item->message != NULL)
-        item->message->m_pfnRelease(item->message);
-    item->message = NULL;
-}
-
 static bool batch_allocate(sn_batch *batch, sn_engine *engine, sn_block *shared)
 {
     for (Py_ssize_t i = 0; i < batch->count; i++) {
@@ -289,7 +282,7 @@ static bool batch_allocate(sn_batch *batch, sn_engine *engine, sn_block *shared)
                                     (size_t)item->payload.size, shared);
         if (item->message == NULL) {
             while (i-- > 0)
-                item_drop(&batch->items[i]);
+                batch->items[i].message->m_pfnRelease(batch->items[i].message);
             return false;
         }
         if (shared != NULL)
@@ -299,7 +292,29 @@ static bool batch_allocate(sn_batch *batch, sn_engine *engine, sn_block *shared)
 }
 
 /* After a connection's first failure an engine sends no more of it in that call, so that nothing
- * overtakes; cutting a batch into chunks must not change that. */
+ * overtakes; cutting a batch into chunks must not change that. The items double as the hash table
+ * of the connections that have failed, so that many dead ones cost no more than a few. */
+static sn_item **failure_slot(sn_batch *batch, const sn_item *item)
+{
+    return &batch->items[item->target.connection % (size_t)batch->count].failed;
+}
+
+static bool failed_before(sn_batch *batch, const sn_item *item)
+{
+    const sn_item *failed = batch->failures ? *failure_slot(batch, item) : NULL;
+    while (failed != NULL && failed->target.connection != item->target.connection)
+        failed = failed->next_failed;
+    return failed != NULL;
+}
+
+static void failure_note(sn_batch *batch, sn_item *item)
+{
+    sn_item **slot = failure_slot(batch, item);
+    item->next_failed = *slot;
+    *slot = item;
+    batch->failures = true;
+}
+
 static void batch_run(sn_batch *batch, sn_engine *engine)
 {
     Py_ssize_t next = 0;
@@ -310,18 +325,18 @@ static void batch_run(sn_batch *batch, sn_engine *engine)
         int running = 0;
         for (; next < batch->count && running < CHUNK; next++) {
             sn_item *item = &batch->items[next];
-            if (item->message != NULL) {
+            if (failed_before(batch, item)) {
+                item->message->m_pfnRelease(item->message);
+            } else {
                 sent[running] = item;
-                run[running++] = item->message;
-                item->message = NULL; /* the engine's from here on */
+                run[running++] = item->message; /* the engine's from here on */
             }
         }
         engine->flat.ISteamNetworkingSockets_SendMessages(engine->sockets, running, run, results, true);
         for (int i = 0; i < running; i++) {
             sent[i]->result = results[i];
-            for (Py_ssize_t later = next; results[i] < 0 && later < batch->count; later++)
-                if (batch->items[later].target.connection == sent[i]->target.connection)
-                    item_drop(&batch->items[later]);
+            if (results[i] < 0)
+                failure_note(batch, sent[i]);
         }
     }
 }
@@ -381,8 +396,6 @@ static bool item_get(sn_item *out, PyObject *tuple, sn_said *said)
     said->connection = connection;
     said->flags = parts == 4 ? NULL : flags;
     out->target = said->target;
-    out->message = NULL;
-    out->result = 0;
     return payload_get(&out->payload, PyTuple_GetItem(tuple, 1));
 }
 
