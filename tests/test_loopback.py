@@ -5,6 +5,7 @@ import resource
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import steamnet
-from steamnet import EndReason, InitError
+from steamnet import EndReason, EResult, InitError, SendFlags, Steam
 
 ALICE, BOB = "76561198000000001", "76561198000000002"
 NOBODY = 65534
@@ -178,3 +179,116 @@ def test_a_relative_directory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STEAMNET_LOOPBACK_DIR", "here")
     with pytest.raises(InitError, match="STEAMNET_LOOPBACK_DIR: not an absolute path: here"):
         steamnet.init(engine="loopback", identity=ALICE)
+
+
+# --- limits ------------------------------------------------------------------------------------
+
+TOO_MANY = 200_000
+
+
+@contextmanager
+def called(until: Callable[..., None]) -> Iterator[tuple[Steam, int, Steam, int]]:
+    """Alice, Bob's request to her that she has not accepted, Bob, and his call."""
+    with (
+        steamnet.init(engine="loopback", identity=ALICE) as alice,
+        steamnet.init(engine="loopback", identity=BOB) as bob,
+    ):
+        alice.networking_sockets.create_listen_socket_p2p(1)
+        calling = bob.networking_sockets.connect_p2p(ALICE, 1)
+        requests: list[int] = []
+
+        def asked() -> bool:
+            events = alice.networking_sockets.connection_events()
+            requests.extend(event.connection for event in events)
+            return bool(requests)
+
+        until(asked, alice, bob, what="the request")
+        yield alice, requests[0], bob, calling
+
+
+def fill(steam: Steam, connection: int) -> int:
+    """Send empty messages until they are refused: how many were not."""
+    for count in range(TOO_MANY):
+        result = steam.networking_sockets.send_message(connection, b"", SendFlags.RELIABLE_NO_NAGLE)
+        if result != EResult.OK:
+            assert result == EResult.LIMIT_EXCEEDED
+            return count
+    return TOO_MANY
+
+
+def test_empty_messages_fill_the_send_buffer(until: Callable[..., None]) -> None:
+    """What waits to be sent is limited, even where it has no bytes, and none of it is lost."""
+    with called(until) as (alice, connection, bob, calling):
+        sent = fill(bob, calling)
+        assert 1000 < sent < TOO_MANY
+        alice.networking_sockets.accept_connection(connection)
+        left = [sent]
+
+        def all_here() -> bool:
+            left[0] -= len(alice.networking_sockets.receive_messages(connection, 10_000))
+            return left[0] == 0
+
+        until(all_here, alice, bob, what="every message")
+
+
+def test_empty_messages_fill_the_way(until: Callable[..., None]) -> None:
+    """Who sends to somebody that does not read is stopped, even where what is sent is empty."""
+    with called(until) as (alice, connection, bob, calling):
+        alice.networking_sockets.accept_connection(connection)
+        sent = [0]
+
+        def refused_for_long() -> bool:
+            time.sleep(0.02)
+            alice.run_callbacks()
+            more = fill(bob, calling)
+            sent[0] += more
+            return more == 0 or sent[0] >= TOO_MANY
+
+        until(refused_for_long, alice, bob, what="the end")
+        assert 1000 < sent[0] < TOO_MANY
+
+
+# --- the seed ----------------------------------------------------------------------------------
+
+SURVIVORS = """
+import time
+import steamnet
+from steamnet import ConfigValue, SendFlags
+from steamnet.testing import pump
+
+with (
+    steamnet.init(engine="loopback", identity=76561198000000001) as alice,
+    steamnet.init(engine="loopback", identity=76561198000000002) as bob,
+    alice.listen(1) as listener,
+):
+    bob.networking_utils.set_config_value(ConfigValue.FAKE_PACKET_LOSS_SEND, 40.0)
+    calling = bob.connect(alice.core.get_steam_id(), 1)
+    called = pump(alice, bob, until=listener.accept)
+    for number in range(200):
+        calling.send(bytes([number]), SendFlags.UNRELIABLE_NO_NAGLE)
+    calling.send(b"", SendFlags.RELIABLE_NO_NAGLE)
+    got = []
+    pump(alice, bob, until=lambda: got.extend(m.data for m in called.receive()) or b"" in got)
+    print(sorted(data[0] for data in got if data))
+"""
+
+
+def survivors(seed: str) -> str:
+    """Which of 200 messages get through a program's bad network when it has this seed."""
+    done = subprocess.run(
+        [sys.executable, "-c", SURVIVORS],
+        env=os.environ | {"STEAMNET_LOOPBACK_SEED": seed},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert not done.stderr
+    return done.stdout
+
+
+def test_the_seed_in_the_environment() -> None:
+    """A program that runs again with the same seed loses the same messages, with another others."""
+    first = survivors("7")
+    assert 60 < first.count(",") < 180
+    assert survivors("7") == first
+    assert survivors("8") != first

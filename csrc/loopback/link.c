@@ -16,7 +16,7 @@ enum {
 enum {
     READ = 65536,          /* bytes read at once */
     PATIENCE = 1 << 18,    /* bytes read from one link before it is another's turn */
-    BACKLOG = 4 << 20,     /* bytes in the air from one link before it has to wait */
+    BACKLOG = 4 << 20,     /* bytes of memory that a connection's link may fill, then it waits */
     GLANCE = 50,           /* µs between two looks at the sockets */
     MINUTE = 60000000,
     GOODBYE = 5000000,     /* µs for what is still to be sent after the connection's end */
@@ -225,14 +225,20 @@ void lo_link_hurry(lo_connection *connection, int64_t from, int64_t by)
     send_plain(connection->link, LO_HURRY, by, from);
 }
 
+static int64_t weight(const lo_packet *packet)
+{
+    return (int64_t)sizeof *packet + packet->message.m_cbSize;
+}
+
 static void pay_credit(lo_connection *connection)
 {
-    if (connection->owed > 0)
+    if (connection->owed_count > 0)
         send_frame(connection->link, &(lo_frame){.kind = LO_CREDIT,
                                                  .number = connection->owed,
+                                                 .channel = connection->owed_count,
                                                  .lane = connection->owed_lane,
                                                  .reliable = connection->owed_reliable});
-    connection->owed = 0;
+    connection->owed = connection->owed_count = 0;
 }
 
 void lo_link_acknowledge(lo_connection *receiver, const lo_packet *packet)
@@ -240,7 +246,9 @@ void lo_link_acknowledge(lo_connection *receiver, const lo_packet *packet)
     if (receiver->owed > LO_MAX_MESSAGE || receiver->owed_lane != packet->lane ||
         receiver->owed_reliable != packet->reliable)
         pay_credit(receiver);
+    receiver->inbound_bytes -= weight(packet);
     receiver->owed += packet->message.m_cbSize;
+    receiver->owed_count++;
     receiver->owed_lane = packet->lane;
     receiver->owed_reliable = packet->reliable;
     credit_is_owed = true;
@@ -268,7 +276,7 @@ static void join_inbound(lo_connection *connection, lo_packet *packet)
     else
         connection->inbound = packet;
     connection->last_inbound = packet;
-    connection->inbound_bytes += packet->message.m_cbSize;
+    connection->inbound_bytes += weight(packet);
 }
 
 void lo_link_landed(lo_packet *packet)
@@ -284,7 +292,8 @@ void lo_link_landed(lo_packet *packet)
         connection->last_inbound = packet->before;
     packet->before = packet->after = NULL;
     packet->receiver = NULL;
-    connection->inbound_bytes -= packet->message.m_cbSize;
+    if (packet->kind != LO_DATA)
+        connection->inbound_bytes -= weight(packet);
 }
 
 /* What was sent ahead of its time is wanted earlier; what is reliable keeps its order. */
@@ -385,9 +394,9 @@ static bool handle(lo_link *link, const lo_frame *frame)
         lo_check_path(connection);
         return true;
     case LO_CREDIT:
-        if (frame->number > connection->in_flight)
+        if (frame->number + (int64_t)frame->channel * LO_OVERHEAD > connection->in_flight)
             break;
-        lo_credit(connection, frame->lane, (int)frame->number, frame->reliable);
+        lo_credit(connection, frame->lane, frame->channel, (int)frame->number, frame->reliable);
         return true;
     case LO_HURRY:
         hurry(connection, frame->departs, frame->number);

@@ -38,6 +38,7 @@ enum {
     LO_MAX_MESSAGE = k_cbMaxSteamNetworkingSocketsMessageSizeSend,
     LO_MAX_UNRELIABLE = 16500, /* more is sent reliably, as Valve does */
     LO_PACKET_BYTES = 1200,    /* payload of one datagram on the simulated network */
+    LO_OVERHEAD = 16,          /* bytes that a message takes of a buffer beyond its own */
     LO_MAX_LANES = 255,
     LO_EVENTS = 5, /* no connection has more: one for each state it can enter */
     LO_SLOTS = 16, /* in a second, when rates are measured */
@@ -63,7 +64,7 @@ enum {
     LO_CONFIRM,
     LO_DATA,
     LO_CLOSE,  /* number: the reason, payload: the text */
-    LO_CREDIT, /* number: bytes that came out of the air, flags: reliable (between processes only) */
+    LO_CREDIT, /* number: bytes that came out of the air, of `channel` messages (between processes) */
     LO_LOST,   /* the sender is gone without a word (within the process only) */
     LO_WEATHER, /* payload: lo_weather, when the sender's changed (between processes only) */
     LO_HURRY,   /* what was to leave at `departs` or later leaves `number` µs earlier (likewise) */
@@ -213,8 +214,8 @@ struct lo_connection {
     int64_t burst;     /* when the latest that had to wait for that leaves */
     int64_t link_free; /* when the link has sent all that went before */
     int64_t link_rest; /* fractions of a microsecond, as bytes × 10⁶ */
-    int64_t in_flight; /* bytes departed and not yet received */
-    int pending;       /* bytes waiting in lanes */
+    int64_t in_flight; /* bytes departed and not yet received, with overhead */
+    int pending;       /* bytes waiting in lanes, with overhead */
     int on_link;       /* bytes given to the link since it was last free ... */
     int on_link_last;  /* ... and those of the latest message */
     int queue_count;
@@ -245,8 +246,9 @@ struct lo_connection {
     lo_event *spare;
 
     lo_packet *inbound, *last_inbound; /* in the air, from a link */
-    int64_t inbound_bytes;
-    int64_t owed;       /* credit for the peer behind the link ... */
+    int64_t inbound_bytes; /* of memory: what came from the link and is not in the queue yet */
+    int64_t owed;       /* bytes of credit for the peer behind the link, for so many messages ... */
+    int owed_count;
     uint16_t owed_lane; /* ... for this lane and kind */
     bool owed_reliable;
 };
@@ -378,8 +380,8 @@ void lo_flush(lo_connection *connection);
 void lo_depart(lo_connection *connection);
 void lo_schedule(lo_connection *connection);
 lo_lane *lo_lane_at(lo_connection *connection, int index);
-/* Bytes have come out of the air; the sender may send more. */
-void lo_credit(lo_connection *sender, int lane, int bytes, bool reliable);
+/* Some messages have come out of the air; the sender may send more. */
+void lo_credit(lo_connection *sender, int lane, int count, int bytes, bool reliable);
 int lo_rate(const lo_connection *connection);
 /* Bytes that have not departed, and those of them that the link is busy with. */
 int lo_pending(const lo_connection *connection);

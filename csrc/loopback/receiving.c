@@ -12,7 +12,7 @@ void lo_acknowledge(lo_connection *receiver, const lo_packet *packet)
     if (packet->kind != LO_DATA)
         return;
     if (sender != NULL)
-        lo_credit(sender, packet->lane, bytes, packet->reliable);
+        lo_credit(sender, packet->lane, 1, bytes, packet->reliable);
     else if (receiver != NULL && receiver->link != NULL)
         lo_link_acknowledge(receiver, packet);
 }
@@ -21,7 +21,7 @@ static bool is_full(const lo_connection *connection, int more)
 {
     return connection->queue_count >= lo_config(&connection->scope, LO_RecvBufferMessages)->int32 ||
            (connection->queue_count > 0 &&
-            connection->queue_bytes + more >
+            connection->queue_bytes + connection->queue_count * (int64_t)LO_OVERHEAD + more >
                 lo_config(&connection->scope, LO_RecvBufferSize)->int32);
 }
 

@@ -60,7 +60,7 @@ static void count_pending(lo_connection *connection, const lo_packet *packet, in
 {
     lo_lane *lane = &connection->lanes[packet->lane];
     int bytes = sign * packet->message.m_cbSize;
-    connection->pending += bytes;
+    connection->pending += bytes + sign * LO_OVERHEAD;
     if (packet->reliable)
         lane->pending_reliable += bytes;
     else
@@ -73,7 +73,8 @@ static bool window_open(const lo_connection *connection, const lo_packet *packet
     int64_t window = lo_config(&connection->scope, LO_RecvBufferSize)->int32;
     if (window < LO_MAX_MESSAGE)
         window = LO_MAX_MESSAGE;
-    return connection->in_flight == 0 || connection->in_flight + packet->message.m_cbSize <= window;
+    return connection->in_flight == 0 ||
+           connection->in_flight + packet->message.m_cbSize + LO_OVERHEAD <= window;
 }
 
 static int64_t next_departure(const lo_connection *connection)
@@ -123,7 +124,7 @@ static void depart(lo_connection *connection, lo_lane *lane, int64_t at)
     connection->link_rest %= rate;
     packet->departs = connection->link_free;
     lane->service += ((int64_t)bytes << 16) / lane->weight;
-    connection->in_flight += bytes;
+    connection->in_flight += bytes + LO_OVERHEAD;
     if (packet->reliable)
         lane->unacknowledged += bytes;
     lo_measure(&connection->sent, at, bytes);
@@ -153,9 +154,9 @@ void lo_depart(lo_connection *connection)
         lo_part(connection, connection->link_free > lo.now ? connection->link_free : lo.now, true);
 }
 
-void lo_credit(lo_connection *sender, int lane, int bytes, bool reliable)
+void lo_credit(lo_connection *sender, int lane, int count, int bytes, bool reliable)
 {
-    sender->in_flight -= bytes;
+    sender->in_flight -= bytes + (int64_t)count * LO_OVERHEAD;
     if (reliable && lane < sender->lane_room)
         sender->lanes[lane].unacknowledged -= bytes;
     lo_schedule(sender);

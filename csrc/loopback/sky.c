@@ -150,7 +150,7 @@ static int64_t through(lo_connection *connection, lo_packet *packet, const lo_sk
 static void lose(lo_connection *connection, lo_packet *packet, bool sending)
 {
     if (sending)
-        lo_credit(connection, packet->lane, packet->message.m_cbSize, packet->reliable);
+        lo_credit(connection, packet->lane, 1, packet->message.m_cbSize, packet->reliable);
     else
         lo_acknowledge(connection, packet);
     lo_bury(packet);

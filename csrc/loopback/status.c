@@ -172,6 +172,8 @@ void lo_fill_status(lo_connection *connection, SteamNetConnectionRealTimeStatus_
         status->m_cbPendingReliable += connection->lanes[i].pending_reliable;
         status->m_cbSentUnackedReliable += connection->lanes[i].unacknowledged;
     }
+    status->m_usecQueueTime = queue_time(connection, (int64_t)status->m_cbPendingUnreliable +
+                                                         status->m_cbPendingReliable);
     /* What the link has not sent to its end is pending still, what is reliable of it first. */
     if (on_link > status->m_cbSentUnackedReliable) {
         status->m_cbPendingUnreliable += on_link - status->m_cbSentUnackedReliable;
@@ -179,7 +181,6 @@ void lo_fill_status(lo_connection *connection, SteamNetConnectionRealTimeStatus_
     }
     status->m_cbPendingReliable += on_link;
     status->m_cbSentUnackedReliable -= on_link;
-    status->m_usecQueueTime = queue_time(connection, connection->pending);
     status->m_usecMaxJitter = -1;
 }
 

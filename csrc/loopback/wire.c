@@ -53,7 +53,7 @@ static bool is_sound(const lo_frame *frame)
                frame->number <= k_ESteamNetConnectionEnd_Misc_Max;
     case LO_CREDIT:
         return frame->size == 0 && frame->number >= 0 && frame->number <= INT32_MAX &&
-               frame->lane < LO_MAX_LANES;
+               frame->channel >= 0 && frame->lane < LO_MAX_LANES;
     case LO_WEATHER:
         return is_weather(frame);
     case LO_HURRY:
