@@ -1,6 +1,7 @@
 """The command line: ``steamnet`` or ``python -m steamnet``."""
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -51,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Valve's networking for Python games: a demo, a chat, and a look inside.",
     )
     parser.add_argument("--version", action="version", version=f"steamnet {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
 
     demo = commands.add_parser("demo", help="two processes find each other and talk")
     _add_engine(demo, "loopback")
@@ -98,7 +99,14 @@ def _runner(command: str) -> Callable[[argparse.Namespace], int]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; its exit status."""
-    options = _parser().parse_args(arguments)
+    for stream in (sys.stdin, sys.stdout):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # not every terminal has every character
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.command is None:
+        parser.print_help(sys.stderr)
+        return 2
     try:
         return _runner(options.command)(options)
     except SteamnetError as error:
@@ -111,6 +119,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:
+        print("steamnet: interrupted", file=sys.stderr)
         return 130
 
 

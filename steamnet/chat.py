@@ -39,8 +39,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def say(text: str) -> None:
-    """Print at once, also into a pipe."""
-    print(text, flush=True)
+    """Print at once, also into a pipe; what strangers send cannot command the terminal."""
+    print("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text), flush=True)
 
 
 def _typed_lines() -> "queue.SimpleQueue[str | None]":
@@ -48,7 +48,7 @@ def _typed_lines() -> "queue.SimpleQueue[str | None]":
     lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
 
     def read() -> None:
-        for line in sys.stdin:
+        for line in sys.stdin or ():  # None: it was closed before we began
             lines.put(line.rstrip("\n"))
         lines.put(None)
 
@@ -119,11 +119,12 @@ def _join(steam: Steam, host: str, port: int, typed: "queue.SimpleQueue[str | No
         return 1
     say(f"Connecting to {peer} as {sockets.get_identity()} ...")
     shown: ConnectionState | int = ConnectionState.NONE
-    ending = False
+    connected = ending = False
     while True:
         steam.run_callbacks()
         info = sockets.get_connection_info(connection)
         if info is None:
+            say("* the connection is no more")
             return 1
         if info.state != shown:
             shown = info.state
@@ -132,8 +133,11 @@ def _join(steam: Steam, host: str, port: int, typed: "queue.SimpleQueue[str | No
             say(message.decode(errors="replace"))
         if info.state in GONE:
             say(f"* the connection ended: {info.end_debug} ({int(info.end_reason)})")
-            return 0 if info.state == ConnectionState.CLOSED_BY_PEER else 1
+            if not connected:
+                say(f"Is the host running, as {peer}, on this engine and virtual port {port}?")
+            return 0 if connected and info.state == ConnectionState.CLOSED_BY_PEER else 1
         if info.state == ConnectionState.CONNECTED:
+            connected = True
             ending = _send_typed(sockets, connection, typed) or ending
             if ending:
                 return 0  # leaving lets what was sent drain

@@ -3,6 +3,7 @@
 import argparse
 import json
 import multiprocessing
+import signal
 import statistics
 import sys
 import time
@@ -122,13 +123,18 @@ def run(options: argparse.Namespace) -> int:
             return 1
         print(f"\n  host    {settings['host']} listens on virtual port 0")
         child = multiprocessing.get_context("spawn").Process(target=_client, args=(settings,))
+        heard = signal.signal(signal.SIGINT, signal.SIG_IGN)  # which the client inherits:
         child.start()
+        signal.signal(signal.SIGINT, heard)  # Ctrl-C is for us to hear, and to end it
         talk.alone = lambda: not child.is_alive()
         try:
             good = _host(talk, options.messages, child.pid or 0, paint)
         except (ConnectionError, TimeoutError) as error:
             print(paint("31", f"\n  failed: {error}"))
             good = False
+        except KeyboardInterrupt:
+            child.kill()
+            raise
         finally:
             steam.shutdown(linger=5.0)
             child.join(5)

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .enums import ConfigValue, ConnectionState, SendFlags
@@ -186,8 +187,8 @@ def _waiting(queue: LaneStatus | QuickConnectionStatus) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Watch a connection, live on a terminal and line by line elsewhere; then draw it."""
-    if options.plot and find_spec("matplotlib") is None:
-        print("netgraph: --plot needs matplotlib: pip install 'steamnet[plot]'", file=sys.stderr)
+    if options.plot and (refusal := _no_plot(options.plot)):
+        print(f"netgraph: {refusal}", file=sys.stderr)
         return 2
     identity = options.identity if options.engine != "steam" else None
     with init(
@@ -204,8 +205,26 @@ def run(options: argparse.Namespace) -> int:
         if options.plot and session.samples:
             draw(session, options.plot)
             print(f"Drawn into {options.plot}")
-        reached = any(s.status.state == ConnectionState.CONNECTED for s in session.samples)
-        return 0 if reached else 1
+        if any(s.status.state == ConnectionState.CONNECTED for s in session.samples):
+            return 0
+        print("netgraph: never connected; is the host running?", file=sys.stderr)
+        return 1
+
+
+def _no_plot(file: str) -> str:
+    """Why it cannot be drawn into this file, said before a session is spent on it."""
+    if find_spec("matplotlib") is None:
+        return "--plot needs matplotlib: pip install 'steamnet[plot]'"
+    from matplotlib.backend_bases import FigureCanvasBase
+
+    kinds = FigureCanvasBase.get_supported_filetypes()
+    if Path(file).suffix.removeprefix(".").lower() not in kinds:
+        return f"--plot draws {', '.join(kinds)}; {file} is none of them"
+    try:
+        with open(file, "ab"):
+            return ""
+    except OSError as error:
+        return f"--plot: {error}"
 
 
 def _begin(steam: Steam, options: argparse.Namespace) -> Session | None:

@@ -1,8 +1,11 @@
 """The command line answers a mistake in a line, and never with a traceback."""
 
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -46,6 +49,75 @@ def test_mistakes_are_told_in_words(arguments: list[str], status: int, words: st
     assert done.returncode == status
 
 
+@contextmanager
+def running(*arguments: str, closed: str = "") -> Iterator["subprocess.Popen[bytes]"]:
+    """Run ``steamnet`` until the block is left, both outputs in one, in a group of its own."""
+    command = [sys.executable, "-u", "-m", "steamnet", *arguments]
+    if closed:  # only a shell can start a program without a stdin
+        command = ["sh", "-c", f'exec "$@" {closed}', "sh", *command]
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_joining_where_nobody_hosts_asks_for_the_host() -> None:
+    """After ten seconds, and with an exit status that is not 0."""
+    done = run("join", "76561198000000077", "--engine", "loopback")
+    assert "Is the host running" in done.stdout
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_what_is_no_text_harms_neither_side_of_a_chat() -> None:
+    """Bytes that are no UTF-8 are replaced, and so is what would command the terminal."""
+    with running("host", "--engine", "loopback", "--identity", "str:bytes") as host:
+        assert host.stdout is not None
+        assert b"str:bytes" in host.stdout.readline()
+        with running("join", "str:bytes", "--engine", "loopback") as guest:
+            guest.communicate(b"one \xff\ntwo \x1b[2J\n", timeout=30)
+        heard = b""
+        while b"two" not in heard and (line := host.stdout.readline()):
+            heard += line
+    assert "one \N{REPLACEMENT CHARACTER}" in heard.decode()
+    assert "two \N{REPLACEMENT CHARACTER}[2J" in heard.decode()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has neither sh nor SIGINT for one")
+def test_a_host_without_a_keyboard_hosts_until_ctrl_c() -> None:
+    """A stdin that was closed before the start is no reason to fail."""
+    with running("host", "--engine", "loopback", closed="<&-") as host:
+        assert host.stdout is not None
+        assert b"Host Steam ID" in host.stdout.readline()
+        assert b"Waiting for players" in host.stdout.readline()
+        host.send_signal(signal.SIGINT)
+        out, _ = host.communicate(timeout=30)
+    assert out == b"goodbye\n"
+    assert host.returncode == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for a group")
+def test_ctrl_c_ends_both_processes_of_the_demo_in_a_line() -> None:
+    """A terminal tells both; only the host speaks."""
+    with running("demo", "--messages", "1000000") as demo:
+        assert demo.stdout is not None
+        said = b""
+        while b"Connected" not in said:
+            line = demo.stdout.readline()
+            assert line, said
+            said += line
+        os.killpg(demo.pid, signal.SIGINT)
+        out, _ = demo.communicate(timeout=30)
+    assert out == b"steamnet: interrupted\n"
+    assert demo.returncode == 130
+
+
 def test_an_engine_that_nobody_has() -> None:
     """The environment may be wrong as well."""
     done = run("host", STEAMNET_ENGINE="pigeons")
@@ -61,3 +133,5 @@ def test_version_and_help() -> None:
     assert helped.returncode == 0
     for command in ("demo", "host", "join", "info", "bench", "netgraph"):
         assert command in helped.stdout
+    alone = run()
+    assert (alone.stderr, alone.returncode) == (helped.stdout, 2)

@@ -113,7 +113,24 @@ def test_it_watches_a_connection_to_a_host(tmp_path: Path) -> None:
 def test_a_host_that_never_was_is_a_failure(capsys: pytest.CaptureFixture[str]) -> None:
     """Who cannot be reached within the time makes the exit status 1."""
     assert main(["netgraph", "--join", HOST, "--seconds", "0.5"]) == 1
-    assert "CONNECTING" in capsys.readouterr().out
+    printed = capsys.readouterr()
+    assert "CONNECTING" in printed.out
+    assert "is the host running?" in printed.err
+
+
+@pytest.mark.parametrize(
+    ("file", "words"),
+    [("graph.doc", "png"), ("graph", "png"), ("no/such/folder/graph.png", "No such file")],
+)
+def test_a_plot_that_cannot_be_drawn_is_refused_before_the_session(
+    file: str, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A kind of file that matplotlib does not draw, or a place that is not there."""
+    pytest.importorskip("matplotlib", reason="the plot needs: pip install 'steamnet[plot]'")
+    assert main(["netgraph", "--plot", str(tmp_path / file)]) == 2
+    refused = capsys.readouterr()
+    assert words in refused.err
+    assert refused.out == ""
 
 
 def test_missing_extras_are_named(
