@@ -84,13 +84,16 @@ class Steam:
             await self._pump.ended()
 
     def listen(self, virtual_port: int, options: Options | None = None) -> "Listener":
-        """Listen on a virtual port; ResultError if it is taken."""
+        """Listen on a ``virtual_port`` with ``options``; ResultError if it is taken."""
         return self.router.listen(partial(Listener, self), virtual_port, options)
 
     async def connect(
         self, identity: str | int | Identity, virtual_port: int, options: Options | None = None
     ) -> "Connection":
-        """Connect to a virtual port of somebody; ConnectionEnded says why that failed."""
+        """Connect to a ``virtual_port`` of whoever has that ``identity``, with ``options``.
+
+        ConnectionEnded says why that failed.
+        """
         self._pump.check()
         try:
             connection = self.router.connect(
@@ -109,7 +112,7 @@ class Steam:
         return connection
 
     async def wait_for_relay(self, timeout: float) -> bool:
-        """Wait until Valve's relay network can be used: whether it can, when time is up."""
+        """Wait up to ``timeout`` seconds for Valve's relay network: whether it can be used."""
         clock = asyncio.get_running_loop().time
         deadline = clock() + timeout
         while True:
@@ -169,10 +172,11 @@ class Connection(BaseConnection):
             raise ConnectionEnded(ending(info), info.end_reason, by_peer)
 
     async def send(self, data: Any, flags: int = SendFlags.RELIABLE, lane: int = 0) -> int:
-        """Send a str (as UTF-8) or a buffer, as soon as there is room to queue it.
+        """Send ``data``, a str (as UTF-8) or a buffer, as soon as there is room to queue it.
 
-        Returns the message's number, or 0 if NO_DELAY was asked for and it could not leave at
-        once. Raises ConnectionEnded if the peer is gone. A buffer must stay as it is meanwhile.
+        It goes with ``flags`` (`SendFlags`) on a ``lane``. Returns the message's number, or 0 if
+        NO_DELAY was asked for and it could not leave at once. Raises ConnectionEnded if the peer
+        is gone. A buffer must stay as it is meanwhile.
         """
         await self._steam._pump.breathe()
         async with self._sending:
@@ -251,7 +255,8 @@ class Connection(BaseConnection):
         """Close it, once the peer has everything that was sent reliably.
 
         That waits up to ten seconds, not at all if ``linger`` is False. Cancelled, it closes at
-        once and leaves the rest to the engine.
+        once and leaves the rest to the engine. The peer is told a ``reason`` (0 or 1000-2999) and
+        up to 127 bytes of ``debug``.
         """
         self._closed = True  # for everybody else
         self._news.set()

@@ -15,7 +15,17 @@ Who = str | int | Identity
 
 
 class SteamNetworkingMessagesManager:
-    """``ISteamNetworkingMessages``: messages to users, on channels; sessions come and go."""
+    """``ISteamNetworkingMessages``: messages to users, on channels; sessions come and go.
+
+    Calls return what the SDK returns. Arguments of another type raise TypeError, ones that cannot
+    be meant ValueError; after shutdown every call raises ClosedError.
+
+    What many calls take:
+
+    - ``identity``: a Steam ID (int or decimal), an identity string or an `Identity`.
+    - ``channel``: a number that the game gives a meaning to; a signed 32-bit one.
+    - ``handler``: as in `SteamNetworkingSocketsManager`.
+    """
 
     def __init__(self, engine: Engine) -> None:
         """Serve one engine."""
@@ -36,8 +46,10 @@ class SteamNetworkingMessagesManager:
     ) -> EResult:
         """Send a message to a user, beginning a session if there is none.
 
-        CONNECT_FAILED after a session failed, unless AUTO_RESTART_BROKEN_SESSION is among the
-        flags. ``ISteamNetworkingMessages::SendMessageToUser``
+        ``data`` is a str (as UTF-8) or any C-contiguous buffer up to 512 KiB, ``flags`` are
+        `SendFlags`. OK means queued; CONNECT_FAILED: the session failed, and the flags are without
+        AUTO_RESTART_BROKEN_SESSION.
+        ``ISteamNetworkingMessages::SendMessageToUser``
         """
         content = payload(data)
         result = lib.ISteamNetworkingMessages_SendMessageToUser(
@@ -53,7 +65,7 @@ class SteamNetworkingMessagesManager:
     def receive_messages_on_channel(
         self, channel: int = 0, max_messages: int = 100
     ) -> list[NetworkingMessage]:
-        """Take the messages that wait on a channel; [] if none.
+        """Take up to ``max_messages`` that wait on a channel, oldest first; [] if none.
 
         ``ISteamNetworkingMessages::ReceiveMessagesOnChannel``
         """
@@ -131,14 +143,20 @@ class SteamNetworkingMessagesManager:
     def on_session_request(
         self, handler: Callable[[Identity], object]
     ) -> Callable[[Identity], object]:
-        """Call the handler with each user who begins a session; also a decorator."""
+        """Call the handler with each user who begins a session; also a decorator.
+
+        ``SteamNetworkingMessagesSessionRequest_t``
+        """
         self._be_found()
         return self._requests.subscribe(handler)
 
     def on_session_failed(
         self, handler: Callable[[ConnectionInfo], object]
     ) -> Callable[[ConnectionInfo], object]:
-        """Call the handler with each session that fails; also a decorator."""
+        """Call the handler with each session that fails; also a decorator.
+
+        ``SteamNetworkingMessagesSessionFailed_t``
+        """
         return self._failures.subscribe(handler)
 
     def _be_found(self) -> None:

@@ -52,9 +52,22 @@ def _eresult(number: int) -> EResult:
 class SteamNetworkingSocketsManager:
     """``ISteamNetworkingSockets``: connections, messages, poll groups.
 
-    Calls return what the SDK returns; only arguments that cannot be meant raise. A well-formed
-    handle that is dead gets the SDK's own answer: 0, False, None, an empty list, or an EResult.
-    After shutdown every call raises ClosedError.
+    Calls return what the SDK returns; only arguments that cannot be meant raise: TypeError for one
+    of another type, ValueError for one out of bounds. A well-formed handle that is dead gets the
+    SDK's own answer: 0, False, None, an empty list, or an EResult. Where the loaded library lacks
+    a function, its call raises UnsupportedError; after shutdown every call raises ClosedError.
+
+    What many calls take:
+
+    - ``connection``, ``listen_socket``, ``poll_group``: handles, from the calls that make them.
+    - ``virtual_port``: 0-65535.
+    - ``options``: a mapping ``{ConfigValue.X: value}``, which holds from the beginning.
+    - ``data``: a str (sent as UTF-8) or any C-contiguous buffer, up to 512 KiB.
+    - ``flags``: `SendFlags`; ``lane``: 0 unless `configure_connection_lanes` has made more.
+    - ``max_messages``: how many to take at most, from 1.
+    - ``handler``: called with one event; it may call anything. One that raises stops nothing: the
+      rest is delivered, then `Steam.run_callbacks` raises the first exception, the others as its
+      notes.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -86,7 +99,7 @@ class SteamNetworkingSocketsManager:
     # --- listening and connecting ---------------------------------------------------------------
 
     def create_listen_socket_p2p(self, virtual_port: int, options: Options | None = None) -> int:
-        """Listen for other users on a virtual port (0-65535).
+        """Listen for other users on a virtual port.
 
         Returns the listen socket, or 0 if refused, as when the port is taken.
         ``ISteamNetworkingSockets::CreateListenSocketP2P``
@@ -99,7 +112,7 @@ class SteamNetworkingSocketsManager:
         )
 
     def create_listen_socket_ip(self, address: str, options: Options | None = None) -> int:
-        """Listen on a local address such as ``0.0.0.0:27015`` or ``[::]:27015``.
+        """Listen on a local ``address`` such as ``0.0.0.0:27015`` or ``[::]:27015``.
 
         Returns the listen socket, or 0 if refused.
         ``ISteamNetworkingSockets::CreateListenSocketIP``
@@ -169,8 +182,9 @@ class SteamNetworkingSocketsManager:
         )
 
     def connect_by_ip_address(self, address: str, options: Options | None = None) -> int:
-        """Begin to connect to an address such as ``127.0.0.1:27015``; 0 if refused.
+        """Begin to connect to an ``address`` such as ``127.0.0.1:27015``.
 
+        Returns the connection, or 0 if refused.
         ``ISteamNetworkingSockets::ConnectByIPAddress``
         """
         count, array, _alive = config.native_options(self._engine, options)
@@ -186,9 +200,10 @@ class SteamNetworkingSocketsManager:
         virtual_port: int,
         options: Options | None = None,
     ) -> int:
-        """Begin to connect to a user over this engine's own signaling (`steamnet.signaling`).
+        """As `connect_p2p`, over this engine's own signaling (`steamnet.signaling`).
 
-        Returns the connection, or 0 if refused. UnsupportedError where the engine has none.
+        ``steam_id_remote`` as there. Returns the connection, or 0 if refused. UnsupportedError
+        where the engine has no signaling.
         ``ISteamNetworkingSockets::ConnectP2PCustomSignaling``
         """
         pointer = self._engine.require("ISteamNetworkingSockets_ConnectP2PCustomSignaling")
@@ -201,7 +216,7 @@ class SteamNetworkingSocketsManager:
         )
 
     def received_p2p_custom_signal(self, signal: Any) -> bool:
-        """Feed in a signal that a peer's signaling sent to us; bytes or any buffer.
+        """Feed in a ``signal`` that a peer's signaling sent to us; bytes or any buffer.
 
         Returns False for what is no signal. A request shows up as an incoming connection if a
         listen socket waits on its port, and is ignored otherwise.
@@ -260,8 +275,8 @@ class SteamNetworkingSocketsManager:
     ) -> tuple[int, int]:
         """Make two connections that are each other's peer; (0, 0) if refused.
 
-        Over UDP on this machine if ``use_network_loopback``, else inside the process. Each
-        identity is what that handle's connection shows as its remote end.
+        Over UDP on this machine if ``use_network_loopback``, else inside the process.
+        ``identity1`` and ``identity2`` are what each connection shows as its remote end.
         ``ISteamNetworkingSockets::CreateSocketPair``
         """
         pair = ffi.new("HSteamNetConnection[2]")
@@ -278,7 +293,7 @@ class SteamNetworkingSocketsManager:
     def send_message(
         self, connection: int, data: Any, flags: int = RELIABLE, lane: int = 0
     ) -> EResult:
-        """Send a message: a str (as UTF-8) or any C-contiguous buffer, up to 512 KiB.
+        """Send a message.
 
         OK means queued. LIMIT_EXCEEDED: the send buffer is full, try again later;
         NO_CONNECTION: the peer has gone; IGNORED: NO_DELAY and it could not leave at once;
@@ -291,12 +306,15 @@ class SteamNetworkingSocketsManager:
     def send_message_numbered(
         self, connection: int, data: Any, flags: int = RELIABLE, lane: int = 0
     ) -> tuple[EResult, int]:
-        """As `send_message`, with the number the message got on its lane; -1 if not sent."""
+        """As `send_message`, with the number the message got on its lane; -1 if not sent.
+
+        ``ISteamNetworkingSockets::SendMessageToConnection``, with a lane ``SendMessages``
+        """
         number = send(self._address, connection, data, flags, lane)
         return (OK, number) if number >= 0 else (_eresult(-number), -1)
 
     def send_messages(self, messages: Iterable[tuple[Any, ...]]) -> list[int]:
-        """Send many messages in one call: tuples ``(connection, data, flags[, lane])``.
+        """Send many ``messages`` in one call: tuples ``(connection, data, flags[, lane])``.
 
         For each its message number, or minus the EResult; 0 for one not tried because an
         earlier one on that connection failed. An item that cannot be meant raises before
@@ -307,7 +325,7 @@ class SteamNetworkingSocketsManager:
     def broadcast(
         self, connections: Iterable[int], data: Any, flags: int = RELIABLE, lane: int = 0
     ) -> list[int]:
-        """Send one payload to many connections; results as of `send_messages`.
+        """Send one payload to many ``connections``; results as of `send_messages`.
 
         The bytes are copied once. ``ISteamNetworkingSockets::SendMessages``
         """
@@ -334,10 +352,10 @@ class SteamNetworkingSocketsManager:
     def configure_connection_lanes(
         self, connection: int, priorities: Sequence[int], weights: Sequence[int] | None = None
     ) -> EResult:
-        """Give a connection lanes, one for each priority (lower goes first).
+        """Give a connection lanes, one for each of ``priorities`` (lower goes first).
 
-        Lanes of equal priority share by weight (1-65535). INVALID_PARAM for fewer lanes than
-        before or more than 255; NO_CONNECTION for a dead handle.
+        Lanes of equal priority share by ``weights`` (1-65535), or alike. INVALID_PARAM for fewer
+        lanes than before or more than 255; NO_CONNECTION for a dead handle.
         ``ISteamNetworkingSockets::ConfigureConnectionLanes``
         """
         numbers = [integer(p, "priority", -(2**31), 2**31 - 1) for p in priorities]
@@ -418,7 +436,7 @@ class SteamNetworkingSocketsManager:
         return data
 
     def set_connection_user_data(self, connection: int, user_data: int) -> bool:
-        """Attach a 64-bit number to a connection; its messages and events carry it.
+        """Attach ``user_data``, a signed 64-bit number, which messages and events then carry.
 
         ``ISteamNetworkingSockets::SetConnectionUserData``
         """
@@ -442,7 +460,7 @@ class SteamNetworkingSocketsManager:
         return None
 
     def set_connection_name(self, connection: int, name: str) -> None:
-        """Name a connection for logs and its description; engines keep 31 bytes.
+        """Give a connection a ``name`` for logs and its description; engines keep 31 bytes.
 
         ``ISteamNetworkingSockets::SetConnectionName``
         """
@@ -496,7 +514,8 @@ class SteamNetworkingSocketsManager:
     def set_connection_config_value(self, connection: int, config_key: int, value: Value) -> bool:
         """Configure a connection; False for an unknown key, one not settable, or a dead handle.
 
-        The engine says what type the key has; it may clamp the value: read it back.
+        ``config_key`` is a `ConfigValue`, ``value`` an int, a float or a str: whole where the
+        engine says so, else ValueError, and no bool. The engine may clamp it: read it back.
         ``ISteamNetworkingUtils::SetConfigValue``
         """
         if value is None:
@@ -512,7 +531,7 @@ class SteamNetworkingSocketsManager:
     def get_connection_config_value(
         self, connection: int, config_key: int, is_float: bool | None = None
     ) -> Value | None:
-        """The value in force on a connection; None for an unknown key or a dead handle.
+        """The value of a ``config_key`` in force on a connection; None if unknown or dead.
 
         Its type is the engine's; ``is_float`` True or False converts it to float or int.
         ``ISteamNetworkingUtils::GetConfigValue``
@@ -540,7 +559,7 @@ class SteamNetworkingSocketsManager:
         return None
 
     def reset_identity(self, identity: "str | int | Identity") -> None:
-        """Become somebody else, while nothing is open.
+        """Become another ``identity``, while nothing is open.
 
         ``ISteamNetworkingSockets::ResetIdentity``
         """
@@ -585,8 +604,9 @@ class SteamNetworkingSocketsManager:
         return bytes(ffi.buffer(blob, size[0]))
 
     def set_certificate(self, certificate: bytes) -> None:
-        """Use a certificate that an authority signed; ValueError with the engine's words if bad.
+        """Use a ``certificate`` that an authority signed.
 
+        Raises ValueError with the engine's words if it is bad.
         ``ISteamNetworkingSockets::SetCertificate``
         """
         pointer = self._engine.require("ISteamNetworkingSockets_SetCertificate")
@@ -598,7 +618,7 @@ class SteamNetworkingSocketsManager:
     # --- hosted dedicated servers ---------------------------------------------------------------
 
     def received_relay_auth_ticket(self, ticket: bytes) -> bool:
-        """Store a ticket that the game's coordinator gave us; whether it is good.
+        """Store a ``ticket`` that the game's coordinator gave us; whether it is good.
 
         ``ISteamNetworkingSockets::ReceivedRelayAuthTicket``
         """
@@ -612,7 +632,7 @@ class SteamNetworkingSocketsManager:
     def find_relay_auth_ticket_for_server(
         self, game_server: "str | int | Identity", virtual_port: int
     ) -> int:
-        """How many seconds our ticket for a server has left; 0 if there is none.
+        """How many seconds our ticket for a ``game_server`` has left; 0 if there is none.
 
         ``ISteamNetworkingSockets::FindRelayAuthTicketForServer``
         """
@@ -625,8 +645,9 @@ class SteamNetworkingSocketsManager:
     def connect_to_hosted_dedicated_server(
         self, target: "str | int | Identity", virtual_port: int, options: Options | None = None
     ) -> int:
-        """Begin to connect to a server in Valve's data centres; 0 if refused.
+        """Begin to connect to a server in Valve's data centres, whose identity is ``target``.
 
+        Returns the connection, or 0 if refused.
         ``ISteamNetworkingSockets::ConnectToHostedDedicatedServer``
         """
         pointer = self._engine.require("ISteamNetworkingSockets_ConnectToHostedDedicatedServer")
@@ -669,8 +690,9 @@ class SteamNetworkingSocketsManager:
     def create_hosted_dedicated_server_listen_socket(
         self, virtual_port: int, options: Options | None = None
     ) -> int:
-        """Listen on a server in Valve's data centres; 0 if refused.
+        """Listen on a server in Valve's data centres.
 
+        Returns the listen socket, or 0 if refused.
         ``ISteamNetworkingSockets::CreateHostedDedicatedServerListenSocket``
         """
         name = "ISteamNetworkingSockets_CreateHostedDedicatedServerListenSocket"
@@ -685,8 +707,9 @@ class SteamNetworkingSocketsManager:
     # --- FakeIP: addresses that stand for users -------------------------------------------------
 
     def begin_async_request_fake_ip(self, num_ports: int) -> bool:
-        """Ask Steam for a FakeIP; the answer arrives as an event.
+        """Ask Steam for a FakeIP with ``num_ports`` (1-8) ports; the answer arrives as an event.
 
+        Returns whether it was asked.
         ``ISteamNetworkingSockets::BeginAsyncRequestFakeIP``
         """
         pointer = self._engine.require("ISteamNetworkingSockets_BeginAsyncRequestFakeIP")
@@ -696,8 +719,9 @@ class SteamNetworkingSocketsManager:
         return answer
 
     def get_fake_ip(self, first_port: int = 0) -> FakeIPResult:
-        """The FakeIP that we have; its ``result`` says how far that is.
+        """The FakeIP that we have, with the ports from index ``first_port`` (0-7) on.
 
+        Its ``result`` says how far that is.
         ``ISteamNetworkingSockets::GetFakeIP``
         """
         pointer = self._engine.require("ISteamNetworkingSockets_GetFakeIP")
@@ -710,8 +734,9 @@ class SteamNetworkingSocketsManager:
     def create_listen_socket_p2p_fake_ip(
         self, fake_port: int, options: Options | None = None
     ) -> int:
-        """Listen on a port of our FakeIP, by its index; 0 if refused.
+        """Listen on a port of our FakeIP, the one with index ``fake_port`` (0-7).
 
+        Returns the listen socket, or 0 if refused.
         ``ISteamNetworkingSockets::CreateListenSocketP2PFakeIP``
         """
         pointer = self._engine.require("ISteamNetworkingSockets_CreateListenSocketP2PFakeIP")
@@ -737,6 +762,8 @@ class SteamNetworkingSocketsManager:
     def create_fake_udp_port(self, first_server_port: int) -> "FakeUDPPort | None":
         """A port to send and receive plain datagrams with FakeIPs; None if refused.
 
+        ``first_server_port`` is the index (0-7) of our FakeIP's port that it is to be, or -1 for
+        one of a client.
         ``ISteamNetworkingSockets::CreateFakeUDPPort``
         """
         pointer = self._engine.require("ISteamNetworkingSockets_CreateFakeUDPPort")
@@ -760,15 +787,17 @@ class SteamNetworkingSocketsManager:
     ) -> Callable[[ConnectionEvent], object]:
         """Call the handler with each connection event in `Steam.run_callbacks`; also a decorator.
 
-        A handler may call anything. One that raises stops nothing: the rest is delivered, then
-        ``run_callbacks`` raises the first exception, the others as its notes.
+        ``SteamNetConnectionStatusChangedCallback_t``
         """
         return self._events.subscribe(handler)
 
     def remove_connection_status_handler(
         self, handler: Callable[[ConnectionEvent], object]
     ) -> None:
-        """Stop calling a handler; ValueError if it was not subscribed."""
+        """Stop calling a handler; ValueError if it was not subscribed.
+
+        ``SteamNetConnectionStatusChangedCallback_t``
+        """
         self._events.unsubscribe(handler)
 
     def on_authentication_status_changed(
@@ -851,7 +880,11 @@ class SteamNetworkingSocketsManager:
 
 
 class FakeUDPPort:
-    """A port for plain datagrams between FakeIPs (``ISteamNetworkingFakeUDPPort``)."""
+    """``ISteamNetworkingFakeUDPPort``: a port for plain datagrams between FakeIPs.
+
+    ``remote_address`` is a FakeIP with its port, such as ``169.254.1.2:7777``. Used after `close`
+    it raises ClosedError.
+    """
 
     def __init__(self, engine: Engine, native: Any) -> None:
         """Own the native port."""
@@ -870,7 +903,7 @@ class FakeUDPPort:
     def send_message(
         self, remote_address: str, data: Any, flags: int = SendFlags.UNRELIABLE
     ) -> EResult:
-        """Send a datagram to a FakeIP address.
+        """Send ``data`` (a str or a buffer) with ``flags`` (`SendFlags`) as a datagram.
 
         ``ISteamNetworkingFakeUDPPort::SendMessageToFakeIP``
         """
@@ -887,7 +920,7 @@ class FakeUDPPort:
         )
 
     def receive_messages(self, max_messages: int = 100) -> list[NetworkingMessage]:
-        """Take the datagrams that wait.
+        """Take up to ``max_messages`` datagrams, oldest first; [] if none waits.
 
         ``ISteamNetworkingFakeUDPPort::ReceiveMessages``
         """

@@ -37,7 +37,16 @@ class SteamNetworkingUtilsManager:
     """``ISteamNetworkingUtils``: the relay network, pings, the clock, debug output, configuration.
 
     Where the engine has no relay network (gns, loopback), its readiness is told truthfully and
-    the calls that would need it raise UnsupportedError.
+    the calls that would need it raise UnsupportedError. Arguments of another type raise TypeError,
+    ones out of bounds ValueError; after shutdown every call raises ClosedError.
+
+    What many calls take:
+
+    - ``pop_id``: the number of a data centre, from `get_pop_list`.
+    - ``location``: a place, in the text that `get_local_ping_location` gives.
+    - ``key``: a `ConfigValue`.
+    - ``scope``, ``object``: a `ConfigScope`, and the connection or listen socket that it is about.
+    - ``handler``: as in `SteamNetworkingSocketsManager`.
     """
 
     def __init__(self, engine: Engine, run_callbacks: Callable[[], None]) -> None:
@@ -78,7 +87,7 @@ class SteamNetworkingUtilsManager:
     def wait_for_relay(self, timeout: float) -> bool:
         """Run callbacks until the relay network is ready, up to ``timeout`` seconds.
 
-        True once it is; False when time is up or the engine cannot try.
+        True once it is; False when time is up or the engine cannot try. The SDK has no such call.
         """
         deadline = time.monotonic() + timeout
         while True:
@@ -114,7 +123,7 @@ class SteamNetworkingUtilsManager:
         return text_of(text), age
 
     def estimate_ping_between_locations(self, location1: str, location2: str) -> int:
-        """The round trip between two places as `get_local_ping_location` names them, in ms.
+        """The round trip between ``location1`` and ``location2``, in ms.
 
         Negative if it cannot be told. ValueError for text that names no place.
         ``ISteamNetworkingUtils::EstimatePingTimeBetweenTwoLocations``
@@ -189,7 +198,7 @@ class SteamNetworkingUtilsManager:
     # --- FakeIP ---------------------------------------------------------------------------------
 
     def get_ipv4_fake_ip_type(self, address: int) -> FakeIPType | int:
-        """Whether an IPv4 address, as a number, is a FakeIP.
+        """Whether an IPv4 ``address``, as a 32-bit number, is a FakeIP.
 
         ``ISteamNetworkingUtils::GetIPv4FakeIPType``
         """
@@ -200,7 +209,7 @@ class SteamNetworkingUtilsManager:
         )
 
     def get_real_identity_for_fake_ip(self, address: str) -> tuple[EResult | int, Identity | None]:
-        """Who a FakeIP stands for, if we have met them.
+        """Who the FakeIP ``address`` (text) stands for: OK and who, or why that is not known.
 
         ``ISteamNetworkingUtils::GetRealIdentityForFakeIP``
         """
@@ -225,7 +234,7 @@ class SteamNetworkingUtilsManager:
         return now
 
     def set_debug_output(self, level: int, logger: logging.Logger | None = None) -> None:
-        """Have the engine's messages up to a `DebugOutputType` logged; NONE ends that.
+        """Have the engine's messages up to ``level``, a `DebugOutputType`, logged; NONE ends that.
 
         They are collected without Python, from any engine thread, and go to ``logger`` (by
         default "steamnet") in `Steam.run_callbacks`.
@@ -245,7 +254,6 @@ class SteamNetworkingUtilsManager:
     ) -> Value | None:
         """The value in force at a scope; None for an unknown key or a dead object.
 
-        ``object`` is a connection or listen socket, where the scope has one.
         ``ISteamNetworkingUtils::GetConfigValue``
         """
         return config.get_value(self._engine, key, *self._target(scope, object))
@@ -257,9 +265,9 @@ class SteamNetworkingUtilsManager:
         scope: int = ConfigScope.GLOBAL,
         object: int = 0,  # noqa: A002  # Valve's word
     ) -> bool:
-        """Set a value at a scope; None goes back to what is inherited. False if refused.
+        """Set a ``value`` at a scope; None goes back to what is inherited. False if refused.
 
-        The engine says what type the key has; it may clamp the value: read it back.
+        As with `SteamNetworkingSocketsManager.set_connection_config_value`.
         ``ISteamNetworkingUtils::SetConfigValue``
         """
         return config.set_value(self._engine, key, value, *self._target(scope, object))
@@ -272,7 +280,7 @@ class SteamNetworkingUtilsManager:
         return config.info(self._engine, key)
 
     def iterate_config_values(self, *, include_dev: bool = False) -> Iterator[ConfigValue | int]:
-        """The keys that the engine offers for editing.
+        """The keys that the engine offers for editing; ``include_dev`` adds those for developers.
 
         ``ISteamNetworkingUtils::IterateGenericEditableConfigValues``
         """

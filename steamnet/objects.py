@@ -43,7 +43,7 @@ class Connection(BaseConnection, _Closing):
     _group = 0
 
     def send(self, data: Any, flags: int = SendFlags.RELIABLE, lane: int = 0) -> int:
-        """Send a str (as UTF-8) or a buffer.
+        """Send ``data``, a str (as UTF-8) or a buffer, with ``flags`` (`SendFlags`) on a ``lane``.
 
         Returns the message's number, or 0 if NO_DELAY was asked for and it could not leave at
         once. ResultError tells why nothing was sent: LIMIT_EXCEEDED while too much waits to
@@ -52,7 +52,7 @@ class Connection(BaseConnection, _Closing):
         return self._send(data, flags, lane)
 
     def receive(self, limit: int = 100) -> list[NetworkingMessage]:
-        """Take up to so many messages, oldest first; [] if none waits.
+        """Take up to ``limit`` messages, oldest first; [] if none waits.
 
         Once the peer is gone and all that it sent has been taken, raises ResultError.
         """
@@ -63,7 +63,10 @@ class Connection(BaseConnection, _Closing):
         return messages
 
     def close(self, reason: int = 0, debug: str = "", linger: bool = True) -> None:
-        """Close it; what was sent reliably still goes out, unless told not to linger."""
+        """Close it; what was sent reliably still goes out, unless told not to ``linger``.
+
+        The peer is told a ``reason`` (0 or 1000-2999) and up to 127 bytes of ``debug``.
+        """
         self._close(reason, debug, linger)
 
 
@@ -121,7 +124,7 @@ class PollGroup(Owner, _Closing):
         connection._group = group
 
     def receive(self, limit: int = 100) -> list[NetworkingMessage]:
-        """Take up to so many messages of all members, in order of arrival; [] if none waits."""
+        """Take up to ``limit`` messages of all members, in order of arrival; [] if none waits."""
         messages = self._sockets.receive_messages_on_poll_group(self._open("receive"), limit)
         gone = [c for c in self if c.closed or c._ended is not None or c._group != self.handle]
         if gone and len(messages) < limit:

@@ -245,7 +245,10 @@ class BaseConnection(Owner):
     def configure_lanes(
         self, priorities: Sequence[int], weights: Sequence[int] | None = None
     ) -> None:
-        """Have this side send on as many lanes: lower priorities first, equal ones by weight."""
+        """Have this side send on a lane for each of ``priorities``: lower ones go first.
+
+        Equal ones share by ``weights`` (1-65535). ResultError for fewer than before.
+        """
         handle = self._open("configure_lanes")
         result = self._sockets.configure_connection_lanes(handle, priorities, weights)
         self._check("configure_lanes", result)

@@ -31,7 +31,7 @@ class Signaling(Protocol):
     """What `steamnet.init` takes as ``signaling``: all three are called from run_callbacks."""
 
     def send(self, peer: Identity, signal: bytes) -> None:
-        """Begin to carry a signal to a user; must not wait. An unknown user is no error."""
+        """Begin to carry a ``signal`` to a ``peer``; must not wait. An unknown one is no error."""
 
     def receive(self) -> Iterable[bytes]:
         """The signals that have arrived for us since last time; must not wait."""
@@ -69,7 +69,7 @@ class LocalSignaling:
             raise
 
     def send(self, peer: Identity, signal: bytes) -> None:
-        """Send a datagram to the user, if there is one."""
+        """Send the ``signal`` to the ``peer`` as a datagram, if there is one."""
         try:
             port, token = self._file_of(peer).read_text().split()
             datagram = bytes.fromhex(token) + signal

@@ -44,7 +44,8 @@ def players(
     """Open ``n`` engines on loopback, whose Steam IDs count up from 76561198000000001.
 
     Each packet takes ``lag`` milliseconds one way; ``loss``, ``reorder`` and ``duplicate`` are
-    the shares, 0-1, of packets that suffer it. All are shut down at the end.
+    the shares, 0-1, of packets that suffer it, drawn from the ``seed``. ValueError for others.
+    All are shut down at the end.
     """
     with ExitStack() as stack:
         if not _taken:
@@ -65,7 +66,7 @@ def connected_pair(
 ) -> Iterator[tuple[Connection, Connection]]:
     """Connect two players: gives the connection of the one who called, and of the one who accepted.
 
-    They meet on a clear network; `players` says what it then becomes.
+    They meet on a clear network; `players` says what it then becomes, and takes the same.
     """
     with players(2, seed=seed) as steams, steams[0].listen(0) as listener:
         caller = steams[1].connect(steams[0].core.get_steam_id(), 0)
@@ -78,7 +79,7 @@ def connected_pair(
 
 
 def pump(*parties: Steam | Connection, until: Callable[[], T | None], timeout: float = 5.0) -> T:
-    """Run everybody's callbacks until something holds, and return what it said.
+    """Run the callbacks of all ``parties`` until something holds, and return what it said.
 
     ``until`` is asked over and over, and done when its answer is true: a list of messages, say.
     TimeoutError, with a picture of all connections, if that takes longer than ``timeout`` seconds.
