@@ -57,7 +57,7 @@ bool sn_load_library(sn_engine *engine, const char *path, char *error)
 
 static void queues_init(sn_engine *engine)
 {
-    sn_queue_init(&engine->events, 65536);
+    sn_queue_init(&engine->events, SIZE_MAX); /* few, and each may matter */
     sn_queue_init(&engine->debug, 4096);
     sn_queue_init(&engine->signals, 4096);
 }

@@ -144,12 +144,16 @@ void sn_set_debug_output(sn_engine *engine, ESteamNetworkingSocketsDebugOutputTy
 
 bool sn_next_event(sn_engine *engine, sn_event *event)
 {
-    int lost = SN_LOST;
-    if (sn_queue_pop(&engine->events, event, sizeof *event) != SIZE_MAX)
+    int state = SN_LOST;
+    size_t lost = sn_queue_lost(&engine->events);
+    if (lost > 0)
+        *event = (sn_event){.kind = SN_EVENTS_LOST, .lost = lost};
+    else if (sn_queue_pop(&engine->events, event, sizeof *event) != SIZE_MAX)
         return true;
-    if (!atomic_compare_exchange_strong(&engine->state, &lost, SN_MOURNED))
+    else if (atomic_compare_exchange_strong(&engine->state, &state, SN_MOURNED))
+        *event = (sn_event){.kind = k_iCallback_SteamShutdown};
+    else
         return false;
-    *event = (sn_event){.kind = k_iCallback_SteamShutdown};
     return true;
 }
 
@@ -159,8 +163,13 @@ int sn_next_debug(sn_engine *engine, char *text, int size)
         ESteamNetworkingSocketsDebugOutputType level;
         char text[SN_ERROR_SIZE];
     } line;
-    size_t got = sn_queue_pop(&engine->debug, &line, sizeof line);
-    if (got == SIZE_MAX || size <= 0)
+    size_t got, lost = sn_queue_lost(&engine->debug);
+    if (lost > 0) {
+        snprintf(text, (size_t)size, "%zu lines are lost: run_callbacks is called too seldom", lost);
+        return k_ESteamNetworkingSocketsDebugOutputType_Warning;
+    }
+    got = sn_queue_pop(&engine->debug, &line, sizeof line);
+    if (got == SIZE_MAX)
         return -1;
     snprintf(text, (size_t)size, "%.*s", (int)(got - sizeof line.level), line.text);
     return line.level;

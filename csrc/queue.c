@@ -32,16 +32,22 @@ bool sn_queue_push(sn_queue *queue, const void *head, size_t head_size, const vo
 {
     sn_record *record = malloc(sizeof *record + head_size + tail_size);
     sn_record *oldest = NULL;
-    if (record == NULL)
+    if (record == NULL) {
+        sn_lock(&queue->mutex);
+        queue->lost++;
+        sn_unlock(&queue->mutex);
         return false;
+    }
     record->next = NULL;
     record->size = head_size + tail_size;
     memcpy(record->bytes, head, head_size);
     if (tail_size > 0)
         memcpy(record->bytes + head_size, tail, tail_size);
     sn_lock(&queue->mutex);
-    if (queue->count >= queue->limit)
+    if (queue->count >= queue->limit) {
         oldest = take_first(queue);
+        queue->lost++;
+    }
     if (queue->last != NULL)
         queue->last->next = record;
     else
@@ -67,6 +73,16 @@ size_t sn_queue_pop(sn_queue *queue, void *bytes, size_t size)
         memcpy(bytes, record->bytes, found);
     free(record);
     return found;
+}
+
+size_t sn_queue_lost(sn_queue *queue)
+{
+    size_t lost;
+    sn_lock(&queue->mutex);
+    lost = queue->lost;
+    queue->lost = 0;
+    sn_unlock(&queue->mutex);
+    return lost;
 }
 
 void sn_queue_clear(sn_queue *queue)

@@ -10,14 +10,17 @@ typedef struct sn_queue {
     sn_mutex mutex;
     sn_record *first, *last;
     size_t count, limit; /* beyond the limit the oldest record makes room */
+    size_t lost;         /* that way, or because memory was short */
 } sn_queue;
 
 void sn_queue_init(sn_queue *queue, size_t limit);
-/* Appends head and tail as one record; false when memory is short. */
+/* Appends head and tail as one record; false, and a loss, when memory is short. */
 bool sn_queue_push(sn_queue *queue, const void *head, size_t head_size, const void *tail,
                    size_t tail_size);
 /* Moves the oldest record out: its size, SIZE_MAX if there is none. A larger one than size stays. */
 size_t sn_queue_pop(sn_queue *queue, void *bytes, size_t size);
+/* How many records were lost since it was last asked. */
+size_t sn_queue_lost(sn_queue *queue);
 void sn_queue_clear(sn_queue *queue);
 
 #endif

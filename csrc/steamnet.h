@@ -15,7 +15,9 @@ typedef struct sn_engine sn_engine;
 enum { SN_STEAM = 0, SN_GNS = 1, SN_LOOPBACK = 2, SN_STEAM_SERVER = 3 };
 enum { SN_ERROR_SIZE = 4096, SN_IDENTITY_SIZE = 160, SN_ADDRESS_SIZE = 64, SN_TEXTS_SIZE = 512 };
 
-/* What an engine's callback told us; kind is Valve's callback id and says which field holds. */
+/* What an engine's callback told us; kind is Valve's callback id, or SN_EVENTS_LOST, and says which
+ * field holds. */
+enum { SN_EVENTS_LOST = 1 };
 typedef struct sn_event {
     int kind;
     HSteamNetConnection connection;
@@ -27,6 +29,7 @@ typedef struct sn_event {
         SteamNetAuthenticationStatus_t authentication;
         SteamRelayNetworkStatus_t relay;
         SteamNetworkingFakeIPResult_t fake_ip;
+        uint64_t lost; /* events, because memory was short */
     };
 } sn_event;
 

@@ -57,6 +57,7 @@ class Lib:
 
     SN_ADDRESS_SIZE: int
     SN_ERROR_SIZE: int
+    SN_EVENTS_LOST: int
     SN_GNS: int
     SN_IDENTITY_SIZE: int
     SN_LOOPBACK: int

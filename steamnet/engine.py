@@ -4,6 +4,7 @@ import atexit
 import os
 import secrets
 import threading
+import warnings
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -46,7 +47,8 @@ class Engine:
         self._pointer = pointer
         self._closed = False
         self._attached = False  # to a Steam that somebody else may shut down at any time
-        self._sinks: dict[int, Callable[[Any], object]] = {}
+        self._sinks: dict[int, Callable[[Any], object]] = {lib.SN_EVENTS_LOST: _warn_of_losses}
+        self._passing_on = False
         # Held while events are passed on; whoever makes a handle whose events must not get lost
         # holds it too. Collected objects may close theirs at any moment: it is re-entrant.
         self.events_lock = threading.RLock()
@@ -122,23 +124,31 @@ class Engine:
         """Have the sink called with each ``sn_event`` of a kind, when `pump` finds one."""
         self._sinks[kind] = sink
 
-    def pump(self) -> None:
+    def pump(self) -> bool:
         """Let the engine work, and pass what it has to say to the sinks, in order.
 
-        ClosedError once there is nothing left to be said.
+        False where a finalizer, or whatever else runs in the midst of that, pumps again: the
+        outer call goes on passing on. ClosedError once there is nothing left to be said.
         """
         self.check()  # before the lock, which a forked child may find taken for ever
         event = ffi.new("sn_event *")
         with self.events_lock:
             said = lib.sn_pump(self._pointer)
-            while lib.sn_next_event(self._pointer, event):
-                said = True
-                sink = self._sinks.get(event.kind)
-                if sink is not None:
-                    sink(event)
+            if self._passing_on:
+                return False
+            try:
+                self._passing_on = True
+                while lib.sn_next_event(self._pointer, event):
+                    said = True
+                    sink = self._sinks.get(event.kind)
+                    if sink is not None:
+                        sink(event)
+            finally:
+                self._passing_on = False
         if not said:
             self.check()
             raise ClosedError(LOST)
+        return True
 
     def close(self) -> None:
         """Shut the engine down; idempotent."""
@@ -150,6 +160,14 @@ class Engine:
         self._closed = True
         self.events_lock = threading.RLock()  # a thread that only the parent has may hold the old
         lib.sn_abandon(self._pointer)
+
+
+def _warn_of_losses(event: Any) -> None:
+    warnings.warn(
+        f"{event.lost} events of the engine are lost: memory was short",
+        RuntimeWarning,
+        stacklevel=4,
+    )
 
 
 def _let_go(pointer: Any) -> None:

@@ -3,6 +3,7 @@
 import warnings
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -21,7 +22,7 @@ class EventStream(Generic[T]):
         self._name = name
         self._check = check
         self._handlers: tuple[Callable[[T], object], ...] = ()
-        self._waiting: deque[T] = deque(maxlen=BACKLOG)
+        self._waiting: deque[T] = deque()
 
     def subscribe(self, handler: Callable[[T], object]) -> Callable[[T], object]:
         """Call the handler with each event from now on, those waiting included; returns it."""
@@ -39,9 +40,10 @@ class EventStream(Generic[T]):
 
     def push(self, event: T) -> None:
         """Queue an event."""
-        full = len(self._waiting) == BACKLOG
         self._waiting.append(event)
-        if full and not self._handlers:
+        if len(self._waiting) > BACKLOG and not self._handlers:
+            with suppress(IndexError):  # another thread was faster
+                self._waiting.popleft()
             warnings.warn(
                 f"{BACKLOG} {self._name} events wait and nobody takes them: the oldest are lost",
                 RuntimeWarning,

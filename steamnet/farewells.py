@@ -28,9 +28,12 @@ class Farewells:
         if listen_socket not in self._kept:  # else who is turned away could keep it for ever
             self._until[listen_socket] = time.monotonic() + PATIENCE
 
-    def keep(self, listen_socket: int) -> bool:
-        """Whether the engine must keep a socket that its user closes now."""
-        if time.monotonic() < self._until.pop(listen_socket, 0.0):
+    def keep(self, listen_socket: int, unheard: bool = False) -> bool:
+        """Whether the engine must keep a socket that its user closes now.
+
+        ``unheard``: there may be requests on it that have not been passed on.
+        """
+        if time.monotonic() < self._until.pop(listen_socket, 0.0) or unheard:
             self._until[listen_socket] = time.monotonic() + PATIENCE
             self._kept.add(listen_socket)
         return listen_socket in self._kept

@@ -152,11 +152,11 @@ class SteamNetworkingSocketsManager:
                 return False
             if socket in self._listen_sockets:
                 self._listen_sockets.discard(socket)
-                self._engine.pump()  # requests that nobody has heard of yet are children too
+                heard = self._engine.pump()  # requests that nobody has heard of are children too
                 for connection, parent in list(self._connections.items()):
                     if parent == socket:
                         self.close_connection(connection, debug="the listen socket was closed")
-                if self._farewells.keep(socket):
+                if self._farewells.keep(socket, unheard=not heard):
                     return True
             answer: bool = lib.ISteamNetworkingSockets_CloseListenSocket(pointer, socket)
             return answer
