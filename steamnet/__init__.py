@@ -115,3 +115,8 @@ def __getattr__(name: str) -> ModuleType:
     if name in ("aio", "signaling", "testing"):
         return import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """The public names, for completion and help."""
+    return __all__

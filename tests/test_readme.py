@@ -195,3 +195,11 @@ def _check(words: list[str]) -> None:
     for word in words:
         if re.match(r"(tests|tools|examples|benchmarks|docs|wheelhouse-config|\.ci)/", word):
             assert (ROOT / word).exists(), f"there is no {word}"
+
+
+def test_the_reference_has_every_public_name() -> None:
+    """And completion offers those names, and no others."""
+    page = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+    entries = re.findall(r"^::: steamnet\.(?:objects\.)?(\w+)$", page, re.M)
+    assert set(steamnet.__all__) - {"__version__"} <= set(entries)
+    assert dir(steamnet) == sorted(steamnet.__all__)
