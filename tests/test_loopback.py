@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import steamnet
-from steamnet import EndReason, EResult, InitError, SendFlags, Steam
+from steamnet import ConfigValue, EndReason, EResult, InitError, SendFlags, Steam
 
 ALICE, BOB = "76561198000000001", "76561198000000002"
 NOBODY = 65534
@@ -246,6 +246,32 @@ def test_empty_messages_fill_the_way(until: Callable[..., None]) -> None:
 
         until(refused_for_long, alice, bob, what="the end")
         assert 1000 < sent[0] < TOO_MANY
+
+
+@pytest.mark.parametrize("way", ["SEND", "RECV"])
+def test_rate_limit(way: str, until: Callable[..., None]) -> None:
+    """Beyond a burst what is unreliable is lost, and what is reliable comes at the given rate."""
+    with called(until) as (alice, connection, bob, calling):
+        alice.networking_sockets.accept_connection(connection)
+        limited = bob if way == "SEND" else alice
+        for name, value in (("BURST", 20_000), ("RATE", 100_000)):
+            key = ConfigValue[f"FAKE_RATE_LIMIT_{way}_{name}"]
+            limited.networking_utils.set_config_value(key, value)
+        for _ in range(100):
+            bob.networking_sockets.send_message(calling, bytes(1000), SendFlags.UNRELIABLE_NO_NAGLE)
+        for _ in range(40):
+            bob.networking_sockets.send_message(calling, b"R" * 1000, SendFlags.RELIABLE_NO_NAGLE)
+        got: list[bytes] = []
+
+        def all_reliable() -> bool:
+            received = alice.networking_sockets.receive_messages(connection, 200)
+            got.extend(bytes(message.data[:1]) for message in received)
+            return got.count(b"R") == 40
+
+        start = time.monotonic()
+        until(all_reliable, alice, bob, what="what is reliable")
+        assert time.monotonic() - start > 0.3  # 40,000 bytes at 100,000 a second
+        assert 10 <= got.count(b"\0") < 50
 
 
 # --- the seed ----------------------------------------------------------------------------------

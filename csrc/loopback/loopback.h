@@ -85,6 +85,7 @@ typedef struct lo_sky {
     float loss, reorder, jitter_share; /* percent */
     int32_t lag, reorder_time;         /* µs */
     int32_t jitter, jitter_most;       /* µs */
+    int32_t rate, burst;               /* bytes per second, and bytes at once */
     bool clear;                        /* none of it */
 } lo_sky;
 
@@ -259,6 +260,7 @@ struct lo_user {
     SteamNetworkingIdentity identity;
     lo_scope global, local;
     lo_sky sky_send, sky_receive;
+    int64_t busy[2]; /* until when the rate limits are, receiving and sending */
     uint64_t seed;
     uint32_t ordinal; /* of its latest connection */
     lo_connection *connections;

@@ -24,11 +24,14 @@ static int32_t milliseconds(const lo_user *user, int key)
         .jitter = (int32_t)(real(user, LO_FakePacketJitter_##way##_Avg) * 1000),                   \
         .jitter_most = (int32_t)(real(user, LO_FakePacketJitter_##way##_Max) * 1000),              \
         .jitter_share = real(user, LO_FakePacketJitter_##way##_Pct),                               \
+        .rate = lo_config(&user->global, LO_FakeRateLimit_##way##_Rate)->int32,                    \
+        .burst = lo_config(&user->global, LO_FakeRateLimit_##way##_Burst)->int32,                  \
     }
 
 static bool is_clear(const lo_sky *sky)
 {
-    return sky->loss <= 0 && sky->lag <= 0 && sky->reorder <= 0 && sky->jitter <= 0;
+    return sky->loss <= 0 && sky->lag <= 0 && sky->reorder <= 0 && sky->jitter <= 0 &&
+           sky->rate <= 0;
 }
 
 void lo_sky_changed(lo_user *user)
@@ -89,16 +92,37 @@ static bool may_be_lost(const lo_packet *packet)
     return packet->kind == LO_DATA && !packet->reliable;
 }
 
+/* A bucket of `burst` bytes that fills at `rate`: how late what finds too little in it gets
+ * through, sent again when there is enough; -1: never. */
+static int64_t wait_for_rate(lo_user *user, const lo_packet *packet, const lo_sky *sky, bool sending,
+                             int64_t at)
+{
+    int64_t *busy = &user->busy[sending], room, until;
+    if (sky->rate <= 0)
+        return 0;
+    room = (int64_t)sky->burst * 1000000 / sky->rate;
+    until = (*busy > at ? *busy : at) +
+            ((int64_t)packet->message.m_cbSize + LO_OVERHEAD) * 1000000 / sky->rate;
+    if (may_be_lost(packet) && until - at > room)
+        return -1;
+    *busy = until;
+    return until - at > room ? until - at - room + LO_RESEND : 0;
+}
+
 /* How late the packet gets through; -1: never. */
 static int64_t delay(const lo_connection *connection, const lo_packet *packet, const lo_sky *sky,
-                     bool sending)
+                     bool sending, int64_t at)
 {
     enum { PERSEVERANCE = 50 };
     int pieces = 1 + (packet->message.m_cbSize - 1) / LO_PACKET_BYTES, worst = 0;
-    int64_t late = sky->lag;
+    int64_t late;
     uint64_t chance;
     if (sky->clear)
         return 0;
+    late = wait_for_rate(connection->object.user, packet, sky, sending, at);
+    if (late < 0)
+        return -1;
+    late += sky->lag;
     chance = chances(connection, packet, sending);
     for (int i = 0; i < pieces && sky->loss > 0; i++) {
         int tries = 0;
@@ -130,7 +154,7 @@ static int64_t through(lo_connection *connection, lo_packet *packet, const lo_sk
     if (sending && packet->stage == LO_LEAVING && packet->node.due > from)
         from = packet->node.due; /* it was stuck until now */
     if (!stuck)
-        late = delay(connection, packet, sky, sending);
+        late = delay(connection, packet, sky, sending, from);
     else if (may_be_lost(packet))
         late = -1;
     if (late < 0)
