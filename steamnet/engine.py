@@ -22,8 +22,8 @@ DEVELOPING = 'Without Steam at all, develop with engine="loopback" (or STEAMNET_
 
 # The one library engine that may be open, and whether a parent process had one when it forked.
 _library_engine: "weakref.ref[Engine] | None" = None
-_lock = threading.Lock()
 _inherited: set[str] = set()
+_lock = threading.Lock()  # held by `load` from asking for the one engine until it is there
 _engines: "weakref.WeakSet[Engine]" = weakref.WeakSet()
 
 
@@ -49,8 +49,16 @@ class Engine:
         self._attached = False  # to a Steam that somebody else may shut down at any time
         self._sinks: dict[int, Callable[[Any], object]] = {lib.SN_EVENTS_LOST: _warn_of_losses}
         self._passing_on = False
-        # Held while events are passed on; whoever makes a handle whose events must not get lost
-        # holds it too. Collected objects may close theirs at any moment: it is re-entrant.
+        # The one lock around what Python knows of an engine's handles. Held
+        # - by `pump`, from the engine's work until the last event has reached its sink;
+        # - by who makes a handle, from the engine's call until it is entered, so that no event of
+        #   it comes in between: `Router`'s calls, accepting, the manager's listen sockets;
+        # - by who looks and then changes: the manager's listen sockets and `Farewells`, `Router`'s
+        #   owners, a listener's waiting requests.
+        # What one step of a dict, set, list or deque changes needs no lock: the manager's
+        # connections and poll groups, a group's members, the handlers and queue of an
+        # `EventStream`. Handlers are called without it. Sinks and collected objects close handles
+        # while it is held, so it is re-entrant.
         self.events_lock = threading.RLock()
         # The engine outlives this object for as long as messages hold its memory.
         weakref.finalize(self, _let_go, pointer).atexit = False

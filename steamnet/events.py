@@ -21,7 +21,7 @@ class EventStream(Generic[T]):
         """Name it as warnings should; ``check`` raises once its engine is closed."""
         self._name = name
         self._check = check
-        self._handlers: tuple[Callable[[T], object], ...] = ()
+        self._handlers: list[Callable[[T], object]] = []
         self._waiting: deque[T] = deque()
 
     def subscribe(self, handler: Callable[[T], object]) -> Callable[[T], object]:
@@ -29,14 +29,12 @@ class EventStream(Generic[T]):
         self._check()
         if not callable(handler):
             raise TypeError(f"a handler must be callable, not {handler!r}")
-        self._handlers = (*self._handlers, handler)
+        self._handlers.append(handler)
         return handler
 
     def unsubscribe(self, handler: Callable[[T], object]) -> None:
         """Stop calling the handler; ValueError if it was not subscribed."""
-        handlers = list(self._handlers)
-        handlers.remove(handler)
-        self._handlers = tuple(handlers)
+        self._handlers.remove(handler)
 
     def push(self, event: T) -> None:
         """Queue an event."""
@@ -68,7 +66,7 @@ class EventStream(Generic[T]):
                 event = self._waiting.popleft()
             except IndexError:
                 return
-            for handler in self._handlers:
+            for handler in tuple(self._handlers):  # they may come and go meanwhile
                 try:
                     handler(event)
                 except Exception as error:

@@ -80,6 +80,7 @@ class SteamNetworkingSocketsManager:
         )
         self._fake_ips: EventStream[FakeIPResult] = EventStream("FakeIP", engine.check)
         # What is open: shutdown closes it, and a listen socket's children before the socket.
+        # `Engine.events_lock` tells which of this it guards.
         self._connections: dict[int, int] = {}
         self._listen_sockets: set[int] = set()
         self._poll_groups: set[int] = set()

@@ -45,7 +45,7 @@ class Router:
 
     @property
     def lock(self) -> "threading.RLock":
-        """Held while a handle is made and entered: no pumping thread hears of it in between."""
+        """`Engine.events_lock`, which is told of there."""
         return self.engine.events_lock
 
     def listen(

@@ -328,6 +328,23 @@ def test_a_flood_that_nobody_takes_is_bounded_and_said() -> None:
     assert stream.drain() == list(range(2, BACKLOG + 2))
 
 
+def test_handlers_of_two_threads_may_overlap() -> None:
+    """One waits for the other, which a lock around them would never let happen."""
+    stream: EventStream[int] = EventStream("test", lambda: None)
+    both = threading.Barrier(2, timeout=20)
+    stream.push(1)
+    stream.push(2)
+    stream.subscribe(lambda _: both.wait())
+    errors: list[Exception] = []
+    threads = [threading.Thread(target=stream.deliver, args=(errors,)) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=30)
+        assert not thread.is_alive()
+    assert errors == []
+
+
 def test_errors_without_notes_pass_as_they_are() -> None:
     """One exception is raised bare; none raises nothing."""
     raise_first([])
