@@ -370,8 +370,8 @@ def read_all(receive: Callable[..., Any], handle: int, batch: int, count: int) -
     got = 0
     for messages in batches(receive, handle, batch, count):
         for m in messages:
-            m.size, m.connection, m.identity, m.connection_user_data  # noqa: B018
-            m.time_received, m.message_number, m.flags, m.channel  # noqa: B018
+            m.size, m.connection, m.identity, m.connection_user_data  # noqa: B018  # the reading is it
+            m.time_received, m.message_number, m.flags, m.channel  # noqa: B018  # the reading is it
             if m.data[0] >= 0:
                 got += 1
     return got

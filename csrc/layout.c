@@ -3,11 +3,7 @@
 
 _Static_assert(sizeof(void *) == 8, "steamnet is for 64-bit systems: build it with a 64-bit compiler");
 
-#ifdef _WIN32
-#define WINDOWS_OR(windows, elsewhere) windows
-#else
-#define WINDOWS_OR(windows, elsewhere) elsewhere
-#endif
+#define WINDOWS_OR(windows, elsewhere) (STEAM_PACKING == 8 ? (windows) : (elsewhere))
 #define SIZE(type, bytes) _Static_assert(sizeof(type) == (bytes), "size of " #type);
 #define FIELD(type, field, offset) \
     _Static_assert(offsetof(type, field) == (offset), "offset of " #type "." #field);

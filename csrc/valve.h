@@ -145,8 +145,10 @@ typedef struct SteamDatagramHostedAddress {
 
 /* Below: what only C sees. Two structs follow Steam's packing, 4 bytes everywhere but on Windows. */
 #ifdef _WIN32
+#define STEAM_PACKING 8
 #pragma pack(push, 8)
 #else
+#define STEAM_PACKING 4
 #pragma pack(push, 4)
 #endif
 typedef struct SteamNetConnectionStatusChangedCallback_t {

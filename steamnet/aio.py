@@ -15,7 +15,7 @@ import inspect
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from typing import Any, ParamSpec, Self
+from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, Self
 
 from . import steam as plain
 from ._native import NetworkingMessage
@@ -51,6 +51,13 @@ class Steam:
     def __init__(self, opener: Callable[[], plain.Steam]) -> None:
         """Keep what will open the engine."""
         self._opener = opener
+
+    if not TYPE_CHECKING:  # to whom every attribute is there
+
+        def __getattr__(self, name: str) -> NoReturn:
+            """Say what a newcomer forgot; once it is open all attributes are found without us."""
+            hint = "" if "sync" in vars(self) else "; open it: async with steamnet.aio.init(...)"
+            raise AttributeError(f"'Steam' object has no attribute {name!r}{hint}")
 
     async def __aenter__(self) -> Self:
         """Open the engine, and begin to pump it."""

@@ -37,13 +37,15 @@ class Engine:
         self.library: str | None = library
         """Path of the shared library; None for loopback."""
         self.accessor: str = text_of(lib.sn_accessor(pointer))
-        """The exported function that the interface comes from; "" for loopback."""
+        """The exported function that the interface comes from; "loopback" for that."""
         self.version: str = __version__ if name == "loopback" else text_of(lib.sn_version(pointer))
         """What is known of its version."""
         self.kind = kind
         self.address = int(ffi.cast("intptr_t", pointer))
         self.no_signaling = ""
         """Why users cannot be reached by their identity; "" where they can."""
+        self.carry_signals: Callable[[], None] = no_signals
+        """Takes the signals of P2P to the peers and theirs to us, where we have to do that."""
         self._pointer = pointer
         self._closed = False
         self._attached = False  # to a Steam that somebody else may shut down at any time
@@ -176,6 +178,10 @@ def _warn_of_losses(event: Any) -> None:
         RuntimeWarning,
         stacklevel=4,
     )
+
+
+def no_signals() -> None:
+    """Where the engine reaches its peers by itself."""
 
 
 def _let_go(pointer: Any) -> None:

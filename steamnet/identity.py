@@ -8,7 +8,7 @@ from ._native import ffi, lib
 from .enums import IdentityType, known
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Identity:
     """A networking identity (``SteamNetworkingIdentity``), hashable and comparable."""
 

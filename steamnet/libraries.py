@@ -97,7 +97,9 @@ def candidates(
     process has loaded already comes first.
     """
     host = host or Host()
-    chosen = os.fspath(library) if library is not None else host.environment.get("STEAMNET_LIBRARY")
+    if library is not None and not os.fspath(library):
+        raise ValueError("library is an empty path")
+    chosen = host.environment.get("STEAMNET_LIBRARY") if library is None else os.fspath(library)
     if chosen:
         return [os.path.abspath(chosen)]
     names = _NAMES.get((engine, host.system), [])

@@ -42,11 +42,11 @@ from .info import (
 
 OK = EResult.OK
 RELIABLE = SendFlags.RELIABLE
+_OPENING = (ConnectionState.CONNECTING, ConnectionState.FINDING_ROUTE)
 
 
 def _eresult(number: int) -> EResult:
-    # An engine newer than our list answers with a number that stays one; the type says the rule.
-    return known(EResult, number)  # type: ignore[return-value]
+    return known(EResult, number)  # type: ignore[return-value]  # newer engines' stay numbers
 
 
 class SteamNetworkingSocketsManager:
@@ -386,7 +386,10 @@ class SteamNetworkingSocketsManager:
         if lib.ISteamNetworkingSockets_GetConnectionInfo(
             self._engine.pointer, handle(connection, "connection"), info
         ):
-            return ConnectionInfo.from_native(info)
+            now = ConnectionInfo.from_native(info)
+            if now.state in _OPENING:  # who only asks must see it connect, too
+                self._engine.carry_signals()
+            return now
         return None
 
     def get_quick_connection_status(

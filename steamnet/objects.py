@@ -108,6 +108,8 @@ class PollGroup(Owner, _Closing):
 
     def add(self, connection: Connection) -> None:
         """Receive from this connection too, what already waits included."""
+        if not isinstance(connection, Connection):
+            raise TypeError(f"a group has Connections as members, not {type(connection)}")
         self._move(connection, self._open("add"))
         self._members[connection.handle] = connection
 

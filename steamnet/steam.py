@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from . import engine as engines
@@ -120,6 +121,8 @@ class Steam:
         if engine.name == "gns" and signaling is None:
             signaling = self._local_signaling()
         self._signaling = signaling
+        if signaling is not None:
+            engine.carry_signals = partial(self._carry_signals, signaling)
         engines.close_at_exit(self)
 
     def __repr__(self) -> str:
@@ -154,11 +157,9 @@ class Steam:
         Call it often: 60 times a second is usual. Raises the first exception of the handlers,
         with the others as its notes, after all have been called.
         """
-        self._carry_signals()
+        self.engine.carry_signals()
         self.engine.pump()
-        if (
-            self.engine.is_open
-        ):  # else a Steam that is not ours is gone, and only that is left to tell
+        if self.engine.is_open:  # else a Steam that is not ours is gone: only that is left to tell
             self.networking_sockets._end_farewells()
             self.networking_utils._log_debug_output()
         errors: list[Exception] = []
@@ -173,7 +174,9 @@ class Steam:
         Reliable data that has not arrived is lost, unless it drains within ``linger`` seconds.
         Views of received messages stay valid.
         """
-        if not (isinstance(linger, int | float) and 0 <= linger < math.inf):
+        if not isinstance(linger, int | float):
+            raise TypeError(f"linger must be a number of seconds, not {type(linger)}")
+        if not 0 <= linger < math.inf:
             raise ValueError(f"linger is a number of seconds from 0, not {linger!r}")
         if not self._shutting_down.acquire(blocking=False):
             return  # another thread, or a handler of this one, is at it already
@@ -188,6 +191,7 @@ class Steam:
             self.engine.close()
             engines.closed(self)
             signaling, self._signaling = self._signaling, None
+            self.engine.carry_signals = engines.no_signals
             self._shutting_down.release()
             if signaling is not None:
                 signaling.close()
@@ -217,14 +221,11 @@ class Steam:
     def _drain(self, linger: float) -> None:
         deadline = time.monotonic() + linger
         while time.monotonic() < deadline and self.networking_sockets._undrained():
-            self._carry_signals()
+            self.engine.carry_signals()
             self.engine.pump()
             time.sleep(0.001)
 
-    def _carry_signals(self) -> None:
-        signaling = self._signaling
-        if signaling is None:
-            return
+    def _carry_signals(self, signaling: Signaling) -> None:
         pointer = self.engine.pointer
         identity, connection = ffi.new("SteamNetworkingIdentity *"), ffi.new("uint32_t *")
         room = ffi.new("char[]", 2048)
@@ -264,7 +265,9 @@ def init(
 
     Raises InitError with all that was tried, or with the engine's own words and a hint.
     """
-    name = engine or os.environ.get("STEAMNET_ENGINE") or "steam"
+    if not isinstance(engine, str | None):
+        raise TypeError(f"engine must be a str, not {type(engine)}")
+    name = (os.environ.get("STEAMNET_ENGINE") or "steam") if engine is None else engine
     if name not in engines.KINDS:
         raise ValueError(f"engine must be 'steam', 'gns' or 'loopback', not {name!r}")
     if app_id is not None:

@@ -20,6 +20,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TypeVar
 
 from ._native import lib
+from .arguments import integer
 from .enums import ConfigValue, ConnectionState
 from .objects import Connection
 from .owners import Router
@@ -47,6 +48,9 @@ def players(
     the shares, 0-1, of packets that suffer it, drawn from the ``seed``. ValueError for others.
     All are shut down at the end.
     """
+    integer(n, "n", 1, 0xFFFF)
+    if seed is not None:
+        integer(seed, "seed", -(2**63), 2**64 - 1)
     with ExitStack() as stack:
         if not _taken:
             stack.enter_context(_apart())

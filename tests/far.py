@@ -64,9 +64,9 @@ class Far:
 
     def close(self) -> None:
         """End the process in good order."""
-        self._process.stdin.close()  # type: ignore[union-attr]
+        self._process.stdin.close()  # type: ignore[union-attr]  # a pipe
         self._process.wait(30)
-        self._process.stdout.close()  # type: ignore[union-attr]
+        self._process.stdout.close()  # type: ignore[union-attr]  # a pipe
 
 
 class FarSteam:

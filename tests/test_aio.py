@@ -59,6 +59,14 @@ async def two() -> AsyncIterator[tuple[Steam, Steam]]:
         yield host, guest
 
 
+def test_an_engine_that_is_not_open_yet_says_how() -> None:
+    """What a newcomer forgot is in the words, and no later slip gets them."""
+    with pytest.raises(AttributeError, match="open it: async with"):
+        aio.init(engine="loopback").listen(0)
+    with pytest.raises(AttributeError, match="'nothing'"):
+        aio.init(engine="loopback").nothing  # noqa: B018  # the reading is it
+
+
 @with_asyncio
 async def test_an_engine_without_a_poll_group_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     """What fails on the way in leaves no engine open."""

@@ -146,6 +146,10 @@ ON_HANDLES: list[tuple[str, tuple[Any, ...]]] = [
 ]
 
 TYPE_ERRORS: dict[str, tuple[Call, str]] = {
+    "text as linger": (lambda steam: steam.shutdown("1"), "linger"),
+    "a number as engine": (lambda _: steamnet.init(engine=1), "engine must be a str"),
+    "a list as library": (lambda _: steamnet.init(engine="gns", library=[]), "PathLike"),
+    "text as seed": (lambda _: steamnet.testing.players(1, seed="x").__enter__(), "seed"),
     "a float as port": (_sockets("create_listen_socket_p2p", 1.0), "virtual_port must be an int"),
     "text as port": (_sockets("connect_p2p", 76561198000000001, "5"), "virtual_port"),
     "a float as identity": (_sockets("connect_p2p", 1.5, 0), "identity"),
@@ -191,6 +195,9 @@ TYPE_ERRORS: dict[str, tuple[Call, str]] = {
     "a handler that is none": (_sockets("on_connection_status_changed", 5), "must be callable"),
 }
 VALUE_ERRORS: dict[str, tuple[Call, str]] = {
+    "no engine": (lambda _: steamnet.init(engine=""), "engine must be 'steam'"),
+    "no library": (lambda _: steamnet.init(engine="steam", library=""), "library is an empty"),
+    "no players": (lambda _: steamnet.testing.players(0).__enter__(), "n must be from 1"),
     "a port below": (_sockets("create_listen_socket_p2p", -1), "from 0 to 65535, not -1"),
     "a port above": (_sockets("create_listen_socket_p2p", 65536), "from 0 to 65535, not 65536"),
     "a port above to connect to": (_sockets("connect_p2p", 1, 65536), "."),
@@ -463,6 +470,8 @@ def test_after_shutdown_every_call_raises_closed_error(steam: Steam) -> None:
         assert isinstance(caught.value, ValueError)
     with pytest.raises(ClosedError):
         steam.run_callbacks()
+    with pytest.raises(ClosedError):
+        steam.networking_sockets.remove_connection_status_handler(print)
     with pytest.raises(ClosedError):
         next(steam.networking_utils.iterate_config_values())
     assert steam.core.is_initialized() is False

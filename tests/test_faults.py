@@ -244,8 +244,9 @@ def host_with_a_guest(until: Callable[..., None]) -> Iterator[tuple[Steam, Calla
         host, guest = alice.networking_sockets, bob.networking_sockets
         assert host.create_listen_socket_p2p(1)
         caller = guest.connect_p2p(ALICE, 1)
-        until(lambda: requests(host), alice, bob, what="the request")
-        guest_here = requests.latest  # type: ignore[attr-defined]
+        accepted: list[int] = []
+        until(lambda: requests(host, accepted), alice, bob, what="the request")
+        (guest_here,) = accepted
 
         def plays_on() -> None:
             guest.send_message(caller, b"still here", SendFlags.RELIABLE_NO_NAGLE)
@@ -261,13 +262,14 @@ def host_with_a_guest(until: Callable[..., None]) -> Iterator[tuple[Steam, Calla
         yield alice, plays_on
 
 
-def requests(host: Any) -> bool:
-    """Accept whoever asks; the latest is noted."""
-    for event in host.connection_events():
-        if event.is_incoming_request and host.accept_connection(event.connection):
-            requests.latest = event.connection  # type: ignore[attr-defined]
-            return True
-    return False
+def requests(host: Any, accepted: list[int]) -> bool:
+    """Accept whoever asks, and note it."""
+    accepted += [
+        event.connection
+        for event in host.connection_events()
+        if event.is_incoming_request and host.accept_connection(event.connection)
+    ]
+    return bool(accepted)
 
 
 def door(meeting: Path) -> str:

@@ -5,6 +5,7 @@ import struct
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,13 +14,13 @@ from steamnet.libraries import Host, candidates, describe, file_name
 
 def host(system: str = "linux", machine: str = "x86-64", **changes: object) -> Host:
     """Return a host on which nothing of this process shows through."""
-    settings: dict[str, object] = {
+    settings: dict[str, Any] = {
         "program": [],
         "unpacked": None,
         "package": "/package",
         "environment": {},
     }
-    return Host(system=system, machine=machine, **{**settings, **changes})  # type: ignore[arg-type]
+    return Host(system=system, machine=machine, **{**settings, **changes})
 
 
 def elf(machine: int = 62, order: str = "<") -> bytes:

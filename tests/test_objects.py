@@ -118,6 +118,8 @@ def test_a_poll_group_hears_its_members_and_only_them(two: list[Steam]) -> None:
     host, guest = two
     with host.listen(0) as listener, host.poll_group() as group:
         pairs = [connected(host, guest, listener) for _ in range(3)]
+        with pytest.raises(TypeError, match="Connections as members"):
+            group.add(pairs[0][0].handle)  # type: ignore[arg-type]  # a handle is none
         for number, (caller, called) in enumerate(pairs):
             caller.send(str(number))
             group.add(called)
@@ -235,7 +237,7 @@ def test_a_dead_peer_is_read_to_the_end_and_closed_once(
 
     def close(connection: int, *args: object) -> bool:
         handles.append(connection)
-        return real(connection, *args)  # type: ignore[arg-type]
+        return real(connection, *args)  # type: ignore[arg-type]  # as given
 
     monkeypatch.setattr(called.router.sockets, "close_connection", close)
     caller.send("last words")

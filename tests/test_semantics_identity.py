@@ -57,6 +57,13 @@ def test_round_trip(text: str) -> None:
     assert Identity.parse(str(identity)) == identity
 
 
+def test_identities_have_an_order() -> None:
+    """Sorting players by who they are gives the same list wherever it is done."""
+    texts = ["str:bob", "steamid:76561198000000002", "str:alice", "steamid:76561198000000001"]
+    players = sorted(map(Identity.parse, texts))
+    assert [player.text for player in players if player.steam_id] == sorted(texts)[:2]
+
+
 @pytest.mark.parametrize("text", WRONG)
 def test_what_is_no_identity(text: str) -> None:
     """Text that names nobody raises, with an example of what would."""

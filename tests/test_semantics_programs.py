@@ -43,9 +43,7 @@ while left < 2:
 CLIENT = """
 sockets = steam.networking_sockets
 connection = sockets.connect_p2p(host_steam_id, 0)
-while sockets.get_connection_info(connection).state != ConnectionState.CONNECTED:
-    steam.run_callbacks()
-    time.sleep(1 / 60)
+while sockets.get_connection_info(connection).state != ConnectionState.CONNECTED: ...
 deadline = time.monotonic() + 20
 heard = False
 while not heard:  # the other may come later: say it until it answers

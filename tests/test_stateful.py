@@ -529,8 +529,8 @@ class ManyUsers(Model):
 def run(machine: type[Model], engine: str, users: int, examples: int) -> dict[str, int]:
     """Run programs of a machine; what they came to."""
     figures = dict.fromkeys(("programs", "events", "messages"), 0)
-    concrete = type(machine.__name__, (machine,), {})
-    concrete.engine, concrete.users, concrete.figures = engine, users, figures  # type: ignore[attr-defined]
+    given = {"engine": engine, "users": users, "figures": figures}
+    concrete: type[Any] = type(machine.__name__, (machine,), given)
     chosen = settings(
         max_examples=EXAMPLES or examples,
         stateful_step_count=40,
@@ -538,7 +538,7 @@ def run(machine: type[Model], engine: str, users: int, examples: int) -> dict[st
         derandomize=not EXAMPLES,
         database=None,
     )
-    run_state_machine_as_test(concrete, settings=chosen)  # type: ignore[arg-type]
+    run_state_machine_as_test(concrete, settings=chosen)
     return figures
 
 

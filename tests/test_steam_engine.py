@@ -657,7 +657,7 @@ class TestAttach:
             assert len(incoming) == 1
             assert sockets.accept_connection(incoming[0])
             until(
-                lambda: sockets.get_connection_info(connection).state == ConnectionState.CONNECTED,  # type: ignore[union-attr]
+                lambda: sockets.get_connection_info(connection).state == ConnectionState.CONNECTED,  # type: ignore[union-attr]  # alive
                 steam,
                 what="connected",
             )

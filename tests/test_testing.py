@@ -5,8 +5,9 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -126,9 +127,9 @@ def test_pump_gives_a_picture_when_nothing_comes() -> None:
         assert "not acknowledged" in picture
 
 
-def test_pump_returns_what_it_waited_for(steamnet_players: object) -> None:
+def test_pump_returns_what_it_waited_for(steamnet_players: Callable[[int], Any]) -> None:
     """What ``until`` answers comes back, and errors inside it come out."""
-    (alone,) = steamnet_players(1)  # type: ignore[operator]
+    (alone,) = steamnet_players(1)
     answers: Iterator[object] = iter([None, [], 0, "yes"])
     assert pump(alone, until=lambda: next(answers)) == "yes"
     with pytest.raises(ZeroDivisionError):

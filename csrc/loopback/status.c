@@ -107,7 +107,7 @@ bool loopback_ISteamNetworkingSockets_GetConnectionInfo(ISteamNetworkingSockets 
                                                         SteamNetConnectionInfo_t *pInfo)
 {
     lo_connection *connection;
-    lo_look();
+    lo_enter(); /* who only asks again and again must see it connect in the end */
     connection = lo_find_connection(self, hConn);
     if (connection != NULL && pInfo != NULL)
         lo_fill_info(connection, pInfo);

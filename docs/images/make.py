@@ -9,11 +9,11 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent.parent / "examples"))
 os.environ |= {"SDL_VIDEODRIVER": "dummy", "SDL_AUDIODRIVER": "dummy"}
 
-import pong  # noqa: E402
-import pygame  # noqa: E402
+import pong  # noqa: E402  # after the environment it reads
+import pygame  # noqa: E402  # after the environment it reads
 
-from steamnet.__main__ import main  # noqa: E402
-from steamnet.testing import connected_pair  # noqa: E402
+from steamnet.__main__ import main  # noqa: E402  # after the environment it reads
+from steamnet.testing import connected_pair  # noqa: E402  # after the environment it reads
 
 TITLE = 28
 
