@@ -34,6 +34,7 @@ class EventStream(Generic[T]):
 
     def unsubscribe(self, handler: Callable[[T], object]) -> None:
         """Stop calling the handler; ValueError if it was not subscribed."""
+        self._check()
         self._handlers.remove(handler)
 
     def push(self, event: T) -> None:
