@@ -214,7 +214,7 @@ def run(options: argparse.Namespace) -> int:
 def _no_plot(file: str) -> str:
     """Why it cannot be drawn into this file, said before a session is spent on it."""
     if find_spec("matplotlib") is None:
-        return "--plot needs matplotlib: pip install 'steamnet[plot]'"
+        return '--plot needs matplotlib: pip install "steamnet[plot]"'
     from matplotlib.backend_bases import FigureCanvasBase
 
     kinds = FigureCanvasBase.get_supported_filetypes()
@@ -251,7 +251,7 @@ def _show(session: Session) -> None:
     if not sys.stdout.isatty():
         _print_lines(session)
     elif find_spec("rich") is None:
-        print("netgraph: for the live view, pip install 'steamnet[cli]'", file=sys.stderr)
+        print('netgraph: for the live view, pip install "steamnet[cli]"', file=sys.stderr)
         _print_lines(session)
     else:
         from rich.live import Live

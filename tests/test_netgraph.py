@@ -139,11 +139,11 @@ def test_missing_extras_are_named(
     """Without matplotlib no session is begun; without rich it goes on, line by line."""
     monkeypatch.setattr(netgraph, "find_spec", lambda name: None)
     assert main(["netgraph", "--seconds", "1", "--plot", "graph.png"]) == 2
-    assert "pip install 'steamnet[plot]'" in capsys.readouterr().err
+    assert 'pip install "steamnet[plot]"' in capsys.readouterr().err
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     assert main(["netgraph", "--seconds", "0.2"]) == 0
     printed = capsys.readouterr()
-    assert "pip install 'steamnet[cli]'" in printed.err
+    assert 'pip install "steamnet[cli]"' in printed.err
     assert "CONNECTED" in printed.out
 
 
