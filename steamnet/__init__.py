@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING
 
 import _cffi_backend as _cffi_backend  # the compiled module needs it; freezers follow imports
 
-from ._native import NetworkingMessage
+try:
+    from ._native import NetworkingMessage
+except ModuleNotFoundError as error:
+    error.msg = f"{__path__[0]} has no compiled module: is it steamnet's source folder? " + (
+        "Install it (pip install .), and start Python in another folder"
+    )
+    raise
+
 from ._version import __version__
 from .config import ConfigValueInfo
 from .engine import Engine

@@ -1,11 +1,13 @@
 """The command line answers a mistake in a line, and never with a traceback."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -124,6 +126,24 @@ def test_an_engine_that_nobody_has() -> None:
     assert done.returncode == 2
     assert "'pigeons'" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_source_folder_says_that_it_is_not_compiled(tmp_path: Path) -> None:
+    """Python in a checkout finds the sources before what was installed from them."""
+    sources = [str(file) for file in Path(steamnet.__file__).parent.glob("*.py")]
+    (tmp_path / "steamnet").mkdir()
+    for source in sources:
+        shutil.copy(source, tmp_path / "steamnet")
+    done = subprocess.run(
+        [sys.executable, "-c", "import steamnet"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONSAFEPATH": ""},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert "is it steamnet's source folder? Install it" in done.stderr.splitlines()[-1]
 
 
 def test_version_and_help() -> None:
