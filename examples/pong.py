@@ -1,4 +1,4 @@
-"""Pong for two players, each with a window: up and down move, seven points win.
+"""Pong (pygame-ce) for two players, each with a window: up and down move, seven points win.
 
     python examples/pong.py host            in one terminal
     python examples/pong.py join            in another (or: join STEAM_ID)
