@@ -21,7 +21,7 @@ FLOORS = (
     {"objects"},
     {"steam"},
     {"aio", "testing"},
-    {"__init__", "pytest_plugin"},
+    {"__init__"},
     {"bench", "chat", "demo", "inspect", "netgraph"},
     {"__main__"},
 )

@@ -147,7 +147,7 @@ def test_the_tests_of_the_pages_pass(tmp_path: Path) -> None:
     """With the package's own pytest plug-in, in a run of their own."""
     for number, block in enumerate(_marked("test")):
         (tmp_path / f"test_page{number}.py").write_text(block.code, encoding="utf-8")
-    plugin = ["-p", "steamnet.pytest_plugin", "-p", "no:cacheprovider", "-q"]
+    plugin = ["-p", "pytest_steamnet", "-p", "no:cacheprovider", "-q"]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *plugin, "--rootdir", str(tmp_path), str(tmp_path)],
         capture_output=True,

@@ -156,8 +156,8 @@ def plugin() -> list[str]:
     """Name the plug-in where its entry point is not installed."""
     from importlib.metadata import entry_points
 
-    installed = any(p.value == "steamnet.pytest_plugin" for p in entry_points(group="pytest11"))
-    return [] if installed else ["-p", "steamnet.pytest_plugin"]
+    installed = any(p.value == "pytest_steamnet" for p in entry_points(group="pytest11"))
+    return [] if installed else ["-p", "pytest_steamnet"]
 
 
 def test_five_lines_in_somebody_elses_project(tmp_path: Path) -> None:
@@ -180,6 +180,24 @@ def test_five_lines_in_somebody_elses_project(tmp_path: Path) -> None:
             assert pump(alice, bob, until=bob.receive)[0].decode() == "hello"
         """,
         "-Werror",
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "2 passed" in result.stdout
+
+
+def test_tests_that_do_without_do_not_load_us(tmp_path: Path) -> None:
+    """The plug-in is there in every run; the package is imported for a fixture, and not before."""
+    result = run_pytest(
+        tmp_path,
+        """
+        import sys
+
+        def test_nothing_yet():
+            assert [name for name in sys.modules if name.split(".")[0] == "steamnet"] == []
+
+        def test_now(steamnet_players):
+            assert "steamnet" in sys.modules
+        """,
     )
     assert result.returncode == 0, result.stdout + result.stderr
     assert "2 passed" in result.stdout
