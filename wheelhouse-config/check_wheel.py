@@ -12,7 +12,7 @@ from binary import undeclared
 STABLE = r"_native\.(abi3\.so|pyd)"
 OF_ONE_VERSION = r"_native\.(cpython-\d+t-[\w-]+\.so|cp\d+t-win_\w+\.pyd)"
 REQUIRED = {"steamnet/__init__.py", "steamnet/py.typed", "steamnet/_native.pyi"}
-PACKAGE = re.compile(r"steamnet/(\w+\.py|py\.typed|\w+\.pyi)|pytest_steamnet\.py")
+PACKAGE = re.compile(r"steamnet/((freezing/)?[\w-]+\.py|py\.typed|\w+\.pyi)|pytest_steamnet\.py")
 
 
 def faults(wheel: Path) -> list[str]:
