@@ -12,6 +12,8 @@ class CompiledDocstrings(griffe.Extension):
 
     def on_package(self, *, pkg: griffe.Module, **_: Any) -> None:
         """Copy them, when all of the package has been read."""
+        if pkg.name != "steamnet":  # the pytest plug-in is a module of its own
+            return
         stub = pkg["_native.NetworkingMessage"]
         stub.docstring = griffe.Docstring(steamnet.NetworkingMessage.__doc__, parent=stub)
         for name, member in stub.members.items():
