@@ -183,11 +183,14 @@ def test_a_shutdown_that_lingers_in_a_daemon_thread_does_not_outlive_the_program
         atexit.unregister(steamnet.engine._close_all)
         atexit.register(lambda: print(steam.engine.is_open))
         atexit.register(steamnet.engine._close_all)
-        here, _ = sockets.create_socket_pair()
-        sockets.set_connection_config_value(here, steamnet.ConfigValue.FAKE_PACKET_LAG_SEND, 5000)
-        sockets.send_message(here, b"late")
-        threading.Thread(target=steam.shutdown, args=(20,), daemon=True).start()
+        lost = steamnet.ConfigValue.FAKE_PACKET_LOSS_SEND
+        assert steam.networking_utils.set_config_value(lost, 100.0)
+        here, _ = sockets.create_socket_pair(use_network_loopback=True)
+        assert sockets.send_message(here, b"never arrives") == steamnet.EResult.OK
+        thread = threading.Thread(target=steam.shutdown, args=(20,), daemon=True)
+        thread.start()
         while not steam._shutting_down.locked():
+            assert thread.is_alive()
             time.sleep(0.01)
         """,
     )
