@@ -1,17 +1,23 @@
-"""Listen sockets whose users have closed them, and whose connections still say goodbye.
+"""What is left to say of connections that have been closed.
 
-An engine that closes a listen socket drops the connections that came in on it, those included
-that were closed a moment ago: what lingers is lost, and over P2P, where GNS tells of a close
-only in answer to the peer, the peer is left to time out. So the engine keeps such a socket a
-while longer; requests that still come in on it are turned away.
+**Listen sockets.** An engine that closes a listen socket drops the connections that came in on it,
+those included that were closed a moment ago: what lingers is lost, and over P2P the peer is left
+to time out. So the engine keeps such a socket a while longer; requests that still come in on it
+are turned away.
+
+**P2P on GNS.** GNS tells of a close only in answer to the peer, who may have nothing to say for a
+long time. But it answers his signals too, and signals may come twice: so the last one to each
+connection is kept, and given to GNS again once the connection has been closed.
 """
 
 import time
+from collections.abc import Iterable, Iterator
 
 from .enums import ConnectionState
 from .info import ConnectionEvent
 
 PATIENCE = 8.0  # seconds: GNS answers for 5, and what lingers may take a few to drain
+AGAIN = (0.0, 0.5, 1.0, 2.0, 4.0)  # seconds after a close: its word may get lost, or data linger
 
 
 class Farewells:
@@ -64,3 +70,49 @@ class Farewells:
             self._kept.discard(listen_socket)
             del self._until[listen_socket]
         return done
+
+
+class Goodbyes:
+    """Knows what makes GNS tell the peers of P2P connections that those were closed."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._signals: dict[int, bytes] = {}
+        self._closed: dict[int, tuple[bytes, float, int]] = {}  # signal, when, how often given
+        self._untold: set[int] = set()
+
+    def note(self, signal: bytes, connections: Iterable[int]) -> None:
+        """A signal has come in. It is a connection's if it names it, as a request never does."""
+        for connection in connections:
+            if connection.to_bytes(4, "little") in signal:
+                self._signals[connection] = signal
+
+    def begin(self, connection: int) -> None:
+        """A connection has been closed."""
+        signal = self._signals.pop(connection, None)
+        if signal is not None:
+            self._closed[connection] = signal, time.monotonic(), 0
+            self._untold.add(connection)
+
+    def forget(self, connection: int) -> None:
+        """A connection has ended, closed or not."""
+        self._signals.pop(connection, None)
+
+    def due(self) -> Iterator[bytes]:
+        """Take the signals to be given to GNS now."""
+        for connection, (signal, when, given) in list(self._closed.items()):
+            if time.monotonic() - when >= AGAIN[given]:
+                self._closed[connection] = signal, when, given + 1
+                if given + 1 == len(AGAIN):
+                    del self._closed[connection]
+                    self._untold.discard(connection)
+                yield signal
+
+    def told(self, connection: int) -> None:
+        """A signal has gone out for a connection."""
+        self._untold.discard(connection)
+
+    @property
+    def untold(self) -> bool:
+        """Whether a peer has not been told yet."""
+        return bool(self._untold)

@@ -21,7 +21,7 @@ from .engine import Engine
 from .enums import Availability, ConfigScope, ConnectionState, EResult, SendFlags, known
 from .errors import ClosedError
 from .events import EventStream
-from .farewells import Farewells
+from .farewells import Farewells, Goodbyes
 from .identity import (
     Identity,
     address_from_native,
@@ -85,6 +85,7 @@ class SteamNetworkingSocketsManager:
         self._listen_sockets: set[int] = set()
         self._poll_groups: set[int] = set()
         self._farewells = Farewells()
+        self._goodbyes = Goodbyes()
         # Asked first: True takes the event away from connection_events() and handlers.
         self._claim: Callable[[ConnectionEvent], bool] = lambda event: False
         engine.hear(lib.k_iCallback_SteamNetConnectionStatusChanged, self._note)
@@ -266,6 +267,7 @@ class SteamNetworkingSocketsManager:
         answer: bool = lib.ISteamNetworkingSockets_CloseConnection(
             pointer, number, code, text, bool(enable_linger)
         )
+        self._goodbyes.begin(number)
         return answer
 
     def create_socket_pair(
@@ -829,6 +831,7 @@ class SteamNetworkingSocketsManager:
         event = ConnectionEvent.from_native(native)
         if event.state == ConnectionState.NONE:
             self._connections.pop(event.connection, None)
+            self._goodbyes.forget(event.connection)
         elif event.connection not in self._connections:
             self._connections[event.connection] = event.listen_socket
         if self._farewells.is_late(event):
@@ -857,10 +860,14 @@ class SteamNetworkingSocketsManager:
                     waiting.append(connection)
         return waiting
 
-    def _close_all(self) -> None:
-        """Close what is open: connections, then listen sockets, then poll groups."""
+    def _close_connections(self) -> None:
+        """Close the connections that are open."""
         for connection in list(self._connections):
             self.close_connection(connection)
+
+    def _close_all(self) -> None:
+        """Close what is open: connections, then listen sockets, then poll groups."""
+        self._close_connections()
         for socket in list(self._listen_sockets):
             self.close_listen_socket(socket)
         self._end_farewells(everything=True)

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 
+GOODBYE = 0.2  # seconds that a shutdown may take for it
+
+
 class SteamEventKind(IntEnum):
     """What Steam itself has to say."""
 
@@ -184,6 +187,8 @@ class Steam:
             if self.engine.is_open:
                 try:
                     self._drain(linger)
+                    self.networking_sockets._close_connections()
+                    self._say_goodbye()
                     self.networking_sockets._close_all()
                 except ClosedError:
                     pass  # closed from under us, as in a forked child
@@ -225,7 +230,16 @@ class Steam:
             self.engine.pump()
             time.sleep(0.001)
 
+    def _say_goodbye(self) -> None:
+        """Give the word that connections were closed a moment to leave."""
+        deadline = time.monotonic() + GOODBYE
+        self.engine.carry_signals()
+        while self.networking_sockets._goodbyes.untold and time.monotonic() < deadline:
+            time.sleep(0.001)
+            self.engine.carry_signals()
+
     def _carry_signals(self, signaling: Signaling) -> None:
+        goodbyes = self.networking_sockets._goodbyes
         pointer = self.engine.pointer
         identity, connection = ffi.new("SteamNetworkingIdentity *"), ffi.new("uint32_t *")
         room = ffi.new("char[]", 2048)
@@ -234,7 +248,11 @@ class Steam:
                 room = ffi.new("char[]", size)
             else:
                 signaling.send(from_native(identity), bytes(ffi.buffer(room, size)))
+                goodbyes.told(connection[0])
         for data in signaling.receive():
+            lib.sn_receive_signal(pointer, data, len(data))
+            goodbyes.note(data, list(self.networking_sockets._connections))
+        for data in goodbyes.due():
             lib.sn_receive_signal(pointer, data, len(data))
 
 
