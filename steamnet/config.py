@@ -52,10 +52,9 @@ def set_value(engine: Engine, key: int, value: Value | None, scope: int, target:
         data_type, argument = lib.k_ESteamNetworkingConfig_Int32, ffi.NULL
     else:
         data_type, argument = _native_value(engine, number, value)
-    answer: bool = lib.ISteamNetworkingUtils_SetConfigValue(
+    return lib.ISteamNetworkingUtils_SetConfigValue(
         engine.pointer, number, scope, target, data_type, argument
     )
-    return answer
 
 
 def get_value(engine: Engine, key: int, scope: int, target: int) -> Value | None:

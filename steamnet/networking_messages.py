@@ -76,32 +76,29 @@ class SteamNetworkingMessagesManager:
 
         ``ISteamNetworkingMessages::AcceptSessionWithUser``
         """
-        answer: bool = lib.ISteamNetworkingMessages_AcceptSessionWithUser(
+        return lib.ISteamNetworkingMessages_AcceptSessionWithUser(
             self._engine.pointer, to_native(identity)
         )
-        return answer
 
     def close_session_with_user(self, identity: Who) -> bool:
         """End a session, dropping what waits; False if there was none.
 
         ``ISteamNetworkingMessages::CloseSessionWithUser``
         """
-        answer: bool = lib.ISteamNetworkingMessages_CloseSessionWithUser(
+        return lib.ISteamNetworkingMessages_CloseSessionWithUser(
             self._engine.pointer, to_native(identity)
         )
-        return answer
 
     def close_channel_with_user(self, identity: Who, channel: int) -> bool:
         """End the use of one channel; the session ends with its last. False if it was unused.
 
         ``ISteamNetworkingMessages::CloseChannelWithUser``
         """
-        answer: bool = lib.ISteamNetworkingMessages_CloseChannelWithUser(
+        return lib.ISteamNetworkingMessages_CloseChannelWithUser(
             self._engine.pointer,
             to_native(identity),
             integer(channel, "channel", -(2**31), 2**31 - 1),
         )
-        return answer
 
     def get_session_connection_info(self, identity: Who) -> ConnectionInfo | None:
         """All about the session with a user; None if there is none.

@@ -160,8 +160,7 @@ class SteamNetworkingSocketsManager:
                         self.close_connection(connection, debug="the listen socket was closed")
                 if self._farewells.keep(socket, unheard=not heard):
                     return True
-            answer: bool = lib.ISteamNetworkingSockets_CloseListenSocket(pointer, socket)
-            return answer
+            return lib.ISteamNetworkingSockets_CloseListenSocket(pointer, socket)
 
     def connect_p2p(
         self,
@@ -226,8 +225,7 @@ class SteamNetworkingSocketsManager:
         """
         pointer = self._engine.require("ISteamNetworkingSockets_ReceivedP2PCustomSignal")
         data = payload(signal)
-        answer: bool = lib.sn_receive_signal(pointer, data, len(data))
-        return answer
+        return lib.sn_receive_signal(pointer, data, len(data))
 
     def accept_connection(self, connection: int) -> bool:
         """Accept an incoming connection; whether that worked.
@@ -264,7 +262,7 @@ class SteamNetworkingSocketsManager:
         listen_socket = self._connections.pop(number, 0)
         if listen_socket:
             self._farewells.begin(listen_socket)
-        answer: bool = lib.ISteamNetworkingSockets_CloseConnection(
+        answer = lib.ISteamNetworkingSockets_CloseConnection(
             pointer, number, code, text, bool(enable_linger)
         )
         self._goodbyes.begin(number)
@@ -436,22 +434,20 @@ class SteamNetworkingSocketsManager:
 
         ``ISteamNetworkingSockets::GetConnectionUserData``
         """
-        data: int = lib.ISteamNetworkingSockets_GetConnectionUserData(
+        return lib.ISteamNetworkingSockets_GetConnectionUserData(
             self._engine.pointer, handle(connection, "connection")
         )
-        return data
 
     def set_connection_user_data(self, connection: int, user_data: int) -> bool:
         """Attach ``user_data``, a signed 64-bit number, which messages and events then carry.
 
         ``ISteamNetworkingSockets::SetConnectionUserData``
         """
-        answer: bool = lib.ISteamNetworkingSockets_SetConnectionUserData(
+        return lib.ISteamNetworkingSockets_SetConnectionUserData(
             self._engine.pointer,
             handle(connection, "connection"),
             integer(user_data, "user_data", -(2**63), 2**63 - 1),
         )
-        return answer
 
     def get_connection_name(self, connection: int) -> str | None:
         """The name given for logs; None for a dead handle.
@@ -481,7 +477,7 @@ class SteamNetworkingSocketsManager:
 
         ``ISteamNetworkingSockets::CreatePollGroup``
         """
-        group: int = lib.ISteamNetworkingSockets_CreatePollGroup(self._engine.pointer)
+        group = lib.ISteamNetworkingSockets_CreatePollGroup(self._engine.pointer)
         if group:
             self._poll_groups.add(group)
         return group
@@ -493,18 +489,16 @@ class SteamNetworkingSocketsManager:
         """
         group = handle(poll_group, "poll_group")
         self._poll_groups.discard(group)
-        answer: bool = lib.ISteamNetworkingSockets_DestroyPollGroup(self._engine.pointer, group)
-        return answer
+        return lib.ISteamNetworkingSockets_DestroyPollGroup(self._engine.pointer, group)
 
     def set_connection_poll_group(self, connection: int, poll_group: int) -> bool:
         """Put a connection into a group, or (0) out of any; waiting messages go with it.
 
         ``ISteamNetworkingSockets::SetConnectionPollGroup``
         """
-        answer: bool = lib.ISteamNetworkingSockets_SetConnectionPollGroup(
+        return lib.ISteamNetworkingSockets_SetConnectionPollGroup(
             self._engine.pointer, handle(connection, "connection"), handle(poll_group, "poll_group")
         )
-        return answer
 
     def receive_messages_on_poll_group(
         self, poll_group: int, max_messages: int = 100
@@ -548,8 +542,9 @@ class SteamNetworkingSocketsManager:
         if value is None or is_float is None:
             return value
         try:
-            return float(value) if is_float else int(float(value))
-        except ValueError:
+            number = value if isinstance(value, int) else float(value)
+            return float(number) if is_float else int(number)
+        except (ValueError, OverflowError):  # text that is no number, or one without end
             return None
 
     # --- identity and authentication ------------------------------------------------------------
@@ -630,10 +625,9 @@ class SteamNetworkingSocketsManager:
         """
         pointer = self._engine.require("ISteamNetworkingSockets_ReceivedRelayAuthTicket")
         data = payload(ticket)
-        answer: bool = lib.ISteamNetworkingSockets_ReceivedRelayAuthTicket(
+        return lib.ISteamNetworkingSockets_ReceivedRelayAuthTicket(
             pointer, data, len(data), ffi.NULL
         )
-        return answer
 
     def find_relay_auth_ticket_for_server(
         self, game_server: "str | int | Identity", virtual_port: int
@@ -643,10 +637,9 @@ class SteamNetworkingSocketsManager:
         ``ISteamNetworkingSockets::FindRelayAuthTicketForServer``
         """
         pointer = self._engine.require("ISteamNetworkingSockets_FindRelayAuthTicketForServer")
-        seconds: int = lib.ISteamNetworkingSockets_FindRelayAuthTicketForServer(
+        return lib.ISteamNetworkingSockets_FindRelayAuthTicketForServer(
             pointer, to_native(game_server), port(virtual_port), ffi.NULL
         )
-        return seconds
 
     def connect_to_hosted_dedicated_server(
         self, target: "str | int | Identity", virtual_port: int, options: Options | None = None
@@ -670,8 +663,7 @@ class SteamNetworkingSocketsManager:
         ``ISteamNetworkingSockets::GetHostedDedicatedServerPort``
         """
         pointer = self._engine.require("ISteamNetworkingSockets_GetHostedDedicatedServerPort")
-        number: int = lib.ISteamNetworkingSockets_GetHostedDedicatedServerPort(pointer)
-        return number
+        return lib.ISteamNetworkingSockets_GetHostedDedicatedServerPort(pointer)
 
     def get_hosted_dedicated_server_pop_id(self) -> int:
         """The data centre that this server runs in; 0 elsewhere.
@@ -679,8 +671,7 @@ class SteamNetworkingSocketsManager:
         ``ISteamNetworkingSockets::GetHostedDedicatedServerPOPID``
         """
         pointer = self._engine.require("ISteamNetworkingSockets_GetHostedDedicatedServerPOPID")
-        pop_id: int = lib.ISteamNetworkingSockets_GetHostedDedicatedServerPOPID(pointer)
-        return pop_id
+        return lib.ISteamNetworkingSockets_GetHostedDedicatedServerPOPID(pointer)
 
     def get_hosted_dedicated_server_address(self) -> tuple[EResult, bytes]:
         """Where clients find this server, opaque: hand it to the game's coordinator.
@@ -719,10 +710,9 @@ class SteamNetworkingSocketsManager:
         ``ISteamNetworkingSockets::BeginAsyncRequestFakeIP``
         """
         pointer = self._engine.require("ISteamNetworkingSockets_BeginAsyncRequestFakeIP")
-        answer: bool = lib.ISteamNetworkingSockets_BeginAsyncRequestFakeIP(
+        return lib.ISteamNetworkingSockets_BeginAsyncRequestFakeIP(
             pointer, integer(num_ports, "num_ports", 1, 8)
         )
-        return answer
 
     def get_fake_ip(self, first_port: int = 0) -> FakeIPResult:
         """The FakeIP that we have, with the ports from index ``first_port`` (0-7) on.

@@ -115,7 +115,7 @@ class SteamNetworkingUtilsManager:
         """
         pointer = self._engine.require("ISteamNetworkingUtils_GetLocalPingLocation")
         location = ffi.new("SteamNetworkPingLocation_t *")
-        age: float = lib.ISteamNetworkingUtils_GetLocalPingLocation(pointer, location)
+        age = lib.ISteamNetworkingUtils_GetLocalPingLocation(pointer, location)
         if age < 0:
             return "", -1.0
         text = ffi.new("char[]", lib.k_cchMaxSteamNetworkingPingLocationString)
@@ -130,8 +130,7 @@ class SteamNetworkingUtilsManager:
         """
         pointer = self._engine.require("ISteamNetworkingUtils_EstimatePingTimeBetweenTwoLocations")
         one, two = self._location(location1), self._location(location2)
-        ping: int = lib.ISteamNetworkingUtils_EstimatePingTimeBetweenTwoLocations(pointer, one, two)
-        return ping
+        return lib.ISteamNetworkingUtils_EstimatePingTimeBetweenTwoLocations(pointer, one, two)
 
     def estimate_ping_from_string(self, location: str) -> int:
         """The round trip from here to another place, in ms; negative if it cannot be told.
@@ -139,10 +138,9 @@ class SteamNetworkingUtilsManager:
         ``ISteamNetworkingUtils::EstimatePingTimeFromLocalHost``
         """
         pointer = self._engine.require("ISteamNetworkingUtils_EstimatePingTimeFromLocalHost")
-        ping: int = lib.ISteamNetworkingUtils_EstimatePingTimeFromLocalHost(
+        return lib.ISteamNetworkingUtils_EstimatePingTimeFromLocalHost(
             pointer, self._location(location)
         )
-        return ping
 
     def check_ping_data_up_to_date(self, max_age: float) -> bool:
         """Whether pings are younger than ``max_age`` seconds; if not, measuring begins.
@@ -150,18 +148,16 @@ class SteamNetworkingUtilsManager:
         ``ISteamNetworkingUtils::CheckPingDataUpToDate``
         """
         pointer = self._engine.require("ISteamNetworkingUtils_CheckPingDataUpToDate")
-        answer: bool = lib.ISteamNetworkingUtils_CheckPingDataUpToDate(pointer, float(max_age))
-        return answer
+        return lib.ISteamNetworkingUtils_CheckPingDataUpToDate(pointer, float(max_age))
 
     def get_pop_count(self) -> int:
         """How many data centres the relay network has; 0 before it is ready.
 
         ``ISteamNetworkingUtils::GetPOPCount``
         """
-        count: int = lib.ISteamNetworkingUtils_GetPOPCount(
+        return lib.ISteamNetworkingUtils_GetPOPCount(
             self._engine.require("ISteamNetworkingUtils_GetPOPCount")
         )
-        return count
 
     def get_pop_list(self) -> list[tuple[int, str]]:
         """The data centres: id and short name, such as ``fra``.
@@ -192,8 +188,7 @@ class SteamNetworkingUtilsManager:
         ``ISteamNetworkingUtils::GetDirectPingToPOP``
         """
         pointer = self._engine.require("ISteamNetworkingUtils_GetDirectPingToPOP")
-        ping: int = lib.ISteamNetworkingUtils_GetDirectPingToPOP(pointer, handle(pop_id, "pop_id"))
-        return ping
+        return lib.ISteamNetworkingUtils_GetDirectPingToPOP(pointer, handle(pop_id, "pop_id"))
 
     # --- FakeIP ---------------------------------------------------------------------------------
 
@@ -230,8 +225,7 @@ class SteamNetworkingUtilsManager:
 
         ``ISteamNetworkingUtils::GetLocalTimestamp``
         """
-        now: int = lib.ISteamNetworkingUtils_GetLocalTimestamp(self._engine.pointer)
-        return now
+        return lib.ISteamNetworkingUtils_GetLocalTimestamp(self._engine.pointer)
 
     def set_debug_output(self, level: int, logger: logging.Logger | None = None) -> None:
         """Have the engine's messages up to ``level``, a `DebugOutputType`, logged; NONE ends that.
@@ -286,10 +280,9 @@ class SteamNetworkingUtilsManager:
         """
 
         def next_after(key: int) -> int:
-            number: int = lib.ISteamNetworkingUtils_IterateGenericEditableConfigValues(
+            return lib.ISteamNetworkingUtils_IterateGenericEditableConfigValues(
                 self._engine.pointer, key, include_dev
             )
-            return number
 
         first = next_after(lib.k_ESteamNetworkingConfig_Invalid)  # at once: it may be closed
 

@@ -50,7 +50,7 @@ def players(
     """
     integer(n, "n", 1, 0xFFFF)
     if seed is not None:
-        integer(seed, "seed", -(2**63), 2**64 - 1)
+        seed = integer(seed, "seed", -(2**63), 2**64 - 1)
     with ExitStack() as stack:
         if not _taken:
             stack.enter_context(_apart())

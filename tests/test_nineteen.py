@@ -307,7 +307,7 @@ def test_set_connection_config_value_and_get_connection_config_value(meeting: Me
     info = meeting.steam.networking_utils.config_value_info(buffer)
     assert info is not None
     assert info.name == name
-    for value in (100_000, 100_000.4, "100000"):
+    for value in (100_000, 100_000.0, "100000"):
         assert sockets.set_connection_config_value(client, buffer, 5000)
         assert sockets.set_connection_config_value(client, buffer, value) is True
         assert sockets.get_connection_config_value(client, buffer) == 100_000
@@ -316,6 +316,12 @@ def test_set_connection_config_value_and_get_connection_config_value(meeting: Me
     assert as_float == 100_000.0
     as_int = sockets.get_connection_config_value(client, buffer, is_float=False)
     assert isinstance(as_int, int)
+    wide, text = ConfigValue.CONNECTION_USER_DATA, ConfigValue.P2P_STUN_SERVER_LIST
+    assert sockets.set_connection_config_value(client, wide, 2**60 + 1)
+    assert sockets.get_connection_config_value(client, wide, is_float=False) == 2**60 + 1
+    for words, as_int in (("soon", None), ("inf", None), ("7.5", 7)):
+        assert sockets.set_connection_config_value(client, text, words)
+        assert sockets.get_connection_config_value(client, text, is_float=False) == as_int
     assert sockets.set_connection_config_value(client, 987654, 1) is False
     assert sockets.get_connection_config_value(client, 987654) is None
     assert sockets.set_connection_config_value(12345, buffer, 1) is False
