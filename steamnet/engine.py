@@ -202,6 +202,7 @@ def load(
         if pointer == ffi.NULL:
             raise InitError(f"the loopback engine cannot start: {text_of(error)}")
         return Engine(name, kind, None, pointer)
+    paths = libraries.candidates(name, library, attach=attach)
     with _lock:
         if name in _inherited:
             raise InitError(
@@ -212,7 +213,7 @@ def load(
         if current is not None and not current._closed:
             raise InitError(f"the {current.name} engine is open already: shut it down first")
         tried = []
-        for path in libraries.candidates(name, library, attach=attach):
+        for path in paths:
             reason = libraries.describe(path)
             if reason is None:
                 pointer = lib.sn_load(kind, os.fsencode(path), error)
