@@ -18,7 +18,7 @@ from .identity import Identity, c_string, text_of, to_native
 
 KINDS = {"steam": lib.SN_STEAM, "gns": lib.SN_GNS, "loopback": lib.SN_LOOPBACK}
 LOST = "Steam has been shut down by what had initialised it"
-DEVELOPING = 'Without Steam at all, develop with engine="loopback" (or STEAMNET_ENGINE=loopback).'
+DEVELOPING = 'To begin without Steam: init(engine="loopback"), or STEAMNET_ENGINE=loopback.'
 
 # The one library engine that may be open, and whether a parent process had one when it forked.
 _library_engine: "weakref.ref[Engine] | None" = None
@@ -221,10 +221,9 @@ def load(
                     engine = Engine(name, kind, path, pointer)
                     _library_engine = weakref.ref(engine)
                     return engine
-                reason = text_of(error)
+                reason = text_of(error).removeprefix(f"{path}: ")  # which the loader says, too
             tried.append(f"{path}: {reason}")
-    given = library is not None or bool(os.environ.get("STEAMNET_LIBRARY"))
-    raise InitError(_unusable(name) if given else _not_found(name), tried)
+    raise InitError(_not_loaded(name, library), tried)
 
 
 def identity_of(name: str, identity: "str | int | Identity | None") -> Any:
@@ -260,22 +259,23 @@ def app_id_in_environment(app_id: int | None) -> Iterator[None]:
         raise
 
 
-def _unusable(name: str) -> str:
-    return f"the library given cannot serve as the {name} engine. {DEVELOPING} Tried:"
-
-
-def _not_found(name: str) -> str:
-    if name == "gns":
-        remedy = "Install GameNetworkingSockets (Debian: libgamenetworkingsockets1debian1)"
+def _not_loaded(name: str, library: str | os.PathLike[str] | None) -> str:
+    """Why there is no engine, before the list of all that was tried."""
+    if library is not None:
+        lines = [f"the library given cannot serve as the {name} engine"]
+    elif os.environ.get("STEAMNET_LIBRARY"):
+        lines = [f"the library that STEAMNET_LIBRARY names cannot serve as the {name} engine"]
     else:
-        remedy = (
-            f"Put {libraries.file_name(name)} of the Steamworks SDK (redistributable_bin) beside "
-            "your program"
-        )
-    return (
-        f"no library for the {name} engine. {remedy}, or give its path as library= or in "
-        f"STEAMNET_LIBRARY. {DEVELOPING} Tried:"
-    )
+        file = libraries.file_name(name)
+        source = "the Steamworks SDK"
+        if name == "gns":
+            source = "GameNetworkingSockets (Debian: libgamenetworkingsockets1debian1)"
+        lines = [
+            f"no library for the {name} engine",
+            f"{file} comes with {source}, not with steamnet.",
+            "Put it beside your program, or give its path as library= or in STEAMNET_LIBRARY.",
+        ]
+    return "\n  ".join([*lines, DEVELOPING, "Tried:"])
 
 
 def _refusal(engine: Engine, result: int, words: str) -> str:

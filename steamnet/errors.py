@@ -21,7 +21,7 @@ class InitError(SteamnetError):
     def __init__(self, message: str, tried: list[str] | None = None) -> None:
         """Keep the lines apart from the message, which shows them too."""
         self.tried = tried or []
-        super().__init__("\n  ".join([message, *self.tried]))
+        super().__init__("\n    ".join([message, *self.tried]))
 
 
 class UnsupportedError(SteamnetError, NotImplementedError):

@@ -113,7 +113,7 @@ def candidates(
 
 def file_name(engine: str, *, host: Host | None = None) -> str:
     """Return what an engine's library is called on this system."""
-    return next(iter(_NAMES.get((engine, (host or Host()).system), [])), "for this system")
+    return next(iter(_NAMES.get((engine, (host or Host()).system), [])), "its library")
 
 
 def _folders(engine: str, host: Host) -> Iterator[str]:

@@ -489,7 +489,7 @@ def test_error_classes_are_as_few_as_a_caller_tells_apart() -> None:
     assert str(error) == "send: LIMIT_EXCEEDED (the buffer is full)"
     assert str(ResultError("send", 12345)) == "send: 12345"
     assert InitError("no").tried == []
-    assert str(InitError("no:", ["a: b", "c: d"])) == "no:\n  a: b\n  c: d"
+    assert str(InitError("no:", ["a: b", "c: d"])) == "no:\n    a: b\n    c: d"
 
 
 def test_numbers_that_nobody_knows_stay_numbers() -> None:

@@ -244,3 +244,54 @@ class TestHeaders:
         from steamnet import _native
 
         assert describe(_native.__file__) is None
+
+
+class TestWords:
+    """What a newcomer reads who has nothing but steamnet."""
+
+    def said(self, script: Path, engine: str, **environment: str) -> str:
+        """Return the error with which a script ends that opens the engine."""
+        script.write_text(f"import steamnet\nsteamnet.init(480, engine={engine!r})\n")
+        clean = {k: v for k, v in os.environ.items() if k != "STEAMNET_LIBRARY"}
+        done = subprocess.run(
+            [sys.executable, str(script)],
+            env={**clean, **environment},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == 1
+        return done.stderr[done.stderr.index("steamnet.errors.InitError: ") :]
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="names the libraries of Linux")
+    def test_nothing_is_there(self, tmp_path: Path) -> None:
+        """What is missing, where it comes from, where it goes, and how to begin without."""
+        sdk = {"x86-64": "linux64", "x86": "linux32", "ARM64": "linuxarm64"}[Host().machine]
+        package = Path(sys.modules[Host.__module__].__file__ or "").parent
+        assert self.said(tmp_path / "game.py", "steam").splitlines() == [
+            "steamnet.errors.InitError: no library for the steam engine",
+            "  libsteam_api.so comes with the Steamworks SDK, not with steamnet.",
+            "  Put it beside your program, or give its path as library= or in STEAMNET_LIBRARY.",
+            '  To begin without Steam: init(engine="loopback"), or STEAMNET_ENGINE=loopback.',
+            "  Tried:",
+            f"    {tmp_path}/libsteam_api.so: not found",
+            f"    {tmp_path}/redistributable_bin/{sdk}/libsteam_api.so: not found",
+            f"    {tmp_path}/sdk/redistributable_bin/{sdk}/libsteam_api.so: not found",
+            f"    {package}/libsteam_api.so: not found",
+        ]
+
+    def test_the_environment_named_it(self, tmp_path: Path) -> None:
+        """Who has forgotten the variable is reminded."""
+        text = self.said(tmp_path / "game.py", "steam", STEAMNET_LIBRARY=str(tmp_path / "nothing"))
+        assert "that STEAMNET_LIBRARY names cannot serve as the steam engine" in text
+        assert f"    {tmp_path / 'nothing'}: not found" in text
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="knows the words of Linux's loader")
+    def test_the_loaders_reason_names_the_file_once(self, tmp_path: Path) -> None:
+        """The loader begins its reason with the path that stands before it already."""
+        path = tmp_path / "libsteam_api.so"
+        path.write_bytes(elf({"x86-64": 62, "x86": 3, "ARM64": 183}[Host().machine]))
+        text = self.said(tmp_path / "game.py", "steam", STEAMNET_LIBRARY=str(path))
+        last = text.splitlines()[-1]
+        assert last.startswith(f"    {path}: ")
+        assert last.count(str(path)) == 1

@@ -463,7 +463,7 @@ class TestRefusals:
         _, err = program.communicate(timeout=60)
         assert program.returncode == 1
         assert "no library for the steam engine" in err
-        assert "redistributable_bin" in err
+        assert "comes with the Steamworks SDK" in err
         assert "STEAMNET_LIBRARY" in err
         assert str(tmp_path) not in err
 
