@@ -7,11 +7,9 @@
 #ifdef _WIN32
 
 #define WIN32_LEAN_AND_MEAN
-#include <winsock2.h>
 #include <windows.h>
 
-#include <aclapi.h>
-#include <afunix.h>
+#include <stdlib.h>
 #include <wchar.h>
 
 void sn_lock(sn_mutex *mutex) { AcquireSRWLockExclusive((PSRWLOCK)&mutex->slim_lock); }
@@ -34,12 +32,13 @@ void sn_leave_exit_handlers_out(void) {} /* nothing forks here */
 
 void sn_last_error(char *text, size_t size)
 {
+    wchar_t wide[512];
     DWORD code = GetLastError();
-    DWORD length = FormatMessageA(FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS, NULL, code,
-                                  0, text, (DWORD)size, NULL);
-    while (length > 0 && (text[length - 1] == '\n' || text[length - 1] == '\r'))
-        text[--length] = '\0';
-    if (length == 0)
+    DWORD length = FormatMessageW(FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS, NULL,
+                                  code, 0, wide, 512, NULL);
+    while (length > 0 && (wide[length - 1] == L'\n' || wide[length - 1] == L'\r'))
+        wide[--length] = L'\0';
+    if (length == 0 || WideCharToMultiByte(CP_UTF8, 0, wide, -1, text, (int)size, NULL, NULL) <= 0)
         snprintf(text, size, "error %lu", (unsigned long)code);
 }
 
@@ -98,19 +97,49 @@ static bool environment(const wchar_t *name, const char *tail, char *path, size_
     return true;
 }
 
-/* Owned by this user (or the administrators it belongs to), and not a link to elsewhere. What lies
- * in a user's local application data is out of reach for others by what it inherits. */
+typedef union own_user {
+    TOKEN_USER token;
+    unsigned char bytes[256];
+} own_user;
+
+static bool who_am_i(own_user *user)
+{
+    HANDLE token;
+    DWORD length;
+    BOOL known;
+    if (!OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &token))
+        return false;
+    known = GetTokenInformation(token, TokenUser, user, sizeof *user, &length);
+    CloseHandle(token);
+    return known;
+}
+
+/* Owned by this user, or by the administrators it belongs to. */
+static bool is_own(HANDLE object)
+{
+    union {
+        SECURITY_DESCRIPTOR descriptor;
+        unsigned char bytes[512];
+    } security;
+    own_user user;
+    PSID owner;
+    BOOL member = FALSE, defaulted;
+    DWORD length;
+    if (!GetKernelObjectSecurity(object, OWNER_SECURITY_INFORMATION, &security, sizeof security,
+                                 &length) ||
+        !GetSecurityDescriptorOwner(&security, &owner, &defaulted) || owner == NULL)
+        return false;
+    CheckTokenMembership(NULL, owner, &member);
+    return member || (who_am_i(&user) && EqualSid(user.token.User.Sid, owner));
+}
+
+/* This user's own, and not a link to elsewhere. What lies in a user's local application data is
+ * out of reach for others by what it inherits. */
 static bool is_private(const wchar_t *wide)
 {
-    HANDLE token = NULL, directory;
-    PSECURITY_DESCRIPTOR descriptor = NULL;
-    PSID owner = NULL;
-    BOOL member = FALSE;
     DWORD attributes = GetFileAttributesW(wide);
-    union {
-        TOKEN_USER user;
-        unsigned char bytes[256];
-    } holder;
+    HANDLE directory;
+    bool own;
     if (attributes == INVALID_FILE_ATTRIBUTES || !(attributes & FILE_ATTRIBUTE_DIRECTORY) ||
         (attributes & FILE_ATTRIBUTE_REPARSE_POINT))
         return false;
@@ -118,19 +147,9 @@ static bool is_private(const wchar_t *wide)
                             FILE_FLAG_BACKUP_SEMANTICS, NULL);
     if (directory == INVALID_HANDLE_VALUE)
         return false;
-    if (GetSecurityInfo(directory, SE_FILE_OBJECT, OWNER_SECURITY_INFORMATION, &owner, NULL, NULL, NULL,
-                        &descriptor) == ERROR_SUCCESS) {
-        DWORD length = 0;
-        CheckTokenMembership(NULL, owner, &member);
-        if (!member && OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &token)) {
-            member = GetTokenInformation(token, TokenUser, &holder, sizeof holder, &length) &&
-                     EqualSid(holder.user.User.Sid, owner);
-            CloseHandle(token);
-        }
-        LocalFree(descriptor);
-    }
+    own = is_own(directory);
     CloseHandle(directory);
-    return member != FALSE;
+    return own;
 }
 
 bool sn_private_directory(char *path, size_t size, char *error, size_t error_size)
@@ -143,7 +162,9 @@ bool sn_private_directory(char *path, size_t size, char *error, size_t error_siz
     }
     if (!widen(path, wide) ||
         (!CreateDirectoryW(wide, NULL) && GetLastError() != ERROR_ALREADY_EXISTS)) {
-        snprintf(error, error_size, "cannot be made: %s", path);
+        char why[256];
+        sn_last_error(why, sizeof why);
+        snprintf(error, error_size, "%s: %s", why, path);
         return false;
     }
     if (!is_private(wide)) {
@@ -172,17 +193,19 @@ void sn_each_file(const char *path, void (*each)(const char *name))
     FindClose(search);
 }
 
-static HANDLE open_file(const char *path, DWORD access, DWORD share, DWORD how, DWORD flags)
+/* Shared with everybody, so that no reader, whoever it is, is in a writer's way. */
+static HANDLE open_file(const char *path, DWORD access, DWORD how)
 {
     wchar_t wide[WIDE];
     if (!widen(path, wide))
         return INVALID_HANDLE_VALUE;
-    return CreateFileW(wide, access, share, NULL, how, flags, NULL);
+    return CreateFileW(wide, access, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL, how,
+                       FILE_ATTRIBUTE_NORMAL, NULL);
 }
 
 bool sn_file_write(const char *path, const void *bytes, size_t size)
 {
-    HANDLE file = open_file(path, GENERIC_WRITE, 0, CREATE_ALWAYS, FILE_ATTRIBUTE_NORMAL);
+    HANDLE file = open_file(path, GENERIC_WRITE, CREATE_ALWAYS);
     DWORD written = 0;
     if (file == INVALID_HANDLE_VALUE)
         return false;
@@ -193,7 +216,7 @@ bool sn_file_write(const char *path, const void *bytes, size_t size)
 
 size_t sn_file_read(const char *path, void *bytes, size_t size)
 {
-    HANDLE file = open_file(path, GENERIC_READ, FILE_SHARE_READ, OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL);
+    HANDLE file = open_file(path, GENERIC_READ, OPEN_EXISTING);
     DWORD got = 0;
     if (file == INVALID_HANDLE_VALUE)
         return 0;
@@ -210,98 +233,153 @@ void sn_file_remove(const char *path)
         DeleteFileW(wide);
 }
 
-/* A file that nobody else may open is as good as a locked one. */
 intptr_t sn_file_lock(const char *path, bool make)
 {
-    HANDLE file = open_file(path, GENERIC_READ | GENERIC_WRITE, 0, make ? OPEN_ALWAYS : OPEN_EXISTING,
-                            FILE_ATTRIBUTE_NORMAL);
-    if (file != INVALID_HANDLE_VALUE)
+    OVERLAPPED whence = {0};
+    HANDLE file = open_file(path, GENERIC_READ | GENERIC_WRITE, make ? OPEN_ALWAYS : OPEN_EXISTING);
+    if (file == INVALID_HANDLE_VALUE)
+        return make || GetLastError() == ERROR_FILE_NOT_FOUND ? -1 : -2;
+    if (LockFileEx(file, LOCKFILE_EXCLUSIVE_LOCK | LOCKFILE_FAIL_IMMEDIATELY, 0, 1, 0, &whence))
         return (intptr_t)file;
-    if (make)
-        return GetLastError() == ERROR_SHARING_VIOLATION ? -2 : -1;
-    return GetLastError() == ERROR_FILE_NOT_FOUND ? -1 : -2;
+    CloseHandle(file);
+    return -2;
 }
 
 void sn_file_unlock(intptr_t lock) { CloseHandle((HANDLE)lock); }
 
 /* --- local stream sockets ------------------------------------------------------------------- */
 
-static bool address_of(const char *path, struct sockaddr_un *address)
-{
-    WSADATA data;
-    memset(address, 0, sizeof *address);
-    address->sun_family = AF_UNIX;
-    SetLastError(ERROR_FILENAME_EXCED_RANGE);
-    if (strlen(path) >= sizeof address->sun_path || WSAStartup(MAKEWORD(2, 2), &data) != 0)
-        return false;
-    memcpy(address->sun_path, path, strlen(path) + 1);
-    return true;
-}
+/* Named pipes: AF_UNIX came late to Windows, and Wine has none. The pipe is named after its file,
+ * in a name space that all users share: what the system lets in is this user only. */
+enum {
+    GUESTS = 8,    /* who may come between two looks at the door; others have to come again */
+    PIPE = 65536,  /* bytes on their way */
+    CHUNK = 16384, /* bytes written at once: all of them fit, or none goes out */
+};
 
-static sn_socket prepared(SOCKET fd)
+typedef struct sn_pipe {
+    HANDLE ends[GUESTS]; /* of a stream the first only */
+    wchar_t name[64];
+} sn_pipe;
+
+static sn_pipe *new_pipe(HANDLE end)
 {
-    u_long yes = 1;
-    if (fd != INVALID_SOCKET && ioctlsocket(fd, (long)FIONBIO, &yes) != 0) {
-        closesocket(fd);
-        fd = INVALID_SOCKET;
+    sn_pipe *made = end != INVALID_HANDLE_VALUE ? malloc(sizeof *made) : NULL;
+    if (made != NULL) {
+        made->ends[0] = end;
+        for (int i = 1; i < GUESTS; i++)
+            made->ends[i] = INVALID_HANDLE_VALUE;
+    } else if (end != INVALID_HANDLE_VALUE) {
+        CloseHandle(end);
     }
-    return fd != INVALID_SOCKET ? (sn_socket)fd : SN_NO_SOCKET;
+    return made;
 }
 
-static sn_socket new_socket(void)
+static sn_socket socket_of(sn_pipe *pipe) { return pipe != NULL ? (sn_socket)pipe : SN_NO_SOCKET; }
+
+static bool name_pipe(const char *path, wchar_t *name)
 {
-    return prepared(WSASocketW(AF_UNIX, SOCK_STREAM, 0, NULL, 0, WSA_FLAG_NO_HANDLE_INHERIT));
+    static const wchar_t PREFIX[] = L"\\\\.\\pipe\\steamnet-";
+    enum { LENGTH = sizeof PREFIX / sizeof *PREFIX - 1 };
+    const char *slash = strrchr(path, '/');
+    memcpy(name, PREFIX, sizeof PREFIX);
+    return MultiByteToWideChar(CP_UTF8, 0, slash != NULL ? slash + 1 : path, -1, name + LENGTH,
+                               64 - LENGTH) > 0;
+}
+
+/* One more end where somebody can come in. */
+static HANDLE open_end(const wchar_t *name, DWORD first)
+{
+    union {
+        ACL list;
+        unsigned char bytes[512];
+    } access;
+    SECURITY_DESCRIPTOR descriptor;
+    SECURITY_ATTRIBUTES attributes = {sizeof attributes, &descriptor, FALSE};
+    own_user user;
+    if (!who_am_i(&user) || !InitializeAcl(&access.list, sizeof access, ACL_REVISION) ||
+        !AddAccessAllowedAce(&access.list, ACL_REVISION, GENERIC_ALL, user.token.User.Sid) ||
+        !InitializeSecurityDescriptor(&descriptor, SECURITY_DESCRIPTOR_REVISION) ||
+        !SetSecurityDescriptorDacl(&descriptor, TRUE, &access.list, FALSE))
+        return INVALID_HANDLE_VALUE;
+    return CreateNamedPipeW(name, PIPE_ACCESS_DUPLEX | first,
+                            PIPE_TYPE_BYTE | PIPE_NOWAIT | PIPE_REJECT_REMOTE_CLIENTS,
+                            PIPE_UNLIMITED_INSTANCES, PIPE, PIPE, 0, &attributes);
 }
 
 sn_socket sn_socket_listen(const char *path)
 {
-    struct sockaddr_un address;
-    sn_socket listening = address_of(path, &address) ? new_socket() : SN_NO_SOCKET;
-    if (listening != SN_NO_SOCKET &&
-        (bind((SOCKET)listening, (struct sockaddr *)&address, sizeof address) != 0 ||
-         listen((SOCKET)listening, SOMAXCONN) != 0)) {
-        sn_socket_close(listening);
-        listening = SN_NO_SOCKET;
+    wchar_t name[64];
+    sn_pipe *door = name_pipe(path, name) ? new_pipe(open_end(name, FILE_FLAG_FIRST_PIPE_INSTANCE)) : NULL;
+    if (door != NULL) {
+        memcpy(door->name, name, sizeof name);
+        for (int i = 1; i < GUESTS; i++)
+            door->ends[i] = open_end(name, 0);
     }
-    return listening;
+    return socket_of(door);
+}
+
+/* Also who is gone already: what it left is there to be read. */
+static bool has_guest(HANDLE end)
+{
+    return end != INVALID_HANDLE_VALUE && !ConnectNamedPipe(end, NULL) &&
+           (GetLastError() == ERROR_PIPE_CONNECTED || GetLastError() == ERROR_NO_DATA);
 }
 
 sn_socket sn_socket_accept(sn_socket listening)
 {
-    return prepared(accept((SOCKET)listening, NULL, NULL));
+    sn_pipe *door = (sn_pipe *)listening;
+    for (int i = 0; i < GUESTS; i++) {
+        HANDLE end = door->ends[i];
+        if (end != INVALID_HANDLE_VALUE && !has_guest(end))
+            continue;
+        door->ends[i] = open_end(door->name, 0);
+        if (end != INVALID_HANDLE_VALUE)
+            return socket_of(new_pipe(end));
+    }
+    return SN_NO_SOCKET;
 }
 
 sn_socket sn_socket_connect(const char *path)
 {
-    struct sockaddr_un address;
-    sn_socket connecting = address_of(path, &address) ? new_socket() : SN_NO_SOCKET;
-    if (connecting != SN_NO_SOCKET &&
-        connect((SOCKET)connecting, (struct sockaddr *)&address, sizeof address) != 0) {
-        sn_socket_close(connecting);
-        connecting = SN_NO_SOCKET;
+    wchar_t name[64];
+    DWORD mode = PIPE_READMODE_BYTE | PIPE_NOWAIT;
+    HANDLE end = INVALID_HANDLE_VALUE;
+    if (name_pipe(path, name))
+        end = CreateFileW(name, GENERIC_READ | GENERIC_WRITE, 0, NULL, OPEN_EXISTING,
+                          SECURITY_SQOS_PRESENT | SECURITY_ANONYMOUS, NULL);
+    if (end != INVALID_HANDLE_VALUE &&
+        !(is_own(end) && SetNamedPipeHandleState(end, &mode, NULL, NULL))) {
+        CloseHandle(end);
+        end = INVALID_HANDLE_VALUE;
     }
-    return connecting;
-}
-
-static ptrdiff_t outcome(int count)
-{
-    if (count >= 0)
-        return count;
-    return WSAGetLastError() == WSAEWOULDBLOCK ? 0 : -1;
+    return socket_of(new_pipe(end));
 }
 
 ptrdiff_t sn_socket_send(sn_socket socket, const void *bytes, size_t size)
 {
-    return outcome(send((SOCKET)socket, bytes, (int)size, 0));
+    DWORD sent;
+    if (!WriteFile(((sn_pipe *)socket)->ends[0], bytes, size < CHUNK ? (DWORD)size : CHUNK, &sent, NULL))
+        return -1;
+    return (ptrdiff_t)sent;
 }
 
 ptrdiff_t sn_socket_receive(sn_socket socket, void *bytes, size_t size)
 {
-    int count = recv((SOCKET)socket, bytes, (int)size, 0);
-    return count == 0 ? -1 : outcome(count);
+    DWORD got;
+    if (!ReadFile(((sn_pipe *)socket)->ends[0], bytes, size < PIPE ? (DWORD)size : PIPE, &got, NULL))
+        return GetLastError() == ERROR_NO_DATA ? 0 : -1;
+    return (ptrdiff_t)got;
 }
 
-void sn_socket_close(sn_socket socket) { closesocket((SOCKET)socket); }
+void sn_socket_close(sn_socket socket)
+{
+    sn_pipe *closing = (sn_pipe *)socket;
+    for (int i = 0; i < GUESTS; i++)
+        if (closing->ends[i] != INVALID_HANDLE_VALUE)
+            CloseHandle(closing->ends[i]);
+    free(closing);
+}
 
 #else /* POSIX */
 
