@@ -68,7 +68,9 @@ def make() -> FFI:
     ffi.cdef(declarations)
     version: dict[str, str] = {}
     exec((ROOT / "steamnet" / "_version.py").read_text(), version)
-    windows = sys.platform == "win32"
+    # Of what is built for: who cross-compiles tells it in _PYTHON_HOST_PLATFORM.
+    platform = sysconfig.get_platform()
+    windows = platform.startswith("win")
     free_threaded = sysconfig.get_config_var("Py_GIL_DISABLED")
     ffi.set_source(
         "steamnet._native",
@@ -89,14 +91,14 @@ def make() -> FFI:
             ("SN_VERSION", f'"{version["__version__"]}"'),
             *([("_CRT_SECURE_NO_WARNINGS", "1")] if windows else [("_GNU_SOURCE", "1")]),
         ],
-        libraries=["ws2_32", "advapi32"]
+        libraries=["advapi32"]
         if windows
         else ["dl", "pthread"]
-        if sys.platform == "linux"
+        if platform.startswith("linux")
         else [],
         extra_compile_args=(
             ["/std:c11", "/experimental:c11atomics"]
-            if windows
+            if sys.platform == "win32"
             else ["-std=c11", "-fvisibility=hidden", "-g0"]
         )
         + os.environ.get("STEAMNET_CFLAGS", "").split(),

@@ -253,19 +253,22 @@ void sn_file_unlock(intptr_t lock) { CloseHandle((HANDLE)lock); }
  * in a name space that all users share: what the system lets in is this user only. */
 enum {
     GUESTS = 8,    /* who may come between two looks at the door; others have to come again */
+    GLANCE = 1000, /* µs between two looks */
     PIPE = 65536,  /* bytes on their way */
     CHUNK = 16384, /* bytes written at once: all of them fit, or none goes out */
 };
 
 typedef struct sn_pipe {
     HANDLE ends[GUESTS]; /* of a stream the first only */
-    wchar_t name[64];
+    wchar_t name[64];    /* of a door */
+    int64_t looked;      /* when nobody was there */
 } sn_pipe;
 
 static sn_pipe *new_pipe(HANDLE end)
 {
     sn_pipe *made = end != INVALID_HANDLE_VALUE ? malloc(sizeof *made) : NULL;
     if (made != NULL) {
+        made->looked = 0;
         made->ends[0] = end;
         for (int i = 1; i < GUESTS; i++)
             made->ends[i] = INVALID_HANDLE_VALUE;
@@ -329,6 +332,8 @@ static bool has_guest(HANDLE end)
 sn_socket sn_socket_accept(sn_socket listening)
 {
     sn_pipe *door = (sn_pipe *)listening;
+    if (sn_now() < door->looked + GLANCE)
+        return SN_NO_SOCKET;
     for (int i = 0; i < GUESTS; i++) {
         HANDLE end = door->ends[i];
         if (end != INVALID_HANDLE_VALUE && !has_guest(end))
@@ -337,6 +342,7 @@ sn_socket sn_socket_accept(sn_socket listening)
         if (end != INVALID_HANDLE_VALUE)
             return socket_of(new_pipe(end));
     }
+    door->looked = sn_now();
     return SN_NO_SOCKET;
 }
 

@@ -62,6 +62,8 @@ void sn_file_unlock(intptr_t lock);
 
 /* --- local stream sockets: nothing blocks, nothing is inherited ------------------------------ */
 
+/* On Windows they are named pipes, and of the path only the file's name counts. */
+
 typedef intptr_t sn_socket;
 #define SN_NO_SOCKET ((sn_socket)-1)
 

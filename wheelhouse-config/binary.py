@@ -8,7 +8,7 @@ from pathlib import Path
 ALLOWED = re.compile(
     r"lib(c|dl|m|pthread)\.so\.\d|ld-linux-[\w-]+\.so\.\d|libc\.musl-\w+\.so\.1"
     r"|/usr/lib/libSystem\.B\.dylib"
-    r"|(kernel32|ws2_32|advapi32|vcruntime140(_1)?|api-ms-win-crt-[\w-]+|python3(\d+t)?)\.dll",
+    r"|(kernel32|advapi32|vcruntime140(_1)?|api-ms-win-crt-[\w-]+|python3(\d+t)?)\.dll",
     re.IGNORECASE,
 )
 

@@ -11,7 +11,7 @@ x86_64-w64-mingw32-gcc -std=c11 -O1 -Wall -Wextra -Wpedantic -Wshadow -Wconversi
     -Wno-sign-conversion -Werror -D__USE_MINGW_ANSI_STDIO=1 -DSN_VERSION='"probe"' -I"$csrc" \
     "$here/steam_probe.c" "$csrc/engine.c" "$csrc/events.c" "$csrc/gns.c" "$csrc/layout.c" \
     "$csrc/platform.c" "$csrc/queue.c" "$csrc/signaling.c" "$csrc/steam.c" \
-    -o "$work/steam_probe.exe" -lws2_32
+    -o "$work/steam_probe.exe"
 
 wine=$(command -v wine64 || echo /usr/lib/wine/wine64)
 export WINEPREFIX="$work/prefix" WINEDEBUG=-all WINEDLLOVERRIDES="mscoree,mshtml="
