@@ -160,6 +160,10 @@ bool sn_private_directory(char *path, size_t size, char *error, size_t error_siz
         snprintf(error, error_size, "LOCALAPPDATA is not set");
         return false;
     }
+    if (path[1] != ':' && strncmp(path, "\\\\", 2) != 0) {
+        snprintf(error, error_size, "not an absolute path: %s", path);
+        return false;
+    }
     if (!widen(path, wide) ||
         (!CreateDirectoryW(wide, NULL) && GetLastError() != ERROR_ALREADY_EXISTS)) {
         char why[256];
