@@ -31,6 +31,7 @@ LOG_LEVELS = {
     DebugOutputType.WARNING: logging.WARNING,
     DebugOutputType.MSG: logging.INFO,
 }
+MOST_LINES = 5000  # in one call; all that can wait, but an engine that writes on must not keep us
 
 
 class SteamNetworkingUtilsManager:
@@ -305,7 +306,10 @@ class SteamNetworkingUtilsManager:
         if self._logger is None:
             return
         text = ffi.new("char[]", lib.SN_ERROR_SIZE)
-        while (level := lib.sn_next_debug(self._engine.pointer, text, len(text))) >= 0:
+        for _ in range(MOST_LINES):
+            level = lib.sn_next_debug(self._engine.pointer, text, len(text))
+            if level < 0:
+                return
             log_level = LOG_LEVELS.get(known(DebugOutputType, level), logging.DEBUG)  # type: ignore[call-overload]  # a level nobody knows is debugging
             self._logger.log(log_level, "%s", text_of(text))
 

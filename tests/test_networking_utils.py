@@ -16,6 +16,7 @@ from steamnet import (
     DebugOutputType,
     Steam,
     UnsupportedError,
+    networking_utils,
 )
 
 # --- configuration: what every scope does is in test_semantics_config.py -------------------------
@@ -235,6 +236,31 @@ def test_everything_while_traffic_flows(caplog: pytest.LogCaptureFixture) -> Non
             utils.set_config_value(key, None)
         assert received == 600
         assert len([r for r in caplog.records if r.levelno == logging.DEBUG]) > 100
+
+
+@pytest.mark.usefixtures("gns")
+def test_an_engine_that_writes_on_does_not_keep_run_callbacks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where each line makes the engine write another, one call logs so many and no more."""
+    monkeypatch.setattr(networking_utils, "MOST_LINES", 10)
+    lines: list[str] = []
+    with steamnet.init(engine="gns") as steam:
+
+        class Echo(logging.Handler):
+            """Has the engine write of one more pair."""
+
+            def emit(self, record: logging.LogRecord) -> None:
+                lines.append(record.getMessage())
+                steam.networking_sockets.create_socket_pair(True)
+
+        logger = logging.Logger("echo", logging.DEBUG)
+        logger.addHandler(Echo())
+        steam.networking_utils.set_debug_output(DebugOutputType.MSG, logger)
+        steam.networking_sockets.create_socket_pair(True)
+        for calls in (1, 2, 3):
+            steam.run_callbacks()
+            assert len(lines) == 10 * calls
 
 
 def test_debug_output_of_any_level_is_harmless(steam: Steam) -> None:
