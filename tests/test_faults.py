@@ -4,7 +4,6 @@ import contextlib
 import gc
 import os
 import random
-import resource
 import socket
 import subprocess
 import sys
@@ -197,6 +196,8 @@ def test_bad_directory(
 
 def test_full_disk(meeting: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Where nothing can be written, a listener is one for its own process, and the log says so."""
+    import resource  # which Windows has not
+
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     with steamnet.init(engine="loopback", identity=ALICE) as alice:
         alice.networking_utils.set_debug_output(4)

@@ -1,7 +1,6 @@
 """What is the loopback engine's alone: where processes meet, its seed, and its limits."""
 
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -91,6 +90,8 @@ def too_long(place: Path) -> Iterator[tuple[Path, str]]:
 @contextmanager
 def full_disk(place: Path) -> Iterator[tuple[Path, str]]:
     """Let no file grow, as where the disk is full."""
+    import resource  # which Windows has not
+
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
     try:
@@ -173,7 +174,6 @@ def test_demo_without_a_meeting_place(place: Path) -> None:
     assert f"set STEAMNET_LOOPBACK_DIR: {why}: {where}" in done.stderr
 
 
-@posix
 def test_a_relative_directory(monkeypatch: pytest.MonkeyPatch) -> None:
     """A path that means another directory in each process is refused, not overlooked."""
     monkeypatch.setenv("STEAMNET_LOOPBACK_DIR", "here")
