@@ -14,6 +14,12 @@ from .identity import c_string, text_of
 Value = int | float | str
 Options = Mapping[ConfigValue, Value] | Mapping[int, Value]
 WHOLE = (ConfigDataType.INT32, ConfigDataType.INT64)
+# What C calls each type of number, and how many bits an int may have to be one.
+NUMBERS: dict[int, tuple[str, int]] = {
+    ConfigDataType.INT32: ("int32_t *", 31),
+    ConfigDataType.INT64: ("int64_t *", 63),
+    ConfigDataType.FLOAT: ("float *", 127),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +81,9 @@ def get_value(engine: Engine, key: int, scope: int, target: int) -> Value | None
     kind = data_type[0] or lib.k_ESteamNetworkingConfig_Int32
     if kind == lib.k_ESteamNetworkingConfig_String:
         return text_of(buffer)
-    types = {
-        lib.k_ESteamNetworkingConfig_Int32: "int32_t *",
-        lib.k_ESteamNetworkingConfig_Int64: "int64_t *",
-        lib.k_ESteamNetworkingConfig_Float: "float *",
-    }
-    if kind not in types:
+    if kind not in NUMBERS:
         return None  # a pointer, which is no business of Python's
-    value: Value = ffi.cast(types[kind], buffer)[0]
+    value: Value = ffi.cast(NUMBERS[kind][0], buffer)[0]
     return value
 
 
@@ -133,13 +134,9 @@ def _native_value(engine: Engine, key: int, value: Value) -> tuple[int, Any]:
         if not value.is_integer():
             raise ValueError(f"{known(ConfigValue, key)!r} takes whole numbers, not {value!r}")
         value = int(value)
-    if wanted == lib.k_ESteamNetworkingConfig_Float:
-        return wanted, ffi.new("float *", integer(value, "value", -(2**127), 2**127))
-    if wanted == lib.k_ESteamNetworkingConfig_Int64:
-        return wanted, ffi.new("int64_t *", integer(value, "value", -(2**63), 2**63 - 1))
-    return lib.k_ESteamNetworkingConfig_Int32, ffi.new(
-        "int32_t *", integer(value, "value", -(2**31), 2**31 - 1)
-    )
+    kind = wanted if wanted in NUMBERS else lib.k_ESteamNetworkingConfig_Int32
+    c_type, bits = NUMBERS[kind]
+    return kind, ffi.new(c_type, integer(value, "value", -(2**bits), 2**bits - 1))
 
 
 def _is_callback(key: int) -> bool:
