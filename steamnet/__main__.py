@@ -99,6 +99,8 @@ def _runner(command: str) -> Callable[[argparse.Namespace], int]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; its exit status."""
+    if sys.stdout is None:  # it was closed before we began, or there never was a console
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # for as long as the program runs
     for stream in (sys.stdin, sys.stdout):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # not every terminal has every character
@@ -115,7 +117,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ValueError as error:  # an argument that cannot be meant
         print(f"steamnet: {error}", file=sys.stderr)
         return 2
-    except BrokenPipeError:  # nobody reads any more, nor what Python flushes at the end
+    except OSError as error:  # nobody reads any more, or the disk is full
+        if not isinstance(error, BrokenPipeError):
+            print(f"steamnet: {error}", file=sys.stderr)
+        # What Python flushes at the end must go somewhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:

@@ -104,6 +104,24 @@ def test_a_host_without_a_keyboard_hosts_until_ctrl_c() -> None:
     assert host.returncode == 0
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no sh")
+@pytest.mark.parametrize("command", ["info", "demo --messages 5", "netgraph --seconds 0.2"])
+def test_commands_run_where_nothing_can_be_said(command: str) -> None:
+    """With stdin and stdout closed before the start, as under a service manager."""
+    with running(*command.split(), closed="<&- 2>&1 >&-") as process:
+        out, _ = process.communicate(timeout=60)
+    assert (out, process.returncode) == (b"", 0)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="only Linux has a disk that is full")
+def test_a_full_disk_is_told_in_a_line() -> None:
+    """And Python's last flush adds nothing to it."""
+    with running("info", closed="2>&1 >/dev/full") as process:
+        out, _ = process.communicate(timeout=60)
+    assert out == b"steamnet: [Errno 28] No space left on device\n"
+    assert process.returncode == 1
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for a group")
 def test_ctrl_c_ends_both_processes_of_the_demo_in_a_line() -> None:
     """A terminal tells both; only the host speaks."""
