@@ -15,7 +15,7 @@ OPTIONS = """-std=c11 -g -O1 -fPIC -shared -fvisibility=hidden -D_GNU_SOURCE
 
 
 def build(folder: Path, version: int, *options: str) -> Path:
-    """Build a stand-in of this interface version (12 or 13); return its library's path."""
+    """Build a stand-in of this interface version (12 to 14); return its library's path."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "forward.inc").write_text(_forwarders())
     options = (f"-DSTAND_IN_VERSION={version}", f"-I{HERE}", f"-I{CSRC}", f"-I{folder}", *options)

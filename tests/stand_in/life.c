@@ -8,9 +8,12 @@
 #if STAND_IN_VERSION < 13
 #define ACCESSOR(interface) SteamAPI_##interface##_SteamAPI_v012
 #define UTILS_ACCESSOR(interface) SteamAPI_##interface##_v010
-#else
+#elif STAND_IN_VERSION == 13
 #define ACCESSOR(interface) SteamAPI_##interface##_SteamAPI_v013
 #define UTILS_ACCESSOR(interface) SteamAPI_##interface##_v011
+#else /* no such SDK yet: the next number, in the other of Valve's spellings */
+#define ACCESSOR(interface) SteamAPI_##interface##_v014
+#define UTILS_ACCESSOR(interface) SteamAPI_##interface##_v012
 #endif
 
 /* A user's Steam and a game server's: the same, twice. */
@@ -41,8 +44,25 @@ struct callback {
 enum { MOST = 64, REGISTERED = 1, GAME_SERVER = 2 };
 static callback *registered[MOST];
 
+/* Whichever is used first stays: a list of callbacks, or the owner's own loop over what is posted. */
+static enum { UNDECIDED, STANDARD, MANUAL } dispatch;
+
+EXPORT void SteamAPI_ManualDispatch_Init(void)
+{
+    if (dispatch == STANDARD)
+        fprintf(stderr, "[S_API FAIL] standard dispatch has already been selected.\n");
+    else
+        dispatch = MANUAL;
+}
+
 EXPORT void SteamAPI_RegisterCallback(callback *pCallback, int iCallback)
 {
+    if (dispatch == MANUAL) {
+        fprintf(stderr, "[S_API FAIL] SteamAPI_RegisterCallback cannot be used; manual dispatch has "
+                        "already been selected.\n");
+        return;
+    }
+    dispatch = STANDARD;
     pCallback->id = iCallback;
     pCallback->flags |= REGISTERED;
     for (int i = 0; i < MOST; i++)
@@ -75,7 +95,7 @@ static void post(side *to, int id, int size, EResult result)
 static void run_callbacks(side *of)
 {
     bool for_server = of == &server;
-    if (!of->open)
+    if (!of->open || dispatch == MANUAL)
         return;
     network_pump();
     for (int i = 0; i < of->posted_count; i++)

@@ -6,6 +6,7 @@ orders.py COUNT SEED LIBRARY...
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import gc
 import os
 import random
@@ -26,11 +27,17 @@ class Game:
         self.steams: list[steamnet.Steam] = []
         self.handles: list[int] = [0, 1, 12345]
         self.kept: list[Any] = []
-        self.started = 0
+        self.started = self.attached = 0
+        self.others: ctypes.CDLL | None = None  # another binding's Steam
+        self.theirs = ""  # and its library
 
     def steam(self) -> steamnet.Steam:
         """Any Steam there ever was, open or not."""
         return self.chance.choice(self.steams)
+
+    def library(self) -> str:
+        """Any library; while another binding has Steam open, its own: a game has one."""
+        return self.theirs or self.chance.choice(self.libraries)
 
     def handle(self) -> int:
         """Any handle there ever was, dead ones and other kinds included."""
@@ -41,7 +48,7 @@ class Game:
         refusal = self.chance.choice(["", "", "", "no-client"])
         os.environ["STEAMNET_STAND_IN_REFUSE"] = refusal
         os.environ.pop("SteamAppId", None)
-        library = self.chance.choice([*self.libraries, "/nowhere/libsteam_api.so"])
+        library = self.chance.choice([self.library(), self.library(), "/nowhere/libsteam_api.so"])
         app_id = self.chance.choice([480, 480, 480, None])
         self.steams.append(steamnet.init(app_id, library=library))
         self.started += 1
@@ -49,15 +56,27 @@ class Game:
     def start_server(self) -> None:
         """Open Steam as a game server, or be refused."""
         version = self.chance.choice(["1.0.0.0", "bad"])
-        library = self.chance.choice(self.libraries)
+        library = self.library()
         self.steams.append(
             steamnet.init_game_server(480, product="game", version=version, library=library)
         )
         self.started += 1
 
     def attach(self) -> None:
-        """Attach to a Steam that nobody has opened."""
-        self.steams.append(steamnet.init(attach=True, library=self.chance.choice(self.libraries)))
+        """Attach to another binding's Steam, if there is one."""
+        self.steams.append(steamnet.init(attach=True, library=self.library()))
+        self.attached += 1
+
+    def other(self) -> None:
+        """Have another binding open Steam, or shut it down, whoever is attached to it."""
+        if self.others is not None:
+            self.others.SteamAPI_Shutdown()
+            self.others, self.theirs = None, ""
+        elif not any(steam.core.is_initialized() for steam in self.steams):
+            os.environ.update({"SteamAppId": "480", "STEAMNET_STAND_IN_REFUSE": ""})
+            self.theirs = self.library()
+            self.others = ctypes.CDLL(self.theirs)
+            assert self.others.SteamAPI_InitSafe()
 
     def restart(self) -> None:
         """Ask Steam whether it would restart the game."""
@@ -121,10 +140,11 @@ class Game:
     def play(self, steps: int) -> None:
         """Take random steps; steamnet may refuse each in its own words, and must survive all."""
         likely: list[Callable[[], None]] = [self.call] * 6 + [self.talk] * 3 + [self.pump] * 3
-        rare = [self.start, self.start, self.start_server, self.attach, self.restart]
+        starts = [self.start, self.start_server, self.attach, self.restart, self.other]
+        rare = [*starts, self.start, self.attach, self.other]
         for _ in range(steps):
             step = self.chance.choice(likely + rare + [self.stop, self.read])
-            if step in (self.start, self.start_server, self.attach, self.restart) or self.steams:
+            if step in starts or self.steams:
                 with contextlib.suppress(steamnet.SteamnetError):
                     step()
         self.steams[:-1] = []
@@ -135,11 +155,11 @@ def main() -> None:
     count, seed, *libraries = sys.argv[1:]
     game = Game(random.Random(int(seed)), libraries)
     for _ in range(int(count)):
-        game.play(12)
+        game.play(18)
         for steam in game.steams:
             if game.chance.random() < 0.7:
                 steam.shutdown()
-    print(f"survived {count} orders, {game.started} starts")
+    print(f"survived {count} orders, {game.started} starts, {game.attached} attached")
 
 
 if __name__ == "__main__":
