@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, Self
 from . import steam as plain
 from ._native import NetworkingMessage
 from .config import Options
-from .enums import Availability, ConnectionState, EndReason, EResult, SendFlags
+from .enums import GONE, Availability, ConnectionState, EndReason, EResult, SendFlags
 from .errors import ClosedError, ResultError
 from .identity import Identity
 from .info import ConnectionEvent
-from .owners import GONE, BaseConnection, BaseListener, Router, ending
+from .owners import BaseConnection, BaseListener, Router, ending
 from .pump import SLOW, Pump
 
 P = ParamSpec("P")

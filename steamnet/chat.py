@@ -7,13 +7,12 @@ import sys
 import threading
 import time
 
-from .enums import ConnectionState, SendFlags
+from .enums import GONE, ConnectionState, SendFlags
 from .identity import Identity
 from .info import ConnectionEvent
 from .networking_sockets import SteamNetworkingSocketsManager
 from .steam import Steam, init
 
-GONE = (ConnectionState.CLOSED_BY_PEER, ConnectionState.PROBLEM_DETECTED_LOCALLY)
 FRAME = 1 / 60
 
 

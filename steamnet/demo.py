@@ -12,12 +12,11 @@ from typing import TypedDict
 
 from ._version import __version__
 from .engine import random_steam_id
-from .enums import ConfigValue, ConnectionState, SendFlags
+from .enums import GONE, ConfigValue, SendFlags
 from .steam import Steam, init
 
 ECHOES, BULK_MESSAGE, BULK_TOTAL = 50, 64 * 1024, 2 * 1024 * 1024
 TIMEOUT = 60.0
-GONE = (ConnectionState.CLOSED_BY_PEER, ConnectionState.PROBLEM_DETECTED_LOCALLY)
 
 # The first byte of a message says what it is.
 CHAT, COUNTED, ECHO, BULK, DONE, REPORT = b"C", b"N", b"E", b"B", b"D", b"R"

@@ -28,6 +28,10 @@ class ConnectionState(IntEnum):
     DEAD = lib.k_ESteamNetworkingConnectionState_Dead
 
 
+OPENING = (ConnectionState.CONNECTING, ConnectionState.FINDING_ROUTE)
+GONE = (ConnectionState.CLOSED_BY_PEER, ConnectionState.PROBLEM_DETECTED_LOCALLY)
+
+
 class SendFlags(IntFlag):
     """How to send a message (``k_nSteamNetworkingSend_*``)."""
 

@@ -1,5 +1,8 @@
 """What is left to say of connections that have been closed.
 
+**Data that lingers.** The handle is gone at once, and with it every way to ask whether the data
+has arrived: how long it may take is reckoned when the connection is closed.
+
 **Listen sockets.** An engine that closes a listen socket drops the connections that came in on it,
 those included that were closed a moment ago: what lingers is lost, and over P2P the peer is left
 to time out. So the engine keeps such a socket a while longer; requests that still come in on it
@@ -28,11 +31,21 @@ class Farewells:
         self._until: dict[int, float] = {}
         self._kept: set[int] = set()
         self._turned_away: set[int] = set()
+        self._drained = 0.0
 
     def begin(self, listen_socket: int) -> None:
         """A connection that came in on that socket has been closed."""
         if listen_socket not in self._kept:  # else who is turned away could keep it for ever
             self._until[listen_socket] = time.monotonic() + PATIENCE
+
+    def linger(self, seconds: float) -> None:
+        """A connection has been closed whose data may take so long to drain: no engine tells."""
+        self._drained = max(self._drained, time.monotonic() + seconds)
+
+    @property
+    def lingering(self) -> bool:
+        """Whether data of closed connections may be on its way yet."""
+        return time.monotonic() < self._drained
 
     def keep(self, listen_socket: int, unheard: bool = False) -> bool:
         """Whether the engine must keep a socket that its user closes now.

@@ -13,14 +13,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .enums import ConfigValue, ConnectionState, SendFlags
+from .enums import GONE, ConfigValue, ConnectionState, SendFlags
 from .info import LaneStatus, QuickConnectionStatus
 from .steam import Steam, init
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-GONE = (ConnectionState.CLOSED_BY_PEER, ConnectionState.PROBLEM_DETECTED_LOCALLY)
 FRAME, SAMPLE, LINE = 1 / 60, 0.1, 1.0  # seconds between sends, samples, printed lines
 WINDOW = 5_000_000  # µs of messages that the measured loss is taken from
 SEND_RATE = 256 * 1024  # what Valve's engines allow by default, on every engine here

@@ -6,7 +6,7 @@ from typing import Any
 from ._native import NetworkingMessage, ffi, lib, receive_on_channel
 from .arguments import integer, payload
 from .engine import Engine
-from .enums import ConnectionState, EResult, SendFlags, known
+from .enums import OPENING, ConnectionState, EResult, SendFlags, known
 from .events import EventStream
 from .identity import Identity, from_native, to_native
 from .info import ConnectionInfo, QuickConnectionStatus
@@ -30,6 +30,7 @@ class SteamNetworkingMessagesManager:
     def __init__(self, engine: Engine) -> None:
         """Serve one engine."""
         self._engine = engine
+        self._written_to: dict[bytes, Any] = {}  # identities, by what they consist of
         self._requests: EventStream[Identity] = EventStream("session request", engine.check)
         self._failures: EventStream[ConnectionInfo] = EventStream("session failure", engine.check)
         engine.hear(
@@ -52,14 +53,17 @@ class SteamNetworkingMessagesManager:
         ``ISteamNetworkingMessages::SendMessageToUser``
         """
         content = payload(data)
+        native = to_native(identity)
         result = lib.ISteamNetworkingMessages_SendMessageToUser(
             self._engine.require_signaling(),
-            to_native(identity),
+            native,
             content,
             len(content),
             integer(flags, "flags", -(2**31), 2**31 - 1),
             integer(channel, "channel", -(2**31), 2**31 - 1),
         )
+        if result == EResult.OK:
+            self._written_to[bytes(ffi.buffer(native))] = native
         return known(EResult, result)  # type: ignore[return-value]  # a newer result stays an int
 
     def receive_messages_on_channel(
@@ -163,6 +167,19 @@ class SteamNetworkingMessagesManager:
             me = ffi.new("SteamNetworkingIdentity *")
             lib.ISteamNetworkingSockets_GetIdentity(pointer, me)
             lib.ISteamNetworkingMessages_GetSessionConnectionInfo(pointer, me, ffi.NULL, ffi.NULL)
+
+    def _undrained(self) -> bool:
+        """Whether reliable data of sessions is on its way yet."""
+        status = ffi.new("SteamNetConnectionRealTimeStatus_t *")
+        for who, native in list(self._written_to.items()):
+            state = lib.ISteamNetworkingMessages_GetSessionConnectionInfo(
+                self._engine.pointer, native, ffi.NULL, status
+            )
+            over = state not in (*OPENING, ConnectionState.CONNECTED)
+            if not over and (status.m_cbPendingReliable or status.m_cbSentUnackedReliable):
+                return True
+            del self._written_to[who]
+        return False
 
     def _streams(self) -> tuple[EventStream[Any], ...]:
         """The streams whose handlers are to be called."""

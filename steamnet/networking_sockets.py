@@ -18,7 +18,7 @@ from ._native import (
 from .arguments import close_text, handle, integer, payload, port
 from .config import Options, Value
 from .engine import Engine
-from .enums import Availability, ConfigScope, ConnectionState, EResult, SendFlags, known
+from .enums import OPENING, Availability, ConfigScope, ConnectionState, EResult, SendFlags, known
 from .errors import ClosedError
 from .events import EventStream
 from .farewells import Farewells, Goodbyes
@@ -42,7 +42,6 @@ from .info import (
 
 OK = EResult.OK
 RELIABLE = SendFlags.RELIABLE
-_OPENING = (ConnectionState.CONNECTING, ConnectionState.FINDING_ROUTE)
 
 
 def _eresult(number: int) -> EResult:
@@ -262,6 +261,8 @@ class SteamNetworkingSocketsManager:
         listen_socket = self._connections.pop(number, 0)
         if listen_socket:
             self._farewells.begin(listen_socket)
+        if enable_linger:
+            self._farewells.linger(self._time_to_drain(number))
         answer = lib.ISteamNetworkingSockets_CloseConnection(
             pointer, number, code, text, bool(enable_linger)
         )
@@ -387,7 +388,7 @@ class SteamNetworkingSocketsManager:
             self._engine.pointer, handle(connection, "connection"), info
         ):
             now = ConnectionInfo.from_native(info)
-            if now.state in _OPENING:  # who only asks must see it connect, too
+            if now.state in OPENING:  # who only asks must see it connect, too
                 self._engine.carry_signals()
             return now
         return None
@@ -839,16 +840,25 @@ class SteamNetworkingSocketsManager:
             for socket in self._farewells.over(everything):
                 lib.ISteamNetworkingSockets_CloseListenSocket(self._engine.pointer, socket)
 
-    def _undrained(self) -> list[int]:
-        """The open connections that still have reliable data on its way."""
-        waiting = []
+    def _undrained(self) -> bool:
+        """Whether reliable data is on its way yet; if it has not left, it does so now."""
+        waiting = self._farewells.lingering
         for connection in list(self._connections):
-            status = self.get_quick_connection_status(connection)
-            if status is not None and status.state == ConnectionState.CONNECTED:
+            if self._time_to_drain(connection):
                 self.flush_messages_on_connection(connection)
-                if status.pending_reliable or status.sent_unacked_reliable:
-                    waiting.append(connection)
+                waiting = True
         return waiting
+
+    def _time_to_drain(self, connection: int) -> float:
+        """Seconds within which a connection's reliable data should be there, with some to spare."""
+        status = self.get_quick_connection_status(connection)
+        if status is None or status.state not in (*OPENING, ConnectionState.CONNECTED):
+            return 0.0
+        waiting = status.pending_reliable + status.sent_unacked_reliable
+        if not waiting:
+            return 0.0
+        rate = max(status.send_rate_bytes_per_second, 1)
+        return 1.5 * waiting / rate + 0.01 * max(status.ping, 0) + 0.25  # ten times there and back
 
     def _close_connections(self) -> None:
         """Close the connections that are open."""

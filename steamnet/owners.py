@@ -13,7 +13,7 @@ from typing import Self, TypeVar
 
 from .config import Options
 from .engine import Engine
-from .enums import ConnectionState, EResult, IdentityType
+from .enums import GONE, ConnectionState, EResult, IdentityType
 from .errors import ClosedError, ResultError
 from .identity import Identity
 from .info import ConnectionEvent, ConnectionInfo, QuickConnectionStatus
@@ -21,7 +21,6 @@ from .networking_sockets import SteamNetworkingSocketsManager
 
 C = TypeVar("C", bound="BaseConnection")
 L = TypeVar("L", bound="BaseListener")
-GONE = (ConnectionState.CLOSED_BY_PEER, ConnectionState.PROBLEM_DETECTED_LOCALLY)
 
 
 class Router:

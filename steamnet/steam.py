@@ -225,7 +225,8 @@ class Steam:
 
     def _drain(self, linger: float) -> None:
         deadline = time.monotonic() + linger
-        while time.monotonic() < deadline and self.networking_sockets._undrained():
+        sockets, messages = self.networking_sockets, self.networking_messages
+        while time.monotonic() < deadline and (sockets._undrained() or messages._undrained()):
             self.engine.carry_signals()
             self.engine.pump()
             time.sleep(0.001)

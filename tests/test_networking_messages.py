@@ -1,5 +1,6 @@
 """ISteamNetworkingMessages: messages to users by identity; sessions come and go by themselves."""
 
+import threading
 from typing import Any
 
 import pytest
@@ -225,6 +226,20 @@ def test_what_cannot_be_meant(steam: steamnet.Steam) -> None:
         messages.send_message_to_user(BOB, b"x", 8, 0.5)
     with pytest.raises(ValueError, match="max_messages"):
         messages.receive_messages_on_channel(0, 0)
+
+
+@BY_ADDRESS
+def test_shutdown_lets_sessions_drain(chat: Chat) -> None:
+    """With time to linger what was sent arrives, also before the session is accepted."""
+    for number in range(50):
+        assert chat.alice.send_message_to_user(BOB, bytes([number]) * 1000) == EResult.OK
+    chat.route.steams.remove(chat.route.caller)
+    ending = threading.Thread(target=chat.route.caller.shutdown, args=(20.0,))
+    ending.start()
+    chat.requests(chat.bob, ALICE)
+    assert chat.bob.accept_session_with_user(ALICE)
+    assert [m.data[0] for m in chat.wait(chat.bob, count=50)] == list(range(50))
+    ending.join()
 
 
 def test_after_shutdown(engine: str) -> None:

@@ -1,5 +1,8 @@
 """How connections end, and what each side then knows and can still do."""
 
+import threading
+import time
+
 import pytest
 from far import Far
 from links import ALICE, BOB, Link, Route
@@ -170,6 +173,36 @@ def test_farewell_before_the_listen_socket_closes(route: Route) -> None:
     assert [m.data[0] for m in link.collect(here, 200)] == list(range(200))
     see_close(link)
     assert here.info.end_debug == "good night"
+
+
+@pytest.mark.not_on("gns-ip", "loopback-ip", why="there the peer shuts down with us")
+@pytest.mark.parametrize("then", ["open", "closed", "connecting"])
+def test_shutdown_lets_reliable_data_drain(route: Route, then: str) -> None:
+    """With time to linger all arrives, also of a connection that lingers, or has yet to connect.
+
+    It does not wait for longer than that takes.
+    """
+    route.set(ConfigValue.FAKE_PACKET_LAG_SEND, 50)
+    if then == "connecting":
+        route.listen()
+        here = route.connect()
+    else:
+        here, there = route.join()
+    for number in range(100):
+        assert here.send(bytes([number]) + bytes(999)) == EResult.OK
+    if then == "closed":
+        here.close(1005, "good night", enable_linger=True)
+    route.steams.remove(route.caller)
+    ending = threading.Thread(target=route.caller.shutdown, args=(20.0,))
+    began = time.monotonic()
+    ending.start()
+    if then == "connecting":
+        there = route.requested()
+        assert there.sockets.accept_connection(there.connection)
+    link = Link(route.kind, here, there, route)
+    assert [m.data[0] for m in link.collect(there, 100)] == list(range(100))
+    ending.join()
+    assert time.monotonic() - began < 10
 
 
 def test_request_after_the_listen_socket_closed(route: Route) -> None:
