@@ -13,7 +13,7 @@ from steamnet import _native
 ROOT = Path(__file__).resolve().parent.parent
 TREE = ast.parse((ROOT / "steamnet" / "_native.pyi").read_text(encoding="utf-8"))
 # Parts of the stub that exist for type checkers only.
-TYPES_ONLY = {"CData", "CType", "CBuffer", "FFI", "Lib", "Payload", "Messages", "Outgoing"}
+TYPES_ONLY = {"CData", "CBuffer", "FFI", "Lib", "Payload", "Messages", "Outgoing"}
 
 
 def _names(body: list[ast.stmt]) -> dict[str, ast.stmt]:
