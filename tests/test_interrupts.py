@@ -7,8 +7,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -20,19 +19,21 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals as POSI
 PROMPTLY = 5.0  # what waits, waits thirty
 
 
-@contextmanager
-def ctrl_c(after: float) -> Iterator[None]:
-    """Interrupt what runs inside, after some seconds; it must end promptly."""
+def ctrl_c(after: float, action: Callable[[], object]) -> None:
+    """Interrupt an action, after some seconds; it must end promptly."""
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
+    def begin() -> None:
+        signal.setitimer(signal.ITIMER_REAL, after)
+        action()  # on a busy machine, the time may be over before this
+
     before = signal.signal(signal.SIGALRM, interrupt)
-    signal.setitimer(signal.ITIMER_REAL, after)
     start = time.monotonic()
     try:
         with pytest.raises(KeyboardInterrupt):
-            yield
+            begin()
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
@@ -69,8 +70,7 @@ def connecting(steam: Steam) -> None:
 def test_interrupted_loops(steam: Steam, loop: Callable[[Steam], None], engine: str) -> None:
     """Wherever it strikes, the engine goes on working afterwards."""
     for after in (0.001, 0.003, 0.01, 0.03, 0.1):
-        with ctrl_c(after):
-            loop(steam)
+        ctrl_c(after, lambda: loop(steam))
     sockets = steam.networking_sockets
     one, other = sockets.create_socket_pair()
     assert sockets.send_message(one, b"alive", SendFlags.RELIABLE_NO_NAGLE) == steamnet.EResult.OK
@@ -85,8 +85,7 @@ def test_interrupted_handler(steam: Steam) -> None:
     sockets = steam.networking_sockets
     sockets.on_connection_status_changed(lambda _: time.sleep(30))
     sockets.close_connection(sockets.create_socket_pair()[0])
-    with ctrl_c(0.2):
-        pumping(steam)
+    ctrl_c(0.2, lambda: pumping(steam))
 
 
 def test_interrupted_wait(steam: Steam, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,8 +94,7 @@ def test_interrupted_wait(steam: Steam, monkeypatch: pytest.MonkeyPatch) -> None
     known = utils.get_relay_network_status()
     waiting = dataclasses.replace(known, availability=steamnet.Availability.WAITING)
     monkeypatch.setattr(type(utils), "get_relay_network_status", lambda _: waiting)
-    with ctrl_c(0.2):
-        utils.wait_for_relay(30)
+    ctrl_c(0.2, lambda: utils.wait_for_relay(30))
 
 
 def test_interrupted_shutdown(engine: str, request: pytest.FixtureRequest) -> None:
@@ -110,8 +108,7 @@ def test_interrupted_shutdown(engine: str, request: pytest.FixtureRequest) -> No
         sockets.set_connection_config_value(one, key, 1024)
     for _ in range(10):
         sockets.send_message(one, bytes(10_000))
-    with ctrl_c(0.3):
-        steam.shutdown(linger=60)
+    ctrl_c(0.3, lambda: steam.shutdown(linger=60))
     assert not steam.engine.is_open
     with pytest.raises(steamnet.ClosedError):
         sockets.create_poll_group()
@@ -161,8 +158,7 @@ def test_interrupt_while_another_thread_is_inside(steam: Steam) -> None:
     thread = threading.Thread(target=work)
     thread.start()
     try:
-        with ctrl_c(0.05):
-            receiving(steam)
+        ctrl_c(0.05, lambda: receiving(steam))
     finally:
         stop.set()
         thread.join()

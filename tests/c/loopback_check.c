@@ -272,7 +272,6 @@ static void check_states(void)
     CHECK(S(client, AcceptConnection, at_client) == k_EResultInvalidParam);
     CHECK(S(host, AcceptConnection, at_host) == k_EResultOK);
     CHECK(S(host, AcceptConnection, at_host) == k_EResultInvalidState);
-    CHECK(state_of(&host, at_host) == FINDING_ROUTE);
     CHECK(await_state(&client, at_client, CONNECTING, FINDING_ROUTE));
     CHECK(await_state(&client, at_client, FINDING_ROUTE, CONNECTED));
     CHECK(await_state(&host, at_host, CONNECTING, FINDING_ROUTE));
