@@ -72,20 +72,20 @@ class Router:
             return kind(self, handle)
 
     def hear(self, event: ConnectionEvent) -> bool:
-        """Whether the event belongs to an owner, which then has been told."""
-        with self.lock:
-            owned = event.connection in self._owned
-            if event.state == ConnectionState.NONE:
-                self._owned.discard(event.connection)
-            elif event.is_incoming_request and event.listen_socket in self._owned:
-                self._owned.add(event.connection)
-            connection = self.connections.get(event.connection)
-            listener = self.listeners.get(event.listen_socket)
-            if connection is not None:
-                connection._hear(event)
-            elif listener is not None:
-                listener._hear(event)
-            return owned or event.connection in self._owned
+        """Whether the event belongs to an owner, which then has been told; the lock is held."""
+        if event.listen_socket in self._owned and event.is_incoming_request:
+            self._owned.add(event.connection)
+        if event.connection not in self._owned:
+            return False
+        if event.state == ConnectionState.NONE:
+            self._owned.discard(event.connection)
+        connection = self.connections.get(event.connection)
+        listener = self.listeners.get(event.listen_socket)
+        if connection is not None:
+            connection._hear(event)
+        elif listener is not None:
+            listener._hear(event)
+        return True
 
     def own_connection(self, handle: int, owner: "BaseConnection") -> None:
         """Enter a connection."""
