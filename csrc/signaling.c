@@ -14,30 +14,6 @@ typedef struct signal_head {
     HSteamNetConnection connection;
 } signal_head;
 
-/* The layout of a C++ object whose class has only virtual functions, on every ABI we build for. */
-typedef struct signaling_table {
-    bool (*SendSignal)(ISteamNetworkingConnectionSignaling *self, HSteamNetConnection connection,
-                       const SteamNetConnectionInfo_t *info, const void *bytes, int size);
-    void (*Release)(ISteamNetworkingConnectionSignaling *self);
-} signaling_table;
-
-struct ISteamNetworkingConnectionSignaling {
-    const signaling_table *table;
-};
-
-typedef struct context_table {
-    ISteamNetworkingConnectionSignaling *(*OnConnectRequest)(ISteamNetworkingSignalingRecvContext *self,
-                                                             HSteamNetConnection connection,
-                                                             const SteamNetworkingIdentity *peer,
-                                                             int local_virtual_port);
-    void (*SendRejectionSignal)(ISteamNetworkingSignalingRecvContext *self,
-                                const SteamNetworkingIdentity *peer, const void *bytes, int size);
-} context_table;
-
-struct ISteamNetworkingSignalingRecvContext {
-    const context_table *table;
-};
-
 static _Atomic(sn_engine *) signaling_engine;
 
 static bool queue_signal(const SteamNetworkingIdentity *peer, HSteamNetConnection connection,

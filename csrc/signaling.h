@@ -4,6 +4,30 @@
 
 #include "engine.h"
 
+/* The layout of a C++ object whose class has only virtual functions, on every ABI we build for. */
+typedef struct signaling_table {
+    bool (*SendSignal)(ISteamNetworkingConnectionSignaling *self, HSteamNetConnection connection,
+                       const SteamNetConnectionInfo_t *info, const void *bytes, int size);
+    void (*Release)(ISteamNetworkingConnectionSignaling *self);
+} signaling_table;
+
+struct ISteamNetworkingConnectionSignaling {
+    const signaling_table *table;
+};
+
+typedef struct context_table {
+    ISteamNetworkingConnectionSignaling *(*OnConnectRequest)(ISteamNetworkingSignalingRecvContext *self,
+                                                             HSteamNetConnection connection,
+                                                             const SteamNetworkingIdentity *peer,
+                                                             int local_virtual_port);
+    void (*SendRejectionSignal)(ISteamNetworkingSignalingRecvContext *self,
+                                const SteamNetworkingIdentity *peer, const void *bytes, int size);
+} context_table;
+
+struct ISteamNetworkingSignalingRecvContext {
+    const context_table *table;
+};
+
 /* Gives this engine the queue; by_default: also for ConnectP2P, where there is no Steam to signal. */
 void sn_signaling_attach(sn_engine *engine, bool by_default);
 void sn_signaling_detach(sn_engine *engine);

@@ -336,6 +336,16 @@ class TestNetworking:
         assert sockets.create_listen_socket_p2p_fake_ip(0)
         assert sockets.create_fake_udp_port(0) is None
 
+    def test_two_players_write_without_a_connection(self, library: str, ice: None) -> None:
+        """A session is asked for once, accepted, and used both ways."""
+        host = python(ANSWERS, STEAMNET_LIBRARY=library, STEAMNET_STAND_IN_STEAM_ID=ALICE)
+        client = python(WRITES, STEAMNET_LIBRARY=library, STEAMNET_STAND_IN_STEAM_ID=BOB)
+        try:
+            assert output(host) == f"asked by ['{BOB}']: ['a question', 'thanks']\n"
+        finally:
+            text = output(client)
+        assert text == f"{ALICE}: the answer\n"
+
     @pytest.mark.parametrize("peer", ["same", "other"])
     def test_two_players_meet_by_steam_id(
         self, peer: str, library: str, stand_ins: dict[str, str], ice: None
@@ -419,6 +429,38 @@ CLIENT = f"""
 """
 
 
+ANSWERS = """
+    import time, steamnet
+    with steamnet.init(480) as steam:
+        messages, asked, got, deadline = steam.networking_messages, [], [], time.monotonic() + 30
+        while len(got) < 2 and time.monotonic() < deadline:
+            steam.run_callbacks()
+            for identity in messages.session_requests():
+                asked.append(str(identity))
+                assert messages.accept_session_with_user(identity)
+            new = messages.receive_messages_on_channel(3)
+            got += [message.decode() for message in new]
+            for message in new:
+                messages.send_message_to_user(message.identity, b"the answer", SEND, 3)
+            time.sleep(0.005)
+        print(f"asked by {asked}: {got}", flush=True)
+""".replace("SEND", str(int(SendFlags.RELIABLE)))
+WRITES = f"""
+    import sys, time, steamnet
+    with steamnet.init(480) as steam:
+        messages, got = steam.networking_messages, []
+        messages.send_message_to_user("{ALICE}", b"a question", {SendFlags.RELIABLE:d}, 3)
+        deadline = time.monotonic() + 30
+        while not got and time.monotonic() < deadline:
+            steam.run_callbacks()
+            got = messages.receive_messages_on_channel(3)
+            time.sleep(0.005)
+        messages.send_message_to_user("{ALICE}", b"thanks", {SendFlags.RELIABLE:d}, 3)
+        print(f"{{got[0].identity}}: {{got[0].decode()}}", flush=True)
+        sys.stdin.read()  # a session has no linger: stay until all has arrived
+"""
+
+
 class TestRefusals:
     """Each documented failure, by its words."""
 
@@ -453,6 +495,19 @@ class TestRefusals:
         words = str(self.refusal(library))
         assert "out of date" in words
         assert "older than this library" in words
+
+    def test_a_client_that_lacks_an_interface(
+        self, library: str, surroundings: pytest.MonkeyPatch
+    ) -> None:
+        """A client that starts, and does not know what the library asks it for, is let go again."""
+        surroundings.setenv("STEAMNET_STAND_IN_REFUSE", "unknown-interface")
+        words = str(self.refusal(library))
+        assert "Steam started, but the Steam client is too old for SteamAPI_" in words
+        assert "let Steam update itself" in words
+        assert ctypes.CDLL(library).SteamAPI_GetHSteamUser() == 0
+        surroundings.delenv("STEAMNET_STAND_IN_REFUSE")
+        with steamnet.init(480, library=library) as steam:
+            assert steam.core.is_initialized()
 
     def test_an_early_sdk_gives_no_reason(
         self, stand_ins: dict[str, str], surroundings: pytest.MonkeyPatch

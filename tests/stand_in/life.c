@@ -213,7 +213,9 @@ EXPORT void *ACCESSOR(SteamNetworkingSockets)(void) { return user.open ? gns_soc
 EXPORT void *SteamAPI_SteamNetworkingUtils_SteamAPI_v004(void) { return gns_utils; }
 EXPORT void *SteamAPI_SteamNetworkingMessages_SteamAPI_v002(void)
 {
-    return user.open ? gns_messages : NULL;
+    const char *wanted = getenv("STEAMNET_STAND_IN_REFUSE");
+    bool known = wanted == NULL || strcmp(wanted, "unknown-interface") != 0;
+    return user.open && known ? gns_messages : NULL;
 }
 
 /* For tests: what happens in the game when its player closes Steam. */

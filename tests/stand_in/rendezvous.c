@@ -9,26 +9,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-typedef struct signaling_table {
-    bool (*SendSignal)(ISteamNetworkingConnectionSignaling *self, HSteamNetConnection connection,
-                       const SteamNetConnectionInfo_t *info, const void *bytes, int size);
-    void (*Release)(ISteamNetworkingConnectionSignaling *self);
-} signaling_table;
-struct ISteamNetworkingConnectionSignaling {
-    const signaling_table *table;
-};
-
-typedef struct context_table {
-    ISteamNetworkingConnectionSignaling *(*OnConnectRequest)(ISteamNetworkingSignalingRecvContext *self,
-                                                             HSteamNetConnection connection,
-                                                             const SteamNetworkingIdentity *peer,
-                                                             int local_virtual_port);
-    void (*SendRejectionSignal)(ISteamNetworkingSignalingRecvContext *self,
-                                const SteamNetworkingIdentity *peer, const void *bytes, int size);
-} context_table;
-struct ISteamNetworkingSignalingRecvContext {
-    const context_table *table;
-};
+#include "signaling.h"
 
 static int here = -1;
 static struct sockaddr_un own;
