@@ -60,7 +60,7 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     finally:
         if name is not None and users.get(name) is writer:
             del users[name]
-        writer.close()
+        writer.transport.abort()  # nothing of what waits can still help
 
 
 async def main(host: str = "0.0.0.0", port: str = "10000") -> None:

@@ -63,6 +63,7 @@ def running(*arguments: str, closed: str = "") -> Iterator["subprocess.Popen[byt
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,
+        env=os.environ | {"PYTHONUTF8": "1"},
     ) as process:
         try:
             yield process
