@@ -1,5 +1,6 @@
 """Reads what callers pass: values that cannot be meant raise before any engine sees them."""
 
+import math
 import operator
 from typing import Any
 
@@ -28,6 +29,15 @@ def handle(value: int, what: str) -> int:
 def port(value: int, what: str = "virtual_port") -> int:
     """A port, virtual or not."""
     return integer(value, what, 0, 0xFFFF)
+
+
+def seconds(value: float, what: str) -> float:
+    """A length of time that can be waited for: TypeError for another type, ValueError outside."""
+    if not isinstance(value, int | float):
+        raise TypeError(f"{what} must be a number of seconds, not {type(value)}")
+    if not 0 <= value < math.inf:
+        raise ValueError(f"{what} is a number of seconds from 0, not {value!r}")
+    return value
 
 
 def close_text(text: str) -> bytes:

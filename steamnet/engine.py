@@ -88,14 +88,11 @@ class Engine:
         return not (self._closed or (self._attached and not lib.sn_is_open(self._pointer)))
 
     def supports(self, name: str) -> bool:
-        """Whether the loaded library has a flat function, by short name or full symbol.
+        """Whether steamnet can call a flat function of the loaded library.
 
-        Raises ValueError for a name that no engine has.
+        ``name`` is the short name or the full symbol.
         """
-        answer = lib.sn_supports(self._pointer, c_string(name, "name"))
-        if answer < 0:
-            raise ValueError(f"{name!r} is no flat function that steamnet knows")
-        return bool(answer)
+        return lib.sn_supports(self._pointer, c_string(name, "name")) > 0
 
     def functions(self) -> Iterator[tuple[str, bool]]:
         """Each flat symbol that steamnet can use, and whether the library has it."""

@@ -20,8 +20,11 @@ class InitError(SteamnetError):
 
     def __init__(self, message: str, tried: list[str] | None = None) -> None:
         """Keep the lines apart from the message, which shows them too."""
-        self.tried = tried or []
-        super().__init__("\n    ".join([message, *self.tried]))
+        super().__init__(message, tried or [])
+        self.tried: list[str] = self.args[1]
+
+    def __str__(self) -> str:
+        return "\n    ".join([self.args[0], *self.tried])
 
 
 class UnsupportedError(SteamnetError, NotImplementedError):
@@ -37,10 +40,14 @@ class ResultError(SteamnetError):
 
     def __init__(self, operation: str, result: "EResult | int", reason: str = "") -> None:
         """Name the operation, Steam's result, and what is known beyond that."""
+        super().__init__(operation, result, reason)  # as they are: it can be pickled
         self.operation = operation
         self.result = result
-        name = getattr(result, "name", result)
-        super().__init__(f"{operation}: {name}{f' ({reason})' if reason else ''}")
+        self._reason = reason
+
+    def __str__(self) -> str:
+        name = getattr(self.result, "name", self.result)
+        return f"{self.operation}: {name}{f' ({self._reason})' if self._reason else ''}"
 
 
 set_closed_error(ClosedError)

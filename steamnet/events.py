@@ -60,9 +60,13 @@ class EventStream(Generic[T]):
                 break
         return events
 
-    def deliver(self, errors: list[Exception]) -> None:
-        """Hand what waits to the handlers; what they raise is collected, and stops nothing."""
-        while self._handlers:
+    def deliver(self, errors: list[BaseException]) -> None:
+        """Hand what waits to the handlers; what they raise is collected, and loses nothing.
+
+        Exceptions stop nothing. What ends programs, as Ctrl-C does, still lets the event at hand
+        reach its other handlers; the rest waits for the next time.
+        """
+        while self._handlers and all(isinstance(error, Exception) for error in errors):
             try:
                 event = self._waiting.popleft()
             except IndexError:
@@ -70,14 +74,17 @@ class EventStream(Generic[T]):
             for handler in tuple(self._handlers):  # they may come and go meanwhile
                 try:
                     handler(event)
-                except Exception as error:
+                except BaseException as error:
                     errors.append(error)
 
 
-def raise_first(errors: list[Exception]) -> None:
-    """Raise the first of the handlers' exceptions, the others as its notes."""
+def raise_first(errors: list[BaseException]) -> None:
+    """Raise the first of the handlers' exceptions, the others as its notes.
+
+    What ends programs comes before all that does not.
+    """
     if errors:
-        first, *others = errors
+        first, *others = sorted(errors, key=lambda error: isinstance(error, Exception))
         for other in others:
             first.add_note(f"another handler raised {type(other).__name__}: {other}")
         raise first

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import platform
+import struct
 import sys
 import sysconfig
 from collections.abc import Iterator, Mapping
@@ -99,7 +100,7 @@ def candidates(
     host = host or Host()
     if library is not None and not os.fspath(library):
         raise ValueError("library is an empty path")
-    chosen = host.environment.get("STEAMNET_LIBRARY") if library is None else os.fspath(library)
+    chosen = host.environment.get("STEAMNET_LIBRARY") if library is None else os.fsdecode(library)
     if chosen:
         return [os.path.abspath(chosen)]
     names = _NAMES.get((engine, host.system), [])
@@ -170,7 +171,9 @@ def describe(path: str, *, host: Host | None = None) -> str | None:
         return None  # the loader looks for it
     try:
         with open(path, "rb") as file:
-            kind, machines = _header(file.read(4096))
+            head = file.read(4096)
+            kind, machines = _header(head)
+            size = os.fstat(file.fileno()).st_size
     except FileNotFoundError:
         return "not found"
     except OSError as error:
@@ -183,7 +186,21 @@ def describe(path: str, *, host: Host | None = None) -> str | None:
     if host.machine not in machines:
         theirs = " and ".join(map(_with_bits, machines))
         return f"a {theirs} {kind} library; this Python is {_with_bits(host.machine)}"
+    if kind == "ELF" and size < _elf_end(head):
+        return "the file is cut short: reading what is missing would end the process"
     return None
+
+
+def _elf_end(head: bytes) -> int:
+    """Return where the last of what the loader maps ends in a 64-bit file."""
+    if len(head) < 64:
+        return 64
+    table, size, count = struct.unpack_from("<Q14xHH", head, 32)
+    segments = (
+        struct.unpack_from("<I4xQ16xQ", head, start)
+        for start in range(table, min(table + size * count, len(head) - 55), size or 1)
+    )
+    return max((start + length for kind, start, length in segments if kind == 1), default=0)
 
 
 def _with_bits(machine: str) -> str:

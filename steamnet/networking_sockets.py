@@ -131,9 +131,10 @@ class SteamNetworkingSocketsManager:
 
         ``ISteamNetworkingSockets::GetListenSocketAddress``
         """
+        number = handle(listen_socket, "listen_socket")
         address = ffi.new("SteamNetworkingIPAddr *")
-        if lib.ISteamNetworkingSockets_GetListenSocketAddress(
-            self._engine.pointer, handle(listen_socket, "listen_socket"), address
+        if number not in self._farewells and lib.ISteamNetworkingSockets_GetListenSocketAddress(
+            self._engine.pointer, number, address
         ):
             return address_from_native(address)
         return None

@@ -7,7 +7,7 @@ from typing import Any
 
 from . import config
 from ._native import ffi, lib
-from .arguments import handle, integer
+from .arguments import handle, integer, seconds
 from .config import ConfigValueInfo, Value
 from .engine import Engine
 from .enums import (
@@ -90,7 +90,7 @@ class SteamNetworkingUtilsManager:
 
         True once it is; False when time is up or the engine cannot try. The SDK has no such call.
         """
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + seconds(timeout, "timeout")
         while True:
             availability = self.get_relay_network_status().availability
             if availability == Availability.CURRENT:
@@ -236,6 +236,8 @@ class SteamNetworkingUtilsManager:
         ``ISteamNetworkingUtils::SetDebugOutputFunction``
         """
         number = integer(level, "level", DebugOutputType.NONE, DebugOutputType.EVERYTHING)
+        if not isinstance(logger, logging.Logger | logging.LoggerAdapter | None):
+            raise TypeError(f"logger must be a logging.Logger, not {type(logger)}")
         self._logger = logger or logging.getLogger("steamnet")
         lib.sn_set_debug_output(self._engine.pointer, number)
 
@@ -282,7 +284,7 @@ class SteamNetworkingUtilsManager:
 
         def next_after(key: int) -> int:
             return lib.ISteamNetworkingUtils_IterateGenericEditableConfigValues(
-                self._engine.pointer, key, include_dev
+                self._engine.pointer, key, bool(include_dev)
             )
 
         first = next_after(lib.k_ESteamNetworkingConfig_Invalid)  # at once: it may be closed

@@ -1,6 +1,5 @@
 """Steam: one user on one engine, and init, which opens it."""
 
-import math
 import os
 import threading
 import time
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import engine as engines
 from ._native import ffi, lib
-from .arguments import integer, port
+from .arguments import integer, port, seconds
 from .config import Options
 from .engine import Engine
 from .enums import EResult, known
@@ -165,7 +164,7 @@ class Steam:
         if self.engine.is_open:  # else a Steam that is not ours is gone: only that is left to tell
             self.networking_sockets._end_farewells()
             self.networking_utils._log_debug_output()
-        errors: list[Exception] = []
+        errors: list[BaseException] = []
         for manager in self._managers:
             for stream in manager._streams():
                 stream.deliver(errors)
@@ -177,10 +176,7 @@ class Steam:
         Reliable data that has not arrived is lost, unless it drains within ``linger`` seconds.
         Views of received messages stay valid.
         """
-        if not isinstance(linger, int | float):
-            raise TypeError(f"linger must be a number of seconds, not {type(linger)}")
-        if not 0 <= linger < math.inf:
-            raise ValueError(f"linger is a number of seconds from 0, not {linger!r}")
+        seconds(linger, "linger")
         if not self._shutting_down.acquire(blocking=False):
             return  # another thread, or a handler of this one, is at it already
         try:
@@ -202,6 +198,7 @@ class Steam:
                 signaling.close()
 
     def __enter__(self) -> "Steam":
+        self.engine.check()
         return self
 
     def __exit__(

@@ -11,6 +11,7 @@ get lost, late or doubled is drawn from the seed and from which packets they are
 time: the same seed repeats the same losses for the same messages.
 """
 
+import math
 import os
 import random
 import tempfile
@@ -148,7 +149,7 @@ def _weather(
     for name, share in (("loss", loss), ("reorder", reorder), ("duplicate", duplicate)):
         if not 0 <= share <= 1:
             raise ValueError(f"{name} is a share from 0 to 1, not {share!r}")
-    if not lag >= 0:
+    if not 0 <= lag < math.inf:
         raise ValueError(f"lag is a number of milliseconds from 0, not {lag!r}")
     chance = random.Random(seed)
     for steam in steams:

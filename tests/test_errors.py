@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import pickle
 from array import array
 from collections.abc import Callable
 from typing import Any
@@ -146,6 +147,8 @@ ON_HANDLES: list[tuple[str, tuple[Any, ...]]] = [
 ]
 
 TYPE_ERRORS: dict[str, tuple[Call, str]] = {
+    "a name as logger": (lambda steam: steam.networking_utils.set_debug_output(1, "x"), "logger"),
+    "text to wait": (lambda steam: steam.networking_utils.wait_for_relay("1"), "timeout"),
     "text as linger": (lambda steam: steam.shutdown("1"), "linger"),
     "a number as engine": (lambda _: steamnet.init(engine=1), "engine must be a str"),
     "a list as library": (lambda _: steamnet.init(engine="gns", library=[]), "PathLike"),
@@ -195,6 +198,7 @@ TYPE_ERRORS: dict[str, tuple[Call, str]] = {
     "a handler that is none": (_sockets("on_connection_status_changed", 5), "must be callable"),
 }
 VALUE_ERRORS: dict[str, tuple[Call, str]] = {
+    "no number to wait": (lambda s: s.networking_utils.wait_for_relay(math.nan), "timeout"),
     "no engine": (lambda _: steamnet.init(engine=""), "engine must be 'steam'"),
     "no library": (lambda _: steamnet.init(engine="steam", library=""), "library is an empty"),
     "no players": (lambda _: steamnet.testing.players(0).__enter__(), "n must be from 1"),
@@ -259,7 +263,6 @@ VALUE_ERRORS: dict[str, tuple[Call, str]] = {
     "a level above": (_utils("set_debug_output", 9), "level must be from 0 to 8"),
     "a scope that is none": (_utils("get_config_value", NAGLE, 5), "scope must be from"),
     "a handler that is not there": (_sockets("remove_connection_status_handler", print), "."),
-    "a function nobody has": (lambda steam: steam.engine.supports("Fly"), "'Fly' is no flat func"),
     "a linger below": (lambda steam: steam.shutdown(-1), "linger"),
     "a linger without end": (lambda steam: steam.shutdown(math.inf), "linger"),
 }
@@ -471,6 +474,8 @@ def test_after_shutdown_every_call_raises_closed_error(steam: Steam) -> None:
     with pytest.raises(ClosedError):
         steam.run_callbacks()
     with pytest.raises(ClosedError):
+        steam.__enter__()
+    with pytest.raises(ClosedError):
         steam.networking_sockets.remove_connection_status_handler(print)
     with pytest.raises(ClosedError):
         next(steam.networking_utils.iterate_config_values())
@@ -488,6 +493,10 @@ def test_error_classes_are_as_few_as_a_caller_tells_apart() -> None:
     assert (error.operation, error.result) == ("send", EResult.LIMIT_EXCEEDED)
     assert str(error) == "send: LIMIT_EXCEEDED (the buffer is full)"
     assert str(ResultError("send", 12345)) == "send: 12345"
+    again = pickle.loads(pickle.dumps(error))  # as from a worker process
+    assert (str(again), again.operation, again.result) == (str(error), "send", error.result)
+    tried = pickle.loads(pickle.dumps(InitError("no:", ["a: b"])))
+    assert (str(tried), tried.tried) == ("no:\n    a: b", ["a: b"])
     assert InitError("no").tried == []
     assert str(InitError("no:", ["a: b", "c: d"])) == "no:\n    a: b\n    c: d"
 

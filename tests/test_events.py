@@ -242,6 +242,27 @@ def test_a_handler_may_shut_down(
         steam.run_callbacks()
 
 
+def test_a_handler_that_ends_the_program_loses_nothing(
+    steam: Steam, sockets: SteamNetworkingSocketsManager, until: Until
+) -> None:
+    """The event reaches its other handlers, the next one waits, and the end comes at once."""
+    call(sockets)
+    steam.run_callbacks()
+    first, second = _two_waiting(steam, sockets, until)
+    heard: list[ConnectionEvent] = []
+
+    def leave(event: ConnectionEvent) -> None:
+        raise SystemExit(f"about {event.connection}")
+
+    sockets.on_connection_status_changed(leave)
+    sockets.on_connection_status_changed(heard.append)
+    for event in (first, second):
+        with pytest.raises(SystemExit, match=f"about {event.connection}"):
+            steam.run_callbacks()
+        assert heard.pop() == event
+        assert heard == []
+
+
 def test_a_handler_raising_after_shutdown_is_still_heard(
     steam: Steam, sockets: SteamNetworkingSocketsManager, until: Until
 ) -> None:

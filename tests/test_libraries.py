@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+import steamnet
+from steamnet import _native
 from steamnet.libraries import Host, candidates, describe, file_name
 
 # What this system makes of the paths that no test needs to be there.
@@ -247,9 +249,18 @@ class TestHeaders:
 
     def test_this_pythons_own_library_is_plausible(self) -> None:
         """The header reader agrees with this system about a library that is loaded."""
-        from steamnet import _native
-
         assert describe(_native.__file__) is None
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the loader sees it")
+    @pytest.mark.parametrize("share", [0.0005, 0.01, 0.5])
+    def test_a_file_cut_short(self, tmp_path: Path, share: float) -> None:
+        """A download that broke off is refused, and does not end the process."""
+        whole = Path(_native.__file__).read_bytes()
+        path = tmp_path / "cut.so"
+        path.write_bytes(whole[: int(len(whole) * share)])
+        assert "cut short" in (describe(str(path)) or "")
+        with pytest.raises(steamnet.InitError, match="cut short"):
+            steamnet.init(engine="gns", library=path)
 
 
 class TestWords:
