@@ -15,7 +15,7 @@ import inspect
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, Self
+from typing import TYPE_CHECKING, NoReturn, ParamSpec, Self
 
 from . import steam as plain
 from ._native import NetworkingMessage
@@ -26,6 +26,9 @@ from .identity import Identity
 from .info import ConnectionEvent
 from .owners import BaseConnection, BaseListener, Router, ending
 from .pump import SLOW, Pump
+
+if TYPE_CHECKING:
+    from ._native import Payload
 
 P = ParamSpec("P")
 BATCH = 64  # messages taken from the engine at a time
@@ -178,7 +181,7 @@ class Connection(BaseConnection):
             by_peer = info.state == ConnectionState.CLOSED_BY_PEER
             raise ConnectionEnded(ending(info), info.end_reason, by_peer)
 
-    async def send(self, data: Any, flags: int = SendFlags.RELIABLE, lane: int = 0) -> int:
+    async def send(self, data: "Payload", flags: int = SendFlags.RELIABLE, lane: int = 0) -> int:
         """Send ``data``, a str (as UTF-8) or a buffer, as soon as there is room to queue it.
 
         It goes with ``flags`` (`SendFlags`) on a ``lane``. Returns the message's number, or 0 if

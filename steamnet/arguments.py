@@ -2,10 +2,13 @@
 
 import math
 import operator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ._native import ffi, lib
 from .identity import c_string
+
+if TYPE_CHECKING:
+    from ._native import Payload
 
 MESSAGE_LIMIT: int = lib.k_cbMaxSteamNetworkingSocketsMessageSizeSend
 
@@ -46,7 +49,7 @@ def close_text(text: str) -> bytes:
     return c_string(text, "debug")[:limit].decode("utf-8", "ignore").encode()
 
 
-def payload(data: Any) -> Any:
+def payload(data: "Payload") -> Any:
     """What cffi can read the bytes of; the hot calls do the same in C."""
     if isinstance(data, str):
         data = data.encode()

@@ -1,7 +1,7 @@
 """SteamNetworkingSocketsManager: ISteamNetworkingSockets, faithfully, in Python's spelling."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import config
 from ._native import (
@@ -39,6 +39,9 @@ from .info import (
     LaneStatus,
     QuickConnectionStatus,
 )
+
+if TYPE_CHECKING:
+    from ._native import Payload
 
 OK = EResult.OK
 RELIABLE = SendFlags.RELIABLE
@@ -216,7 +219,7 @@ class SteamNetworkingSocketsManager:
             )
         )
 
-    def received_p2p_custom_signal(self, signal: Any) -> bool:
+    def received_p2p_custom_signal(self, signal: "Payload") -> bool:
         """Feed in a ``signal`` that a peer's signaling sent to us; bytes or any buffer.
 
         Returns False for what is no signal. A request shows up as an incoming connection if a
@@ -294,7 +297,7 @@ class SteamNetworkingSocketsManager:
     # --- messages -------------------------------------------------------------------------------
 
     def send_message(
-        self, connection: int, data: Any, flags: int = RELIABLE, lane: int = 0
+        self, connection: int, data: "Payload", flags: int = RELIABLE, lane: int = 0
     ) -> EResult:
         """Send a message.
 
@@ -307,7 +310,7 @@ class SteamNetworkingSocketsManager:
         return OK if number >= 0 else _eresult(-number)
 
     def send_message_numbered(
-        self, connection: int, data: Any, flags: int = RELIABLE, lane: int = 0
+        self, connection: int, data: "Payload", flags: int = RELIABLE, lane: int = 0
     ) -> tuple[EResult, int]:
         """As `send_message`, with the number the message got on its lane; -1 if not sent.
 
@@ -326,7 +329,7 @@ class SteamNetworkingSocketsManager:
         return send_many(self._address, messages)
 
     def broadcast(
-        self, connections: Iterable[int], data: Any, flags: int = RELIABLE, lane: int = 0
+        self, connections: Iterable[int], data: "Payload", flags: int = RELIABLE, lane: int = 0
     ) -> list[int]:
         """Send one payload to many ``connections``; results as of `send_messages`.
 
@@ -913,7 +916,7 @@ class FakeUDPPort:
             lib.ISteamNetworkingFakeUDPPort_DestroyFakeUDPPort(self._engine.pointer, native)
 
     def send_message(
-        self, remote_address: str, data: Any, flags: int = SendFlags.UNRELIABLE
+        self, remote_address: str, data: "Payload", flags: int = SendFlags.UNRELIABLE
     ) -> EResult:
         """Send ``data`` (a str or a buffer) with ``flags`` (`SendFlags`) as a datagram.
 

@@ -9,7 +9,7 @@ import threading
 import warnings
 import weakref
 from collections.abc import Callable, Sequence
-from typing import Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from .config import Options
 from .engine import Engine
@@ -18,6 +18,9 @@ from .errors import ClosedError, ResultError
 from .identity import Identity
 from .info import ConnectionEvent, ConnectionInfo, QuickConnectionStatus
 from .networking_sockets import SteamNetworkingSocketsManager
+
+if TYPE_CHECKING:
+    from ._native import Payload
 
 C = TypeVar("C", bound="BaseConnection")
 L = TypeVar("L", bound="BaseListener")
@@ -184,7 +187,7 @@ class BaseConnection(Owner):
                 raise ResultError(operation, result)
             raise ResultError(operation, EResult.NO_CONNECTION, ending(self._ended))
 
-    def _send(self, data: object, flags: int, lane: int) -> int:
+    def _send(self, data: "Payload", flags: int, lane: int) -> int:
         handle = self._open("send")
         result, number = self._sockets.send_message_numbered(handle, data, flags, lane)
         if result == EResult.IGNORED:
