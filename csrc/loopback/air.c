@@ -17,10 +17,10 @@ static lo_node *meld(lo_node *a, lo_node *b)
         a = b;
         b = swap;
     }
-    b->previous = a;
-    b->next = a->child;
+    b->placed.before = a;
+    b->placed.after = a->child;
     if (a->child != NULL)
-        a->child->previous = b;
+        a->child->placed.before = b;
     a->child = b;
     return a;
 }
@@ -30,18 +30,18 @@ static lo_node *pair(lo_node *list)
 {
     lo_node *pairs = NULL, *whole = NULL;
     while (list != NULL) {
-        lo_node *a = list, *b = list->next;
-        list = b != NULL ? b->next : NULL;
-        a->next = NULL;
+        lo_node *a = list, *b = list->placed.after;
+        list = b != NULL ? b->placed.after : NULL;
+        a->placed.after = NULL;
         if (b != NULL)
-            b->next = NULL;
+            b->placed.after = NULL;
         a = meld(a, b);
-        a->next = pairs;
+        a->placed.after = pairs;
         pairs = a;
     }
     while (pairs != NULL) {
-        lo_node *next = pairs->next;
-        pairs->next = NULL;
+        lo_node *next = pairs->placed.after;
+        pairs->placed.after = NULL;
         whole = meld(whole, pairs);
         pairs = next;
     }
@@ -64,28 +64,16 @@ static void leave_heap(lo_air *air, lo_node *node)
     if (node == air->heap) {
         air->heap = pair(node->child);
     } else {
-        if (node->previous->child == node)
-            node->previous->child = node->next;
+        if (node->placed.before->child == node)
+            node->placed.before->child = node->placed.after;
         else
-            node->previous->next = node->next;
-        if (node->next != NULL)
-            node->next->previous = node->previous;
+            node->placed.before->placed.after = node->placed.after;
+        if (node->placed.after != NULL)
+            node->placed.after->placed.before = node->placed.before;
         air->heap = meld(air->heap, pair(node->child));
     }
     if (air->heap != NULL)
-        air->heap->previous = NULL;
-}
-
-static void leave_line(struct lo_line_up *line, lo_node *node)
-{
-    if (node->previous != NULL)
-        node->previous->next = node->next;
-    else
-        line->first = node->next;
-    if (node->next != NULL)
-        node->next->previous = node->previous;
-    else
-        line->last = node->previous;
+        air->heap->placed.before = NULL;
 }
 
 void lo_air_remove(lo_air *air, lo_node *node)
@@ -93,29 +81,25 @@ void lo_air_remove(lo_air *air, lo_node *node)
     if (node->place == LO_IN_HEAP)
         leave_heap(air, node);
     else if (node->place == LO_IN_LINE)
-        leave_line(&air->lines[node->kind], node);
-    node->child = node->next = node->previous = NULL;
+        LO_REMOVE(&air->lines[node->kind], node, placed);
+    node->child = node->placed.after = node->placed.before = NULL;
     node->place = LO_NOWHERE;
 }
 
 void lo_air_push(lo_air *air, lo_node *node, int64_t due)
 {
-    struct lo_line_up *line = &air->lines[node->kind];
+    lo_node *last;
     lo_air_remove(air, node);
     node->due = due;
     if (node->order == 0)
         node->order = ++air->order;
-    if (line->last != NULL && earlier(node, line->last)) {
+    last = air->lines[node->kind].last;
+    if (last != NULL && earlier(node, last)) {
         node->place = LO_IN_HEAP;
         air->heap = meld(air->heap, node);
-        air->heap->previous = NULL;
+        air->heap->placed.before = NULL;
         return;
     }
     node->place = LO_IN_LINE;
-    node->previous = line->last;
-    if (line->last != NULL)
-        line->last->next = node;
-    else
-        line->first = node;
-    line->last = node;
+    LO_APPEND(&air->lines[node->kind], node, placed);
 }

@@ -5,13 +5,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "list.h"
+
 enum { LO_KINDS = 3 };
 
 /* Lives inside what it stands for, so that nothing here needs memory or can fail. */
 typedef struct lo_node {
     int64_t due;
-    uint64_t order; /* who was there first: kept while it moves, so that it stays ahead */
-    struct lo_node *child, *next, *previous; /* previous: the sibling before, or the parent */
+    uint64_t order;          /* who was there first: kept while it moves, so that it stays ahead */
+    LO_LINK(lo_node) placed; /* in its line, or among siblings in the heap: */
+    struct lo_node *child;   /* the first of those has its parent before it */
     int kind;
     enum { LO_NOWHERE, LO_IN_HEAP, LO_IN_LINE } place;
 } lo_node;
@@ -19,9 +22,7 @@ typedef struct lo_node {
 /* What comes in order of time stands in line, one line for each kind; the rest is in a heap. */
 typedef struct lo_air {
     lo_node *heap;
-    struct lo_line_up {
-        lo_node *first, *last;
-    } lines[LO_KINDS];
+    LO_LIST(lo_node) lines[LO_KINDS];
     uint64_t order;
 } lo_air;
 

@@ -218,12 +218,9 @@ static bool fits(int key, ESteamNetworkingConfigScope type)
     return type == k_ESteamNetworkingConfig_Global || keys[key].scope != GLOBAL;
 }
 
-bool loopback_ISteamNetworkingUtils_SetConfigValue(ISteamNetworkingUtils *self,
-                                                   ESteamNetworkingConfigValue eValue,
-                                                   ESteamNetworkingConfigScope eScopeType,
-                                                   intptr_t scopeObj,
-                                                   ESteamNetworkingConfigDataType eDataType,
-                                                   const void *pArg)
+bool lo_SetConfigValue(ISteamNetworkingUtils *self, ESteamNetworkingConfigValue eValue,
+                       ESteamNetworkingConfigScope eScopeType, intptr_t scopeObj,
+                       ESteamNetworkingConfigDataType eDataType, const void *pArg)
 {
     lo_user *user = (lo_user *)self;
     int key = find(eValue);
@@ -251,10 +248,10 @@ bool loopback_ISteamNetworkingUtils_SetConfigValue(ISteamNetworkingUtils *self,
 
 /* --- asking --------------------------------------------------------------------------------- */
 
-ESteamNetworkingGetConfigValueResult loopback_ISteamNetworkingUtils_GetConfigValue(
-    ISteamNetworkingUtils *self, ESteamNetworkingConfigValue eValue,
-    ESteamNetworkingConfigScope eScopeType, intptr_t scopeObj,
-    ESteamNetworkingConfigDataType *pOutDataType, void *pResult, size_t *cbResult)
+ESteamNetworkingGetConfigValueResult
+lo_GetConfigValue(ISteamNetworkingUtils *self, ESteamNetworkingConfigValue eValue,
+                  ESteamNetworkingConfigScope eScopeType, intptr_t scopeObj,
+                  ESteamNetworkingConfigDataType *pOutDataType, void *pResult, size_t *cbResult)
 {
     /* What fits into a datagram follows from its size; Valve's engine tells no type for it. */
     bool data_size = eValue == k_ESteamNetworkingConfig_MTU_DataSize;
@@ -263,7 +260,7 @@ ESteamNetworkingGetConfigValueResult loopback_ISteamNetworkingUtils_GetConfigVal
     lo_scope *scope;
     if (key < 0)
         return k_ESteamNetworkingGetConfigValue_BadValue;
-    lo_look();
+    lo_enter();
     scope = fits(key, eScopeType) ? scope_of((lo_user *)self, eScopeType, scopeObj) : NULL;
     if (scope != NULL) {
         lo_value value = *lo_config(scope, key);
@@ -301,9 +298,9 @@ ESteamNetworkingGetConfigValueResult loopback_ISteamNetworkingUtils_GetConfigVal
     return result;
 }
 
-const char *loopback_ISteamNetworkingUtils_GetConfigValueInfo(
-    ISteamNetworkingUtils *self, ESteamNetworkingConfigValue eValue,
-    ESteamNetworkingConfigDataType *pOutDataType, ESteamNetworkingConfigScope *pOutScope)
+const char *lo_GetConfigValueInfo(ISteamNetworkingUtils *self, ESteamNetworkingConfigValue eValue,
+                                  ESteamNetworkingConfigDataType *pOutDataType,
+                                  ESteamNetworkingConfigScope *pOutScope)
 {
     int key = find(eValue);
     (void)self;
@@ -316,8 +313,9 @@ const char *loopback_ISteamNetworkingUtils_GetConfigValueInfo(
     return keys[key].name;
 }
 
-ESteamNetworkingConfigValue loopback_ISteamNetworkingUtils_IterateGenericEditableConfigValues(
-    ISteamNetworkingUtils *self, ESteamNetworkingConfigValue eCurrent, bool bEnumerateDevVars)
+ESteamNetworkingConfigValue
+lo_IterateGenericEditableConfigValues(ISteamNetworkingUtils *self,
+                                      ESteamNetworkingConfigValue eCurrent, bool bEnumerateDevVars)
 {
     (void)self;
     for (int key = 0; key < LO_KEYS; key++)
@@ -333,30 +331,29 @@ static bool set_callback(ISteamNetworkingUtils *self, int key, void (*function)(
 {
     void *pointer;
     memcpy(&pointer, &function, sizeof pointer);
-    return loopback_ISteamNetworkingUtils_SetConfigValue(self, keys[key].value, GLOBAL, 0, PTR,
-                                                         &pointer);
+    return lo_SetConfigValue(self, keys[key].value, GLOBAL, 0, PTR, &pointer);
 }
 
-bool loopback_ISteamNetworkingUtils_SetGlobalCallback_SteamNetConnectionStatusChanged(
+bool lo_SetGlobalCallback_SteamNetConnectionStatusChanged(
     ISteamNetworkingUtils *self, FnSteamNetConnectionStatusChanged fnCallback)
 {
     return set_callback(self, LO_Callback_ConnectionStatusChanged, (void (*)(void))fnCallback);
 }
 
-bool loopback_ISteamNetworkingUtils_SetGlobalCallback_SteamNetAuthenticationStatusChanged(
+bool lo_SetGlobalCallback_SteamNetAuthenticationStatusChanged(
     ISteamNetworkingUtils *self, FnSteamNetAuthenticationStatusChanged fnCallback)
 {
     return set_callback(self, LO_Callback_AuthStatusChanged, (void (*)(void))fnCallback);
 }
 
-bool loopback_ISteamNetworkingUtils_SetGlobalCallback_MessagesSessionRequest(
-    ISteamNetworkingUtils *self, FnSteamNetworkingMessagesSessionRequest fnCallback)
+bool lo_SetGlobalCallback_MessagesSessionRequest(ISteamNetworkingUtils *self,
+                                                 FnSteamNetworkingMessagesSessionRequest fnCallback)
 {
     return set_callback(self, LO_Callback_MessagesSessionRequest, (void (*)(void))fnCallback);
 }
 
-bool loopback_ISteamNetworkingUtils_SetGlobalCallback_MessagesSessionFailed(
-    ISteamNetworkingUtils *self, FnSteamNetworkingMessagesSessionFailed fnCallback)
+bool lo_SetGlobalCallback_MessagesSessionFailed(ISteamNetworkingUtils *self,
+                                                FnSteamNetworkingMessagesSessionFailed fnCallback)
 {
     return set_callback(self, LO_Callback_MessagesSessionFailed, (void (*)(void))fnCallback);
 }

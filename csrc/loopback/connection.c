@@ -4,26 +4,18 @@
 #include <stdio.h>
 #include <string.h>
 
-enum {
-    NONE = k_ESteamNetworkingConnectionState_None,
-    CONNECTING = k_ESteamNetworkingConnectionState_Connecting,
-    FINDING_ROUTE = k_ESteamNetworkingConnectionState_FindingRoute,
-    CONNECTED = k_ESteamNetworkingConnectionState_Connected,
-    CLOSED_BY_PEER = k_ESteamNetworkingConnectionState_ClosedByPeer,
-    PROBLEM = k_ESteamNetworkingConnectionState_ProblemDetectedLocally,
-};
 enum { TIMEOUT = k_ESteamNetConnectionEnd_Misc_Timeout };
 
 /* --- existence ------------------------------------------------------------------------------ */
 
 static void dismantle(lo_connection *connection)
 {
+    lo_event *event;
     for (int i = 0; i < connection->lane_room; i++)
         lo_bury_all(&connection->lanes[i].waiting);
     lo_bury(connection->farewell);
-    while (connection->spare != NULL) {
-        lo_event *event = connection->spare;
-        connection->spare = event->next;
+    while ((event = connection->spare.first) != NULL) {
+        LO_REMOVE(&connection->spare, event, queued);
         lo_free(event);
     }
     lo_config_free(&connection->scope);
@@ -54,10 +46,8 @@ lo_connection *lo_connection_new(lo_user *user, int manner, lo_listener *listene
     for (int i = 0; i < LO_EVENTS && complete; i++) {
         lo_event *event = lo_alloc(sizeof *event);
         complete = event != NULL;
-        if (complete) {
-            event->next = connection->spare;
-            connection->spare = event;
-        }
+        if (complete)
+            LO_APPEND(&connection->spare, event, queued);
     }
     if (!complete || !lo_config_options(&connection->scope, count, options) ||
         !lo_object_add(&connection->object, user, LO_CONNECTION)) {
@@ -65,10 +55,7 @@ lo_connection *lo_connection_new(lo_user *user, int manner, lo_listener *listene
         return NULL;
     }
     connection->ordinal = ++user->ordinal;
-    connection->next = user->connections;
-    if (user->connections != NULL)
-        user->connections->previous = connection;
-    user->connections = connection;
+    LO_APPEND(&user->connections, connection, listed);
     return connection;
 }
 
@@ -81,17 +68,12 @@ void lo_destroy(lo_connection *connection)
         lo_check_path(peer);
     lo_air_remove(&lo.air, &connection->departure);
     lo_air_remove(&lo.air, &connection->deadline);
-    if (connection->manner == LO_SESSION)
-        lo_session_destroyed(connection);
+    if (connection->session != NULL)
+        lo_session_let_go(connection->session);
     lo_drop_queue(connection);
-    lo_leave_group(connection);
+    lo_change_group(connection, NULL);
     lo_link_leave(connection);
-    if (connection->previous != NULL)
-        connection->previous->next = connection->next;
-    else
-        user->connections = connection->next;
-    if (connection->next != NULL)
-        connection->next->previous = connection->previous;
+    LO_REMOVE(&user->connections, connection, listed);
     dismantle(connection);
 }
 
@@ -118,7 +100,7 @@ lo_connection *lo_peer(const lo_connection *connection)
 
 static bool is_over(const lo_connection *connection)
 {
-    return connection->state == CLOSED_BY_PEER || connection->state == PROBLEM;
+    return connection->state == LO_CLOSED_BY_PEER || connection->state == LO_PROBLEM;
 }
 
 /* The callback that its options, or those of its listen socket, name for it alone. */
@@ -134,21 +116,25 @@ static void *own_callback(const lo_connection *connection)
 void lo_change(lo_connection *connection, ESteamNetworkingConnectionState state)
 {
     ESteamNetworkingConnectionState old = connection->state;
-    lo_event *event = connection->spare;
     connection->state = state;
-    if (connection->manner == LO_SESSION) {
+    if (connection->manner == LO_SESSION)
         lo_session_changed(connection, old);
+    else if (!connection->closing)
+        lo_tell(connection, LO_Callback_ConnectionStatusChanged, old);
+}
+
+void lo_tell(lo_connection *connection, int callback, ESteamNetworkingConnectionState old)
+{
+    lo_event *event = connection->spare.first;
+    if (event == NULL)
         return;
-    }
-    if (event == NULL || connection->closing)
-        return;
-    connection->spare = event->next;
-    event->callback = k_iCallback_SteamNetConnectionStatusChanged;
+    LO_REMOVE(&connection->spare, event, queued);
+    event->callback = callback;
     event->connection = connection->object.handle;
     event->old_state = old;
     event->function = own_callback(connection);
     lo_fill_info(connection, &event->info);
-    lo_post(connection->object.user, event);
+    LO_APPEND(&connection->object.user->events, event, queued);
 }
 
 void lo_set_deadline(lo_connection *connection, int64_t when)
@@ -170,7 +156,7 @@ void lo_check_path(lo_connection *connection)
                   (connection->link == NULL && lo_peer(connection) == NULL);
     if (kept_back != NULL && kept_back->kind == LO_CLOSE)
         silent = false; /* all that will ever come is here */
-    if (connection->state != CONNECTED || connection->lost || silent == connection->silent)
+    if (connection->state != LO_CONNECTED || connection->lost || silent == connection->silent)
         return;
     connection->silent = silent;
     if (silent)
@@ -182,15 +168,15 @@ void lo_check_path(lo_connection *connection)
 static void become_connected(lo_connection *connection)
 {
     if (connection->manner == LO_P2P || connection->manner == LO_SESSION) {
-        if (connection->state == CONNECTING)
-            lo_change(connection, FINDING_ROUTE);
+        if (connection->state == LO_CONNECTING)
+            lo_change(connection, LO_FINDING_ROUTE);
         connection->address = (SteamNetworkingIPAddr){
             .m_ipv6 = {[10] = 0xff, [11] = 0xff, [12] = 127, [15] = 1},
             .m_port = (uint16_t)(49152 + connection->ordinal % 16384),
         };
     }
     lo_air_remove(&lo.air, &connection->deadline);
-    lo_change(connection, CONNECTED);
+    lo_change(connection, LO_CONNECTED);
     lo_say(connection->object.user, k_ESteamNetworkingSocketsDebugOutputType_Msg, "#%u connected",
            connection->ordinal);
     lo_check_path(connection);
@@ -205,7 +191,7 @@ static void say_goodbye(lo_connection *connection, int64_t when, bool linger)
 {
     lo_packet *packet = connection->farewell;
     lo_connection *peer = lo_peer(connection);
-    bool haste = !linger && connection->state == CONNECTED;
+    bool haste = !linger && connection->state == LO_CONNECTED;
     if (packet == NULL || (connection->peer == 0 && connection->link == NULL))
         return;
     connection->farewell = NULL;
@@ -236,7 +222,7 @@ void lo_end(lo_connection *connection, ESteamNetworkingConnectionState state, in
         return;
     set_end(connection, reason, text);
     lo_say(connection->object.user, k_ESteamNetworkingSocketsDebugOutputType_Msg, "#%u %s: %d %s",
-           connection->ordinal, state == CLOSED_BY_PEER ? "closed by peer" : "problem", reason,
+           connection->ordinal, state == LO_CLOSED_BY_PEER ? "closed by peer" : "problem", reason,
            text);
     if (tell)
         say_goodbye(connection, lo.now, false);
@@ -249,29 +235,29 @@ void lo_end(lo_connection *connection, ESteamNetworkingConnectionState state, in
 
 void lo_malformed(lo_connection *connection)
 {
-    lo_end(connection, PROBLEM, k_ESteamNetConnectionEnd_Misc_InternalError,
+    lo_end(connection, LO_PROBLEM, k_ESteamNetConnectionEnd_Misc_InternalError,
            "The peer's process sent what makes no sense", true);
 }
 
 void lo_deadline(lo_connection *connection)
 {
-    if (connection->closing || connection->state == NONE) {
+    if (connection->closing || connection->state == LO_NONE) {
         lo_destroy(connection);
-    } else if (connection->state == CONNECTED || connection->lost) {
-        lo_end(connection, PROBLEM, TIMEOUT, "Connection dropped", false);
-    } else if (connection->state == FINDING_ROUTE) {
-        lo_end(connection, PROBLEM, k_ESteamNetConnectionEnd_Misc_P2P_Rendezvous,
+    } else if (connection->state == LO_CONNECTED || connection->lost) {
+        lo_end(connection, LO_PROBLEM, TIMEOUT, "Connection dropped", false);
+    } else if (connection->state == LO_FINDING_ROUTE) {
+        lo_end(connection, LO_PROBLEM, k_ESteamNetConnectionEnd_Misc_P2P_Rendezvous,
                "Timed out attempting to negotiate rendezvous", false);
     } else if (!connection->outgoing) {
-        lo_end(connection, PROBLEM, TIMEOUT,
+        lo_end(connection, LO_PROBLEM, TIMEOUT,
                "App didn't accept or close incoming connection in time.", false);
     } else if (lo.now >= connection->gives_up && !connection->rung && lo_alone() != NULL) {
         char text[sizeof connection->end_text];
         snprintf(text, sizeof text, "Cannot meet other processes, set STEAMNET_LOOPBACK_DIR: %s",
                  lo_alone());
-        lo_end(connection, PROBLEM, k_ESteamNetConnectionEnd_Local_NetworkConfig, text, false);
+        lo_end(connection, LO_PROBLEM, k_ESteamNetConnectionEnd_Local_NetworkConfig, text, false);
     } else if (lo.now >= connection->gives_up) {
-        lo_end(connection, PROBLEM, TIMEOUT, "Timed out attempting to connect", false);
+        lo_end(connection, LO_PROBLEM, TIMEOUT, "Timed out attempting to connect", false);
     } else {
         lo_ring(connection);
     }
@@ -349,7 +335,7 @@ void lo_called(lo_listener *listener, lo_packet *packet)
 {
     lo_connection *caller = lo_find_any(packet->from, LO_CONNECTION), *connection;
     lo_call call;
-    if (caller == NULL || caller->closing || caller->state > CONNECTING || caller->peer != 0)
+    if (caller == NULL || caller->closing || caller->state > LO_CONNECTING || caller->peer != 0)
         return;
     memcpy(&call, packet->payload, sizeof call);
     connection = lo_crossing(listener, &call);
@@ -369,20 +355,20 @@ void lo_called(lo_listener *listener, lo_packet *packet)
     }
     connection->peer = caller->object.handle;
     caller->peer = connection->object.handle;
-    lo_change(connection, CONNECTING);
+    lo_change(connection, LO_CONNECTING);
 }
 
 lo_connection *lo_crossing(const lo_listener *listener, const lo_call *call)
 {
-    lo_connection *own = listener->object.user->connections;
+    lo_connection *own = listener->object.user->connections.first;
     bool session = listener->manner == LO_SESSION;
     if (!call->symmetric && !session)
         return NULL;
     while (own != NULL &&
            !(own->manner == listener->manner && own->outgoing && !own->closing &&
-             own->state == CONNECTING && own->port == call->port && (own->symmetric || session) &&
-             lo_same_identity(&own->called, &call->from)))
-        own = own->next;
+             own->state == LO_CONNECTING && own->port == call->port &&
+             (own->symmetric || session) && lo_same_identity(&own->called, &call->from)))
+        own = own->listed.after;
     return own;
 }
 
@@ -418,7 +404,7 @@ EResult lo_accept(lo_connection *connection)
     lo_packet *packet;
     if (connection->outgoing)
         return k_EResultInvalidParam;
-    if (connection->state != CONNECTING)
+    if (connection->state != LO_CONNECTING)
         return k_EResultInvalidState;
     packet = lo_packet_new(LO_ACCEPT, sizeof(SteamNetworkingIdentity));
     if (packet == NULL)
@@ -429,7 +415,7 @@ EResult lo_accept(lo_connection *connection)
     if (connection->manner == LO_IP) {
         become_connected(connection);
     } else {
-        lo_change(connection, FINDING_ROUTE);
+        lo_change(connection, LO_FINDING_ROUTE);
         lo_set_deadline(connection, timeout(connection, LO_TimeoutInitial));
     }
     return k_EResultOK;
@@ -439,11 +425,11 @@ void lo_signalled(lo_connection *connection, lo_packet *packet)
 {
     switch (packet->kind) {
     case LO_CALL:
-        if (connection->state == NONE)
-            lo_change(connection, CONNECTING);
+        if (connection->state == LO_NONE)
+            lo_change(connection, LO_CONNECTING);
         break;
     case LO_ACCEPT:
-        if (!connection->outgoing || connection->state != CONNECTING)
+        if (!connection->outgoing || connection->state != LO_CONNECTING)
             break;
         if (connection->manner == LO_IP)
             memcpy(&connection->remote, packet->payload, sizeof connection->remote);
@@ -456,15 +442,15 @@ void lo_signalled(lo_connection *connection, lo_packet *packet)
         return;
     case LO_CONFIRM:
     case LO_DATA:
-        if (!connection->outgoing && connection->state == FINDING_ROUTE)
+        if (!connection->outgoing && connection->state == LO_FINDING_ROUTE)
             become_connected(connection);
         break;
     case LO_CLOSE:
         packet->payload[packet->message.m_cbSize] = '\0';
-        lo_end(connection, CLOSED_BY_PEER, (int)packet->number, packet->payload, false);
+        lo_end(connection, LO_CLOSED_BY_PEER, (int)packet->number, packet->payload, false);
         break;
     case LO_LOST:
-        lo_end(connection, PROBLEM, TIMEOUT, "Connection dropped", false);
+        lo_end(connection, LO_PROBLEM, TIMEOUT, "Connection dropped", false);
         break;
     default:
         break;
@@ -485,7 +471,7 @@ void lo_part(lo_connection *connection, int64_t when, bool linger)
 void lo_close(lo_connection *connection, int reason, const char *text, bool linger)
 {
     ESteamNetworkingConnectionState state = connection->state;
-    bool drains = linger && state == CONNECTED && lo_pending(connection) > 0;
+    bool drains = linger && state == LO_CONNECTED && lo_pending(connection) > 0;
     if (!is_over(connection)) {
         if (reason == 0)
             reason = k_ESteamNetConnectionEnd_App_Generic;
@@ -501,8 +487,8 @@ void lo_close(lo_connection *connection, int reason, const char *text, bool ling
         set_end(connection, reason, text);
     }
     lo_drop_queue(connection);
-    lo_leave_group(connection);
-    lo_change(connection, NONE);
+    lo_change_group(connection, NULL);
+    lo_change(connection, LO_NONE);
     connection->state = state;
     connection->closing = true;
     if (drains) {
@@ -518,19 +504,20 @@ void lo_close(lo_connection *connection, int reason, const char *text, bool ling
 /* The connection that there already is to the same peer, where both sides mean only one. */
 static lo_connection *twin_of(const lo_connection *connection)
 {
-    lo_connection *twin = connection->object.user->connections;
+    lo_connection *twin = connection->object.user->connections.first;
     if (!connection->symmetric)
         return NULL;
     while (twin != NULL && !(twin != connection && twin->symmetric && !twin->closing &&
                              !is_over(twin) && twin->port == connection->port &&
                              lo_same_identity(&twin->remote, &connection->remote)))
-        twin = twin->next;
+        twin = twin->listed.after;
     return twin;
 }
 
-HSteamNetConnection loopback_ISteamNetworkingSockets_ConnectP2P(
-    ISteamNetworkingSockets *self, const SteamNetworkingIdentity *identityRemote,
-    int nRemoteVirtualPort, int nOptions, const SteamNetworkingConfigValue_t *pOptions)
+HSteamNetConnection lo_ConnectP2P(ISteamNetworkingSockets *self,
+                                  const SteamNetworkingIdentity *identityRemote,
+                                  int nRemoteVirtualPort, int nOptions,
+                                  const SteamNetworkingConfigValue_t *pOptions)
 {
     lo_user *user = (lo_user *)self;
     SteamNetworkingIdentity to;
@@ -549,16 +536,16 @@ HSteamNetConnection loopback_ISteamNetworkingSockets_ConnectP2P(
         handle = lo_accept(twin) == k_EResultOK ? twin->object.handle : 0;
     } else if (connection != NULL) {
         handle = connection->object.handle;
-        lo_change(connection, CONNECTING);
+        lo_change(connection, LO_CONNECTING);
         lo_ring(connection);
     }
     lo_leave();
     return handle;
 }
 
-HSteamNetConnection loopback_ISteamNetworkingSockets_ConnectByIPAddress(
-    ISteamNetworkingSockets *self, const SteamNetworkingIPAddr *address, int nOptions,
-    const SteamNetworkingConfigValue_t *pOptions)
+HSteamNetConnection lo_ConnectByIPAddress(ISteamNetworkingSockets *self,
+                                          const SteamNetworkingIPAddr *address, int nOptions,
+                                          const SteamNetworkingConfigValue_t *pOptions)
 {
     lo_user *user = (lo_user *)self;
     lo_connection *connection;
@@ -572,45 +559,35 @@ HSteamNetConnection loopback_ISteamNetworkingSockets_ConnectByIPAddress(
     if (connection != NULL) {
         handle = connection->object.handle;
         connection->address = *address;
-        lo_change(connection, CONNECTING);
+        lo_change(connection, LO_CONNECTING);
         lo_ring(connection);
     }
     lo_leave();
     return handle;
 }
 
-EResult loopback_ISteamNetworkingSockets_AcceptConnection(ISteamNetworkingSockets *self,
-                                                          HSteamNetConnection hConn)
+EResult lo_AcceptConnection(ISteamNetworkingSockets *self, HSteamNetConnection hConn)
 {
-    lo_connection *connection;
-    EResult result = k_EResultInvalidParam;
-    lo_enter();
-    connection = lo_find_connection(self, hConn);
-    if (connection != NULL)
-        result = lo_accept(connection);
+    lo_connection *connection = lo_enter_connection(self, hConn);
+    EResult result = connection != NULL ? lo_accept(connection) : k_EResultInvalidParam;
     lo_leave();
     return result;
 }
 
-bool loopback_ISteamNetworkingSockets_CloseConnection(ISteamNetworkingSockets *self,
-                                                      HSteamNetConnection hPeer, int nReason,
-                                                      const char *pszDebug, bool bEnableLinger)
+bool lo_CloseConnection(ISteamNetworkingSockets *self, HSteamNetConnection hPeer, int nReason,
+                        const char *pszDebug, bool bEnableLinger)
 {
-    lo_connection *connection;
-    lo_enter();
-    connection = lo_find_connection(self, hPeer);
+    lo_connection *connection = lo_enter_connection(self, hPeer);
     if (connection != NULL)
         lo_close(connection, nReason, pszDebug, bEnableLinger);
     lo_leave();
     return connection != NULL;
 }
 
-bool loopback_ISteamNetworkingSockets_CreateSocketPair(ISteamNetworkingSockets *self,
-                                                       HSteamNetConnection *pOutConnection1,
-                                                       HSteamNetConnection *pOutConnection2,
-                                                       bool bUseNetworkLoopback,
-                                                       const SteamNetworkingIdentity *pIdentity1,
-                                                       const SteamNetworkingIdentity *pIdentity2)
+bool lo_CreateSocketPair(ISteamNetworkingSockets *self, HSteamNetConnection *pOutConnection1,
+                         HSteamNetConnection *pOutConnection2, bool bUseNetworkLoopback,
+                         const SteamNetworkingIdentity *pIdentity1,
+                         const SteamNetworkingIdentity *pIdentity2)
 {
     lo_user *user = (lo_user *)self;
     const SteamNetworkingIdentity *identities[] = {pIdentity1, pIdentity2};
@@ -629,7 +606,7 @@ bool loopback_ISteamNetworkingSockets_CreateSocketPair(ISteamNetworkingSockets *
         }
         pair[i]->peer = pair[1 - i]->object.handle;
         pair[i]->outgoing = i == 0;
-        pair[i]->state = CONNECTED;
+        pair[i]->state = LO_CONNECTED;
     }
     if (pair[0] != NULL && pair[1] != NULL) {
         *pOutConnection1 = pair[0]->object.handle;

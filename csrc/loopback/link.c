@@ -10,16 +10,12 @@
 #include "wire.h"
 
 enum {
-    NONE = k_ESteamNetworkingConnectionState_None,
-    CONNECTING = k_ESteamNetworkingConnectionState_Connecting,
-};
-enum {
-    READ = 65536,          /* bytes read at once */
-    PATIENCE = 1 << 18,    /* bytes read from one link before it is another's turn */
-    BACKLOG = 4 << 20,     /* bytes of memory that a connection's link may fill, then it waits */
-    GLANCE = 50,           /* µs between two looks at the sockets */
+    READ = 65536,       /* bytes read at once */
+    PATIENCE = 1 << 18, /* bytes read from one link before it is another's turn */
+    BACKLOG = 4 << 20,  /* bytes of memory that a connection's link may fill, then it waits */
+    GLANCE = 50,        /* µs between two looks at the sockets */
     MINUTE = 60000000,
-    GOODBYE = 5000000,     /* µs for what is still to be sent after the connection's end */
+    GOODBYE = 5000000, /* µs for what is still to be sent after the connection's end */
 };
 
 typedef struct buffer {
@@ -28,7 +24,7 @@ typedef struct buffer {
 } buffer;
 
 struct lo_link {
-    lo_link *previous, *next;
+    LO_LINK(lo_link) listed;
     sn_socket socket;
     lo_connection *connection; /* NULL: not yet, or not any more */
     bool heard;                /* the other side has answered at all */
@@ -39,7 +35,7 @@ struct lo_link {
     buffer in, out;
 };
 
-static lo_link *links;
+static LO_LIST(lo_link) links;
 static int64_t last_glance;
 static bool credit_is_owed;
 
@@ -80,21 +76,13 @@ static lo_link *new_link(sn_socket socket)
     }
     link->socket = socket;
     link->leaves = lo.now + GOODBYE;
-    link->next = links;
-    if (links != NULL)
-        links->previous = link;
-    links = link;
+    LO_APPEND(&links, link, listed);
     return link;
 }
 
 static void destroy(lo_link *link)
 {
-    if (link->previous != NULL)
-        link->previous->next = link->next;
-    else
-        links = link->next;
-    if (link->next != NULL)
-        link->next->previous = link->previous;
+    LO_REMOVE(&links, link, listed);
     sn_socket_close(link->socket);
     lo_free(link->in.bytes);
     lo_free(link->out.bytes);
@@ -120,8 +108,8 @@ bool lo_link_to(lo_connection *connection)
 void lo_link_leave(lo_connection *connection)
 {
     lo_link *link = connection->link;
-    while (connection->inbound != NULL) {
-        lo_packet *packet = connection->inbound;
+    lo_packet *packet;
+    while ((packet = connection->inbound.first) != NULL) {
         lo_air_remove(&lo.air, &packet->node);
         lo_link_landed(packet);
         lo_bury(packet);
@@ -259,38 +247,17 @@ void lo_links_write(void)
     if (!credit_is_owed)
         return;
     credit_is_owed = false;
-    for (lo_link *link = links; link != NULL; link = link->next)
+    for (lo_link *link = links.first; link != NULL; link = link->listed.after)
         if (link->connection != NULL)
             pay_credit(link->connection);
 }
 
 /* --- in ------------------------------------------------------------------------------------- */
 
-static void join_inbound(lo_connection *connection, lo_packet *packet)
-{
-    packet->receiver = connection;
-    packet->before = connection->last_inbound;
-    packet->after = NULL;
-    if (connection->last_inbound != NULL)
-        connection->last_inbound->after = packet;
-    else
-        connection->inbound = packet;
-    connection->last_inbound = packet;
-    connection->inbound_bytes += weight(packet);
-}
-
 void lo_link_landed(lo_packet *packet)
 {
     lo_connection *connection = packet->receiver;
-    if (packet->before != NULL)
-        packet->before->after = packet->after;
-    else
-        connection->inbound = packet->after;
-    if (packet->after != NULL)
-        packet->after->before = packet->before;
-    else
-        connection->last_inbound = packet->before;
-    packet->before = packet->after = NULL;
+    LO_REMOVE(&connection->inbound, packet, grouped);
     packet->receiver = NULL;
     if (packet->kind != LO_DATA)
         connection->inbound_bytes -= weight(packet);
@@ -300,7 +267,8 @@ void lo_link_landed(lo_packet *packet)
 static void hurry(lo_connection *connection, int64_t from, int64_t by)
 {
     int64_t floor = INT64_MIN;
-    for (lo_packet *packet = connection->inbound; packet != NULL; packet = packet->after) {
+    for (lo_packet *packet = connection->inbound.first; packet != NULL;
+         packet = packet->grouped.after) {
         int64_t due = packet->node.due;
         if (packet->departs >= from && packet->stage == LO_ARRIVING) {
             packet->departs -= by;
@@ -359,7 +327,9 @@ static bool put_in_air(lo_connection *connection, const lo_frame *frame)
     packet->stage = LO_ARRIVING;
     if (frame->kind == LO_CLOSE)
         connection->cut = packet->departs;
-    join_inbound(connection, packet);
+    packet->receiver = connection;
+    LO_APPEND(&connection->inbound, packet, grouped);
+    connection->inbound_bytes += weight(packet);
     lo_air_push(&lo.air, &packet->node, plausible(frame->due));
     return true;
 }
@@ -376,14 +346,15 @@ static bool handle(lo_link *link, const lo_frame *frame)
             return true;
         }
         connection = link->connection;
-        if (connection->state == CONNECTING) { /* one's own call met this one */
+        if (connection->state == LO_CONNECTING) { /* one's own call met this one */
             lo_accept(connection);
             return true;
         }
     }
     switch (frame->kind) {
     case LO_CALL:
-        if (connection->outgoing || connection->state != NONE || connection->inbound != NULL)
+        if (connection->outgoing || connection->state != LO_NONE ||
+            connection->inbound.first != NULL)
             break;
         return put_in_air(connection, frame);
     case LO_RING:
@@ -403,7 +374,8 @@ static bool handle(lo_link *link, const lo_frame *frame)
         return true;
     case LO_DATA:
         /* Only who is connected, or just being accepted, has anything to say. */
-        if (!connection->outgoing && (connection->state == NONE || connection->state == CONNECTING))
+        if (!connection->outgoing &&
+            (connection->state == LO_NONE || connection->state == LO_CONNECTING))
             break;
         return put_in_air(connection, frame);
     case LO_ACCEPT:
@@ -475,8 +447,8 @@ void lo_links_read(void)
             break;
         new_link(guest);
     }
-    for (link = links; link != NULL; link = next) {
-        next = link->next;
+    for (link = links.first; link != NULL; link = next) {
+        next = link->listed.after;
         drain(link);
         read_link(link);
         if (link->leaving && (link->out.begin == link->out.end || link->deaf))
@@ -492,16 +464,16 @@ void lo_links_read(void)
 
 void lo_links_close(void)
 {
-    while (links != NULL)
-        destroy(links);
+    while (links.first != NULL)
+        destroy(links.first);
     lo_station_close();
 }
 
 void sn_loopback_after_fork(void)
 {
-    for (lo_link *link = links; link != NULL; link = link->next)
+    for (lo_link *link = links.first; link != NULL; link = link->listed.after)
         sn_socket_close(link->socket);
-    links = NULL;
+    links.first = links.last = NULL;
     credit_is_owed = false;
     lo_station_leave_to_parent();
     /* Whatever another thread of the parent was doing to the world, it does there. */

@@ -47,10 +47,7 @@ lo_listener *lo_listen(lo_user *user, int manner, int port, int count,
         lo_free(listener);
         return NULL;
     }
-    listener->next = user->listeners;
-    if (user->listeners != NULL)
-        user->listeners->previous = listener;
-    user->listeners = listener;
+    LO_APPEND(&user->listeners, listener, listed);
     if (!lo_map_put(&lo.listeners, listener->key, listener) ||
         (manner != LO_SESSION && !lo_publish(listener))) {
         lo_listener_destroy(listener);
@@ -65,37 +62,30 @@ lo_listener *lo_listen(lo_user *user, int manner, int port, int count,
 void lo_listener_destroy(lo_listener *listener)
 {
     lo_user *user = listener->object.user;
-    lo_connection *connection = user->connections;
-    while (connection != NULL) {
-        lo_connection *next = connection->next;
+    lo_connection *connection, *next;
+    for (connection = user->connections.first; connection != NULL; connection = next) {
+        next = connection->listed.after;
         if (connection->listener == listener && connection->closing) {
             connection->listener = NULL; /* it drains without */
             connection->scope.parent = &user->local;
         } else if (connection->listener == listener) {
-            if (connection->state != k_ESteamNetworkingConnectionState_None)
-                lo_change(connection, k_ESteamNetworkingConnectionState_None);
+            if (connection->state != LO_NONE)
+                lo_change(connection, LO_NONE);
             lo_vanish(connection);
         }
-        connection = next;
     }
     lo_unpublish(listener);
     if (lo_map_get(&lo.listeners, listener->key) == listener)
         lo_map_remove(&lo.listeners, listener->key);
     lo_object_remove(&listener->object);
-    if (listener->previous != NULL)
-        listener->previous->next = listener->next;
-    else
-        user->listeners = listener->next;
-    if (listener->next != NULL)
-        listener->next->previous = listener->previous;
+    LO_REMOVE(&user->listeners, listener, listed);
     lo_config_free(&listener->scope);
     lo_free(listener);
 }
 
-HSteamListenSocket
-loopback_ISteamNetworkingSockets_CreateListenSocketP2P(ISteamNetworkingSockets *self,
-                                                       int nLocalVirtualPort, int nOptions,
-                                                       const SteamNetworkingConfigValue_t *pOptions)
+HSteamListenSocket lo_CreateListenSocketP2P(ISteamNetworkingSockets *self, int nLocalVirtualPort,
+                                            int nOptions,
+                                            const SteamNetworkingConfigValue_t *pOptions)
 {
     lo_listener *listener;
     HSteamListenSocket handle;
@@ -108,9 +98,9 @@ loopback_ISteamNetworkingSockets_CreateListenSocketP2P(ISteamNetworkingSockets *
     return handle;
 }
 
-HSteamListenSocket loopback_ISteamNetworkingSockets_CreateListenSocketIP(
-    ISteamNetworkingSockets *self, const SteamNetworkingIPAddr *localAddress, int nOptions,
-    const SteamNetworkingConfigValue_t *pOptions)
+HSteamListenSocket lo_CreateListenSocketIP(ISteamNetworkingSockets *self,
+                                           const SteamNetworkingIPAddr *localAddress, int nOptions,
+                                           const SteamNetworkingConfigValue_t *pOptions)
 {
     lo_user *user = (lo_user *)self;
     lo_listener *listener = NULL;
@@ -143,8 +133,7 @@ bool lo_is_local(const SteamNetworkingIPAddr *address, bool any_will_do)
     return loopback || (any && any_will_do);
 }
 
-bool loopback_ISteamNetworkingSockets_CloseListenSocket(ISteamNetworkingSockets *self,
-                                                        HSteamListenSocket hSocket)
+bool lo_CloseListenSocket(ISteamNetworkingSockets *self, HSteamListenSocket hSocket)
 {
     lo_listener *listener;
     lo_enter();
@@ -155,13 +144,12 @@ bool loopback_ISteamNetworkingSockets_CloseListenSocket(ISteamNetworkingSockets 
     return listener != NULL;
 }
 
-bool loopback_ISteamNetworkingSockets_GetListenSocketAddress(ISteamNetworkingSockets *self,
-                                                             HSteamListenSocket hSocket,
-                                                             SteamNetworkingIPAddr *address)
+bool lo_GetListenSocketAddress(ISteamNetworkingSockets *self, HSteamListenSocket hSocket,
+                               SteamNetworkingIPAddr *address)
 {
     lo_listener *listener;
     bool known;
-    lo_look();
+    lo_enter();
     listener = lo_find_listener(self, hSocket);
     known = listener != NULL && listener->manner == LO_IP;
     if (known && address != NULL)

@@ -13,13 +13,13 @@
 #include "../engine.h"
 #include "air.h"
 #include "config.h"
+#include "list.h"
 #include "map.h"
 #include "memory.h"
 
 /* The rows of flat.def that this engine answers. */
-#define FLAT(need, gil, ret, interface, name, parameters, dead)                                    \
-    FLAT_##need(ret, interface##_##name, parameters)
-#define FLAT_CORE(ret, name, parameters) ret loopback_##name parameters;
+#define FLAT(need, gil, ret, interface, name, parameters, dead) FLAT_##need(ret, name, parameters)
+#define FLAT_CORE(ret, name, parameters) ret lo_##name parameters;
 #define FLAT_LOCAL(ret, name, parameters) FLAT_CORE(ret, name, parameters)
 #define FLAT_EXTRA(ret, name, parameters)
 #include "../flat.def"
@@ -34,7 +34,7 @@ enum {
     LO_HORIZON = 20000,     /* µs of link time that may be sent ahead into another process */
     LO_RING_AGAIN = 100000, /* µs between two looks for a peer that is not there yet */
     LO_RING_ALONE = 1000000, /* µs of looking where no other process can be reached */
-    LO_RESEND = 25000,      /* µs beyond the round trip until a lost packet is sent again */
+    LO_RESEND = 25000,       /* µs beyond the round trip until a lost packet is sent again */
     LO_MAX_MESSAGE = k_cbMaxSteamNetworkingSocketsMessageSizeSend,
     LO_MAX_UNRELIABLE = 16500, /* more is sent reliably, as Valve does */
     LO_PACKET_BYTES = 1200,    /* payload of one datagram on the simulated network */
@@ -52,7 +52,16 @@ typedef struct lo_packet lo_packet;
 typedef struct lo_event lo_event;
 typedef struct lo_link lo_link;
 typedef struct lo_session lo_session;
-typedef struct lo_inbox lo_inbox;
+
+/* Valve's states, those above the last have ended. */
+enum {
+    LO_NONE = k_ESteamNetworkingConnectionState_None,
+    LO_CONNECTING = k_ESteamNetworkingConnectionState_Connecting,
+    LO_FINDING_ROUTE = k_ESteamNetworkingConnectionState_FindingRoute,
+    LO_CONNECTED = k_ESteamNetworkingConnectionState_Connected,
+    LO_CLOSED_BY_PEER = k_ESteamNetworkingConnectionState_ClosedByPeer,
+    LO_PROBLEM = k_ESteamNetworkingConnectionState_ProblemDetectedLocally,
+};
 
 /* --- what travels ----------------------------------------------------------------------------- */
 
@@ -63,9 +72,10 @@ enum {
     LO_ACCEPT,
     LO_CONFIRM,
     LO_DATA,
-    LO_CLOSE,  /* number: the reason, payload: the text */
-    LO_CREDIT, /* number: bytes that came out of the air, of `channel` messages (between processes) */
-    LO_LOST,   /* the sender is gone without a word (within the process only) */
+    LO_CLOSE,   /* number: the reason, payload: the text */
+    LO_CREDIT,  /* number: bytes that came out of the air, of `channel` messages (between processes)
+                 */
+    LO_LOST,    /* the sender is gone without a word (within the process only) */
     LO_WEATHER, /* payload: lo_weather, when the sender's changed (between processes only) */
     LO_HURRY,   /* what was to leave at `departs` or later leaves `number` µs earlier (likewise) */
 };
@@ -102,25 +112,26 @@ struct lo_packet {
     lo_node node;
     HSteamNetConnection from, to; /* within the process; 0 for what came over a link */
     uint8_t kind, stage;
-    bool reliable; /* keeps its place; DATA that does not may get lost, a CLOSE is ahead of it all */
-    bool taken; /* by SendMessages: a second mention of it is refused */
+    bool
+        reliable; /* keeps its place; DATA that does not may get lost, a CLOSE is ahead of it all */
+    bool taken;   /* by SendMessages: a second mention of it is refused */
     uint16_t lane;
     int64_t departs, number;
-    lo_packet *next;                  /* in the one list that holds it */
-    lo_packet *before, *after;        /* in its poll group, or among those in the air from a link */
-    lo_connection *receiver;          /* while it waits to be received */
+    LO_LINK(lo_packet) queued;        /* in a lane, its receiver's queue, among what is to go */
+    LO_LINK(lo_packet) grouped;       /* in its poll group, or what is in the air from a link */
+    lo_group *group;                  /* while it waits to be received in one ... */
+    lo_connection *receiver;          /* ... and from whom */
     SteamNetworkingMessage_t message; /* what the application sees; size and bytes for all kinds */
     _Alignas(16) char payload[];      /* the bytes, unless the application brought its own */
 };
 
-typedef struct lo_list {
-    lo_packet *first, *last;
-} lo_list;
+typedef LO_LIST(lo_packet) lo_list;
 
 /* packet.c: a packet with room for size bytes of its own; NULL when memory is short. */
 lo_packet *lo_packet_new(int kind, size_t size);
 lo_packet *lo_packet_of(SteamNetworkingMessage_t *message);
 void lo_list_append(lo_list *list, lo_packet *packet);
+/* The first, taken out; NULL if there is none. */
 lo_packet *lo_list_take(lo_list *list);
 /* Gives a packet up as soon as the lock is open: its bytes may have the application's own end. */
 void lo_bury(lo_packet *packet);
@@ -142,23 +153,23 @@ typedef struct lo_object {
 
 /* A callback to come. What a connection will ever report was allocated with it. */
 struct lo_event {
-    lo_event *next;
-    int callback; /* Valve's id */
+    LO_LINK(lo_event) queued;
+    int callback; /* the config value that names the function, where the connection has no own */
     HSteamNetConnection connection;
     ESteamNetworkingConnectionState old_state;
-    void *function; /* where the connection has its own */
+    void *function;
     SteamNetConnectionInfo_t info;
 };
 
 typedef struct lo_line {
-    struct lo_line *next;
+    LO_LINK(lo_line) queued;
     ESteamNetworkingSocketsDebugOutputType level;
     char text[256];
 } lo_line;
 
 struct lo_listener {
     lo_object object;
-    lo_listener *previous, *next; /* of its user */
+    LO_LINK(lo_listener) listed;
     lo_scope scope;
     int manner, port;
     SteamNetworkingIPAddr address;
@@ -167,11 +178,13 @@ struct lo_listener {
     bool published; /* to other processes */
 };
 
+/* A poll group; without a handle, what came on a channel for ISteamNetworkingMessages. */
 struct lo_group {
     lo_object object;
-    lo_group *previous, *next; /* of its user */
-    lo_packet *first, *last;   /* in order of arrival */
-    lo_connection *members;
+    int channel;
+    LO_LINK(lo_group) listed;
+    lo_list packets; /* in order of arrival */
+    LO_LIST(lo_connection) members;
 };
 
 /* How much passed lately: in the present fraction of a second, and in those that make up the second
@@ -230,8 +243,7 @@ struct lo_connection {
     lo_lane first_lane; /* as long as there is only one */
     lo_scope scope;
 
-    lo_connection *previous, *next;             /* of its user */
-    lo_connection *group_previous, *group_next; /* of its poll group */
+    LO_LINK(lo_connection) listed, grouped; /* of its user, and of its poll group */
     lo_listener *listener;
     int port;
     int end_reason;
@@ -244,18 +256,18 @@ struct lo_connection {
     int64_t gives_up; /* when it will have called long enough */
     int64_t created;
     lo_packet *farewell; /* kept for CLOSE, which must never fail */
-    lo_event *spare;
+    LO_LIST(lo_event) spare;
 
-    lo_packet *inbound, *last_inbound; /* in the air, from a link */
+    lo_list inbound;       /* in the air, from a link */
     int64_t inbound_bytes; /* of memory: what came from the link and is not in the queue yet */
-    int64_t owed;       /* bytes of credit for the peer behind the link, for so many messages ... */
+    int64_t owed; /* bytes of credit for the peer behind the link, for so many messages ... */
     int owed_count;
     uint16_t owed_lane; /* ... for this lane and kind */
     bool owed_reliable;
 };
 
 struct lo_user {
-    lo_user *previous, *next;
+    LO_LINK(lo_user) listed;
     sn_engine *engine;
     SteamNetworkingIdentity identity;
     lo_scope global, local;
@@ -263,16 +275,15 @@ struct lo_user {
     int64_t busy[2]; /* until when the rate limits are, receiving and sending */
     uint64_t seed;
     uint32_t ordinal; /* of its latest connection */
-    lo_connection *connections;
-    lo_listener *listeners;
-    lo_group *groups;
-    lo_event *events, *last_event;
-    lo_line *lines, *last_line;
+    LO_LIST(lo_connection) connections;
+    LO_LIST(lo_listener) listeners;
+    LO_LIST(lo_group) groups;
+    LO_LIST(lo_event) events;
+    LO_LIST(lo_line) lines;
     int line_count;
     FSteamNetworkingSocketsDebugOutput debug_output;
     ESteamNetworkingSocketsDebugOutputType debug_level;
     lo_session *sessions;
-    lo_inbox *inboxes; /* of messages from sessions, one for each channel */
     lo_listener *door; /* where sessions are asked for */
 };
 
@@ -284,8 +295,8 @@ typedef struct lo_world {
     lo_air air;
     lo_map objects;   /* by handle */
     lo_map listeners; /* by address */
-    lo_user *users;
-    lo_packet *dead;
+    LO_LIST(lo_user) users;
+    lo_list dead;
     uint64_t random;
     uint32_t serial;
 } lo_world;
@@ -297,19 +308,18 @@ extern lo_world lo;
 void lo_enter(void);
 /* Out of it; then what had to wait for that is done. */
 void lo_leave(void);
-/* Into the world without living through anything: for calls that only look. */
-void lo_look(void);
 uint64_t lo_random(uint64_t *state);
 bool lo_object_add(lo_object *object, lo_user *user, int kind);
 void lo_object_remove(lo_object *object);
 lo_connection *lo_find_connection(const void *self, HSteamNetConnection handle);
+/* Into the world and to one's connection there, if there is one. */
+lo_connection *lo_enter_connection(const void *self, HSteamNetConnection handle);
 lo_listener *lo_find_listener(const void *self, HSteamListenSocket handle);
 lo_group *lo_find_group(const void *self, HSteamNetPollGroup handle);
 /* Whatever has this handle and kind, whoever's it is and even while closing. */
 void *lo_find_any(uint32_t handle, int kind);
 /* A line of debug output, if the user wants it; delivered with its next callbacks. */
 void lo_say(lo_user *user, ESteamNetworkingSocketsDebugOutputType level, const char *format, ...);
-void lo_post(lo_user *user, lo_event *event);
 
 /* --- user.c ----------------------------------------------------------------------------------- */
 
@@ -334,6 +344,8 @@ lo_connection *lo_connect(lo_user *user, int manner, const SteamNetworkingIdenti
                           int count, const SteamNetworkingConfigValue_t *options);
 /* Into another state, with the event that tells of it. */
 void lo_change(lo_connection *connection, ESteamNetworkingConnectionState state);
+/* An event of this kind, with how the connection is now. */
+void lo_tell(lo_connection *connection, int callback, ESteamNetworkingConnectionState old);
 /* Ends it: by the peer, or for a local problem of which the peer is told too if `tell`. */
 void lo_end(lo_connection *connection, ESteamNetworkingConnectionState state, int reason,
             const char *text, bool tell);
@@ -399,9 +411,15 @@ void lo_acknowledge(lo_connection *receiver, const lo_packet *packet);
 void lo_drop_queue(lo_connection *connection);
 /* Room has come about in its queue: what was kept back moves up. */
 void lo_move_up(lo_connection *connection);
-void lo_leave_group(lo_connection *connection);
-void lo_join_group(lo_connection *connection, lo_group *group);
+/* Out of the queue and the group that it waits in: the application's from then on. */
+SteamNetworkingMessage_t *lo_take(lo_packet *packet);
+/* At most so many messages of a group. */
+int lo_take_all(lo_group *group, SteamNetworkingMessage_t **messages, int most);
+lo_group *lo_group_new(lo_user *user);
 void lo_group_destroy(lo_group *group);
+void lo_join(lo_group *group, lo_packet *packet);
+/* Into another group, or none. */
+void lo_change_group(lo_connection *connection, lo_group *group);
 
 /* --- link.c: streams to other processes ------------------------------------------------------- */
 
@@ -429,8 +447,9 @@ void lo_links_close(void);
 /* --- sessions.c: ISteamNetworkingMessages ----------------------------------------------------- */
 
 void lo_session_changed(lo_connection *connection, ESteamNetworkingConnectionState old);
-void lo_session_received(lo_connection *connection, lo_packet *packet);
-void lo_session_destroyed(const lo_connection *connection);
+/* Where a session's message goes; NULL when memory is short or the session is over. */
+lo_group *lo_session_inbox(const lo_connection *connection, int channel);
+void lo_session_let_go(lo_session *session);
 void lo_sessions_free(lo_user *user);
 /* Lets other processes find the user's door: who sends messages or hears of requests wants that. */
 void lo_session_door(lo_user *user);

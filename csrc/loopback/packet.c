@@ -33,34 +33,20 @@ lo_packet *lo_packet_new(int kind, size_t size)
     return packet;
 }
 
-void lo_list_append(lo_list *list, lo_packet *packet)
-{
-    packet->next = NULL;
-    if (list->last != NULL)
-        list->last->next = packet;
-    else
-        list->first = packet;
-    list->last = packet;
-}
+void lo_list_append(lo_list *list, lo_packet *packet) { LO_APPEND(list, packet, queued); }
 
 lo_packet *lo_list_take(lo_list *list)
 {
     lo_packet *packet = list->first;
-    if (packet != NULL) {
-        list->first = packet->next;
-        if (list->first == NULL)
-            list->last = NULL;
-        packet->next = NULL;
-    }
+    if (packet != NULL)
+        LO_REMOVE(list, packet, queued);
     return packet;
 }
 
 void lo_bury(lo_packet *packet)
 {
-    if (packet != NULL) {
-        packet->next = lo.dead;
-        lo.dead = packet;
-    }
+    if (packet != NULL)
+        lo_list_append(&lo.dead, packet);
 }
 
 void lo_bury_all(lo_list *list)
@@ -70,8 +56,7 @@ void lo_bury_all(lo_list *list)
         lo_bury(packet);
 }
 
-SteamNetworkingMessage_t *
-loopback_ISteamNetworkingUtils_AllocateMessage(ISteamNetworkingUtils *self, int cbAllocateBuffer)
+SteamNetworkingMessage_t *lo_AllocateMessage(ISteamNetworkingUtils *self, int cbAllocateBuffer)
 {
     lo_packet *packet;
     (void)self;

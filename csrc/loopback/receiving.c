@@ -1,8 +1,6 @@
 /* Receiving: the queues of connections and poll groups, and what happens when they are full. */
 #include "loopback.h"
 
-enum { CONNECTED = k_ESteamNetworkingConnectionState_Connected };
-
 /* --- into the queue ------------------------------------------------------------------------- */
 
 void lo_acknowledge(lo_connection *receiver, const lo_packet *packet)
@@ -25,33 +23,24 @@ static bool is_full(const lo_connection *connection, int more)
                 lo_config(&connection->scope, LO_RecvBufferSize)->int32);
 }
 
-static void join_group_queue(lo_group *group, lo_packet *packet)
+void lo_join(lo_group *group, lo_packet *packet)
 {
-    packet->after = NULL;
-    packet->before = group->last;
-    if (group->last != NULL)
-        group->last->after = packet;
-    else
-        group->first = packet;
-    group->last = packet;
+    packet->group = group;
+    if (group != NULL)
+        LO_APPEND(&group->packets, packet, grouped);
 }
 
-static void leave_group_queue(lo_group *group, lo_packet *packet)
+static void leave_group(lo_packet *packet)
 {
-    if (packet->before != NULL)
-        packet->before->after = packet->after;
-    else
-        group->first = packet->after;
-    if (packet->after != NULL)
-        packet->after->before = packet->before;
-    else
-        group->last = packet->before;
-    packet->before = packet->after = NULL;
+    if (packet->group != NULL)
+        LO_REMOVE(&packet->group->packets, packet, grouped);
+    packet->group = NULL;
 }
 
 static void enqueue(lo_connection *connection, lo_packet *packet)
 {
     SteamNetworkingMessage_t *message = &packet->message;
+    lo_group *group = connection->group;
     lo_acknowledge(connection, packet);
     message->m_conn = connection->object.handle;
     message->m_identityPeer = connection->remote;
@@ -62,16 +51,20 @@ static void enqueue(lo_connection *connection, lo_packet *packet)
     message->m_idxLane = packet->lane;
     packet->taken = false;
     if (connection->manner == LO_SESSION) {
-        lo_session_received(connection, packet);
-        return;
+        group = lo_session_inbox(connection, message->m_nChannel);
+        message->m_conn = 0;
+        if (group == NULL) {
+            lo_bury(packet);
+            return;
+        }
+    } else {
+        message->m_nChannel = -1;
     }
-    message->m_nChannel = -1;
     packet->receiver = connection;
     lo_list_append(&connection->queue, packet);
     connection->queue_count++;
     connection->queue_bytes += message->m_cbSize;
-    if (connection->group != NULL)
-        join_group_queue(connection->group, packet);
+    lo_join(group, packet);
 }
 
 static void take_in(lo_connection *connection, lo_packet *packet)
@@ -81,8 +74,7 @@ static void take_in(lo_connection *connection, lo_packet *packet)
         packet->reliable && (connection->deferred.first != NULL || is_full(connection, size));
     if (packet->reliable && size > lo_config(&connection->scope, LO_RecvMaxMessageSize)->int32) {
         lo_bury(packet);
-        lo_end(connection, k_ESteamNetworkingConnectionState_ProblemDetectedLocally,
-               k_ESteamNetConnectionEnd_Misc_InternalError,
+        lo_end(connection, LO_PROBLEM, k_ESteamNetConnectionEnd_Misc_InternalError,
                "Reliable message size too large for the receiver's RecvMaxMessageSize", true);
     } else if (may_wait) {
         lo_list_append(&connection->deferred, packet);
@@ -111,8 +103,8 @@ void lo_receive(lo_connection *connection, lo_packet *packet)
         lo_check_path(connection);
     } else if (packet->kind == LO_CLOSE) {
         lo_signalled(connection, packet);
-    } else if (connection->state == CONNECTED && !connection->closing &&
-             packet->departs <= connection->cut) {
+    } else if (connection->state == LO_CONNECTED && !connection->closing &&
+               packet->departs <= connection->cut) {
         take_in(connection, packet);
     } else {
         lo_acknowledge(connection, packet);
@@ -136,123 +128,120 @@ void lo_move_up(lo_connection *connection)
     }
 }
 
-static SteamNetworkingMessage_t *take(lo_connection *connection)
+SteamNetworkingMessage_t *lo_take(lo_packet *packet)
 {
-    lo_packet *packet = lo_list_take(&connection->queue);
-    connection->queue_count--;
-    connection->queue_bytes -= packet->message.m_cbSize;
-    if (connection->group != NULL)
-        leave_group_queue(connection->group, packet);
-    packet->receiver = NULL;
-    packet->message.m_nConnUserData = lo_config(&connection->scope, LO_ConnectionUserData)->int64;
-    if (connection->deferred.first != NULL)
-        lo_move_up(connection);
+    lo_connection *connection = packet->receiver;
+    bool session = connection == NULL || connection->manner == LO_SESSION;
+    leave_group(packet);
+    packet->message.m_nConnUserData =
+        session ? 0 : lo_config(&connection->scope, LO_ConnectionUserData)->int64;
+    if (connection != NULL) {
+        LO_REMOVE(&connection->queue, packet, queued);
+        packet->receiver = NULL;
+        connection->queue_count--;
+        connection->queue_bytes -= packet->message.m_cbSize;
+        if (connection->deferred.first != NULL)
+            lo_move_up(connection);
+    }
     return &packet->message;
 }
 
+int lo_take_all(lo_group *group, SteamNetworkingMessage_t **messages, int most)
+{
+    int count = 0;
+    while (count < most && messages != NULL && group->packets.first != NULL)
+        messages[count++] = lo_take(group->packets.first);
+    return count;
+}
+
+/* What came for a session stays, but is in nobody's queue any more. */
 void lo_drop_queue(lo_connection *connection)
 {
-    for (lo_packet *packet = connection->queue.first; packet != NULL; packet = packet->next)
-        if (connection->group != NULL)
-            leave_group_queue(connection->group, packet);
-    lo_bury_all(&connection->queue);
+    lo_packet *packet;
+    while ((packet = lo_list_take(&connection->queue)) != NULL) {
+        packet->receiver = NULL;
+        if (connection->manner == LO_SESSION)
+            continue;
+        leave_group(packet);
+        lo_bury(packet);
+    }
     lo_bury_all(&connection->deferred);
     connection->queue_count = 0;
     connection->queue_bytes = 0;
 }
 
-int loopback_ISteamNetworkingSockets_ReceiveMessagesOnConnection(
-    ISteamNetworkingSockets *self, HSteamNetConnection hConn,
-    SteamNetworkingMessage_t **ppOutMessages, int nMaxMessages)
+int lo_ReceiveMessagesOnConnection(ISteamNetworkingSockets *self, HSteamNetConnection hConn,
+                                   SteamNetworkingMessage_t **ppOutMessages, int nMaxMessages)
 {
-    lo_connection *connection;
-    int count = -1;
-    lo_enter();
-    connection = lo_find_connection(self, hConn);
-    if (connection != NULL)
-        for (count = 0;
-             count < nMaxMessages && ppOutMessages != NULL && connection->queue_count > 0; count++)
-            ppOutMessages[count] = take(connection);
+    lo_connection *connection = lo_enter_connection(self, hConn);
+    int count = connection != NULL ? 0 : -1;
+    while (connection != NULL && ppOutMessages != NULL && count < nMaxMessages &&
+           connection->queue.first != NULL)
+        ppOutMessages[count++] = lo_take(connection->queue.first);
     lo_leave();
     return count;
 }
 
 /* --- poll groups ---------------------------------------------------------------------------- */
 
-void lo_leave_group(lo_connection *connection)
+lo_group *lo_group_new(lo_user *user)
 {
-    lo_group *group = connection->group;
-    if (group == NULL)
-        return;
-    for (lo_packet *packet = connection->queue.first; packet != NULL; packet = packet->next)
-        leave_group_queue(group, packet);
-    if (connection->group_previous != NULL)
-        connection->group_previous->group_next = connection->group_next;
-    else
-        group->members = connection->group_next;
-    if (connection->group_next != NULL)
-        connection->group_next->group_previous = connection->group_previous;
-    connection->group = NULL;
-    connection->group_previous = connection->group_next = NULL;
+    lo_group *group = lo_alloc(sizeof *group);
+    if (group != NULL) {
+        group->object.user = user;
+        LO_APPEND(&user->groups, group, listed);
+    }
+    return group;
 }
 
-void lo_join_group(lo_connection *connection, lo_group *group)
+void lo_change_group(lo_connection *connection, lo_group *group)
 {
     if (connection->group == group)
         return;
-    lo_leave_group(connection);
-    if (group == NULL)
-        return;
+    if (connection->group != NULL)
+        LO_REMOVE(&connection->group->members, connection, grouped);
     connection->group = group;
-    connection->group_next = group->members;
-    if (group->members != NULL)
-        group->members->group_previous = connection;
-    group->members = connection;
-    for (lo_packet *packet = connection->queue.first; packet != NULL; packet = packet->next)
-        join_group_queue(group, packet);
+    if (group != NULL)
+        LO_APPEND(&group->members, connection, grouped);
+    for (lo_packet *packet = connection->queue.first; packet != NULL;
+         packet = packet->queued.after) {
+        leave_group(packet);
+        lo_join(group, packet);
+    }
 }
 
 void lo_group_destroy(lo_group *group)
 {
-    lo_user *user = group->object.user;
-    while (group->members != NULL)
-        lo_leave_group(group->members);
+    while (group->members.first != NULL)
+        lo_change_group(group->members.first, NULL);
+    while (group->packets.first != NULL) {
+        lo_packet *packet = group->packets.first;
+        lo_take(packet);
+        lo_bury(packet);
+    }
     lo_object_remove(&group->object);
-    if (group->previous != NULL)
-        group->previous->next = group->next;
-    else
-        user->groups = group->next;
-    if (group->next != NULL)
-        group->next->previous = group->previous;
+    LO_REMOVE(&group->object.user->groups, group, listed);
     lo_free(group);
 }
 
-HSteamNetPollGroup loopback_ISteamNetworkingSockets_CreatePollGroup(ISteamNetworkingSockets *self)
+HSteamNetPollGroup lo_CreatePollGroup(ISteamNetworkingSockets *self)
 {
-    lo_user *user = (lo_user *)self;
-    lo_group *group = lo_alloc(sizeof *group);
+    lo_group *group;
     HSteamNetPollGroup handle = 0;
-    if (group == NULL)
-        return 0;
-    lo_look();
-    if (lo_object_add(&group->object, user, LO_GROUP)) {
+    lo_enter();
+    group = lo_group_new((lo_user *)self);
+    if (group != NULL && lo_object_add(&group->object, (lo_user *)self, LO_GROUP))
         handle = group->object.handle;
-        group->next = user->groups;
-        if (user->groups != NULL)
-            user->groups->previous = group;
-        user->groups = group;
-    } else {
-        lo_free(group);
-    }
+    else if (group != NULL)
+        lo_group_destroy(group);
     lo_leave();
     return handle;
 }
 
-bool loopback_ISteamNetworkingSockets_DestroyPollGroup(ISteamNetworkingSockets *self,
-                                                       HSteamNetPollGroup hPollGroup)
+bool lo_DestroyPollGroup(ISteamNetworkingSockets *self, HSteamNetPollGroup hPollGroup)
 {
     lo_group *group;
-    lo_look();
+    lo_enter();
     group = lo_find_group(self, hPollGroup);
     if (group != NULL)
         lo_group_destroy(group);
@@ -260,36 +249,26 @@ bool loopback_ISteamNetworkingSockets_DestroyPollGroup(ISteamNetworkingSockets *
     return group != NULL;
 }
 
-bool loopback_ISteamNetworkingSockets_SetConnectionPollGroup(ISteamNetworkingSockets *self,
-                                                             HSteamNetConnection hConn,
-                                                             HSteamNetPollGroup hPollGroup)
+bool lo_SetConnectionPollGroup(ISteamNetworkingSockets *self, HSteamNetConnection hConn,
+                               HSteamNetPollGroup hPollGroup)
 {
-    lo_connection *connection;
-    lo_group *group;
-    bool done;
-    lo_look();
-    connection = lo_find_connection(self, hConn);
-    group = lo_find_group(self, hPollGroup);
-    done = connection != NULL && (group != NULL || hPollGroup == 0);
+    lo_connection *connection = lo_enter_connection(self, hConn);
+    lo_group *group = lo_find_group(self, hPollGroup);
+    bool done = connection != NULL && (group != NULL || hPollGroup == 0);
     if (done)
-        lo_join_group(connection, group);
+        lo_change_group(connection, group);
     lo_leave();
     return done;
 }
 
-int loopback_ISteamNetworkingSockets_ReceiveMessagesOnPollGroup(
-    ISteamNetworkingSockets *self, HSteamNetPollGroup hPollGroup,
-    SteamNetworkingMessage_t **ppOutMessages, int nMaxMessages)
+int lo_ReceiveMessagesOnPollGroup(ISteamNetworkingSockets *self, HSteamNetPollGroup hPollGroup,
+                                  SteamNetworkingMessage_t **ppOutMessages, int nMaxMessages)
 {
     lo_group *group;
-    int count = -1;
+    int count;
     lo_enter();
     group = lo_find_group(self, hPollGroup);
-    if (group != NULL)
-        /* The group's oldest message is also the oldest of its connection. */
-        for (count = 0; count < nMaxMessages && ppOutMessages != NULL && group->first != NULL;
-             count++)
-            ppOutMessages[count] = take(group->first->receiver);
+    count = group != NULL ? lo_take_all(group, ppOutMessages, nMaxMessages) : -1;
     lo_leave();
     return count;
 }

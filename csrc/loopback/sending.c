@@ -3,11 +3,6 @@
 
 #include <string.h>
 
-enum {
-    CONNECTED = k_ESteamNetworkingConnectionState_Connected,
-    CLOSED_BY_PEER = k_ESteamNetworkingConnectionState_ClosedByPeer,
-};
-
 lo_lane *lo_lane_at(lo_connection *connection, int index)
 {
     if (index >= connection->lane_room) {
@@ -89,7 +84,7 @@ void lo_schedule(lo_connection *connection)
     int64_t ahead = connection->link != NULL ? LO_HORIZON : 0;
     if (connection->link_free < lo.now)
         connection->link_free = lo.now; /* it was idle: nothing leaves in the past */
-    if (connection->state == CONNECTED && lane != NULL &&
+    if (connection->state == LO_CONNECTED && lane != NULL &&
         window_open(connection, lane->waiting.first))
         lo_air_push(&lo.air, &connection->departure, next_departure(connection) - ahead);
 }
@@ -139,7 +134,7 @@ void lo_depart(lo_connection *connection)
 {
     int64_t until = lo.clock + (connection->link != NULL ? LO_HORIZON : 0);
     lo_lane *lane;
-    if (connection->state != CONNECTED)
+    if (connection->state != LO_CONNECTED)
         return;
     while (next_departure(connection) <= until && (lane = next_lane(connection)) != NULL &&
            window_open(connection, lane->waiting.first))
@@ -179,9 +174,9 @@ static EResult objection(lo_connection *connection, int64_t size, int flags, int
 {
     if (connection == NULL || size < 0 || size > LO_MAX_MESSAGE || lane >= connection->lane_count)
         return k_EResultInvalidParam;
-    if (connection->state >= CLOSED_BY_PEER)
+    if (connection->state >= LO_CLOSED_BY_PEER)
         return k_EResultNoConnection;
-    if (connection->state != CONNECTED && (flags & k_nSteamNetworkingSend_NoDelay))
+    if (connection->state != LO_CONNECTED && (flags & k_nSteamNetworkingSend_NoDelay))
         return k_EResultIgnored;
     if (lo_pending(connection) + size > lo_config(&connection->scope, LO_SendBufferSize)->int32)
         return k_EResultLimitExceeded;
@@ -241,11 +236,9 @@ void lo_flush(lo_connection *connection)
     lo_schedule(connection);
 }
 
-EResult loopback_ISteamNetworkingSockets_SendMessageToConnection(ISteamNetworkingSockets *self,
-                                                                 HSteamNetConnection hConn,
-                                                                 const void *pData, uint32_t cbData,
-                                                                 int nSendFlags,
-                                                                 int64_t *pOutMessageNumber)
+EResult lo_SendMessageToConnection(ISteamNetworkingSockets *self, HSteamNetConnection hConn,
+                                   const void *pData, uint32_t cbData, int nSendFlags,
+                                   int64_t *pOutMessageNumber)
 {
     lo_connection *connection;
     lo_packet *packet = NULL;
@@ -258,8 +251,7 @@ EResult loopback_ISteamNetworkingSockets_SendMessageToConnection(ISteamNetworkin
     if (cbData > 0)
         memcpy(packet->payload, pData, cbData);
     packet->message.m_nFlags = nSendFlags;
-    lo_enter();
-    connection = lo_find_connection(self, hConn);
+    connection = lo_enter_connection(self, hConn);
     result = connection != NULL ? lo_send(connection, packet, pOutMessageNumber)
                                 : (EResult)k_EResultInvalidParam;
     if (result != k_EResultOK)
@@ -268,10 +260,9 @@ EResult loopback_ISteamNetworkingSockets_SendMessageToConnection(ISteamNetworkin
     return result;
 }
 
-void loopback_ISteamNetworkingSockets_SendMessages(ISteamNetworkingSockets *self, int nMessages,
-                                                   SteamNetworkingMessage_t *const *pMessages,
-                                                   int64_t *pOutMessageNumberOrResult,
-                                                   bool bDeleteFailedMessages)
+void lo_SendMessages(ISteamNetworkingSockets *self, int nMessages,
+                     SteamNetworkingMessage_t *const *pMessages, int64_t *pOutMessageNumberOrResult,
+                     bool bDeleteFailedMessages)
 {
     lo_list failed = {NULL, NULL};
     lo_map failures = {NULL, 0, 0}; /* connections that failed in this call */
@@ -314,18 +305,15 @@ void loopback_ISteamNetworkingSockets_SendMessages(ISteamNetworkingSockets *self
     lo_leave();
 }
 
-EResult loopback_ISteamNetworkingSockets_FlushMessagesOnConnection(ISteamNetworkingSockets *self,
-                                                                   HSteamNetConnection hConn)
+EResult lo_FlushMessagesOnConnection(ISteamNetworkingSockets *self, HSteamNetConnection hConn)
 {
-    lo_connection *connection;
+    lo_connection *connection = lo_enter_connection(self, hConn);
     EResult result = k_EResultOK;
-    lo_enter();
-    connection = lo_find_connection(self, hConn);
     if (connection == NULL)
         result = k_EResultInvalidParam;
-    else if (connection->state >= CLOSED_BY_PEER)
+    else if (connection->state >= LO_CLOSED_BY_PEER)
         result = k_EResultNoConnection;
-    else if (connection->state != CONNECTED)
+    else if (connection->state != LO_CONNECTED)
         result = k_EResultIgnored;
     else
         lo_flush(connection);
@@ -333,19 +321,15 @@ EResult loopback_ISteamNetworkingSockets_FlushMessagesOnConnection(ISteamNetwork
     return result;
 }
 
-EResult loopback_ISteamNetworkingSockets_ConfigureConnectionLanes(ISteamNetworkingSockets *self,
-                                                                  HSteamNetConnection hConn,
-                                                                  int nNumLanes,
-                                                                  const int *pLanePriorities,
-                                                                  const uint16_t *pLaneWeights)
+EResult lo_ConfigureConnectionLanes(ISteamNetworkingSockets *self, HSteamNetConnection hConn,
+                                    int nNumLanes, const int *pLanePriorities,
+                                    const uint16_t *pLaneWeights)
 {
-    lo_connection *connection;
+    lo_connection *connection = lo_enter_connection(self, hConn);
     EResult result = k_EResultOK;
-    lo_enter();
-    connection = lo_find_connection(self, hConn);
     if (connection == NULL)
         result = k_EResultNoConnection;
-    else if (connection->state >= CLOSED_BY_PEER)
+    else if (connection->state >= LO_CLOSED_BY_PEER)
         result = k_EResultInvalidState;
     else if (nNumLanes < connection->lane_count || nNumLanes > LO_MAX_LANES)
         result = k_EResultInvalidParam;

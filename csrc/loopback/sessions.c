@@ -7,12 +7,6 @@
 
 #include <string.h>
 
-enum {
-    NONE = k_ESteamNetworkingConnectionState_None,
-    CONNECTING = k_ESteamNetworkingConnectionState_Connecting,
-    CLOSED_BY_PEER = k_ESteamNetworkingConnectionState_ClosedByPeer,
-};
-
 struct lo_session {
     lo_session *next;
     SteamNetworkingIdentity with;
@@ -22,12 +16,6 @@ struct lo_session {
         struct channel *next;
         int number;
     } *channels; /* used in either direction */
-};
-
-struct lo_inbox {
-    lo_inbox *next;
-    int channel;
-    lo_list messages;
 };
 
 /* --- sessions ------------------------------------------------------------------------------- */
@@ -52,12 +40,11 @@ static lo_session *new_session(lo_user *user, const SteamNetworkingIdentity *wit
 }
 
 /* The connection is no longer a session's and goes as soon as it may. */
-static void let_go(lo_session *session)
+void lo_session_let_go(lo_session *session)
 {
-    lo_connection *connection = session->connection;
+    if (session->connection != NULL)
+        session->connection->session = NULL;
     session->connection = NULL;
-    if (connection != NULL)
-        connection->session = NULL;
 }
 
 static void forget(lo_user *user, lo_session *session)
@@ -66,7 +53,7 @@ static void forget(lo_user *user, lo_session *session)
     while (*at != session)
         at = &(*at)->next;
     *at = session->next;
-    let_go(session);
+    lo_session_let_go(session);
     while (session->channels != NULL) {
         struct channel *channel = session->channels;
         session->channels = channel->next;
@@ -92,95 +79,54 @@ static void use_channel(lo_session *session, int number)
 
 /* --- the inbox ------------------------------------------------------------------------------ */
 
-static lo_inbox *inbox_for(lo_user *user, int channel, bool make)
+static lo_group *inbox_for(lo_user *user, int channel)
 {
-    lo_inbox *inbox = user->inboxes;
-    while (inbox != NULL && inbox->channel != channel)
-        inbox = inbox->next;
-    if (inbox == NULL && make && (inbox = lo_alloc(sizeof *inbox)) != NULL) {
-        inbox->channel = channel;
-        inbox->next = user->inboxes;
-        user->inboxes = inbox;
-    }
-    return inbox;
+    lo_group *group = user->groups.first;
+    while (group != NULL && (group->object.handle != 0 || group->channel != channel))
+        group = group->listed.after;
+    return group;
 }
 
-static void left_inbox(lo_packet *packet)
+static lo_group *make_inbox(lo_user *user, int channel)
 {
-    lo_connection *connection = packet->receiver;
-    packet->receiver = NULL;
-    if (connection != NULL) {
-        connection->queue_count--;
-        connection->queue_bytes -= packet->message.m_cbSize;
-        lo_move_up(connection);
-    }
+    lo_group *group = inbox_for(user, channel);
+    if (group == NULL && (group = lo_group_new(user)) != NULL)
+        group->channel = channel;
+    return group;
 }
 
-void lo_session_received(lo_connection *connection, lo_packet *packet)
+lo_group *lo_session_inbox(const lo_connection *connection, int channel)
 {
-    lo_inbox *inbox = inbox_for(connection->object.user, packet->message.m_nChannel, true);
-    if (inbox == NULL || connection->session == NULL) {
-        lo_bury(packet);
-        return;
-    }
-    use_channel(connection->session, inbox->channel);
-    packet->message.m_conn = 0;
-    packet->receiver = connection;
-    connection->queue_count++;
-    connection->queue_bytes += packet->message.m_cbSize;
-    lo_list_append(&inbox->messages, packet);
-}
-
-/* Its messages stay, but belong to nobody's limits any more. */
-void lo_session_destroyed(const lo_connection *connection)
-{
-    if (connection->session != NULL)
-        let_go(connection->session);
-    for (lo_inbox *inbox = connection->object.user->inboxes; inbox != NULL; inbox = inbox->next)
-        for (lo_packet *packet = inbox->messages.first; packet != NULL; packet = packet->next)
-            if (packet->receiver == connection)
-                packet->receiver = NULL;
+    if (connection->session == NULL)
+        return NULL;
+    use_channel(connection->session, channel);
+    return make_inbox(connection->object.user, channel);
 }
 
 /* Throws away what one user sent and nobody read, on one channel or on all. */
 static void discard(lo_user *user, const SteamNetworkingIdentity *from, const int *channel)
 {
-    for (lo_inbox *inbox = user->inboxes; inbox != NULL; inbox = inbox->next) {
-        lo_list all = inbox->messages;
-        lo_packet *packet;
-        if (channel != NULL && inbox->channel != *channel)
+    for (lo_group *group = user->groups.first; group != NULL; group = group->listed.after) {
+        lo_packet *packet, *next;
+        if (group->object.handle != 0 || (channel != NULL && group->channel != *channel))
             continue;
-        inbox->messages = (lo_list){NULL, NULL};
-        while ((packet = lo_list_take(&all)) != NULL)
+        for (packet = group->packets.first; packet != NULL; packet = next) {
+            next = packet->grouped.after;
             if (lo_same_identity(&packet->message.m_identityPeer, from)) {
-                left_inbox(packet);
+                lo_take(packet);
                 lo_bury(packet);
-            } else {
-                lo_list_append(&inbox->messages, packet);
             }
+        }
     }
 }
 
 /* --- what happens to the connection --------------------------------------------------------- */
 
-static void tell(lo_connection *connection, int callback)
-{
-    lo_event *event = connection->spare;
-    if (event == NULL)
-        return;
-    connection->spare = event->next;
-    event->callback = callback;
-    event->connection = 0;
-    event->function = NULL;
-    lo_fill_info(connection, &event->info);
-    lo_post(connection->object.user, event);
-}
-
 void lo_session_changed(lo_connection *connection, ESteamNetworkingConnectionState old)
 {
     lo_user *user = connection->object.user;
     lo_session *session = connection->session;
-    if (connection->state == CONNECTING && old == NONE && !connection->outgoing) {
+    if (connection->state == LO_CONNECTING && old == LO_NONE && !connection->outgoing) {
         lo_connection *before = NULL;
         session = find(user, &connection->remote);
         if (session == NULL)
@@ -188,19 +134,19 @@ void lo_session_changed(lo_connection *connection, ESteamNetworkingConnectionSta
         if (session == NULL)
             return; /* unanswered, it ends by itself */
         before = session->connection;
-        let_go(session);
+        lo_session_let_go(session);
         if (before != NULL)
             lo_close(before, 0, NULL, false); /* the other side has begun anew */
         session->connection = connection;
         connection->session = session;
-        tell(connection, k_iCallback_SteamNetworkingMessagesSessionRequest);
-    } else if (connection->state >= CLOSED_BY_PEER && session != NULL) {
-        bool closed = connection->state == CLOSED_BY_PEER &&
+        lo_tell(connection, LO_Callback_MessagesSessionRequest, old);
+    } else if (connection->state >= LO_CLOSED_BY_PEER && session != NULL) {
+        bool closed = connection->state == LO_CLOSED_BY_PEER &&
                       connection->end_reason < k_ESteamNetConnectionEnd_AppException_Min;
         lo_fill_info(connection, &session->end);
         if (!closed)
-            tell(connection, k_iCallback_SteamNetworkingMessagesSessionFailed);
-        let_go(session);
+            lo_tell(connection, LO_Callback_MessagesSessionFailed, old);
+        lo_session_let_go(session);
         if (closed)
             forget(user, session);
         connection->closing = true; /* its deadline takes it away */
@@ -212,12 +158,6 @@ void lo_sessions_free(lo_user *user)
 {
     while (user->sessions != NULL)
         forget(user, user->sessions);
-    while (user->inboxes != NULL) {
-        lo_inbox *inbox = user->inboxes;
-        user->inboxes = inbox->next;
-        lo_bury_all(&inbox->messages);
-        lo_free(inbox);
-    }
 }
 
 /* --- the flat functions --------------------------------------------------------------------- */
@@ -239,13 +179,13 @@ static void enter(lo_user *user)
 /* To oneself no connection is needed. */
 static EResult send_to_self(lo_user *user, lo_packet *packet, int flags, int channel)
 {
-    lo_inbox *inbox = inbox_for(user, channel, true);
+    lo_group *inbox = make_inbox(user, channel);
     if (inbox == NULL)
         return k_EResultLimitExceeded;
     packet->message.m_identityPeer = user->identity;
     packet->message.m_nFlags = flags & k_nSteamNetworkingSend_Reliable;
     packet->message.m_usecTimeReceived = lo_timestamp(lo.now);
-    lo_list_append(&inbox->messages, packet);
+    lo_join(inbox, packet);
     return k_EResultOK;
 }
 
@@ -272,9 +212,9 @@ static EResult send_to(lo_user *user, const SteamNetworkingIdentity *to, lo_pack
             return k_EResultFail;
         }
         session->connection->session = session;
-        lo_change(session->connection, CONNECTING);
+        lo_change(session->connection, LO_CONNECTING);
         lo_ring(session->connection);
-    } else if (!session->connection->outgoing && session->connection->state == CONNECTING) {
+    } else if (!session->connection->outgoing && session->connection->state == LO_CONNECTING) {
         lo_accept(session->connection); /* an answer is consent */
     }
     use_channel(session, channel);
@@ -282,9 +222,9 @@ static EResult send_to(lo_user *user, const SteamNetworkingIdentity *to, lo_pack
     return lo_send(session->connection, packet, NULL);
 }
 
-EResult loopback_ISteamNetworkingMessages_SendMessageToUser(
-    ISteamNetworkingMessages *self, const SteamNetworkingIdentity *identityRemote,
-    const void *pubData, uint32_t cubData, int nSendFlags, int nRemoteChannel)
+EResult lo_SendMessageToUser(ISteamNetworkingMessages *self,
+                             const SteamNetworkingIdentity *identityRemote, const void *pubData,
+                             uint32_t cubData, int nSendFlags, int nRemoteChannel)
 {
     SteamNetworkingIdentity to;
     lo_packet *packet;
@@ -305,27 +245,21 @@ EResult loopback_ISteamNetworkingMessages_SendMessageToUser(
     return result;
 }
 
-int loopback_ISteamNetworkingMessages_ReceiveMessagesOnChannel(
-    ISteamNetworkingMessages *self, int nLocalChannel, SteamNetworkingMessage_t **ppOutMessages,
-    int nMaxMessages)
+int lo_ReceiveMessagesOnChannel(ISteamNetworkingMessages *self, int nLocalChannel,
+                                SteamNetworkingMessage_t **ppOutMessages, int nMaxMessages)
 {
-    lo_inbox *inbox;
+    lo_group *inbox;
     int count = 0;
     enter((lo_user *)self);
-    inbox = inbox_for((lo_user *)self, nLocalChannel, false);
-    while (inbox != NULL && ppOutMessages != NULL && count < nMaxMessages &&
-           inbox->messages.first != NULL) {
-        lo_packet *packet = lo_list_take(&inbox->messages);
-        left_inbox(packet);
-        packet->message.m_nConnUserData = 0;
-        ppOutMessages[count++] = &packet->message;
-    }
+    inbox = inbox_for((lo_user *)self, nLocalChannel);
+    if (inbox != NULL)
+        count = lo_take_all(inbox, ppOutMessages, nMaxMessages);
     lo_leave();
     return count;
 }
 
-bool loopback_ISteamNetworkingMessages_AcceptSessionWithUser(
-    ISteamNetworkingMessages *self, const SteamNetworkingIdentity *identityRemote)
+bool lo_AcceptSessionWithUser(ISteamNetworkingMessages *self,
+                              const SteamNetworkingIdentity *identityRemote)
 {
     SteamNetworkingIdentity with;
     lo_session *session;
@@ -335,7 +269,7 @@ bool loopback_ISteamNetworkingMessages_AcceptSessionWithUser(
     enter((lo_user *)self);
     session = find((lo_user *)self, &with);
     open = session != NULL && session->connection != NULL;
-    if (open && !session->connection->outgoing && session->connection->state == CONNECTING)
+    if (open && !session->connection->outgoing && session->connection->state == LO_CONNECTING)
         open = lo_accept(session->connection) == k_EResultOK;
     lo_leave();
     return open;
@@ -350,8 +284,8 @@ static void close_session(lo_user *user, lo_session *session)
         lo_close(connection, 0, "Session closed", true);
 }
 
-bool loopback_ISteamNetworkingMessages_CloseSessionWithUser(
-    ISteamNetworkingMessages *self, const SteamNetworkingIdentity *identityRemote)
+bool lo_CloseSessionWithUser(ISteamNetworkingMessages *self,
+                             const SteamNetworkingIdentity *identityRemote)
 {
     SteamNetworkingIdentity with;
     lo_session *session;
@@ -366,9 +300,8 @@ bool loopback_ISteamNetworkingMessages_CloseSessionWithUser(
 }
 
 /* With its last channel the session is closed too. */
-bool loopback_ISteamNetworkingMessages_CloseChannelWithUser(
-    ISteamNetworkingMessages *self, const SteamNetworkingIdentity *identityRemote,
-    int nLocalChannel)
+bool lo_CloseChannelWithUser(ISteamNetworkingMessages *self,
+                             const SteamNetworkingIdentity *identityRemote, int nLocalChannel)
 {
     SteamNetworkingIdentity with;
     lo_session *session;
@@ -392,16 +325,16 @@ bool loopback_ISteamNetworkingMessages_CloseChannelWithUser(
     return channel != NULL;
 }
 
-ESteamNetworkingConnectionState loopback_ISteamNetworkingMessages_GetSessionConnectionInfo(
+ESteamNetworkingConnectionState lo_GetSessionConnectionInfo(
     ISteamNetworkingMessages *self, const SteamNetworkingIdentity *identityRemote,
     SteamNetConnectionInfo_t *pConnectionInfo, SteamNetConnectionRealTimeStatus_t *pQuickStatus)
 {
     SteamNetworkingIdentity with;
-    SteamNetConnectionInfo_t info = {.m_eState = NONE};
+    SteamNetConnectionInfo_t info = {.m_eState = LO_NONE};
     SteamNetConnectionRealTimeStatus_t status = {.m_nPing = -1};
     lo_session *session;
     if (!lo_clean_identity(&with, identityRemote))
-        return NONE;
+        return LO_NONE;
     enter((lo_user *)self);
     session = find((lo_user *)self, &with);
     if (session != NULL && session->connection != NULL) {

@@ -40,8 +40,8 @@ void lo_sky_changed(lo_user *user)
     user->sky_receive = SKY(user, Recv);
     user->sky_send.clear = is_clear(&user->sky_send);
     user->sky_receive.clear = is_clear(&user->sky_receive);
-    for (lo_connection *connection = user->connections; connection != NULL;
-         connection = connection->next) {
+    for (lo_connection *connection = user->connections.first; connection != NULL;
+         connection = connection->listed.after) {
         lo_connection *peer = lo_peer(connection);
         lo_check_path(connection);
         if (peer != NULL)
@@ -94,8 +94,8 @@ static bool may_be_lost(const lo_packet *packet)
 
 /* A bucket of `burst` bytes that fills at `rate`: how late what finds too little in it gets
  * through, sent again when there is enough; -1: never. */
-static int64_t wait_for_rate(lo_user *user, const lo_packet *packet, const lo_sky *sky, bool sending,
-                             int64_t at)
+static int64_t wait_for_rate(lo_user *user, const lo_packet *packet, const lo_sky *sky,
+                             bool sending, int64_t at)
 {
     int64_t *busy = &user->busy[sending], room, until;
     if (sky->rate <= 0)

@@ -102,9 +102,8 @@ bool lo_open_station(void)
 {
     char path[PATH], reason[128];
     intptr_t lock;
-    if (station.open ||
-        !sn_private_directory(station.directory, sizeof station.directory, station.alone,
-                              sizeof station.alone))
+    if (station.open || !sn_private_directory(station.directory, sizeof station.directory,
+                                              station.alone, sizeof station.alone))
         return station.open;
     lock = lock_directory();
     station.open = lock >= 0 && open_door();

@@ -4,11 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-enum {
-    CONNECTED = k_ESteamNetworkingConnectionState_Connected,
-    CLOSED_BY_PEER = k_ESteamNetworkingConnectionState_ClosedByPeer,
-};
-
 /* Like Valve's clock: monotonic microseconds, from 3,000,000 seconds on. */
 SteamNetworkingMicroseconds lo_timestamp(int64_t now)
 {
@@ -82,7 +77,7 @@ static int info_flags(const lo_connection *connection)
                 k_nSteamNetworkConnectionInfoFlags_Unencrypted;
     if (connection->manner == LO_PAIR)
         flags |= k_nSteamNetworkConnectionInfoFlags_LoopbackBuffers;
-    if (connection->state == CONNECTED || connection->manner == LO_IP)
+    if (connection->state == LO_CONNECTED || connection->manner == LO_IP)
         flags |= k_nSteamNetworkConnectionInfoFlags_Fast;
     return flags;
 }
@@ -102,13 +97,10 @@ void lo_fill_info(const lo_connection *connection, SteamNetConnectionInfo_t *inf
     info->m_nFlags = info_flags(connection);
 }
 
-bool loopback_ISteamNetworkingSockets_GetConnectionInfo(ISteamNetworkingSockets *self,
-                                                        HSteamNetConnection hConn,
-                                                        SteamNetConnectionInfo_t *pInfo)
+bool lo_GetConnectionInfo(ISteamNetworkingSockets *self, HSteamNetConnection hConn,
+                          SteamNetConnectionInfo_t *pInfo)
 {
-    lo_connection *connection;
-    lo_enter(); /* who only asks again and again must see it connect in the end */
-    connection = lo_find_connection(self, hConn);
+    lo_connection *connection = lo_enter_connection(self, hConn);
     if (connection != NULL && pInfo != NULL)
         lo_fill_info(connection, pInfo);
     lo_leave();
@@ -121,7 +113,7 @@ bool loopback_ISteamNetworkingSockets_GetConnectionInfo(ISteamNetworkingSockets 
 static int64_t queue_time(const lo_connection *connection, int64_t bytes)
 {
     int64_t starts = connection->link_free > lo.now ? connection->link_free - lo.now : 0;
-    if (connection->state != CONNECTED)
+    if (connection->state != LO_CONNECTED)
         return INT64_MAX;
     return starts + bytes * 1000000 / lo_rate(connection);
 }
@@ -156,7 +148,7 @@ static float quality(float lost_leaving, float lost_arriving)
 void lo_fill_status(lo_connection *connection, SteamNetConnectionRealTimeStatus_t *status)
 {
     lo_weather near = lo_weather_of(connection->object.user), far = lo_far_weather(connection);
-    bool connected = connection->state == CONNECTED;
+    bool connected = connection->state == LO_CONNECTED;
     int on_link = lo_on_link(connection);
     memset(status, 0, sizeof *status);
     status->m_eState = connection->state;
@@ -184,15 +176,12 @@ void lo_fill_status(lo_connection *connection, SteamNetConnectionRealTimeStatus_
     status->m_usecMaxJitter = -1;
 }
 
-EResult loopback_ISteamNetworkingSockets_GetConnectionRealTimeStatus(
-    ISteamNetworkingSockets *self, HSteamNetConnection hConn,
-    SteamNetConnectionRealTimeStatus_t *pStatus, int nLanes,
-    SteamNetConnectionRealTimeLaneStatus_t *pLanes)
+EResult lo_GetConnectionRealTimeStatus(ISteamNetworkingSockets *self, HSteamNetConnection hConn,
+                                       SteamNetConnectionRealTimeStatus_t *pStatus, int nLanes,
+                                       SteamNetConnectionRealTimeLaneStatus_t *pLanes)
 {
-    lo_connection *connection;
+    lo_connection *connection = lo_enter_connection(self, hConn);
     EResult result = k_EResultOK;
-    lo_enter();
-    connection = lo_find_connection(self, hConn);
     if (connection == NULL)
         result = k_EResultNoConnection;
     else if (nLanes < 0 || nLanes > connection->lane_count || (nLanes > 0 && pLanes == NULL))
@@ -221,9 +210,9 @@ static const char *state_words(const lo_connection *connection)
         return "connecting";
     case k_ESteamNetworkingConnectionState_FindingRoute:
         return "finding route";
-    case CONNECTED:
+    case LO_CONNECTED:
         return "connected";
-    case CLOSED_BY_PEER:
+    case LO_CLOSED_BY_PEER:
         return "closed by remote host";
     default:
         return "problem detected locally";
@@ -237,7 +226,7 @@ static int write_details(lo_connection *connection, char *text, size_t size)
     lo_weather near = lo_weather_of(connection->object.user), far = lo_far_weather(connection);
     describe(connection, what);
     lo_fill_status(connection, &status);
-    if (connection->state >= CLOSED_BY_PEER)
+    if (connection->state >= LO_CLOSED_BY_PEER)
         snprintf(end, sizeof end, ", reason code %d.  (%s)", connection->end_reason,
                  connection->end_text);
     return snprintf(
@@ -267,14 +256,11 @@ static int write_details(lo_connection *connection, char *text, size_t size)
         connection->lane_count);
 }
 
-int loopback_ISteamNetworkingSockets_GetDetailedConnectionStatus(ISteamNetworkingSockets *self,
-                                                                 HSteamNetConnection hConn,
-                                                                 char *pszBuf, int cbBuf)
+int lo_GetDetailedConnectionStatus(ISteamNetworkingSockets *self, HSteamNetConnection hConn,
+                                   char *pszBuf, int cbBuf)
 {
-    lo_connection *connection;
+    lo_connection *connection = lo_enter_connection(self, hConn);
     int result = -1;
-    lo_enter();
-    connection = lo_find_connection(self, hConn);
     if (connection != NULL) {
         int needed =
             write_details(connection, pszBuf, pszBuf != NULL && cbBuf > 0 ? (size_t)cbBuf : 0) + 1;
@@ -286,51 +272,39 @@ int loopback_ISteamNetworkingSockets_GetDetailedConnectionStatus(ISteamNetworkin
 
 /* --- user data and names -------------------------------------------------------------------- */
 
-bool loopback_ISteamNetworkingSockets_SetConnectionUserData(ISteamNetworkingSockets *self,
-                                                            HSteamNetConnection hPeer,
-                                                            int64_t nUserData)
+bool lo_SetConnectionUserData(ISteamNetworkingSockets *self, HSteamNetConnection hPeer,
+                              int64_t nUserData)
 {
-    lo_connection *connection;
-    lo_look();
-    connection = lo_find_connection(self, hPeer);
+    lo_connection *connection = lo_enter_connection(self, hPeer);
     if (connection != NULL)
         lo_config_set_int64(&connection->scope, LO_ConnectionUserData, nUserData);
     lo_leave();
     return connection != NULL;
 }
 
-int64_t loopback_ISteamNetworkingSockets_GetConnectionUserData(ISteamNetworkingSockets *self,
-                                                               HSteamNetConnection hPeer)
+int64_t lo_GetConnectionUserData(ISteamNetworkingSockets *self, HSteamNetConnection hPeer)
 {
-    lo_connection *connection;
+    lo_connection *connection = lo_enter_connection(self, hPeer);
     int64_t data = -1;
-    lo_look();
-    connection = lo_find_connection(self, hPeer);
     if (connection != NULL)
         data = lo_config(&connection->scope, LO_ConnectionUserData)->int64;
     lo_leave();
     return data;
 }
 
-void loopback_ISteamNetworkingSockets_SetConnectionName(ISteamNetworkingSockets *self,
-                                                        HSteamNetConnection hPeer,
-                                                        const char *pszName)
+void lo_SetConnectionName(ISteamNetworkingSockets *self, HSteamNetConnection hPeer,
+                          const char *pszName)
 {
-    lo_connection *connection;
-    lo_look();
-    connection = lo_find_connection(self, hPeer);
+    lo_connection *connection = lo_enter_connection(self, hPeer);
     if (connection != NULL)
         snprintf(connection->name, sizeof connection->name, "%s", pszName != NULL ? pszName : "");
     lo_leave();
 }
 
-bool loopback_ISteamNetworkingSockets_GetConnectionName(ISteamNetworkingSockets *self,
-                                                        HSteamNetConnection hPeer, char *pszName,
-                                                        int nMaxLen)
+bool lo_GetConnectionName(ISteamNetworkingSockets *self, HSteamNetConnection hPeer, char *pszName,
+                          int nMaxLen)
 {
-    lo_connection *connection;
-    lo_look();
-    connection = lo_find_connection(self, hPeer);
+    lo_connection *connection = lo_enter_connection(self, hPeer);
     if (connection != NULL && pszName != NULL && nMaxLen > 0)
         snprintf(pszName, (size_t)nMaxLen, "%s", connection->name);
     lo_leave();

@@ -111,10 +111,7 @@ static ESteamAPIInitResult start(sn_engine *engine, const sn_options *options, c
     user->seed = new_seed();
     lo_sky_changed(user);
     user->door = lo_listen(user, LO_SESSION, 0, 0, NULL);
-    user->next = lo.users;
-    if (lo.users != NULL)
-        lo.users->previous = user;
-    lo.users = user;
+    LO_APPEND(&lo.users, user, listed);
     lo_leave();
     engine->own = user;
     engine->sockets = (ISteamNetworkingSockets *)user;
@@ -139,43 +136,35 @@ static void end_of_world(void)
 static void stop(sn_engine *engine)
 {
     lo_user *user = engine->own;
+    lo_event *event;
+    lo_line *line;
     lo_enter();
-    while (user->connections != NULL)
-        lo_vanish(user->connections);
-    while (user->listeners != NULL)
-        lo_listener_destroy(user->listeners);
+    while (user->connections.first != NULL)
+        lo_vanish(user->connections.first);
+    while (user->listeners.first != NULL)
+        lo_listener_destroy(user->listeners.first);
     lo_sessions_free(user);
-    while (user->groups != NULL)
-        lo_group_destroy(user->groups);
-    while (user->events != NULL) {
-        lo_event *event = user->events;
-        user->events = event->next;
+    while (user->groups.first != NULL)
+        lo_group_destroy(user->groups.first);
+    while ((event = user->events.first) != NULL) {
+        LO_REMOVE(&user->events, event, queued);
         lo_free(event);
     }
-    while (user->lines != NULL) {
-        lo_line *line = user->lines;
-        user->lines = line->next;
+    while ((line = user->lines.first) != NULL) {
+        LO_REMOVE(&user->lines, line, queued);
         lo_free(line);
     }
     lo_config_free(&user->local);
     lo_config_free(&user->global);
-    if (user->previous != NULL)
-        user->previous->next = user->next;
-    else
-        lo.users = user->next;
-    if (user->next != NULL)
-        user->next->previous = user->previous;
-    if (lo.users == NULL)
+    LO_REMOVE(&lo.users, user, listed);
+    if (lo.users.first == NULL)
         end_of_world();
     lo_leave();
     lo_free(user);
     engine->own = NULL;
 }
 
-static void pump(sn_engine *engine)
-{
-    loopback_ISteamNetworkingSockets_RunCallbacks(engine->sockets);
-}
+static void pump(sn_engine *engine) { lo_RunCallbacks(engine->sockets); }
 
 static uint64_t steam_id(sn_engine *engine)
 {
@@ -197,7 +186,7 @@ const sn_backend sn_loopback_backend = {
 void sn_loopback_seed(sn_engine *engine, uint64_t seed)
 {
     if (sn_enter(engine)) {
-        lo_look();
+        lo_enter();
         if (engine->backend == &sn_loopback_backend)
             ((lo_user *)engine->own)->seed = seed;
         lo_leave();
@@ -209,55 +198,42 @@ void sn_loopback_seed(sn_engine *engine, uint64_t seed)
 
 static void call(const lo_user *user, const lo_event *event)
 {
-    int key = event->callback == k_iCallback_SteamNetConnectionStatusChanged
-                  ? LO_Callback_ConnectionStatusChanged
-              : event->callback == k_iCallback_SteamNetworkingMessagesSessionRequest
-                  ? LO_Callback_MessagesSessionRequest
-                  : LO_Callback_MessagesSessionFailed;
-    void *function = event->function;
-    if (function == NULL)
-        function = lo_config(&user->local, key)->pointer;
-    if (function == NULL)
-        return;
-    if (key == LO_Callback_ConnectionStatusChanged) {
-        SteamNetConnectionStatusChangedCallback_t changed = {
-            .m_hConn = event->connection, .m_info = event->info, .m_eOldState = event->old_state};
-        FnSteamNetConnectionStatusChanged changed_state;
-        memcpy(&changed_state, &function, sizeof changed_state);
-        changed_state(&changed);
-    } else if (key == LO_Callback_MessagesSessionRequest) {
-        SteamNetworkingMessagesSessionRequest_t request = {event->info.m_identityRemote};
+    union {
+        void *pointer;
+        FnSteamNetConnectionStatusChanged changed;
         FnSteamNetworkingMessagesSessionRequest requested;
-        memcpy(&requested, &function, sizeof requested);
-        requested(&request);
-    } else {
-        SteamNetworkingMessagesSessionFailed_t failure = {event->info};
         FnSteamNetworkingMessagesSessionFailed failed;
-        memcpy(&failed, &function, sizeof failed);
-        failed(&failure);
-    }
+    } function = {event->function};
+    if (function.pointer == NULL)
+        function.pointer = lo_config(&user->local, event->callback)->pointer;
+    if (function.pointer == NULL)
+        return;
+    if (event->callback == LO_Callback_ConnectionStatusChanged)
+        function.changed(&(SteamNetConnectionStatusChangedCallback_t){
+            .m_hConn = event->connection, .m_info = event->info, .m_eOldState = event->old_state});
+    else if (event->callback == LO_Callback_MessagesSessionRequest)
+        function.requested(
+            &(SteamNetworkingMessagesSessionRequest_t){event->info.m_identityRemote});
+    else
+        function.failed(&(SteamNetworkingMessagesSessionFailed_t){event->info});
 }
 
 /* Callbacks run without the lock, so they may call anything. */
-void loopback_ISteamNetworkingSockets_RunCallbacks(ISteamNetworkingSockets *self)
+void lo_RunCallbacks(ISteamNetworkingSockets *self)
 {
     lo_user *user = (lo_user *)self;
     lo_enter();
     if (lo_config(&user->global, LO_Callback_MessagesSessionRequest)->pointer != NULL)
         lo_session_door(user);
-    while (user->lines != NULL || user->events != NULL) {
-        lo_line *line = user->lines;
-        lo_event *event = line == NULL ? user->events : NULL;
+    while (user->lines.first != NULL || user->events.first != NULL) {
+        lo_line *line = user->lines.first;
+        lo_event *event = line == NULL ? user->events.first : NULL;
         FSteamNetworkingSocketsDebugOutput output = user->debug_output;
         if (line != NULL) {
-            user->lines = line->next;
+            LO_REMOVE(&user->lines, line, queued);
             user->line_count--;
-            if (user->lines == NULL)
-                user->last_line = NULL;
         } else {
-            user->events = event->next;
-            if (user->events == NULL)
-                user->last_event = NULL;
+            LO_REMOVE(&user->events, event, queued);
         }
         lo_leave();
         if (line != NULL && output != NULL)
@@ -266,17 +242,17 @@ void loopback_ISteamNetworkingSockets_RunCallbacks(ISteamNetworkingSockets *self
             call(user, event);
         lo_free(line);
         lo_free(event);
-        lo_look();
+        sn_lock(&lo.mutex); /* without living on, or this might never end */
     }
     lo_leave();
 }
 
-void loopback_ISteamNetworkingUtils_SetDebugOutputFunction(
-    ISteamNetworkingUtils *self, ESteamNetworkingSocketsDebugOutputType eDetailLevel,
-    FSteamNetworkingSocketsDebugOutput pfnFunc)
+void lo_SetDebugOutputFunction(ISteamNetworkingUtils *self,
+                               ESteamNetworkingSocketsDebugOutputType eDetailLevel,
+                               FSteamNetworkingSocketsDebugOutput pfnFunc)
 {
     lo_user *user = (lo_user *)self;
-    lo_look();
+    lo_enter();
     user->debug_output =
         eDetailLevel > k_ESteamNetworkingSocketsDebugOutputType_None ? pfnFunc : NULL;
     user->debug_level = eDetailLevel;
@@ -285,11 +261,10 @@ void loopback_ISteamNetworkingUtils_SetDebugOutputFunction(
 
 /* --- small talk ----------------------------------------------------------------------------- */
 
-bool loopback_ISteamNetworkingSockets_GetIdentity(ISteamNetworkingSockets *self,
-                                                  SteamNetworkingIdentity *pIdentity)
+bool lo_GetIdentity(ISteamNetworkingSockets *self, SteamNetworkingIdentity *pIdentity)
 {
     if (pIdentity != NULL) {
-        lo_look();
+        lo_enter();
         *pIdentity = ((lo_user *)self)->identity;
         lo_leave();
     }
@@ -305,14 +280,13 @@ static void rename_user(lo_user *user, const SteamNetworkingIdentity *identity)
 }
 
 /* Only for one who has nothing open under the old name. */
-void loopback_ISteamNetworkingSockets_ResetIdentity(ISteamNetworkingSockets *self,
-                                                    const SteamNetworkingIdentity *pIdentity)
+void lo_ResetIdentity(ISteamNetworkingSockets *self, const SteamNetworkingIdentity *pIdentity)
 {
     lo_user *user = (lo_user *)self;
     SteamNetworkingIdentity identity;
-    lo_look();
-    if (user->connections != NULL || user->listeners != user->door ||
-        (user->door != NULL && user->door->next != NULL))
+    lo_enter();
+    if (user->connections.first != NULL || user->listeners.first != user->door ||
+        user->listeners.last != user->door)
         lo_say(user, k_ESteamNetworkingSocketsDebugOutputType_Error,
                "ResetIdentity refused: connections or listen sockets are open");
     else if (!lo_clean_identity(&identity, pIdentity))
@@ -323,9 +297,8 @@ void loopback_ISteamNetworkingSockets_ResetIdentity(ISteamNetworkingSockets *sel
     lo_leave();
 }
 
-ESteamNetworkingAvailability
-loopback_ISteamNetworkingSockets_GetAuthenticationStatus(ISteamNetworkingSockets *self,
-                                                         SteamNetAuthenticationStatus_t *pDetails)
+ESteamNetworkingAvailability lo_GetAuthenticationStatus(ISteamNetworkingSockets *self,
+                                                        SteamNetAuthenticationStatus_t *pDetails)
 {
     (void)self;
     if (pDetails != NULL) {
@@ -337,14 +310,12 @@ loopback_ISteamNetworkingSockets_GetAuthenticationStatus(ISteamNetworkingSockets
     return k_ESteamNetworkingAvailability_CannotTry;
 }
 
-ESteamNetworkingAvailability
-loopback_ISteamNetworkingSockets_InitAuthentication(ISteamNetworkingSockets *self)
+ESteamNetworkingAvailability lo_InitAuthentication(ISteamNetworkingSockets *self)
 {
-    return loopback_ISteamNetworkingSockets_GetAuthenticationStatus(self, NULL);
+    return lo_GetAuthenticationStatus(self, NULL);
 }
 
-SteamNetworkingMicroseconds
-loopback_ISteamNetworkingUtils_GetLocalTimestamp(ISteamNetworkingUtils *self)
+SteamNetworkingMicroseconds lo_GetLocalTimestamp(ISteamNetworkingUtils *self)
 {
     (void)self;
     return lo_timestamp(sn_now());

@@ -23,12 +23,6 @@ static void live(lo_node *node)
     }
 }
 
-void lo_look(void)
-{
-    sn_lock(&lo.mutex);
-    lo.clock = lo.now = sn_now();
-}
-
 void lo_enter(void)
 {
     int64_t lived;
@@ -49,15 +43,13 @@ void lo_enter(void)
 
 void lo_leave(void)
 {
-    lo_packet *dead = lo.dead;
-    lo.dead = NULL;
+    lo_list dead = lo.dead;
+    lo_packet *packet;
+    lo.dead = (lo_list){NULL, NULL};
     lo_links_write();
     sn_unlock(&lo.mutex);
-    while (dead != NULL) {
-        lo_packet *next = dead->next;
-        dead->message.m_pfnRelease(&dead->message);
-        dead = next;
-    }
+    while ((packet = lo_list_take(&dead)) != NULL)
+        packet->message.m_pfnRelease(&packet->message);
 }
 
 /* splitmix64: every state gives good numbers, so states may be made from anything. */
@@ -112,6 +104,12 @@ lo_connection *lo_find_connection(const void *self, HSteamNetConnection handle)
     return visible ? connection : NULL;
 }
 
+lo_connection *lo_enter_connection(const void *self, HSteamNetConnection handle)
+{
+    lo_enter();
+    return lo_find_connection(self, handle);
+}
+
 lo_listener *lo_find_listener(const void *self, HSteamListenSocket handle)
 {
     lo_listener *listener = find(self, handle, LO_LISTENER);
@@ -121,16 +119,6 @@ lo_listener *lo_find_listener(const void *self, HSteamListenSocket handle)
 lo_group *lo_find_group(const void *self, HSteamNetPollGroup handle)
 {
     return find(self, handle, LO_GROUP);
-}
-
-void lo_post(lo_user *user, lo_event *event)
-{
-    event->next = NULL;
-    if (user->last_event != NULL)
-        user->last_event->next = event;
-    else
-        user->events = event;
-    user->last_event = event;
 }
 
 void lo_say(lo_user *user, ESteamNetworkingSocketsDebugOutputType level, const char *format, ...)
@@ -147,10 +135,6 @@ void lo_say(lo_user *user, ESteamNetworkingSocketsDebugOutputType level, const c
     va_start(arguments, format);
     vsnprintf(line->text, sizeof line->text, format, arguments);
     va_end(arguments);
-    if (user->last_line != NULL)
-        user->last_line->next = line;
-    else
-        user->lines = line;
-    user->last_line = line;
+    LO_APPEND(&user->lines, line, queued);
     user->line_count++;
 }

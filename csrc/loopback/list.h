@@ -1,0 +1,38 @@
+/* Lists whose links lie in what they hold: typed, without memory of their own, quick to leave. */
+#ifndef STEAMNET_LOOPBACK_LIST_H
+#define STEAMNET_LOOPBACK_LIST_H
+
+#define LO_LIST(type)                                                                              \
+    struct {                                                                                       \
+        struct type *first, *last;                                                                 \
+    }
+/* The member by which something is in a list; one for each list that it can be in at a time. */
+#define LO_LINK(type)                                                                              \
+    struct {                                                                                       \
+        struct type *before, *after;                                                               \
+    }
+
+#define LO_APPEND(list, item, member)                                                              \
+    do {                                                                                           \
+        (item)->member.before = (list)->last;                                                      \
+        (item)->member.after = NULL;                                                               \
+        if ((list)->last != NULL)                                                                  \
+            (list)->last->member.after = (item);                                                   \
+        else                                                                                       \
+            (list)->first = (item);                                                                \
+        (list)->last = (item);                                                                     \
+    } while (0)
+
+#define LO_REMOVE(list, item, member)                                                              \
+    do {                                                                                           \
+        if ((item)->member.before != NULL)                                                         \
+            (item)->member.before->member.after = (item)->member.after;                            \
+        else                                                                                       \
+            (list)->first = (item)->member.after;                                                  \
+        if ((item)->member.after != NULL)                                                          \
+            (item)->member.after->member.before = (item)->member.before;                           \
+        else                                                                                       \
+            (list)->last = (item)->member.before;                                                  \
+    } while (0)
+
+#endif
