@@ -334,26 +334,14 @@ static bool set_callback(ISteamNetworkingUtils *self, int key, void (*function)(
     return lo_SetConfigValue(self, keys[key].value, GLOBAL, 0, PTR, &pointer);
 }
 
-bool lo_SetGlobalCallback_SteamNetConnectionStatusChanged(
-    ISteamNetworkingUtils *self, FnSteamNetConnectionStatusChanged fnCallback)
-{
-    return set_callback(self, LO_Callback_ConnectionStatusChanged, (void (*)(void))fnCallback);
-}
-
-bool lo_SetGlobalCallback_SteamNetAuthenticationStatusChanged(
-    ISteamNetworkingUtils *self, FnSteamNetAuthenticationStatusChanged fnCallback)
-{
-    return set_callback(self, LO_Callback_AuthStatusChanged, (void (*)(void))fnCallback);
-}
-
-bool lo_SetGlobalCallback_MessagesSessionRequest(ISteamNetworkingUtils *self,
-                                                 FnSteamNetworkingMessagesSessionRequest fnCallback)
-{
-    return set_callback(self, LO_Callback_MessagesSessionRequest, (void (*)(void))fnCallback);
-}
-
-bool lo_SetGlobalCallback_MessagesSessionFailed(ISteamNetworkingUtils *self,
-                                                FnSteamNetworkingMessagesSessionFailed fnCallback)
-{
-    return set_callback(self, LO_Callback_MessagesSessionFailed, (void (*)(void))fnCallback);
-}
+#define CALLBACK(event, function, key)                                                             \
+    bool lo_SetGlobalCallback_##event(ISteamNetworkingUtils *self, function fnCallback)            \
+    {                                                                                              \
+        return set_callback(self, LO_Callback_##key, (void (*)(void))fnCallback);                  \
+    }
+CALLBACK(SteamNetConnectionStatusChanged, FnSteamNetConnectionStatusChanged,
+         ConnectionStatusChanged)
+CALLBACK(SteamNetAuthenticationStatusChanged, FnSteamNetAuthenticationStatusChanged,
+         AuthStatusChanged)
+CALLBACK(MessagesSessionRequest, FnSteamNetworkingMessagesSessionRequest, MessagesSessionRequest)
+CALLBACK(MessagesSessionFailed, FnSteamNetworkingMessagesSessionFailed, MessagesSessionFailed)

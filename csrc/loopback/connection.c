@@ -80,15 +80,15 @@ void lo_destroy(lo_connection *connection)
 void lo_vanish(lo_connection *connection)
 {
     lo_connection *peer = lo_peer(connection);
-    if (peer != NULL && connection->farewell != NULL) {
-        lo_packet *packet = connection->farewell;
-        connection->farewell = NULL;
-        packet->kind = LO_LOST;
-        packet->to = peer->object.handle;
-        packet->stage = LO_THERE;
-        lo_air_push(&lo.air, &packet->node, lo.now);
-    }
+    if (peer != NULL)
+        lo_bereave(peer);
     lo_destroy(connection);
+}
+
+void lo_bereave(lo_connection *connection)
+{
+    connection->lost = true;
+    lo_set_deadline(connection, lo.now);
 }
 
 lo_connection *lo_peer(const lo_connection *connection)
@@ -177,8 +177,7 @@ static void become_connected(lo_connection *connection)
     }
     lo_air_remove(&lo.air, &connection->deadline);
     lo_change(connection, LO_CONNECTED);
-    lo_say(connection->object.user, k_ESteamNetworkingSocketsDebugOutputType_Msg, "#%u connected",
-           connection->ordinal);
+    lo_say(connection->object.user, LO_MSG, "#%u connected", connection->ordinal);
     lo_check_path(connection);
     lo_schedule(connection);
     if (connection->lost)
@@ -221,9 +220,8 @@ void lo_end(lo_connection *connection, ESteamNetworkingConnectionState state, in
     if (is_over(connection))
         return;
     set_end(connection, reason, text);
-    lo_say(connection->object.user, k_ESteamNetworkingSocketsDebugOutputType_Msg, "#%u %s: %d %s",
-           connection->ordinal, state == LO_CLOSED_BY_PEER ? "closed by peer" : "problem", reason,
-           text);
+    lo_say(connection->object.user, LO_MSG, "#%u %s: %d %s", connection->ordinal,
+           state == LO_CLOSED_BY_PEER ? "closed by peer" : "problem", reason, text);
     if (tell)
         say_goodbye(connection, lo.now, false);
     lo_link_leave(connection);
@@ -338,27 +336,21 @@ void lo_called(lo_listener *listener, lo_packet *packet)
     if (caller == NULL || caller->closing || caller->state > LO_CONNECTING || caller->peer != 0)
         return;
     memcpy(&call, packet->payload, sizeof call);
-    connection = lo_crossing(listener, &call);
-    if (connection != NULL) {
-        if (lo_yields(listener, &call)) {
-            connection->outgoing = false;
-            connection->peer = caller->object.handle;
-            caller->peer = connection->object.handle;
-            lo_accept(connection);
-        }
-        return;
-    }
-    connection = lo_incoming(listener, &call);
+    connection = lo_called_end(listener, &call);
     if (connection == NULL) {
-        caller->rung = false; /* it will try again */
+        caller->rung = false; /* it will try again, unless it is called itself */
         return;
     }
     connection->peer = caller->object.handle;
     caller->peer = connection->object.handle;
-    lo_change(connection, LO_CONNECTING);
+    if (connection->state == LO_CONNECTING)
+        lo_accept(connection);
+    else
+        lo_change(connection, LO_CONNECTING);
 }
 
-lo_connection *lo_crossing(const lo_listener *listener, const lo_call *call)
+/* One's own call to the caller, if both mean one connection. */
+static lo_connection *crossing(const lo_listener *listener, const lo_call *call)
 {
     lo_connection *own = listener->object.user->connections.first;
     bool session = listener->manner == LO_SESSION;
@@ -372,13 +364,7 @@ lo_connection *lo_crossing(const lo_listener *listener, const lo_call *call)
     return own;
 }
 
-/* The call of the lesser name counts; the other's end of it becomes the one that accepts. */
-bool lo_yields(const lo_listener *listener, const lo_call *call)
-{
-    return memcmp(&call->from, &listener->object.user->identity, sizeof call->from) < 0;
-}
-
-lo_connection *lo_incoming(lo_listener *listener, const lo_call *call)
+static lo_connection *incoming(lo_listener *listener, const lo_call *call)
 {
     lo_user *user = listener->object.user;
     lo_connection *connection = lo_connection_new(user, listener->manner, listener, 0, NULL);
@@ -394,9 +380,21 @@ lo_connection *lo_incoming(lo_listener *listener, const lo_call *call)
             .m_port = (uint16_t)(49152 + connection->ordinal % 16384),
         };
     lo_set_deadline(connection, timeout(connection, LO_TimeoutInitial));
-    lo_say(user, k_ESteamNetworkingSocketsDebugOutputType_Msg, "#%u asked for on port %d",
-           connection->ordinal, listener->port);
+    lo_say(user, LO_MSG, "#%u asked for on port %d", connection->ordinal, listener->port);
     return connection;
+}
+
+lo_connection *lo_called_end(lo_listener *listener, const lo_call *call)
+{
+    lo_connection *own = crossing(listener, call);
+    if (own == NULL)
+        return incoming(listener, call);
+    /* The call of the lesser name counts. */
+    if (memcmp(&call->from, &listener->object.user->identity, sizeof call->from) >= 0)
+        return NULL;
+    own->outgoing = false;
+    lo_link_leave(own);
+    return own;
 }
 
 EResult lo_accept(lo_connection *connection)
@@ -448,9 +446,6 @@ void lo_signalled(lo_connection *connection, lo_packet *packet)
     case LO_CLOSE:
         packet->payload[packet->message.m_cbSize] = '\0';
         lo_end(connection, LO_CLOSED_BY_PEER, (int)packet->number, packet->payload, false);
-        break;
-    case LO_LOST:
-        lo_end(connection, LO_PROBLEM, TIMEOUT, "Connection dropped", false);
         break;
     default:
         break;

@@ -99,8 +99,7 @@ bool lo_link_to(lo_connection *connection)
         return false;
     link->connection = connection;
     connection->link = link;
-    lo_say(user, k_ESteamNetworkingSocketsDebugOutputType_Verbose, "#%u calls another process",
-           connection->ordinal);
+    lo_say(user, LO_VERBOSE, "#%u calls another process", connection->ordinal);
     return true;
 }
 
@@ -137,8 +136,7 @@ static void break_off(lo_link *link)
         connection->rung = false; /* nobody there after all */
         lo_set_deadline(connection, lo.now + LO_RING_AGAIN);
     } else {
-        connection->lost = true;
-        lo_set_deadline(connection, lo.now);
+        lo_bereave(connection);
     }
 }
 
@@ -287,13 +285,8 @@ static bool open_incoming(lo_link *link, const lo_frame *frame)
     lo_connection *connection = NULL;
     memcpy(&call, frame->body, sizeof call);
     listener = lo_listener_at(call.manner, &call.to, call.port);
-    if (listener != NULL && lo_crossing(listener, &call) == NULL) {
-        connection = lo_incoming(listener, &call);
-    } else if (listener != NULL && lo_yields(listener, &call)) {
-        connection = lo_crossing(listener, &call);
-        connection->outgoing = false;
-        lo_link_leave(connection);
-    }
+    if (listener != NULL)
+        connection = lo_called_end(listener, &call);
     if (connection == NULL)
         return false;
     connection->link = link;

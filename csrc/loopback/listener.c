@@ -54,8 +54,7 @@ lo_listener *lo_listen(lo_user *user, int manner, int port, int count,
         return NULL;
     }
     if (manner != LO_SESSION)
-        lo_say(user, k_ESteamNetworkingSocketsDebugOutputType_Msg, "listening on %s port %d",
-               manner == LO_IP ? "UDP" : "virtual", port);
+        lo_say(user, LO_MSG, "listening on %s port %d", manner == LO_IP ? "UDP" : "virtual", port);
     return listener;
 }
 
@@ -111,7 +110,7 @@ HSteamListenSocket lo_CreateListenSocketIP(ISteamNetworkingSockets *self,
     if (lo_is_local(localAddress, true))
         listener = lo_listen(user, LO_IP, localAddress->m_port, nOptions, pOptions);
     else
-        lo_say(user, k_ESteamNetworkingSocketsDebugOutputType_Warning,
+        lo_say(user, LO_WARNING,
                "the loopback engine listens on [::], 0.0.0.0, ::1 and 127.x.x.x only");
     if (listener != NULL)
         listener->address = *localAddress;

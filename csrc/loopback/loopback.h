@@ -53,6 +53,14 @@ typedef struct lo_event lo_event;
 typedef struct lo_link lo_link;
 typedef struct lo_session lo_session;
 
+/* Valve's levels of debug output. */
+enum {
+    LO_ERROR = k_ESteamNetworkingSocketsDebugOutputType_Error,
+    LO_WARNING = k_ESteamNetworkingSocketsDebugOutputType_Warning,
+    LO_MSG = k_ESteamNetworkingSocketsDebugOutputType_Msg,
+    LO_VERBOSE = k_ESteamNetworkingSocketsDebugOutputType_Verbose,
+};
+
 /* Valve's states, those above the last have ended. */
 enum {
     LO_NONE = k_ESteamNetworkingConnectionState_None,
@@ -75,7 +83,6 @@ enum {
     LO_CLOSE,   /* number: the reason, payload: the text */
     LO_CREDIT,  /* number: bytes that came out of the air, of `channel` messages (between processes)
                  */
-    LO_LOST,    /* the sender is gone without a word (within the process only) */
     LO_WEATHER, /* payload: lo_weather, when the sender's changed (between processes only) */
     LO_HURRY,   /* what was to leave at `departs` or later leaves `number` µs earlier (likewise) */
 };
@@ -129,6 +136,8 @@ typedef LO_LIST(lo_packet) lo_list;
 
 /* packet.c: a packet with room for size bytes of its own; NULL when memory is short. */
 lo_packet *lo_packet_new(int kind, size_t size);
+/* A message with a copy of these bytes, or what is wrong with them. */
+EResult lo_packet_copy(lo_packet **packet, const void *data, uint32_t size);
 lo_packet *lo_packet_of(SteamNetworkingMessage_t *message);
 void lo_list_append(lo_list *list, lo_packet *packet);
 /* The first, taken out; NULL if there is none. */
@@ -319,7 +328,7 @@ lo_group *lo_find_group(const void *self, HSteamNetPollGroup handle);
 /* Whatever has this handle and kind, whoever's it is and even while closing. */
 void *lo_find_any(uint32_t handle, int kind);
 /* A line of debug output, if the user wants it; delivered with its next callbacks. */
-void lo_say(lo_user *user, ESteamNetworkingSocketsDebugOutputType level, const char *format, ...);
+void lo_say(lo_user *user, int level, const char *format, ...);
 
 /* --- user.c ----------------------------------------------------------------------------------- */
 
@@ -358,15 +367,15 @@ void lo_malformed(lo_connection *connection);
 void lo_destroy(lo_connection *connection);
 /* Gone without a word, as when its process ends. */
 void lo_vanish(lo_connection *connection);
+/* Its peer is gone without a word. */
+void lo_bereave(lo_connection *connection);
 void lo_deadline(lo_connection *connection);
 /* A CALL, ACCEPT, CONFIRM or CLOSE has come. */
 void lo_called(lo_listener *listener, lo_packet *packet);
-/* One's own call to the caller, if both call each other and mean one connection. */
-lo_connection *lo_crossing(const lo_listener *listener, const lo_call *call);
-/* Of two calls that cross, is the caller's the one that counts? */
-bool lo_yields(const lo_listener *listener, const lo_call *call);
-/* The listening side's end of a call; NULL when memory is short. */
-lo_connection *lo_incoming(lo_listener *listener, const lo_call *call);
+/* The listening side's end of a call: a new one, or where both sides call each other and mean one
+ * connection, its own call, which becomes the one that accepts. NULL if its own is the one that
+ * counts, or when memory is short. */
+lo_connection *lo_called_end(lo_listener *listener, const lo_call *call);
 void lo_ring(lo_connection *connection);
 void lo_signalled(lo_connection *connection, lo_packet *packet);
 lo_connection *lo_peer(const lo_connection *connection);

@@ -33,6 +33,18 @@ lo_packet *lo_packet_new(int kind, size_t size)
     return packet;
 }
 
+EResult lo_packet_copy(lo_packet **packet, const void *data, uint32_t size)
+{
+    if (size > LO_MAX_MESSAGE || (data == NULL && size > 0))
+        return k_EResultInvalidParam;
+    *packet = lo_packet_new(LO_DATA, size);
+    if (*packet == NULL)
+        return k_EResultLimitExceeded;
+    if (size > 0)
+        memcpy((*packet)->payload, data, size);
+    return k_EResultOK;
+}
+
 void lo_list_append(lo_list *list, lo_packet *packet) { LO_APPEND(list, packet, queued); }
 
 lo_packet *lo_list_take(lo_list *list)

@@ -81,7 +81,7 @@ static void take_in(lo_connection *connection, lo_packet *packet)
     } else if (!packet->reliable &&
                (is_full(connection, size) ||
                 size > lo_config(&connection->scope, LO_RecvMaxMessageSize)->int32)) {
-        lo_say(connection->object.user, k_ESteamNetworkingSocketsDebugOutputType_Verbose,
+        lo_say(connection->object.user, LO_VERBOSE,
                "#%u unreliable message dropped: the receive buffer is full", connection->ordinal);
         lo_acknowledge(connection, packet);
         lo_bury(packet);

@@ -241,15 +241,10 @@ EResult lo_SendMessageToConnection(ISteamNetworkingSockets *self, HSteamNetConne
                                    int64_t *pOutMessageNumber)
 {
     lo_connection *connection;
-    lo_packet *packet = NULL;
-    EResult result;
-    if (cbData > LO_MAX_MESSAGE || (pData == NULL && cbData > 0))
-        return k_EResultInvalidParam;
-    packet = lo_packet_new(LO_DATA, cbData);
-    if (packet == NULL)
-        return k_EResultLimitExceeded;
-    if (cbData > 0)
-        memcpy(packet->payload, pData, cbData);
+    lo_packet *packet;
+    EResult result = lo_packet_copy(&packet, pData, cbData);
+    if (result != k_EResultOK)
+        return result;
     packet->message.m_nFlags = nSendFlags;
     connection = lo_enter_connection(self, hConn);
     result = connection != NULL ? lo_send(connection, packet, pOutMessageNumber)

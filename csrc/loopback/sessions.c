@@ -229,14 +229,11 @@ EResult lo_SendMessageToUser(ISteamNetworkingMessages *self,
     SteamNetworkingIdentity to;
     lo_packet *packet;
     EResult result;
-    if (!lo_clean_identity(&to, identityRemote) || cubData > LO_MAX_MESSAGE ||
-        (pubData == NULL && cubData > 0))
+    if (!lo_clean_identity(&to, identityRemote))
         return k_EResultInvalidParam;
-    packet = lo_packet_new(LO_DATA, cubData);
-    if (packet == NULL)
-        return k_EResultLimitExceeded;
-    if (cubData > 0)
-        memcpy(packet->payload, pubData, cubData);
+    result = lo_packet_copy(&packet, pubData, cubData);
+    if (result != k_EResultOK)
+        return result;
     enter((lo_user *)self);
     result = send_to((lo_user *)self, &to, packet, nSendFlags, nRemoteChannel);
     if (result != k_EResultOK)

@@ -140,11 +140,9 @@ bool lo_publish(lo_listener *listener)
     }
     unlock_directory(lock);
     if (taken)
-        lo_say(user, k_ESteamNetworkingSocketsDebugOutputType_Warning,
-               "another process already listens there");
+        lo_say(user, LO_WARNING, "another process already listens there");
     else if (!listener->published)
-        lo_say(user, k_ESteamNetworkingSocketsDebugOutputType_Warning,
-               "cannot be found by other processes: %s",
+        lo_say(user, LO_WARNING, "cannot be found by other processes: %s",
                lo_alone() != NULL ? lo_alone() : "the directory is locked or full");
     return !taken;
 }

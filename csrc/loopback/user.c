@@ -287,11 +287,9 @@ void lo_ResetIdentity(ISteamNetworkingSockets *self, const SteamNetworkingIdenti
     lo_enter();
     if (user->connections.first != NULL || user->listeners.first != user->door ||
         user->listeners.last != user->door)
-        lo_say(user, k_ESteamNetworkingSocketsDebugOutputType_Error,
-               "ResetIdentity refused: connections or listen sockets are open");
+        lo_say(user, LO_ERROR, "ResetIdentity refused: connections or listen sockets are open");
     else if (!lo_clean_identity(&identity, pIdentity))
-        lo_say(user, k_ESteamNetworkingSocketsDebugOutputType_Error,
-               "ResetIdentity refused: not a valid identity");
+        lo_say(user, LO_ERROR, "ResetIdentity refused: not a valid identity");
     else
         rename_user(user, &identity);
     lo_leave();

@@ -67,17 +67,9 @@ ptrdiff_t lo_frame_parse(const unsigned char *bytes, size_t size, lo_frame *fram
 {
     if (size < LO_HEADER)
         return 0;
-    memset(frame, 0, sizeof *frame);
-    memcpy(&frame->size, bytes, sizeof frame->size);
-    frame->kind = bytes[4];
-    frame->reliable = bytes[5] == 1;
-    memcpy(&frame->lane, bytes + 6, sizeof frame->lane);
-    memcpy(&frame->departs, bytes + 8, sizeof frame->departs);
-    memcpy(&frame->due, bytes + 16, sizeof frame->due);
-    memcpy(&frame->number, bytes + 24, sizeof frame->number);
-    memcpy(&frame->channel, bytes + 32, sizeof frame->channel);
+    memcpy(frame, bytes, LO_HEADER);
     frame->body = bytes + LO_HEADER;
-    if (frame->size > LO_MAX_MESSAGE || bytes[5] > 1)
+    if (frame->size > LO_MAX_MESSAGE || frame->reliable > 1)
         return -1;
     if (size - LO_HEADER < frame->size)
         return 0;
@@ -86,13 +78,5 @@ ptrdiff_t lo_frame_parse(const unsigned char *bytes, size_t size, lo_frame *fram
 
 void lo_frame_head(const lo_frame *frame, unsigned char head[LO_HEADER])
 {
-    memcpy(head, &frame->size, sizeof frame->size);
-    head[4] = frame->kind;
-    head[5] = frame->reliable;
-    memcpy(head + 6, &frame->lane, sizeof frame->lane);
-    memcpy(head + 8, &frame->departs, sizeof frame->departs);
-    memcpy(head + 16, &frame->due, sizeof frame->due);
-    memcpy(head + 24, &frame->number, sizeof frame->number);
-    memcpy(head + 32, &frame->channel, sizeof frame->channel);
-    memset(head + 36, 0, 4);
+    memcpy(head, frame, LO_HEADER);
 }

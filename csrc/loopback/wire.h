@@ -10,15 +10,18 @@ enum {
     LO_MAX_FRAME = LO_HEADER + LO_MAX_MESSAGE,
 };
 
+/* Its header is what comes before the body. */
 typedef struct lo_frame {
     uint32_t size; /* of the body */
     uint8_t kind;
-    bool reliable;
+    uint8_t reliable;
     uint16_t lane;
     int64_t departs, due, number;
     int32_t channel; /* of a session's message; of credit, how many messages it is for */
+    int32_t unused;
     const unsigned char *body;
 } lo_frame;
+_Static_assert(offsetof(lo_frame, body) == LO_HEADER, "no holes");
 
 /* Reads the frame at the beginning of the bytes: how long it is, 0 if it is not whole yet, -1 if it
  * is no frame. What it says of its kind, size, lane, number, identities and weather can be relied

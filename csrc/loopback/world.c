@@ -121,7 +121,7 @@ lo_group *lo_find_group(const void *self, HSteamNetPollGroup handle)
     return find(self, handle, LO_GROUP);
 }
 
-void lo_say(lo_user *user, ESteamNetworkingSocketsDebugOutputType level, const char *format, ...)
+void lo_say(lo_user *user, int level, const char *format, ...)
 {
     enum { ENOUGH = 1000 };
     va_list arguments;
