@@ -292,7 +292,7 @@ struct lo_user {
     int line_count;
     FSteamNetworkingSocketsDebugOutput debug_output;
     ESteamNetworkingSocketsDebugOutputType debug_level;
-    lo_session *sessions;
+    LO_LIST(lo_session) sessions;
     lo_listener *door; /* where sessions are asked for */
 };
 

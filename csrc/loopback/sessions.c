@@ -8,7 +8,7 @@
 #include <string.h>
 
 struct lo_session {
-    lo_session *next;
+    LO_LINK(lo_session) listed;
     SteamNetworkingIdentity with;
     lo_connection *connection;    /* NULL once it has failed */
     SteamNetConnectionInfo_t end; /* how it failed */
@@ -22,9 +22,9 @@ struct lo_session {
 
 static lo_session *find(const lo_user *user, const SteamNetworkingIdentity *with)
 {
-    lo_session *session = user->sessions;
+    lo_session *session = user->sessions.first;
     while (session != NULL && !lo_same_identity(&session->with, with))
-        session = session->next;
+        session = session->listed.after;
     return session;
 }
 
@@ -33,8 +33,7 @@ static lo_session *new_session(lo_user *user, const SteamNetworkingIdentity *wit
     lo_session *session = lo_alloc(sizeof *session);
     if (session != NULL) {
         session->with = *with;
-        session->next = user->sessions;
-        user->sessions = session;
+        LO_APPEND(&user->sessions, session, listed);
     }
     return session;
 }
@@ -49,10 +48,7 @@ void lo_session_let_go(lo_session *session)
 
 static void forget(lo_user *user, lo_session *session)
 {
-    lo_session **at = &user->sessions;
-    while (*at != session)
-        at = &(*at)->next;
-    *at = session->next;
+    LO_REMOVE(&user->sessions, session, listed);
     lo_session_let_go(session);
     while (session->channels != NULL) {
         struct channel *channel = session->channels;
@@ -156,8 +152,8 @@ void lo_session_changed(lo_connection *connection, ESteamNetworkingConnectionSta
 
 void lo_sessions_free(lo_user *user)
 {
-    while (user->sessions != NULL)
-        forget(user, user->sessions);
+    while (user->sessions.first != NULL)
+        forget(user, user->sessions.first);
 }
 
 /* --- the flat functions --------------------------------------------------------------------- */
@@ -255,17 +251,20 @@ int lo_ReceiveMessagesOnChannel(ISteamNetworkingMessages *self, int nLocalChanne
     return count;
 }
 
+/* Into the world and to one's session there, if there is one. */
+static lo_session *enter_session(ISteamNetworkingMessages *self,
+                                 const SteamNetworkingIdentity *identityRemote)
+{
+    SteamNetworkingIdentity with;
+    enter((lo_user *)self);
+    return lo_clean_identity(&with, identityRemote) ? find((lo_user *)self, &with) : NULL;
+}
+
 bool lo_AcceptSessionWithUser(ISteamNetworkingMessages *self,
                               const SteamNetworkingIdentity *identityRemote)
 {
-    SteamNetworkingIdentity with;
-    lo_session *session;
-    bool open;
-    if (!lo_clean_identity(&with, identityRemote))
-        return false;
-    enter((lo_user *)self);
-    session = find((lo_user *)self, &with);
-    open = session != NULL && session->connection != NULL;
+    lo_session *session = enter_session(self, identityRemote);
+    bool open = session != NULL && session->connection != NULL;
     if (open && !session->connection->outgoing && session->connection->state == LO_CONNECTING)
         open = lo_accept(session->connection) == k_EResultOK;
     lo_leave();
@@ -284,12 +283,7 @@ static void close_session(lo_user *user, lo_session *session)
 bool lo_CloseSessionWithUser(ISteamNetworkingMessages *self,
                              const SteamNetworkingIdentity *identityRemote)
 {
-    SteamNetworkingIdentity with;
-    lo_session *session;
-    if (!lo_clean_identity(&with, identityRemote))
-        return false;
-    enter((lo_user *)self);
-    session = find((lo_user *)self, &with);
+    lo_session *session = enter_session(self, identityRemote);
     if (session != NULL)
         close_session((lo_user *)self, session);
     lo_leave();
@@ -300,23 +294,15 @@ bool lo_CloseSessionWithUser(ISteamNetworkingMessages *self,
 bool lo_CloseChannelWithUser(ISteamNetworkingMessages *self,
                              const SteamNetworkingIdentity *identityRemote, int nLocalChannel)
 {
-    SteamNetworkingIdentity with;
-    lo_session *session;
-    struct channel *channel = NULL;
-    if (!lo_clean_identity(&with, identityRemote))
-        return false;
-    enter((lo_user *)self);
-    session = find((lo_user *)self, &with);
-    if (session != NULL) {
-        struct channel **at = find_channel(session, nLocalChannel);
-        channel = *at;
-        if (channel != NULL) {
-            *at = channel->next;
-            lo_free(channel);
-            discard((lo_user *)self, &with, &nLocalChannel);
-            if (session->channels == NULL)
-                close_session((lo_user *)self, session);
-        }
+    lo_session *session = enter_session(self, identityRemote);
+    struct channel **at = session != NULL ? find_channel(session, nLocalChannel) : NULL;
+    struct channel *channel = at != NULL ? *at : NULL;
+    if (channel != NULL) {
+        *at = channel->next;
+        lo_free(channel);
+        discard((lo_user *)self, &session->with, &nLocalChannel);
+        if (session->channels == NULL)
+            close_session((lo_user *)self, session);
     }
     lo_leave();
     return channel != NULL;
@@ -326,14 +312,9 @@ ESteamNetworkingConnectionState lo_GetSessionConnectionInfo(
     ISteamNetworkingMessages *self, const SteamNetworkingIdentity *identityRemote,
     SteamNetConnectionInfo_t *pConnectionInfo, SteamNetConnectionRealTimeStatus_t *pQuickStatus)
 {
-    SteamNetworkingIdentity with;
+    lo_session *session = enter_session(self, identityRemote);
     SteamNetConnectionInfo_t info = {.m_eState = LO_NONE};
     SteamNetConnectionRealTimeStatus_t status = {.m_nPing = -1};
-    lo_session *session;
-    if (!lo_clean_identity(&with, identityRemote))
-        return LO_NONE;
-    enter((lo_user *)self);
-    session = find((lo_user *)self, &with);
     if (session != NULL && session->connection != NULL) {
         lo_fill_info(session->connection, &info);
         lo_fill_status(session->connection, &status);

@@ -15,46 +15,32 @@ bool lo_same_identity(const SteamNetworkingIdentity *a, const SteamNetworkingIde
 
 bool lo_clean_identity(SteamNetworkingIdentity *out, const SteamNetworkingIdentity *in)
 {
-    bool text = false;
-    int least = 0, most;
-    if (in == NULL)
-        return false;
-    switch (in->m_eType) {
-    case k_ESteamNetworkingIdentityType_SteamID:
-    case k_ESteamNetworkingIdentityType_SonyPSN:
-        least = most = (int)sizeof in->m_steamID64;
-        break;
-    case k_ESteamNetworkingIdentityType_IPAddress:
-        least = most = (int)sizeof in->m_ip;
-        break;
-    case k_ESteamNetworkingIdentityType_GenericBytes:
-        most = (int)sizeof in->m_genericBytes;
-        break;
-    case k_ESteamNetworkingIdentityType_GenericString:
-        text = true;
-        most = (int)sizeof in->m_szGenericString;
-        break;
-    case k_ESteamNetworkingIdentityType_XboxPairwiseID:
-        text = true;
-        most = (int)sizeof in->m_szXboxPairwiseID;
-        break;
-    case k_ESteamNetworkingIdentityType_UnknownType:
-        text = true;
-        most = (int)sizeof in->m_szUnknownRawString;
-        break;
-    default:
-        return false;
-    }
-    if (in->m_cbSize < least || in->m_cbSize > most)
+    static const struct kind {
+        ESteamNetworkingIdentityType type;
+        int least, most;
+        bool text; /* ends within its size, which ends with it */
+    } kinds[] = {
+        {k_ESteamNetworkingIdentityType_SteamID, sizeof in->m_steamID64, sizeof in->m_steamID64,
+         false},
+        {k_ESteamNetworkingIdentityType_SonyPSN, sizeof in->m_steamID64, sizeof in->m_steamID64,
+         false},
+        {k_ESteamNetworkingIdentityType_IPAddress, sizeof in->m_ip, sizeof in->m_ip, false},
+        {k_ESteamNetworkingIdentityType_GenericBytes, 0, sizeof in->m_genericBytes, false},
+        {k_ESteamNetworkingIdentityType_GenericString, 1, sizeof in->m_szGenericString, true},
+        {k_ESteamNetworkingIdentityType_XboxPairwiseID, 1, sizeof in->m_szXboxPairwiseID, true},
+        {k_ESteamNetworkingIdentityType_UnknownType, 1, sizeof in->m_szUnknownRawString, true},
+    };
+    const struct kind *kind = kinds, *end = kinds + sizeof kinds / sizeof *kinds;
+    while (in != NULL && kind < end && kind->type != in->m_eType)
+        kind++;
+    if (in == NULL || kind == end || in->m_cbSize < kind->least || in->m_cbSize > kind->most)
         return false;
     memset(out, 0, sizeof *out);
     out->m_eType = in->m_eType;
     out->m_cbSize = in->m_cbSize;
     memcpy(out->m_genericBytes, in->m_genericBytes, (size_t)in->m_cbSize);
-    /* A string ends within its size, and its size ends with it. */
-    return !text ||
-           (in->m_cbSize > 0 && memchr(out->m_szUnknownRawString, 0, (size_t)in->m_cbSize) ==
-                                    out->m_szUnknownRawString + in->m_cbSize - 1);
+    return !kind->text || memchr(out->m_szUnknownRawString, 0, (size_t)in->m_cbSize) ==
+                              out->m_szUnknownRawString + in->m_cbSize - 1;
 }
 
 /* --- the backend ---------------------------------------------------------------------------- */
