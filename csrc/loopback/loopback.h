@@ -241,15 +241,17 @@ struct lo_connection {
     int pending;       /* bytes waiting in lanes, with overhead */
     int on_link;       /* bytes given to the link since it was last free ... */
     int on_link_last;  /* ... and those of the latest message */
-    int queue_count;
-    int64_t queue_bytes;
-    lo_list queue;    /* to be received */
-    lo_list deferred; /* reliable, while the queue is full */
-    int64_t cut;      /* what departs later is lost: the peer has closed */
-    lo_group *group;
+    int64_t cut;       /* what departs later is lost: the peer has closed */
     lo_meter sent, received;
     lo_node departure;
     lo_lane first_lane; /* as long as there is only one */
+
+    /* From here to the scope's beginning is all that receiving reads. */
+    lo_list deferred; /* reliable, while the queue is full */
+    lo_list queue;    /* to be received */
+    int64_t queue_bytes;
+    int queue_count;
+    lo_group *group;
     lo_scope scope;
 
     LO_LINK(lo_connection) listed, grouped; /* of its user, and of its poll group */

@@ -131,7 +131,7 @@ void lo_move_up(lo_connection *connection)
 SteamNetworkingMessage_t *lo_take(lo_packet *packet)
 {
     lo_connection *connection = packet->receiver;
-    bool session = connection == NULL || connection->manner == LO_SESSION;
+    bool session = packet->message.m_conn == 0;
     leave_group(packet);
     packet->message.m_nConnUserData =
         session ? 0 : lo_config(&connection->scope, LO_ConnectionUserData)->int64;
