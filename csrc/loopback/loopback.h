@@ -80,11 +80,10 @@ enum {
     LO_ACCEPT,
     LO_CONFIRM,
     LO_DATA,
-    LO_CLOSE,   /* number: the reason, payload: the text */
-    LO_CREDIT,  /* number: bytes that came out of the air, of `channel` messages (between processes)
-                 */
-    LO_WEATHER, /* payload: lo_weather, when the sender's changed (between processes only) */
-    LO_HURRY,   /* what was to leave at `departs` or later leaves `number` µs earlier (likewise) */
+    LO_CLOSE,       /* number: the reason, payload: the text */
+    LO_CREDIT,      /* number: bytes that came out of the air, channel: of how many messages */
+    LO_WEATHER = 9, /* payload: lo_weather, when the sender's changed (likewise) */
+    LO_HURRY, /* what was to leave at `departs` or later leaves `number` µs earlier (likewise) */
 };
 
 /* How someone is found: the kinds of address. */

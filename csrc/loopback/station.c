@@ -92,7 +92,7 @@ static bool open_door(void)
     snprintf(station.token, sizeof station.token, "%016" PRIx64, lo_random(&lo.random));
     in_directory(path, station.token, ".lock");
     if (sn_file_write(path, station.token, TOKEN)) /* a full disk shows here already */
-        station.alive = sn_file_lock(path, false);
+        station.alive = sn_file_lock(path, true);
     if (station.alive >= 0)
         station.door = sn_socket_listen(in_directory(path, station.token, ".sock"));
     return station.door != SN_NO_SOCKET;

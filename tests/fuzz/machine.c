@@ -167,6 +167,8 @@ bool sn_library_symbol(void *library, const char *name, void *function)
 
 void sn_library_pin(void (*function)(void)) { (void)function; }
 
+void sn_last_error(char *text, size_t size) { snprintf(text, size, "none"); }
+
 bool sn_private_directory(char *path, size_t size, char *error, size_t error_size)
 {
     (void)error, (void)error_size;
