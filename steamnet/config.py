@@ -124,16 +124,16 @@ def _native_value(engine: Engine, key: int, value: Value) -> tuple[int, Any]:
         )
     if isinstance(value, str):
         return lib.k_ESteamNetworkingConfig_String, ffi.new("char[]", c_string(value, "value"))
-    if isinstance(value, bool) or not isinstance(value, float | SupportsIndex):
+    if not isinstance(value, float | SupportsIndex):
         raise TypeError(f"a config value is an int, a float or a str, not {type(value)}")
     if isinstance(value, float):
         if math.isnan(value):
             raise ValueError("a config value cannot be NaN")
         if wanted not in WHOLE:
             return lib.k_ESteamNetworkingConfig_Float, ffi.new("float *", value)
-        if not value.is_integer():
+        if math.isinf(value):
             raise ValueError(f"{known(ConfigValue, key)!r} takes whole numbers, not {value!r}")
-        value = int(value)
+        value = math.floor(value + 0.5)  # as engines do, whose floats are too short for the largest
     kind = wanted if wanted in NUMBERS else lib.k_ESteamNetworkingConfig_Int32
     c_type, bits = NUMBERS[kind]
     return kind, ffi.new(c_type, integer(value, "value", -(2**bits), 2**bits - 1))

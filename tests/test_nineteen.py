@@ -307,7 +307,7 @@ def test_set_connection_config_value_and_get_connection_config_value(meeting: Me
     info = meeting.steam.networking_utils.config_value_info(buffer)
     assert info is not None
     assert info.name == name
-    for value in (100_000, 100_000.0, "100000"):
+    for value in (100_000, 100_000.4, "100000"):
         assert sockets.set_connection_config_value(client, buffer, 5000)
         assert sockets.set_connection_config_value(client, buffer, value) is True
         assert sockets.get_connection_config_value(client, buffer) == 100_000

@@ -31,7 +31,8 @@ def pair(steam: Steam) -> int:
         (C.TIMEOUT_CONNECTED, -1, 0),
         (C.MTU_PACKET_SIZE, 100, 200),
         (C.MTU_PACKET_SIZE, 9000, 1300),
-        (C.TIMEOUT_INITIAL, 888.0, 888),
+        (C.TIMEOUT_INITIAL, 888.5, 889),
+        (C.NAGLE_TIME, True, 1),
         (C.TIMEOUT_INITIAL, "999", 999),
     ],
 )
@@ -50,7 +51,7 @@ def test_values_are_converted_and_clamped(
         (C.FAKE_PACKET_LOSS_SEND, 150, 100.0),
         (C.FAKE_PACKET_LOSS_SEND, -1.0, 0.0),
         (C.FAKE_PACKET_LOSS_RECV, "7", 7.0),
-        (C.FAKE_PACKET_LAG_SEND, 13.0, 13),
+        (C.FAKE_PACKET_LAG_SEND, 12.6, 13),
     ],
 )
 def test_global_values(steam: Steam, key: ConfigValue, given: Any, read: float) -> None:
