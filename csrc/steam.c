@@ -62,7 +62,8 @@ typedef struct steam_side {
     void (*LogOnAnonymous)(void *server);
     void (*LogOff)(void *server);
 
-    _Atomic(sn_engine *) engine; /* the one that is open; another thread may pump Steam */
+    /* From here on another thread, which pumps Steam, may be reading at any moment. */
+    _Atomic(sn_engine *) engine; /* the one that is open */
     bool attached;
     steam_callback callbacks[HEARD];
 } steam_side;
@@ -146,7 +147,7 @@ static bool bind_user(sn_engine *engine, steam_side *side, char *error)
 
 static bool bind(sn_engine *engine, steam_side *side, char *error)
 {
-    memset(side, 0, sizeof *side);
+    memset(side, 0, offsetof(steam_side, engine));
     return accessor(engine, sockets_interface(engine), &side->sockets, error) &&
            accessor(engine, "SteamNetworkingUtils", &side->networking_utils, error) &&
            symbol(engine, "SteamAPI_", "ISteamUtils_GetAppID", &side->GetAppID, error) &&

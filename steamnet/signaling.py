@@ -1,4 +1,4 @@
-"""Signaling: how two users exchange the few bytes that a P2P connection begins with.
+"""Signaling: how two users exchange the few bytes that a P2P connection begins and ends with.
 
 The engine makes signals and understands them; carrying them is the caller's business, over
 whatever already connects the players: a lobby server, a chat, or, on one machine,
