@@ -25,7 +25,9 @@ TESTS = Path(__file__).parent
 GONE = (ConnectionState.CLOSED_BY_PEER, ConnectionState.PROBLEM_DETECTED_LOCALLY)
 ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals, modes and sockets of POSIX")
+WINDOWS = os.name == "nt"
+
+posix = pytest.mark.skipif(WINDOWS, reason="owners, modes and limits of POSIX")
 
 
 @pytest.fixture
@@ -41,7 +43,8 @@ def figures() -> tuple[int, int]:
     """Resident bytes and open handles of this process."""
     gc.collect()
     process = psutil.Process()
-    return process.memory_info().rss, process.num_fds()
+    handles = process.num_handles() if WINDOWS else process.num_fds()
+    return process.memory_info().rss, handles
 
 
 # --- a peer's process is killed ----------------------------------------------------------------
@@ -159,6 +162,7 @@ def without_a_parent(path: Path) -> None:
     os.environ["XDG_RUNTIME_DIR"] = str(path / "deeper" / "down")
 
 
+@posix
 @pytest.mark.parametrize(
     "make",
     [
@@ -194,6 +198,7 @@ def test_bad_directory(
         assert "cannot be found by other processes: " in caplog.text
 
 
+@posix
 def test_full_disk(meeting: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Where nothing can be written, a listener is one for its own process, and the log says so."""
     import resource  # which Windows has not
@@ -223,11 +228,11 @@ def test_stale_files(meeting: Path, until: Callable[..., None]) -> None:
         finally:
             far.kill()
             far.close()
-    assert len(list(meeting.glob("*.sock"))) == 1  # each swept away what was before it
+    assert len(list(meeting.glob("*.lock"))) == 1  # each swept away what was before it
     (meeting / "0123456789abcdef").write_text("no token at all")
     with steamnet.init(engine="loopback", identity=BOB) as here:
         assert here.networking_sockets.create_listen_socket_p2p(1)
-        assert len(list(meeting.glob("*.sock"))) == 1
+        assert len(list(meeting.glob("*.lock"))) == 1
         assert not (meeting / "0123456789abcdef").exists()
     assert [p.name for p in meeting.iterdir()] == ["lock"]
 
@@ -274,9 +279,28 @@ def requests(host: Any, accepted: list[int]) -> bool:
 
 
 def door(meeting: Path) -> str:
-    """The socket at which the process can be reached."""
-    (path,) = meeting.glob("*.sock")
-    return str(path)
+    """Where the process can be reached: a socket, or a pipe that is named as a socket would be."""
+    (path,) = meeting.glob("*.lock")
+    return rf"\\.\pipe\steamnet-{path.stem}.sock" if WINDOWS else str(path.with_suffix(".sock"))
+
+
+@contextlib.contextmanager
+def visitor(meeting: Path, host: Steam) -> Iterator[Callable[[bytes], Any]]:
+    """Come to the host's door, and give what says something there."""
+    if sys.platform != "win32":
+        with socket.socket(socket.AF_UNIX) as guest:
+            guest.connect(door(meeting))
+            yield guest.sendall
+        return
+    deadline, pipe = time.monotonic() + 10, None
+    while pipe is None:  # only a few may wait at the door at once
+        try:
+            pipe = open(door(meeting), "r+b", buffering=0)  # noqa: SIM115  # closed below
+        except OSError:
+            assert time.monotonic() < deadline
+            host.run_callbacks()
+    with pipe:
+        yield pipe.write
 
 
 def test_garbage_at_the_door(
@@ -288,12 +312,11 @@ def test_garbage_at_the_door(
     with host_with_a_guest(until) as (alice, plays_on):
         before = figures()
         for number in range(count):
-            with socket.socket(socket.AF_UNIX) as visitor:
-                visitor.connect(door(meeting))
-                with contextlib.suppress(OSError):  # it may have been shown out
-                    visitor.sendall(chance.randbytes(chance.randrange(3000)))
-                    alice.run_callbacks()
-                    visitor.sendall(bytes(chance.randrange(200)))
+            # It may have been shown out before it has said all.
+            with visitor(meeting, alice) as say, contextlib.suppress(OSError):
+                say(chance.randbytes(chance.randrange(3000)))
+                alice.run_callbacks()
+                say(bytes(chance.randrange(200)))
             if number % 100 == 0:
                 plays_on()
         alice.run_callbacks()
@@ -310,15 +333,11 @@ def test_visitors_who_say_nothing(meeting: Path, until: Callable[..., None]) -> 
     """A hundred who come and stay silent take no more than their sockets, and not for long."""
     with host_with_a_guest(until) as (alice, plays_on):
         before = figures()[1]
-        visitors = [socket.socket(socket.AF_UNIX) for _ in range(100)]
-        try:
-            for visitor in visitors:
-                visitor.connect(door(meeting))
+        with contextlib.ExitStack() as visitors:
+            for _ in range(100):
+                visitors.enter_context(visitor(meeting, alice))
             plays_on()
             assert figures()[1] <= before + 200
-        finally:
-            for visitor in visitors:
-                visitor.close()
         until(lambda: figures()[1] == before, alice, what="their sockets to be closed")
 
 
