@@ -22,20 +22,21 @@ from steamnet import SendFlags
 ENGINE = os.environ.get("STEAMNET_ENGINE", "loopback")
 SERVER = "76561198000000001"  # who the server is where there is no Steam to say it
 Buffer = bytes | memoryview
-PATIENCE = 256  # reliable messages that may wait for a slow player
+BACKLOG = 256  # messages that may wait for a slow player
+PATIENCE = 2.0  # seconds that who talks to one with a full backlog is held up
 GREETING = 10.0  # seconds in which a player must say a room
 LARGEST = 64 * 1024  # bytes of a message; longer ones are not passed on
 TOO_SLOW = 2001  # a close reason of our own
 
 
 class Player:
-    """A player in a room, with a queue of its own, so that a slow one holds up nobody else."""
+    """A player in a room, with a queue of its own: a slow one holds up nobody else for long."""
 
     def __init__(self, connection: steamnet.aio.Connection) -> None:
         """Begin to send what is put into the queue."""
         self.name = str(connection.peer)
         self.connection = connection
-        self._queue = asyncio.Queue[tuple[bytes, int]](PATIENCE)
+        self._queue = asyncio.Queue[tuple[bytes, int]](BACKLOG)
         self.sending = asyncio.create_task(self._send())
 
     async def _send(self) -> None:
@@ -46,9 +47,12 @@ class Player:
 
     async def hear(self, data: bytes, flags: int) -> None:
         """Queue a message; one who has fallen behind misses unreliable ones, or has to go."""
-        if not self._queue.full():
-            self._queue.put_nowait((data, flags))
-        elif flags & SendFlags.RELIABLE:
+        if self._queue.full() and not flags & SendFlags.RELIABLE:
+            return
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._queue.put((data, flags))
+        except TimeoutError:
             self.sending.cancel()
             await self.connection.close(TOO_SLOW, "too slow", linger=False)
 
