@@ -66,21 +66,11 @@ static void unset(lo_scope *scope, int key)
     scope->set &= ~(UINT64_C(1) << key);
 }
 
-static void put(lo_scope *scope, int key, lo_value value)
+void lo_config_set(lo_scope *scope, int key, lo_value value)
 {
     unset(scope, key);
     scope->values[key] = value;
     scope->set |= UINT64_C(1) << key;
-}
-
-void lo_config_set_int32(lo_scope *scope, int key, int32_t value)
-{
-    put(scope, key, (lo_value){.int32 = value});
-}
-
-void lo_config_set_int64(lo_scope *scope, int key, int64_t value)
-{
-    put(scope, key, (lo_value){.int64 = value});
 }
 
 void lo_config_free(lo_scope *scope)
@@ -96,7 +86,7 @@ static bool put_string(lo_scope *scope, int key, const char *text)
     size_t size = strlen(text) + 1;
     char *copy = lo_alloc(size);
     if (copy != NULL)
-        put(scope, key, (lo_value){.string = memcpy(copy, text, size)});
+        lo_config_set(scope, key, (lo_value){.string = memcpy(copy, text, size)});
     return copy != NULL;
 }
 
@@ -145,7 +135,7 @@ static bool set(lo_scope *scope, int key, int type, const void *argument)
         if (keys[key].type != PTR)
             return false;
         memcpy(&value.pointer, argument, sizeof value.pointer);
-        put(scope, key, value);
+        lo_config_set(scope, key, value);
         return true;
     default:
         return false;
@@ -172,7 +162,7 @@ static bool set(lo_scope *scope, int key, int type, const void *argument)
     default:
         return false;
     }
-    put(scope, key, value);
+    lo_config_set(scope, key, value);
     return true;
 }
 
@@ -264,24 +254,15 @@ lo_GetConfigValue(ISteamNetworkingUtils *self, ESteamNetworkingConfigValue eValu
     scope = fits(key, eScopeType) ? scope_of((lo_user *)self, eScopeType, scopeObj) : NULL;
     if (scope != NULL) {
         lo_value value = *lo_config(scope, key);
-        const void *from = &value;
-        size_t size, room = cbResult != NULL ? *cbResult : 0;
+        int type = keys[key].type;
+        const void *from = type == STRING ? (const void *)value.string : &value;
+        size_t room = cbResult != NULL ? *cbResult : 0;
+        size_t size = type == STRING  ? strlen(value.string) + 1
+                      : type == INT64 ? sizeof value.int64
+                      : type == PTR   ? sizeof value.pointer
+                                      : sizeof value.int32;
         if (data_size)
             value.int32 -= 100;
-        switch (keys[key].type) {
-        case INT64:
-            size = sizeof value.int64;
-            break;
-        case PTR:
-            size = sizeof value.pointer;
-            break;
-        case STRING:
-            from = value.string;
-            size = strlen(value.string) + 1;
-            break;
-        default:
-            size = sizeof value.int32;
-        }
         if (pOutDataType != NULL)
             *pOutDataType = data_size ? 0 : keys[key].type;
         if (cbResult != NULL)

@@ -28,8 +28,8 @@ typedef struct lo_scope {
 } lo_scope;
 
 const lo_value *lo_config(const lo_scope *scope, int key);
-void lo_config_set_int32(lo_scope *scope, int key, int32_t value);
-void lo_config_set_int64(lo_scope *scope, int key, int64_t value);
+/* Takes over a string. */
+void lo_config_set(lo_scope *scope, int key, lo_value value);
 /* Applies a list of options to an object under construction; false if one is not acceptable. */
 bool lo_config_options(lo_scope *scope, int count, const SteamNetworkingConfigValue_t *options);
 void lo_config_free(lo_scope *scope);

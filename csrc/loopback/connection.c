@@ -165,15 +165,21 @@ void lo_check_path(lo_connection *connection)
         lo_air_remove(&lo.air, &connection->deadline);
 }
 
+/* 127.0.0.1 and a port that nobody has. */
+static void invent_address(lo_connection *connection)
+{
+    connection->address = (SteamNetworkingIPAddr){
+        .m_ipv6 = {[10] = 0xff, [11] = 0xff, [12] = 127, [15] = 1},
+        .m_port = (uint16_t)(49152 + connection->ordinal % 16384),
+    };
+}
+
 static void become_connected(lo_connection *connection)
 {
     if (connection->manner == LO_P2P || connection->manner == LO_SESSION) {
         if (connection->state == LO_CONNECTING)
             lo_change(connection, LO_FINDING_ROUTE);
-        connection->address = (SteamNetworkingIPAddr){
-            .m_ipv6 = {[10] = 0xff, [11] = 0xff, [12] = 127, [15] = 1},
-            .m_port = (uint16_t)(49152 + connection->ordinal % 16384),
-        };
+        invent_address(connection);
     }
     lo_air_remove(&lo.air, &connection->deadline);
     lo_change(connection, LO_CONNECTED);
@@ -375,10 +381,7 @@ static lo_connection *incoming(lo_listener *listener, const lo_call *call)
         call->symmetric && lo_config(&listener->scope, LO_SymmetricConnect)->int32 != 0;
     connection->port = listener->port;
     if (listener->manner == LO_IP)
-        connection->address = (SteamNetworkingIPAddr){
-            .m_ipv6 = {[10] = 0xff, [11] = 0xff, [12] = 127, [15] = 1},
-            .m_port = (uint16_t)(49152 + connection->ordinal % 16384),
-        };
+        invent_address(connection);
     lo_set_deadline(connection, timeout(connection, LO_TimeoutInitial));
     lo_say(user, LO_MSG, "#%u asked for on port %d", connection->ordinal, listener->port);
     return connection;

@@ -39,7 +39,7 @@ lo_listener *lo_listen(lo_user *user, int manner, int port, int count,
     listener->key = lo_address_key(manner, &user->identity, port);
     listener->scope.parent = &user->local;
     if (manner == LO_P2P)
-        lo_config_set_int32(&listener->scope, LO_LocalVirtualPort, port);
+        lo_config_set(&listener->scope, LO_LocalVirtualPort, (lo_value){.int32 = port});
     if (!lo_config_options(&listener->scope, count, options) ||
         lo_map_get(&lo.listeners, listener->key) != NULL ||
         !lo_object_add(&listener->object, user, LO_LISTENER)) {

@@ -277,7 +277,7 @@ bool lo_SetConnectionUserData(ISteamNetworkingSockets *self, HSteamNetConnection
 {
     lo_connection *connection = lo_enter_connection(self, hPeer);
     if (connection != NULL)
-        lo_config_set_int64(&connection->scope, LO_ConnectionUserData, nUserData);
+        lo_config_set(&connection->scope, LO_ConnectionUserData, (lo_value){.int64 = nUserData});
     lo_leave();
     return connection != NULL;
 }
