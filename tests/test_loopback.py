@@ -90,8 +90,6 @@ def too_long(place: Path) -> Iterator[tuple[Path, str]]:
 @contextmanager
 def full_disk(place: Path) -> Iterator[tuple[Path, str]]:
     """Let no file grow, as where the disk is full."""
-    import resource  # which Windows lacks
-
     import resource  # which Windows has not
 
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
