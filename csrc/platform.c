@@ -30,28 +30,34 @@ uint32_t sn_process_id(void) { return GetCurrentProcessId(); }
 
 void sn_leave_exit_handlers_out(void) {} /* nothing forks here */
 
-void sn_last_error(char *text, size_t size)
+/* The system's words for its last error, with the subject where they have a place for one. */
+static void say_error(char *text, size_t size, const wchar_t *subject)
 {
     wchar_t wide[512];
-    DWORD code = GetLastError();
-    DWORD length = FormatMessageW(FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS, NULL,
-                                  code, 0, wide, 512, NULL);
-    while (length > 0 && (wide[length - 1] == L'\n' || wide[length - 1] == L'\r'))
+    DWORD code = GetLastError(), flags = FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_ARGUMENT_ARRAY;
+    const wchar_t *inserts[] = {subject, subject, subject, subject, subject,
+                                subject, subject, subject, subject};
+    DWORD length = FormatMessageW(flags, NULL, code, 0, wide, 512, (va_list *)inserts);
+    while (length > 0 && wcschr(L"\r\n .", wide[length - 1]) != NULL)
         wide[--length] = L'\0';
     if (length == 0 || WideCharToMultiByte(CP_UTF8, 0, wide, -1, text, (int)size, NULL, NULL) <= 0)
         snprintf(text, size, "error %lu", (unsigned long)code);
 }
 
+void sn_last_error(char *text, size_t size) { say_error(text, size, L"it"); }
+
 void *sn_library_open(const char *path, char *error, size_t error_size)
 {
-    wchar_t wide[32768];
+    wchar_t wide[32768] = L"";
     HMODULE library = NULL;
     if (MultiByteToWideChar(CP_UTF8, 0, path, -1, wide, 32768) > 0)
         /* The library's own folder and the system's: never the current directory or PATH. */
         library = LoadLibraryExW(wide, NULL,
                                  LOAD_LIBRARY_SEARCH_DLL_LOAD_DIR | LOAD_LIBRARY_SEARCH_DEFAULT_DIRS);
-    if (library == NULL)
-        sn_last_error(error, error_size);
+    if (library == NULL) {
+        const wchar_t *slash = wcsrchr(wide, L'\\');
+        say_error(error, error_size, slash != NULL ? slash + 1 : wide);
+    }
     return library;
 }
 

@@ -303,6 +303,17 @@ class TestWords:
         assert "that STEAMNET_LIBRARY names cannot serve as the steam engine" in text
         assert f"    {tmp_path / 'nothing'}: not found" in text
 
+    @pytest.mark.skipif(sys.platform != "win32", reason="knows how Windows words a reason")
+    def test_the_systems_reason_has_no_gap(self, tmp_path: Path) -> None:
+        """Windows leaves a place for the file in its words, and the name stands there."""
+        path = tmp_path / "steam_api64.dll"
+        path.write_bytes(pe({"x86-64": 0x8664, "ARM64": 0xAA64}[Host().machine]))
+        text = self.said(tmp_path / "game.py", "steam", STEAMNET_LIBRARY=str(path))
+        assert "%" not in text
+        last = text.splitlines()[-1]
+        assert last.startswith(f"    {path}: ")
+        assert last.count("steam_api64.dll") == 2
+
     @pytest.mark.skipif(sys.platform != "linux", reason="knows the words of Linux's loader")
     def test_the_loaders_reason_names_the_file_once(self, tmp_path: Path) -> None:
         """The loader begins its reason with the path that stands before it already."""
