@@ -710,6 +710,7 @@ static void check_lanes(void)
     int priorities[] = {1, 0, 1};
     uint16_t weights[] = {1, 1, 3}, none[] = {1, 0};
     SteamNetworkingMessage_t *batch[100];
+    int64_t results[99];
     SteamNetConnectionRealTimeLaneStatus_t lanes[3];
     int count = 0, third = 0;
     section = "lanes";
@@ -719,17 +720,18 @@ static void check_lanes(void)
     CHECK(S(m.client, ConfigureConnectionLanes, m.at_client, 3, priorities, weights) == 1);
     CHECK(S(m.client, ConfigureConnectionLanes, m.at_client, 2, NULL, NULL) == 8);
     set_int(&m.client, k_ESteamNetworkingConfig_SendRateMax, 4, (intptr_t)m.at_client, 1000000);
-    for (int i = 0; i < 99; i++) {
-        SteamNetworkingMessage_t *message = U(m.client, AllocateMessage, 1000);
-        int64_t result;
-        message->m_conn = m.at_client;
-        message->m_nFlags = RELIABLE;
-        message->m_idxLane = (uint16_t)(i % 3 == 0 ? 0 : i % 3 == 1 ? 2 : 1);
-        S(m.client, SendMessages, 1, &message, &result, true);
-        CHECK(result == i / 3 + 1);
-    }
     CHECK(S(m.client, GetConnectionRealTimeStatus, m.at_client, NULL, 4, lanes) == 8);
+    for (int i = 0; i < 99; i++) {
+        batch[i] = U(m.client, AllocateMessage, 1000);
+        batch[i]->m_conn = m.at_client;
+        batch[i]->m_nFlags = RELIABLE;
+        batch[i]->m_idxLane = (uint16_t)(i % 3 == 0 ? 0 : i % 3 == 1 ? 2 : 1);
+    }
+    /* In one call: the first leave within moments, whether or not the rest have been sent. */
+    S(m.client, SendMessages, 99, batch, results, true);
     CHECK(S(m.client, GetConnectionRealTimeStatus, m.at_client, NULL, 3, lanes) == 1);
+    for (int i = 0; i < 99; i++)
+        CHECK(results[i] == i / 3 + 1);
     CHECK(lanes[0].m_cbPendingReliable == 33000);
     /* The second lane waits for itself, the third for a third of the first as well, the first for
      * all: a millisecond for each message, and they leave within moments from now. */
