@@ -127,9 +127,9 @@ def test_host_and_client_exchange_messages(engine: str, tmp_path: Path) -> None:
             assert host_id is not None, first + (hosting.stdout.read() if hosting.poll() else "")
             with _running(client, engine, host_id[0]) as listening:
                 heard = ""
-                for _ in range(5):  # until the first is there to hear it
+                for patience in (1, 3, 10, 30):  # until the first is there to hear it
                     with _running(client, engine, host_id[0]):
-                        heard = _line(listening, 3)
+                        heard = _line(listening, patience)
                     if heard:
                         break
             assert heard.endswith(": Hello from client!\n")

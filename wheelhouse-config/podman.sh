@@ -93,7 +93,7 @@ export CIBW_CONTAINER_ENGINE="podman; create_args: --network=host"
 export "CIBW_MANYLINUX_$(echo "$machine" | tr a-z A-Z)_IMAGE=$image"
 export CIBW_BUILD_FRONTEND=uv # cibuildwheel's pip would fetch a virtualenv from outside the index
 export CIBW_DEPENDENCY_VERSIONS=latest # its pins may be ahead of what a mirror has
-export CIBW_ENVIRONMENT="CC='$zig' LDSHARED='$zig -shared' $certificates"
+export CIBW_ENVIRONMENT="CC='$zig' LDSHARED='$zig -O2 -s -shared' $certificates"
 export CIBW_TEST_ENVIRONMENT="$certificates"
 PATH=$tools/bin:$PATH cibuildwheel --platform linux --output-dir "$output" \
     --config-file wheelhouse-config/cibuildwheel.toml
