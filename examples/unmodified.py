@@ -51,11 +51,12 @@ def join(steam: steamnet.Steam, host_steam_id: str) -> None:
     while answers < 2:
         steam.run_callbacks()
         info = sockets.get_connection_info(connection)
-        if info is None or info.state in GONE:
-            sys.exit(f"no connection: {info.end_debug if info else 'refused'} (is there a host?)")
-        for message in sockets.receive_messages(connection):
+        messages = sockets.receive_messages(connection)  # a host that has gone is read to the end
+        for message in messages:
             print(message.decode(), flush=True)
             answers += 1
+        if info is None or (info.state in GONE and not messages):
+            sys.exit(f"no connection: {info.end_debug if info else 'refused'} (is there a host?)")
         time.sleep(1 / 60)
     sockets.close_connection(connection)
 
