@@ -109,12 +109,15 @@ def join(steam: steamnet.Steam, peer: str, line: str) -> None:
     sockets = steam.networking_sockets
     connection = sockets.connect_p2p(peer, 0)
     sockets.send_message(connection, line)
-    while (info := sockets.get_connection_info(connection)) and info.state not in GONE:
+    while True:
         steam.run_callbacks()
-        for message in sockets.receive_messages(connection):
+        info = sockets.get_connection_info(connection)
+        messages = sockets.receive_messages(connection)  # a host that has gone is read to the end
+        for message in messages:
             print(message.decode(), flush=True)
+        if info is None or (info.state in GONE and not messages):
+            sys.exit(f"the connection has ended: {info and info.end_debug}")
         time.sleep(1 / 60)
-    sys.exit(f"the connection has ended: {info and info.end_debug}")
 
 
 def main() -> None:

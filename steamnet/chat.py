@@ -128,9 +128,10 @@ def _join(steam: Steam, host: str, port: int, typed: "queue.SimpleQueue[str | No
         if info.state != shown:
             shown = info.state
             say(f"* {info.state_name}")
-        for message in sockets.receive_messages(connection):
+        messages = sockets.receive_messages(connection)
+        for message in messages:
             say(message.decode(errors="replace"))
-        if info.state in GONE:
+        if info.state in GONE and not messages:
             say(f"* the connection ended: {info.end_debug} ({int(info.end_reason)})")
             if not connected:
                 say(f"Is the host running, as {peer}, on this engine and virtual port {port}?")
