@@ -112,10 +112,9 @@ def join(steam: steamnet.Steam, peer: str, line: str) -> None:
     while True:
         steam.run_callbacks()
         info = sockets.get_connection_info(connection)
-        messages = sockets.receive_messages(connection)  # a host that has gone is read to the end
-        for message in messages:
-            print(message.decode(), flush=True)
-        if info is None or (info.state in GONE and not messages):
+        if messages := sockets.receive_messages(connection):
+            print(*(message.decode() for message in messages), sep="\n", flush=True)
+        elif info is None or info.state in GONE:  # who has gone is read to the end
             sys.exit(f"the connection has ended: {info and info.end_debug}")
         time.sleep(1 / 60)
 
