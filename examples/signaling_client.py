@@ -3,9 +3,8 @@
     python signaling_client.py SERVER[:PORT] str:alice              # waits for others
     python signaling_client.py SERVER[:PORT] str:bob str:alice      # connects to alice
 
-`ServerSignaling` is what `steamnet.init` needs to reach users through the server. The chat
-below knows nothing of it: it is the same program as on Steam. Messages travel between the
-players, not through the server. Behind home routers two more things are needed, options:
+`ServerSignaling` carries signals through the server, and nothing else goes there. The chat
+below is the same program as on Steam. Behind home routers two more things are needed, options:
 
     --stun stun.example.org:3478       tells each player its public address
     --turn turn.example.org:3478 --turn-user USER --turn-password PASSWORD
@@ -132,13 +131,12 @@ def main() -> None:
     server, _, port = given.server.partition(":")
     signaling = ServerSignaling(server, int(port or 10000), given.identity)
     with steamnet.init(engine="gns", identity=given.identity, signaling=signaling) as steam:
-        options = {
+        for key, value in {
             ConfigValue.P2P_STUN_SERVER_LIST: given.stun,
             ConfigValue.P2P_TURN_SERVER_LIST: given.turn,
             ConfigValue.P2P_TURN_USER_LIST: given.turn_user,
             ConfigValue.P2P_TURN_PASS_LIST: given.turn_password,
-        }
-        for key, value in options.items():
+        }.items():
             if value:
                 steam.networking_utils.set_config_value(key, value)
         join(steam, given.peer, given.say) if given.peer else host(steam)
