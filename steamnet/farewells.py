@@ -24,7 +24,7 @@ AGAIN = (0.0, 0.5, 1.0, 2.0, 4.0)  # seconds after a close: its word may get los
 
 
 class Farewells:
-    """Knows which listen sockets must be kept, until when, and who is turned away meanwhile."""
+    """Knows which listen sockets must be kept, who is turned away there, and what data lingers."""
 
     def __init__(self) -> None:
         """Begin with none."""

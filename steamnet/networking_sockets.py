@@ -519,8 +519,8 @@ class SteamNetworkingSocketsManager:
     def set_connection_config_value(self, connection: int, config_key: int, value: Value) -> bool:
         """Configure a connection; False for an unknown key, one not settable, or a dead handle.
 
-        ``config_key`` is a `ConfigValue`, ``value`` an int, a float or a str: whole where the
-        engine says so, else ValueError, and no bool. The engine may clamp it: read it back.
+        ``config_key`` is a `ConfigValue`, ``value`` an int, a float or a str. Where the engine
+        wants a whole number a float is rounded. It may clamp what it gets: read it back.
         ``ISteamNetworkingUtils::SetConfigValue``
         """
         if value is None:
