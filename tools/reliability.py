@@ -116,7 +116,8 @@ def run_tests() -> dict[str, str]:
                 for item in case.iter("property"):
                     counts[item.get("name", "").replace("_", " ")] += int(item.get("value", "0"))
         said = [f"{value:,} {key}" for key, value in counts.items()]
-        figures[test] = ", ".join([f"{ran - skipped} tests passed", *said])
+        passed = ran - skipped
+        figures[test] = ", ".join([f"{passed} test{'s' * (passed != 1)} passed", *said])
     return figures
 
 
