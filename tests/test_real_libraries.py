@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from needs import missing
 
 LIST = os.environ.get("STEAMNET_STEAM_LIBRARIES", "")
 LIBRARIES: list[dict[str, Any]] = json.loads(Path(LIST).read_text()) if LIST else []
-REQUIRED = os.environ.get("STEAMNET_REQUIRE_ENGINES") == "1"
 HERE = f"{platform.system().lower()}-{platform.machine().lower()}"
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="knows Valve's words on Linux only")
@@ -41,13 +41,6 @@ def each(libraries: list[dict[str, Any]]) -> pytest.MarkDecorator:
 
 
 MODERN = [x for x in LIBRARIES if x["platform"] == HERE and not words_for(x)]
-
-
-def missing(reason: str) -> None:
-    """Skip the test for this reason; where nothing may be missing, fail."""
-    if REQUIRED:
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 @pytest.fixture(autouse=True)

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import needs
 import pytest
 from far import Far
 
@@ -256,8 +257,7 @@ class Lossy:
 @pytest.mark.usefixtures("gns")
 def test_lost_and_doubled_signals(far: Far, until: Callable[..., None]) -> None:
     """P2P connects although the first and two of five signals are lost: engines send again."""
-    if not steamnet._native.lib.sn_ice_possible():
-        pytest.skip("ICE needs a network interface other than loopback, and there is none here")
+    needs.ice()
     signaling = Lossy(LocalSignaling(ALICE))
     bob = far.open(engine="gns", identity=BOB)
     with steamnet.init(engine="gns", identity=ALICE, signaling=signaling) as alice:
@@ -280,8 +280,7 @@ def test_lost_and_doubled_signals(far: Far, until: Callable[..., None]) -> None:
 @pytest.mark.usefixtures("gns")
 def test_signals_carried_by_hand(far: Far, until: Callable[..., None]) -> None:
     """connect_p2p_custom_signaling and received_p2p_custom_signal are enough, as in the SDK."""
-    if not steamnet._native.lib.sn_ice_possible():
-        pytest.skip("ICE needs a network interface other than loopback, and there is none here")
+    needs.ice()
     bob = far.open(engine="gns", identity=BOB)
 
     class ByHand:
