@@ -19,12 +19,11 @@ from links import free_port
 
 import steamnet
 from steamnet import ConfigValue, ConnectionState, SendFlags, Steam
+from steamnet.enums import GONE
 
 ALICE, BOB = "76561198000000001", "76561198000000002"
 TESTS = Path(__file__).parent
-GONE = (ConnectionState.CLOSED_BY_PEER, ConnectionState.PROBLEM_DETECTED_LOCALLY)
 ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
-
 WINDOWS = os.name == "nt"
 
 posix = pytest.mark.skipif(WINDOWS, reason="owners, modes and limits of POSIX")

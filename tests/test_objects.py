@@ -22,7 +22,7 @@ from steamnet.objects import Connection, Listener, adopt
 from steamnet.testing import connected_pair, players, pump
 
 Pair = tuple[Connection, Connection]
-GONE = ConnectionState.CLOSED_BY_PEER
+CLOSED_BY_PEER = ConnectionState.CLOSED_BY_PEER
 
 
 @pytest.fixture
@@ -151,7 +151,7 @@ def test_a_member_that_moves_to_another_group_is_that_groups(two: list[Steam]) -
         second.add(called)
         caller.send("last words")
         caller.close()
-        pump(host, guest, until=lambda: called.state == GONE)
+        pump(host, guest, until=lambda: called.state == CLOSED_BY_PEER)
         assert first.receive() == []
         assert len(first) == 0
         assert [m.decode() for m in second.receive()] == ["last words"]
@@ -203,7 +203,7 @@ def test_a_rejected_caller_learns_why(two: list[Steam]) -> None:
     caller = guest.connect(my_id(host), 0)
     pump(host, guest, until=lambda: listener._waiting)
     listener.close()
-    pump(host, guest, until=lambda: caller.state == GONE)
+    pump(host, guest, until=lambda: caller.state == CLOSED_BY_PEER)
     with pytest.raises(ResultError, match="listen socket was closed") as refused:
         caller.receive()
     assert refused.value.result == EResult.NO_CONNECTION
@@ -243,7 +243,7 @@ def test_a_dead_peer_is_read_to_the_end_and_closed_once(
     monkeypatch.setattr(called.router.sockets, "close_connection", close)
     caller.send("last words")
     caller.close(1234, "good night")
-    pump(caller, called, until=lambda: called.state == GONE)
+    pump(caller, called, until=lambda: called.state == CLOSED_BY_PEER)
     assert [m.decode() for m in called.receive()] == ["last words"]
     for _ in range(2):
         with pytest.raises(ResultError, match="1234: good night") as gone:
@@ -251,7 +251,7 @@ def test_a_dead_peer_is_read_to_the_end_and_closed_once(
         assert gone.value.result == EResult.NO_CONNECTION
         with pytest.raises(ResultError, match="good night"):
             called.send("too late")
-    assert called.state == GONE
+    assert called.state == CLOSED_BY_PEER
     assert called.info.end_reason == 1234
     assert called.info.end_debug == "good night"
     called.close()
@@ -268,14 +268,14 @@ def test_a_dead_member_leaves_its_poll_group_when_it_has_been_read(two: list[Ste
         group.add(called)
         caller.send("last words")
         caller.close()
-        pump(host, guest, until=lambda: called.state == GONE)
+        pump(host, guest, until=lambda: called.state == CLOSED_BY_PEER)
         host.run_callbacks()  # the state is of this moment, its event may be to come
         (message,) = group.receive()
         assert group.sender(message) is called
         assert group.receive() == []
         assert list(group) == []
         assert host.networking_sockets.get_connection_info(called.handle) is None
-        assert called.state == GONE
+        assert called.state == CLOSED_BY_PEER
 
 
 def hear_all(connection: Connection, heard: list[NetworkingMessage]) -> None:
@@ -296,7 +296,7 @@ def test_closing_lingers_unless_told_not_to(two: list[Steam]) -> None:
             for _ in range(50):
                 caller.send(bytes(1000))
             caller.close(linger=linger)
-            pump(host, guest, until=lambda: called.state == GONE)  # noqa: B023  # asked at once
+            pump(host, guest, until=lambda: called.state == CLOSED_BY_PEER)  # noqa: B023  # asked at once
             heard: list[NetworkingMessage] = []
             with pytest.raises(ResultError, match="ClosedByPeer"):
                 hear_all(called, heard)
@@ -313,7 +313,7 @@ def test_a_closed_listener_lets_its_connections_linger(two: list[Steam]) -> None
         called.send(bytes(1000))
     listener.close()
     assert called.closed
-    pump(host, guest, until=lambda: caller.state == GONE)
+    pump(host, guest, until=lambda: caller.state == CLOSED_BY_PEER)
     assert len(caller.receive()) == 50
     caller.close()
 
@@ -363,7 +363,7 @@ def test_objects_after_shutdown(two: list[Steam]) -> None:
         listener.accept()
     for thing in (called, group, listener):
         thing.close()
-    pump(guest, until=lambda: caller.state == GONE)
+    pump(guest, until=lambda: caller.state == CLOSED_BY_PEER)
     caller.close()
 
 
@@ -376,7 +376,7 @@ def test_what_was_left_open_is_closed_with_a_warning(two: list[Steam]) -> None:
         with pytest.warns(ResourceWarning, match=f"unclosed Connection {handle}"):
             del caller
         assert guest.networking_sockets.get_connection_info(handle) is None
-        pump(host, guest, until=lambda: called.state == GONE)
+        pump(host, guest, until=lambda: called.state == CLOSED_BY_PEER)
         called.close()
     with pytest.warns(ResourceWarning, match="unclosed PollGroup"):
         host.poll_group()
@@ -394,7 +394,7 @@ def test_what_was_closed_or_shut_down_does_not_warn() -> None:
             caller, called = connected(host, guest, listener)
             third = connected(host, guest, listener)
             caller.close()
-            pump(host, guest, until=lambda: called.state == GONE)
+            pump(host, guest, until=lambda: called.state == CLOSED_BY_PEER)
             with pytest.raises(ResultError):
                 called.receive()
             called = caller
@@ -447,9 +447,9 @@ def test_both_styles_side_by_side(two: list[Steam], handler: bool) -> None:
         pump(host, guest, until=lambda: called.state == ConnectionState.CONNECTED)
         pump(host, guest, until=lambda: [e for e in look() if e.state == 3])
         ours.close()
-        pump(host, guest, until=lambda: called.state == GONE)
+        pump(host, guest, until=lambda: called.state == CLOSED_BY_PEER)
         guest.networking_sockets.close_connection(theirs)
-        pump(host, guest, until=lambda: [e for e in look() if e.state == GONE])
+        pump(host, guest, until=lambda: [e for e in look() if e.state == CLOSED_BY_PEER])
         called.close()
         sockets.close_connection(request)
         pump(host, guest, until=lambda: [e for e in look() if e.state == 0])
@@ -466,12 +466,12 @@ def test_nothing_is_remembered_of_what_is_over(two: list[Steam]) -> None:
         for _ in range(3):
             caller, called = connected(host, guest, listener)
             caller.close()
-            pump(host, guest, until=lambda: called.state == GONE)  # noqa: B023  # asked at once
+            pump(host, guest, until=lambda: called.state == CLOSED_BY_PEER)  # noqa: B023  # asked at once
             called.close()
         guest.connect(my_id(host), 0).close()
         refused = guest.connect(my_id(host), 0)
         pump(host, guest, until=lambda: listener._waiting)
-    pump(host, guest, until=lambda: refused.state == GONE)
+    pump(host, guest, until=lambda: refused.state == CLOSED_BY_PEER)
     refused.close()
     for steam in two:
         pump(host, guest, until=lambda: not steam.router._owned)  # noqa: B023  # asked at once
@@ -489,7 +489,7 @@ def test_an_adopted_handle_is_an_object_like_others(two: list[Steam]) -> None:
     with adopt(host.router, event.connection) as called:
         pump(host, guest, until=lambda: caller.state == called.state == ConnectionState.CONNECTED)
         caller.close()
-        pump(host, guest, until=lambda: called.state == GONE)
+        pump(host, guest, until=lambda: called.state == CLOSED_BY_PEER)
         assert sockets.connection_events() == []
     with pytest.raises(ResultError, match="adopt"):
         adopt(host.router, event.connection)
@@ -506,7 +506,7 @@ def test_what_the_manager_closes_its_object_soon_knows(two: list[Steam]) -> None
         with pytest.raises(ResultError, match="by hand"):
             caller.send("x")
         caller.close()
-        pump(host, guest, until=lambda: called.state == GONE)
+        pump(host, guest, until=lambda: called.state == CLOSED_BY_PEER)
         called.close()
 
 

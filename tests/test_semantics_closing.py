@@ -3,12 +3,14 @@
 import threading
 import time
 
+import needs
 import pytest
 from far import Far
 from links import ALICE, BOB, Link, Route
 
 import steamnet
 from steamnet import ConfigValue, ConnectionState, EResult
+from steamnet.enums import GONE
 
 CLOSED_BY_PEER = ConnectionState.CLOSED_BY_PEER
 
@@ -214,8 +216,7 @@ def test_request_after_the_listen_socket_closed(route: Route) -> None:
     assert there.sockets.close_listen_socket(there.info.listen_socket)
     route.until(lambda: there.last == ConnectionState.NONE, what="the close")
     late = route.connect({ConfigValue.TIMEOUT_INITIAL: 1000})
-    gone = (CLOSED_BY_PEER, ConnectionState.PROBLEM_DETECTED_LOCALLY)
-    route.until(lambda: late.last in gone, what="the refusal")
+    route.until(lambda: late.last in GONE, what="the refusal")
     assert route.events == []
     assert there.last == ConnectionState.NONE
 
@@ -227,14 +228,13 @@ def test_peer_that_vanishes_is_noticed(route: Route) -> None:
     here, there = route.join()
     there.steam.engine.close()
     route.steams.remove(there.steam)
-    gone = (CLOSED_BY_PEER, ConnectionState.PROBLEM_DETECTED_LOCALLY)
-    route.until(lambda: here.last in gone, timeout=6, what="the loss to be noticed")
+    route.until(lambda: here.last in GONE, timeout=6, what="the loss to be noticed")
 
 
 def test_peer_process_that_dies(engine: str) -> None:
     """A peer whose process is killed is noticed: by gns in time, by the loopback engine at once."""
-    if engine == "gns" and not steamnet._native.lib.sn_ice_possible():
-        pytest.skip("ICE needs a network interface other than loopback, and there is none here")
+    if engine == "gns":
+        needs.ice()
     doomed = Far()
     with steamnet.init(engine=engine, identity=ALICE) as alice:
         route = Route(f"{engine}-processes", alice, doomed.open(engine=engine, identity=BOB))
@@ -244,7 +244,6 @@ def test_peer_process_that_dies(engine: str) -> None:
         route.steams.remove(there.steam)
         doomed.kill()
         doomed.close()
-        gone = (CLOSED_BY_PEER, ConnectionState.PROBLEM_DETECTED_LOCALLY)
-        route.until(lambda: here.last in gone, what="the loss to be noticed")
+        route.until(lambda: here.last in GONE, what="the loss to be noticed")
         assert here.send(b"x") == EResult.NO_CONNECTION
         alice.networking_utils.set_config_value(ConfigValue.TIMEOUT_CONNECTED, None)
