@@ -340,7 +340,7 @@ async def test_close_waits_until_everything_has_arrived() -> None:
         await fill(caller)  # five seconds' worth
         start = time.monotonic()
         await caller.close(linger=False)
-        assert time.monotonic() - start < 1
+        assert time.monotonic() - start < 4
         assert len([m async for m in called]) < 3
 
 
@@ -675,7 +675,7 @@ async def test_leaving_because_of_an_error_does_not_wait() -> None:
     start = time.monotonic()
     with pytest.raises(ZeroDivisionError):
         await program()
-    assert time.monotonic() - start < 1
+    assert time.monotonic() - start < 4
 
 
 @with_asyncio
@@ -684,7 +684,7 @@ async def test_relay_readiness() -> None:
     async with aio.init(engine="loopback", identity=HOST) as steam:
         start = time.monotonic()
         assert await steam.wait_for_relay(5) is False
-        assert time.monotonic() - start < 1
+        assert time.monotonic() - start < 4
 
 
 @with_asyncio

@@ -263,12 +263,17 @@ def test_an_engine_that_writes_on_does_not_keep_run_callbacks(
             assert len(lines) == 10 * calls
 
 
-def test_debug_output_of_any_level_is_harmless(steam: Steam) -> None:
-    """Each level can be asked of each engine."""
-    for level in DebugOutputType:
-        steam.networking_utils.set_debug_output(level)
+@pytest.mark.parametrize("level", DebugOutputType)
+def test_debug_output_is_no_chattier_than_asked_for(
+    steam: Steam, level: DebugOutputType, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each level can be asked of each engine, and NONE is silence."""
+    steam.networking_utils.set_debug_output(level)
+    with caplog.at_level(logging.DEBUG, "steamnet"):
         steam.networking_sockets.create_socket_pair()
         steam.run_callbacks()
+    least = networking_utils.LOG_LEVELS.get(level, logging.DEBUG) if level else logging.CRITICAL + 1
+    assert all(record.levelno >= least for record in caplog.records)
 
 
 # --- Valve's relay network, which these engines do not have --------------------------------------
@@ -283,7 +288,7 @@ def test_relay_network_is_told_truthfully(steam: Steam) -> None:
     assert steam.engine.name in status.message
     start = time.monotonic()
     assert utils.wait_for_relay(10) is False
-    assert time.monotonic() - start < 1, "there is nothing to wait for"
+    assert time.monotonic() - start < 5, "there is nothing to wait for"
 
 
 @pytest.mark.parametrize(

@@ -55,10 +55,13 @@ def test_lag_delays_each_way(link: Link) -> None:
     listen_well(link)
     link.route.set(C.FAKE_PACKET_LAG_SEND, 100)
     clock = link.there.steam.networking_utils.get_local_timestamp
-    start = clock()
-    link.here.send(b"slow", SendFlags.RELIABLE_NO_NAGLE)
-    (message,) = link.collect(link.there, 1)
-    assert 95_000 <= message.time_received - start < 400_000
+    took = []
+    for _ in range(3):  # the best of them: the machine may be busy
+        start = clock()
+        link.here.send(b"slow", SendFlags.RELIABLE_NO_NAGLE)
+        (message,) = link.collect(link.there, 1)
+        took.append(message.time_received - start)
+    assert 95_000 <= min(took) < 400_000
 
 
 @NO_PIPE

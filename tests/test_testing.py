@@ -70,10 +70,13 @@ def test_lag_is_one_way() -> None:
     """A message takes the lag, not half of it and not twice, and the ping shows both ways."""
     with connected_pair(lag=300) as (caller, called):
         for sender, receiver in ((caller, called), (called, caller)):
-            start = time.monotonic()
-            sender.send("ping", SendFlags.RELIABLE_NO_NAGLE)
-            pump(caller, called, until=receiver.receive)
-            assert 0.3 <= time.monotonic() - start < 0.6
+            took = []
+            for _ in range(5):  # the best of them: the machine may be busy
+                start = time.monotonic()
+                sender.send("ping", SendFlags.RELIABLE_NO_NAGLE)
+                pump(caller, called, until=receiver.receive)
+                took.append(time.monotonic() - start)
+            assert 0.3 <= min(took) < 0.6
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5])
