@@ -330,7 +330,49 @@ class TestNetworking:
         assert (results[0].ip, results[0].ports) == ("169.254.7.1", (1024, 1025))
         assert sockets.get_fake_ip() == results[0]
         assert sockets.create_listen_socket_p2p_fake_ip(0)
+        assert sockets.create_fake_udp_port(2) is None
+
+    def test_a_fake_udp_port_carries_datagrams_until_it_is_closed(
+        self, steam: steamnet.Steam, until: Callable[..., None]
+    ) -> None:
+        """Sent to an address, received from it; what is closed, or shut down, says so."""
+        sockets = steam.networking_sockets
+        assert sockets.create_fake_udp_port(-1) is None
+        assert sockets.begin_async_request_fake_ip(1)
+        until(lambda: sockets.get_fake_ip().result == EResult.OK, steam, what="the FakeIP")
+        port = sockets.create_fake_udp_port(-1)
+        assert port is not None
         assert sockets.create_fake_udp_port(0) is None
+        assert port.receive_messages() == []
+        for data in (b"first", "second", bytes(5000)):
+            assert port.send_message("169.254.1.2:7777", data) == EResult.OK
+        refused = port.send_message("169.254.1.2:7777", b"no", SendFlags.RELIABLE)
+        assert refused == EResult.INVALID_PARAM
+        port.schedule_cleanup("169.254.1.2:7777")
+        (first,) = port.receive_messages(1)
+        assert (first.decode(), first.identity) == ("first", "ip:169.254.1.2:7777")
+        second, third = port.receive_messages()
+        assert (second.decode(), bytes(third)) == ("second", bytes(5000))
+        with pytest.raises(ValueError, match="no address"):
+            port.send_message("nowhere", b"x")
+        port.close()
+        port.close()
+        for use in (
+            port.receive_messages,
+            lambda: port.send_message("169.254.1.2:7777", b"x"),
+            lambda: port.schedule_cleanup("169.254.1.2:7777"),
+        ):
+            with pytest.raises(ClosedError, match="the port has been closed"):
+                use()
+        left_open = sockets.create_fake_udp_port(0)
+        assert left_open is not None
+        assert left_open.send_message("169.254.1.2:7777", b"unread") == EResult.OK
+        steam.shutdown()
+        with pytest.raises(ClosedError, match="shut down"):
+            left_open.send_message("169.254.1.2:7777", b"x")
+        with pytest.raises(ClosedError):
+            left_open.receive_messages()
+        left_open.close()
 
     def test_two_players_write_without_a_connection(self, library: str, ice: None) -> None:
         """A session is asked for once, accepted, and used both ways."""

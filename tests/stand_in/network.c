@@ -25,6 +25,20 @@ static struct {
     FnSteamNetworkingFakeIPResult fake_ip_changed;
 } steam;
 
+/* The one port, whose every peer is an echo. A call on one that was destroyed ends the process. */
+static struct ISteamNetworkingFakeUDPPort {
+    bool open;
+    int echoes;
+    SteamNetworkingMessage_t *echo[4];
+} udp_port;
+
+static void close_port(void)
+{
+    for (int i = 0; i < udp_port.echoes; i++)
+        udp_port.echo[i]->m_pfnRelease(udp_port.echo[i]);
+    memset(&udp_port, 0, sizeof udp_port);
+}
+
 /* --- release.c's library: loaded and unloaded with Steam ------------------------------------- */
 
 static void *release_library;
@@ -123,6 +137,7 @@ void network_close(void)
 {
     if (--users > 0)
         return;
+    close_port();
     rendezvous_close();
     gns_kill();
     gns_sockets = NULL;
@@ -400,6 +415,65 @@ EXPORT HSteamListenSocket SteamAPI_ISteamNetworkingSockets_CreateListenSocketP2P
     return steam.fake_ip_asked ? gns.ISteamNetworkingSockets_CreateListenSocketP2P(
                                self, 20000 + idxFakePort, nOptions, pOptions)
                          : 0;
+}
+
+EXPORT ISteamNetworkingFakeUDPPort *SteamAPI_ISteamNetworkingSockets_CreateFakeUDPPort(
+    ISteamNetworkingSockets *self, int idxFirstServerPort)
+{
+    if (self != gns_sockets || !steam.fake_ip_told || udp_port.open || idxFirstServerPort > 3 ||
+        (idxFirstServerPort >= 0 && steam.fake_ip.m_unPorts[idxFirstServerPort] == 0))
+        return NULL;
+    udp_port.open = true;
+    return &udp_port;
+}
+
+static void use(const ISteamNetworkingFakeUDPPort *port)
+{
+    if (port != &udp_port || !port->open)
+        abort();
+}
+
+EXPORT void SteamAPI_ISteamNetworkingFakeUDPPort_DestroyFakeUDPPort(ISteamNetworkingFakeUDPPort *self)
+{
+    use(self);
+    close_port();
+}
+
+EXPORT EResult SteamAPI_ISteamNetworkingFakeUDPPort_SendMessageToFakeIP(
+    ISteamNetworkingFakeUDPPort *self, const SteamNetworkingIPAddr *remoteAddress, const void *pData,
+    uint32_t cbData, int nSendFlags)
+{
+    SteamNetworkingMessage_t *echo;
+    use(self);
+    if (nSendFlags & k_nSteamNetworkingSend_Reliable)
+        return k_EResultInvalidParam;
+    if (self->echoes == (int)(sizeof self->echo / sizeof self->echo[0]))
+        return k_EResultLimitExceeded;
+    echo = gns.ISteamNetworkingUtils_AllocateMessage(gns_utils, (int)cbData);
+    memcpy(echo->m_pData, pData, cbData);
+    echo->m_identityPeer = (SteamNetworkingIdentity){
+        k_ESteamNetworkingIdentityType_IPAddress, sizeof *remoteAddress, .m_ip = *remoteAddress};
+    self->echo[self->echoes++] = echo;
+    return k_EResultOK;
+}
+
+EXPORT int SteamAPI_ISteamNetworkingFakeUDPPort_ReceiveMessages(
+    ISteamNetworkingFakeUDPPort *self, SteamNetworkingMessage_t **ppOutMessages, int nMaxMessages)
+{
+    int count;
+    use(self);
+    count = self->echoes < nMaxMessages ? self->echoes : nMaxMessages;
+    memcpy(ppOutMessages, self->echo, (size_t)count * sizeof *self->echo);
+    self->echoes -= count;
+    memmove(self->echo, self->echo + count, (size_t)self->echoes * sizeof *self->echo);
+    return ours(ppOutMessages, count);
+}
+
+EXPORT void SteamAPI_ISteamNetworkingFakeUDPPort_ScheduleCleanup(
+    ISteamNetworkingFakeUDPPort *self, const SteamNetworkingIPAddr *remoteAddress)
+{
+    (void)remoteAddress;
+    use(self);
 }
 
 void network_pump(void)
