@@ -1,6 +1,7 @@
 """SteamNetworkingSocketsManager: ISteamNetworkingSockets, faithfully, in Python's spelling."""
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from . import config
@@ -902,18 +903,21 @@ class FakeUDPPort:
     """
 
     def __init__(self, engine: Engine, native: Any) -> None:
-        """Own the native port."""
+        """Own the native port, which is destroyed when the last to hold it lets go."""
+
+        def destroy(native: Any) -> None:
+            with suppress(ClosedError):  # a shutdown was faster
+                lib.ISteamNetworkingFakeUDPPort_DestroyFakeUDPPort(engine.pointer, native)
+
         self._engine = engine
-        self._native = native
+        self._native: Any = ffi.gc(native, destroy)
 
     def close(self) -> None:
-        """Destroy the port; idempotent.
+        """Destroy the port, once the calls of other threads on it are over; idempotent.
 
         ``ISteamNetworkingFakeUDPPort::DestroyFakeUDPPort``
         """
-        native, self._native = self._native, None
-        if native is not None and self._engine.is_open:
-            lib.ISteamNetworkingFakeUDPPort_DestroyFakeUDPPort(self._engine.pointer, native)
+        self._native = None
 
     def send_message(
         self, remote_address: str, data: "Payload", flags: int = SendFlags.UNRELIABLE
@@ -939,7 +943,8 @@ class FakeUDPPort:
 
         ``ISteamNetworkingFakeUDPPort::ReceiveMessages``
         """
-        address = int(ffi.cast("intptr_t", self._open()))
+        native = self._open()  # held until the call is over
+        address = int(ffi.cast("intptr_t", native))
         return receive_on_fake_port(self._engine.address, address, max_messages)
 
     def schedule_cleanup(self, remote_address: str) -> None:
@@ -952,6 +957,7 @@ class FakeUDPPort:
         )
 
     def _open(self) -> Any:
-        if self._native is None:
+        native = self._native
+        if native is None:
             raise ClosedError("the port has been closed")
-        return self._native
+        return native

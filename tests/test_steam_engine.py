@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -373,6 +374,35 @@ class TestNetworking:
         with pytest.raises(ClosedError):
             left_open.receive_messages()
         left_open.close()
+
+    def test_a_fake_udp_port_is_closed_while_others_use_it(
+        self, steam: steamnet.Steam, until: Callable[..., None]
+    ) -> None:
+        """It is destroyed after the last call: on one that is gone the stand-in would abort."""
+        sockets = steam.networking_sockets
+        assert sockets.begin_async_request_fake_ip(1)
+        until(lambda: sockets.get_fake_ip().result == EResult.OK, steam, what="the FakeIP")
+
+        def use(port: steamnet.FakeUDPPort) -> None:
+            with suppress(ClosedError):
+                while True:
+                    port.send_message("169.254.1.2:7777", b"x")
+                    port.receive_messages()
+
+        interval = sys.getswitchinterval()
+        sys.setswitchinterval(1e-6)
+        try:
+            for _ in range(200):
+                port = sockets.create_fake_udp_port(-1)
+                assert port is not None, "the last one is destroyed"
+                users = [threading.Thread(target=use, args=(port,)) for _ in range(3)]
+                for user in users:
+                    user.start()
+                port.close()
+                for user in users:
+                    user.join()
+        finally:
+            sys.setswitchinterval(interval)
 
     def test_two_players_write_without_a_connection(self, library: str, ice: None) -> None:
         """A session is asked for once, accepted, and used both ways."""
