@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, NoReturn, ParamSpec, Self
 
 from . import steam as plain
 from ._native import NetworkingMessage
+from .arguments import seconds
 from .config import Options
 from .enums import GONE, Availability, ConnectionState, EndReason, EResult, SendFlags
 from .errors import ClosedError, ResultError
@@ -124,7 +125,7 @@ class Steam:
     async def wait_for_relay(self, timeout: float) -> bool:
         """Wait up to ``timeout`` seconds for Valve's relay network: whether it can be used."""
         clock = asyncio.get_running_loop().time
-        deadline = clock() + timeout
+        deadline = clock() + seconds(timeout, "timeout")
         while True:
             self._pump.check()
             availability = self.networking_utils.get_relay_network_status().availability

@@ -684,6 +684,8 @@ async def test_relay_readiness() -> None:
     async with aio.init(engine="loopback", identity=HOST) as steam:
         start = time.monotonic()
         assert await steam.wait_for_relay(5) is False
+        with pytest.raises(ValueError, match="timeout"):
+            await steam.wait_for_relay(float("nan"))
         assert time.monotonic() - start < 4
 
 
