@@ -219,8 +219,8 @@ static void set_end(lo_connection *connection, int reason, const char *text)
 void lo_end(lo_connection *connection, ESteamNetworkingConnectionState state, int reason,
             const char *text, bool tell)
 {
-    if (connection->closing) {
-        lo_destroy(connection);
+    if (connection->closing || connection->state == LO_NONE) {
+        lo_destroy(connection); /* the application does not know it: any more, or yet */
         return;
     }
     if (is_over(connection))

@@ -121,10 +121,11 @@ void lo_move_up(lo_connection *connection)
         if (packet->kind == LO_DATA && is_full(connection, packet->message.m_cbSize))
             return;
         lo_list_take(&connection->deferred);
-        if (packet->kind == LO_DATA)
-            enqueue(connection, packet);
-        else
+        if (packet->kind != LO_DATA) {
             lo_signalled(connection, packet);
+            return; /* nothing honest comes after a goodbye, and a second one ends the connection */
+        }
+        enqueue(connection, packet);
     }
 }
 

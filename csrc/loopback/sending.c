@@ -151,6 +151,8 @@ void lo_depart(lo_connection *connection)
 
 void lo_credit(lo_connection *sender, int lane, int count, int bytes, bool reliable)
 {
+    if (sender->state != LO_CONNECTED)
+        return; /* it has ended, and nothing is under way any more */
     sender->in_flight -= bytes + (int64_t)count * LO_OVERHEAD;
     if (reliable && lane < sender->lane_room)
         sender->lanes[lane].unacknowledged -= bytes;

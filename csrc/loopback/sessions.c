@@ -271,13 +271,15 @@ bool lo_AcceptSessionWithUser(ISteamNetworkingMessages *self,
     return open;
 }
 
+/* The connection goes first: no more moves up into the inbox, not its peer's goodbye either. */
 static void close_session(lo_user *user, lo_session *session)
 {
+    SteamNetworkingIdentity with = session->with;
     lo_connection *connection = session->connection;
-    discard(user, &session->with, NULL);
     forget(user, session);
     if (connection != NULL)
         lo_close(connection, 0, "Session closed", true);
+    discard(user, &with, NULL);
 }
 
 bool lo_CloseSessionWithUser(ISteamNetworkingMessages *self,
@@ -298,10 +300,12 @@ bool lo_CloseChannelWithUser(ISteamNetworkingMessages *self,
     struct channel **at = session != NULL ? find_channel(session, nLocalChannel) : NULL;
     struct channel *channel = at != NULL ? *at : NULL;
     if (channel != NULL) {
+        SteamNetworkingIdentity with = session->with;
         *at = channel->next;
         lo_free(channel);
-        discard((lo_user *)self, &session->with, &nLocalChannel);
-        if (session->channels == NULL)
+        discard((lo_user *)self, &with, &nLocalChannel);
+        session = find((lo_user *)self, &with); /* what moved up may have been its end */
+        if (session != NULL && session->channels == NULL)
             close_session((lo_user *)self, session);
     }
     lo_leave();

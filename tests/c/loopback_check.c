@@ -965,6 +965,24 @@ static void check_status(void)
     part(&m);
 }
 
+/* What was on its way when the peer closed is not counted afterwards. */
+static void check_status_afterwards(void)
+{
+    meeting m = meet();
+    SteamNetConnectionRealTimeStatus_t status;
+    section = "status afterwards";
+    set_int(&m.client, k_ESteamNetworkingConfig_FakePacketLag_Send, 1, 0, 50);
+    CHECK(send_size(&m.client, m.at_client, 1000, RELIABLE, NULL) == k_EResultOK);
+    sn_sleep(2000);
+    sn_pump(m.client.engine);
+    S(m.host, CloseConnection, m.at_host, 0, NULL, false);
+    sn_sleep(100000);
+    CHECK(S(m.client, GetConnectionRealTimeStatus, m.at_client, &status, 0, NULL) == k_EResultOK);
+    CHECK(status.m_eState == CLOSED_BY_PEER && status.m_cbPendingReliable == 0 &&
+          status.m_cbPendingUnreliable == 0 && status.m_cbSentUnackedReliable == 0);
+    part(&m);
+}
+
 /* Two bursts a second are two bursts a second, whenever one asks. */
 static void check_rates(void)
 {
@@ -1149,6 +1167,32 @@ static void check_sessions(void)
     close_user(&a);
     event = await_event(&b, 1000);
     CHECK(event.kind == k_iCallback_SteamNetworkingMessagesSessionFailed);
+    close_user(&b);
+}
+
+/* A session whose end waits behind messages for which there is no room is closed here, too: by
+ * itself, or with its last channel. */
+static void check_full_session(bool by_channel)
+{
+    user a = open_user("str:a"), b = open_user("str:b");
+    SteamNetworkingIdentity as_a = identity_of("str:a"), as_b = identity_of("str:b");
+    SteamNetworkingMessage_t *message;
+    section = "a full session";
+    set_int(&b, k_ESteamNetworkingConfig_RecvBufferMessages, 1, 0, 2);
+    for (int i = 0; i < 6; i++)
+        CHECK(say(&a, "str:b", "x", RELIABLE, 0) == k_EResultOK);
+    CHECK(await_event(&b, 1000).kind == k_iCallback_SteamNetworkingMessagesSessionRequest);
+    CHECK(M(b, AcceptSessionWithUser, &as_a) && hears(&b, 0, "x"));
+    CHECK(M(a, CloseSessionWithUser, &as_b));
+    sn_sleep(5000);
+    sn_pump(b.engine);
+    if (by_channel)
+        CHECK(M(b, CloseChannelWithUser, &as_a, 0));
+    else
+        CHECK(M(b, CloseSessionWithUser, &as_a));
+    CHECK(M(b, GetSessionConnectionInfo, &as_a, NULL, NULL) == NONE);
+    CHECK(M(b, ReceiveMessagesOnChannel, 0, &message, 1) == 0);
+    close_user(&a);
     close_user(&b);
 }
 
@@ -1478,30 +1522,89 @@ static void check_frozen_peer(void)
 }
 
 /* The station of this process, as a stranger would find it. */
-static sn_socket reach(const char *name, int port)
+static sn_socket reach(int manner, const char *name, int port)
 {
     SteamNetworkingIdentity identity = identity_of(name);
     char directory[400], path[500], token[17] = "", error[500];
     if (!sn_private_directory(directory, sizeof directory, error, sizeof error))
         return SN_NO_SOCKET;
     snprintf(path, sizeof path, "%s/%016llx", directory,
-             (unsigned long long)lo_address_key(LO_P2P, &identity, port));
+             (unsigned long long)lo_address_key(manner, &identity, port));
     if (sn_file_read(path, token, 16) != 16)
         return SN_NO_SOCKET;
     snprintf(path, sizeof path, "%s/%s.sock", directory, token);
     return sn_socket_connect(path);
 }
 
-static void send_call(sn_socket stranger)
+static void send_call_to(sn_socket stranger, int manner, int port, int64_t due)
 {
     unsigned char bytes[LO_HEADER + sizeof(lo_call)];
+    lo_frame frame = {
+        .kind = LO_CALL, .size = sizeof(lo_call), .number = LO_PROTOCOL, .due = due};
     lo_call call = {.from = identity_of("str:stranger"),
                     .to = identity_of("str:parent"),
-                    .manner = LO_P2P,
-                    .port = 7};
-    lo_frame_head(&(lo_frame){.kind = LO_CALL, .size = sizeof call, .number = LO_PROTOCOL}, bytes);
+                    .manner = manner,
+                    .port = port};
+    lo_frame_head(&frame, bytes);
     memcpy(bytes + LO_HEADER, &call, sizeof call);
     CHECK(sn_socket_send(stranger, bytes, sizeof bytes) == sizeof bytes);
+}
+
+static void send_call(sn_socket stranger) { send_call_to(stranger, LO_P2P, 7, 0); }
+
+static void send_empty(sn_socket stranger, int kind, int64_t number)
+{
+    unsigned char head[LO_HEADER];
+    lo_frame frame = {
+        .kind = (uint8_t)kind, .reliable = true, .number = number, .departs = sn_now()};
+    lo_frame_head(&frame, head);
+    CHECK(sn_socket_send(stranger, head, sizeof head) == sizeof head);
+}
+
+/* Two goodbyes wait behind messages for which there is no room. */
+static void check_two_goodbyes(void)
+{
+    user who = open_user("str:parent");
+    SteamNetworkingIdentity from = identity_of("str:stranger");
+    SteamNetworkingMessage_t *messages[8];
+    sn_socket stranger;
+    int count;
+    section = "two goodbyes";
+    set_int(&who, k_ESteamNetworkingConfig_RecvBufferMessages, 1, 0, 2);
+    CHECK(M(who, ReceiveMessagesOnChannel, 0, messages, 1) == 0); /* it can be found from now on */
+    stranger = reach(LO_SESSION, "str:parent", 0);
+    send_call_to(stranger, LO_SESSION, 0, 0);
+    CHECK(await_event(&who, 1000).kind == k_iCallback_SteamNetworkingMessagesSessionRequest);
+    CHECK(M(who, AcceptSessionWithUser, &from));
+    for (int i = 1; i <= 5; i++)
+        send_empty(stranger, LO_DATA, i);
+    send_empty(stranger, LO_CLOSE, 1000);
+    send_empty(stranger, LO_CLOSE, 1000);
+    for (int i = 0; i < 20; i++) {
+        sn_pump(who.engine);
+        sn_sleep(200);
+    }
+    count = M(who, ReceiveMessagesOnChannel, 0, messages, 8);
+    CHECK(count == 5);
+    while (count-- > 0)
+        messages[count]->m_pfnRelease(messages[count]);
+    sn_socket_close(stranger);
+    close_user(&who);
+}
+
+/* Of a call that is still on its way nobody hears, whatever comes after it. */
+static void check_unheard(void)
+{
+    user who = open_user("str:parent");
+    sn_socket stranger;
+    section = "unheard";
+    CHECK(S(who, CreateListenSocketP2P, 7, 0, NULL) != 0);
+    stranger = reach(LO_P2P, "str:parent", 7);
+    send_call_to(stranger, LO_P2P, 7, sn_now() + 30000000);
+    send_empty(stranger, LO_CREDIT, 5);
+    CHECK(await_event(&who, 20).kind == 0);
+    sn_socket_close(stranger);
+    close_user(&who);
 }
 
 /* Who sends without regard for what there is room for finds that nobody reads on, even where what
@@ -1516,7 +1619,7 @@ static void check_flood(void)
     int sent = 0, patience = 0;
     section = "a flood of nothing";
     CHECK(S(who, CreateListenSocketP2P, 7, 0, NULL) != 0);
-    stranger = reach("str:parent", 7);
+    stranger = reach(LO_P2P, "str:parent", 7);
     send_call(stranger);
     connection = await_event(&who, 1000).connection;
     CHECK(S(who, AcceptConnection, connection) == k_EResultOK);
@@ -1555,7 +1658,7 @@ static void check_hostile(void)
                           .number = (int64_t)(lo_random(&chance) % 2000),
                           .departs = (int64_t)lo_random(&chance),
                           .due = (int64_t)lo_random(&chance)};
-        stranger = reach("str:parent", 7);
+        stranger = reach(LO_P2P, "str:parent", 7);
         if (!CHECK(stranger != SN_NO_SOCKET))
             break;
         if (round % 3 > 0)
@@ -1578,7 +1681,7 @@ static void check_hostile(void)
     }
     sn_pump(who.engine);
     forget_events(&who);
-    stranger = reach("str:parent", 7);
+    stranger = reach(LO_P2P, "str:parent", 7);
     send_call(stranger);
     connection = await_event(&who, 1000).connection;
     CHECK(S(who, AcceptConnection, connection) == k_EResultOK);
@@ -1944,10 +2047,13 @@ int main(int argument_count, char **arguments)
     check_blackout_passes();
     check_config();
     check_status();
+    check_status_afterwards();
     check_rates();
     check_ip();
     check_symmetric();
     check_sessions();
+    check_full_session(false);
+    check_full_session(true);
     check_session_between_processes();
     check_echo();
     check_killed();
@@ -1955,6 +2061,8 @@ int main(int argument_count, char **arguments)
     check_deaf_peer();
     check_frozen_peer();
     check_hostile();
+    check_two_goodbyes();
+    check_unheard();
     check_flood();
     check_directory();
     check_fork();
