@@ -37,6 +37,7 @@ from .enums import (
     end_category,
 )
 from .errors import ClosedError, InitError, ResultError, SteamnetError, UnsupportedError
+from .fake_udp_port import FakeUDPPort
 from .identity import Identity
 from .info import (
     AuthenticationStatus,
@@ -48,7 +49,7 @@ from .info import (
     RelayNetworkStatus,
 )
 from .networking_messages import SteamNetworkingMessagesManager
-from .networking_sockets import FakeUDPPort, SteamNetworkingSocketsManager
+from .networking_sockets import SteamNetworkingSocketsManager
 from .networking_utils import SteamNetworkingUtilsManager
 from .objects import Connection, Listener, PollGroup
 from .steam import (

@@ -1,7 +1,6 @@
 """SteamNetworkingSocketsManager: ISteamNetworkingSockets, faithfully, in Python's spelling."""
 
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from . import config
@@ -11,7 +10,6 @@ from ._native import (
     ffi,
     lib,
     receive_on_connection,
-    receive_on_fake_port,
     receive_on_poll_group,
     send,
     send_many,
@@ -20,8 +18,8 @@ from .arguments import close_text, handle, integer, payload, port
 from .config import Options, Value
 from .engine import Engine
 from .enums import OPENING, Availability, ConfigScope, ConnectionState, EResult, SendFlags, known
-from .errors import ClosedError
 from .events import EventStream
+from .fake_udp_port import FakeUDPPort
 from .farewells import Farewells, Goodbyes
 from .identity import (
     Identity,
@@ -761,7 +759,7 @@ class SteamNetworkingSocketsManager:
         )
         return _eresult(result), address_from_native(address) if result == OK else ""
 
-    def create_fake_udp_port(self, first_server_port: int) -> "FakeUDPPort | None":
+    def create_fake_udp_port(self, first_server_port: int) -> FakeUDPPort | None:
         """A port to send and receive plain datagrams with FakeIPs; None if refused.
 
         ``first_server_port`` is the index (0-7) of our FakeIP's port that it is to be, or -1 for
@@ -893,71 +891,3 @@ class SteamNetworkingSocketsManager:
         if connection:
             self._connections[connection] = 0
         return connection
-
-
-class FakeUDPPort:
-    """``ISteamNetworkingFakeUDPPort``: a port for plain datagrams between FakeIPs.
-
-    ``remote_address`` is a FakeIP with its port, such as ``169.254.1.2:7777``. Used after `close`
-    it raises ClosedError.
-    """
-
-    def __init__(self, engine: Engine, native: Any) -> None:
-        """Own the native port, which is destroyed when the last to hold it lets go."""
-
-        def destroy(native: Any) -> None:
-            with suppress(ClosedError):  # a shutdown was faster
-                lib.ISteamNetworkingFakeUDPPort_DestroyFakeUDPPort(engine.pointer, native)
-
-        self._engine = engine
-        self._native: Any = ffi.gc(native, destroy)
-
-    def close(self) -> None:
-        """Destroy the port, once the calls of other threads on it are over; idempotent.
-
-        ``ISteamNetworkingFakeUDPPort::DestroyFakeUDPPort``
-        """
-        self._native = None
-
-    def send_message(
-        self, remote_address: str, data: "Payload", flags: int = SendFlags.UNRELIABLE
-    ) -> EResult:
-        """Send ``data`` (a str or a buffer) with ``flags`` (`SendFlags`) as a datagram.
-
-        ``ISteamNetworkingFakeUDPPort::SendMessageToFakeIP``
-        """
-        content = payload(data)
-        return _eresult(
-            lib.ISteamNetworkingFakeUDPPort_SendMessageToFakeIP(
-                self._engine.pointer,
-                self._open(),
-                address_to_native(remote_address),
-                content,
-                len(content),
-                integer(flags, "flags", -(2**31), 2**31 - 1),
-            )
-        )
-
-    def receive_messages(self, max_messages: int = 100) -> list[NetworkingMessage]:
-        """Take up to ``max_messages`` datagrams, oldest first; [] if none waits.
-
-        ``ISteamNetworkingFakeUDPPort::ReceiveMessages``
-        """
-        native = self._open()  # held until the call is over
-        address = int(ffi.cast("intptr_t", native))
-        return receive_on_fake_port(self._engine.address, address, max_messages)
-
-    def schedule_cleanup(self, remote_address: str) -> None:
-        """Forget what is kept for a peer soon.
-
-        ``ISteamNetworkingFakeUDPPort::ScheduleCleanup``
-        """
-        lib.ISteamNetworkingFakeUDPPort_ScheduleCleanup(
-            self._engine.pointer, self._open(), address_to_native(remote_address)
-        )
-
-    def _open(self) -> Any:
-        native = self._native
-        if native is None:
-            raise ClosedError("the port has been closed")
-        return native

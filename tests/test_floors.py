@@ -15,7 +15,7 @@ FLOORS = (
     {"identity"},
     {"arguments", "info", "signaling"},
     {"engine"},
-    {"config", "farewells"},
+    {"config", "fake_udp_port", "farewells"},
     {"networking_messages", "networking_sockets", "networking_utils"},
     {"owners"},
     {"objects"},

@@ -2,7 +2,7 @@
 
 from PyInstaller.utils.hooks import collect_dynamic_libs
 
-# The compiled module asks for cffi's by name; the others come with their first use.
-hiddenimports = ["_cffi_backend", "steamnet.aio", "steamnet.signaling", "steamnet.testing"]
+# These come with their first use.
+hiddenimports = ["steamnet.aio", "steamnet.signaling", "steamnet.testing"]
 # A Steam library or GameNetworkingSockets in our folder is found there when frozen, too.
 binaries = collect_dynamic_libs("steamnet")
