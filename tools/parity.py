@@ -103,7 +103,7 @@ def cited() -> dict[str, list[str]]:
     """The Python names of each flat function: the public methods whose docstrings cite it."""
     names: dict[str, list[str]] = {}
     known = {f"{interface}_{name}" for _, _, interface, name in rows()}
-    for path in sorted((ROOT / "steamnet").glob("networking_*.py")):
+    for path in sorted((ROOT / "steamnet").glob("*.py")):
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             if not isinstance(node, ast.ClassDef) or node.name not in REACHED:
                 continue
