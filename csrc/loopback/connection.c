@@ -293,7 +293,7 @@ void lo_ring(lo_connection *connection)
     int64_t again;
     if (!connection->rung && connection->object.user->sky_send.loss < 100) {
         lo_packet *packet = NULL;
-        if (listener != NULL || lo_link_to(connection))
+        if (listener != NULL || connection->link != NULL || lo_link_to(connection))
             packet = call_packet(connection);
         if (packet != NULL) {
             connection->rung = true;

@@ -1876,6 +1876,37 @@ static void check_memory_failures(void)
     CHECK(allocations_left < 100000 - 50);
 }
 
+static void *lacking(size_t size) { return allocations_left-- == 0 ? NULL : malloc(size); }
+
+/* A call to another process that one allocation is missing for is made on the same link later. */
+static void check_call_without_memory(void)
+{
+    pid_t child = start_role("echo");
+    SteamNetworkingIdentity echo = identity_of("str:echo");
+    section = "a call without memory";
+    sn_socket there = SN_NO_SOCKET;
+    for (int i = 0; i < 1000 && (there = reach(LO_P2P, "str:echo", 7)) == SN_NO_SOCKET; i++)
+        sn_sleep(10000);
+    if (CHECK(there != SN_NO_SOCKET))
+        sn_socket_close(there);
+    for (long n = 6; n < 12; n++) {
+        user who = open_user("str:caller");
+        HSteamNetConnection connection;
+        allocations_left = n;
+        sn_loopback_malloc = lacking;
+        connection = S(who, ConnectP2P, &echo, 7, 0, NULL);
+        sn_loopback_malloc = malloc;
+        for (int i = 0; i < 15; i++) {
+            sn_pump(who.engine);
+            sn_sleep(10000);
+        }
+        CHECK(S(who, CloseConnection, connection, 0, NULL, false) == (connection != 0));
+        forget_events(&who); /* nothing reads for a connection that is gone */
+        close_user(&who);
+    }
+    finish(child, SIGKILL);
+}
+
 /* --- many ------------------------------------------------------------------------------------ */
 
 /* Of this process's own time: what else the machine does is none of it. */
@@ -2068,6 +2099,7 @@ int main(int argument_count, char **arguments)
     check_fork();
     check_threads();
     check_memory_failures();
+    check_call_without_memory();
     check_many_users();
     printf("%d checks, %d failed\n", checks, failures);
     return failures > 0;
