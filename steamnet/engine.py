@@ -207,8 +207,10 @@ def load(
                 "library cannot start again here; start children with multiprocessing's 'spawn'"
             )
         current = _library_engine() if _library_engine is not None else None
-        if current is not None and not current._closed:
-            raise InitError(f"the {current.name} engine is open already: shut it down first")
+        if current is not None:
+            if not current._closed:
+                raise InitError(f"the {current.name} engine is open already: shut it down first")
+            current.close()  # another thread may be in the midst of that: wait for its end
         tried = []
         for path in paths:
             reason = libraries.describe(path)

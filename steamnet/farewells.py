@@ -115,9 +115,10 @@ class Goodbyes:
         """Take the signals to be given to GNS now."""
         for connection, (signal, when, given) in list(self._closed.items()):
             if time.monotonic() - when >= AGAIN[given]:
-                self._closed[connection] = signal, when, given + 1
-                if given + 1 == len(AGAIN):
-                    del self._closed[connection]
+                if given + 1 < len(AGAIN):
+                    self._closed[connection] = signal, when, given + 1
+                else:
+                    self._closed.pop(connection, None)  # another thread may be at it too
                     self._untold.discard(connection)
                 yield signal
 
