@@ -62,7 +62,7 @@ class Runner:
 def why_no_gns() -> str | None:
     """Why GameNetworkingSockets cannot run here; None if it can."""
     code = "import steamnet; steamnet.init(engine='gns').shutdown()"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True)
     return None if done.returncode == 0 else done.stderr.strip().splitlines()[-1]
 
 
