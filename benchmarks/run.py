@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -32,12 +33,17 @@ class Runner:
         self.quick = quick
         self.results = report.Results()
         self.progress = Progress(steps)
+        # In memory, where desktops have it: else a user's coming and going measures the disk.
+        shared = "/dev/shm" if os.path.isdir("/dev/shm") else None
+        self._place = tempfile.TemporaryDirectory(prefix="sn-", dir=shared)
+        self.environment = {"STEAMNET_LOOPBACK_DIR": self._place.name}
 
     def run(self, source: str, command: Sequence[str | Path], options: dict[str, Any]) -> None:
         """Run a process that measures; ``source`` is what its results are filed under."""
         options = {"quick": self.quick, "bindings": False, "link": "pipe", "swig": None} | options
         process = subprocess.Popen(
             [*map(str, command), json.dumps(options)],
+            env=os.environ | self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
