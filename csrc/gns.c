@@ -46,7 +46,7 @@ static ESteamAPIInitResult start(sn_engine *engine, const sn_options *options, c
     engine->sockets = gns.sockets();
     engine->utils = gns.utils();
     engine->messages = gns.messages();
-    sn_signaling_attach(engine, true);
+    sn_signaling_attach(engine);
     return k_ESteamAPIInitResult_OK;
 }
 

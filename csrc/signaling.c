@@ -73,11 +73,10 @@ static void set_creator(sn_engine *engine, FnSteamNetworkingSocketsCreateConnect
         k_ESteamNetworkingConfig_Global, 0, k_ESteamNetworkingConfig_Ptr, &pointer);
 }
 
-void sn_signaling_attach(sn_engine *engine, bool by_default)
+void sn_signaling_attach(sn_engine *engine)
 {
     atomic_store(&signaling_engine, engine);
-    if (by_default)
-        set_creator(engine, create_signaling);
+    set_creator(engine, create_signaling);
 }
 
 void sn_signaling_detach(sn_engine *engine)

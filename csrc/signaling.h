@@ -28,8 +28,8 @@ struct ISteamNetworkingSignalingRecvContext {
     const context_table *table;
 };
 
-/* Gives this engine the queue; by_default: also for ConnectP2P, where there is no Steam to signal. */
-void sn_signaling_attach(sn_engine *engine, bool by_default);
+/* Gives this engine the queue, for ConnectP2P too: there is no Steam to signal. */
+void sn_signaling_attach(sn_engine *engine);
 void sn_signaling_detach(sn_engine *engine);
 
 #endif
