@@ -11,7 +11,8 @@
 
 enum {
     READ = 65536,       /* bytes read at once */
-    PATIENCE = 1 << 18, /* bytes read from one link before it is another's turn */
+    PATIENCE = 1 << 18, /* bytes of frames handled from one link before it is another's turn */
+    GLIMPSE = 8,        /* ... and what a packet in the air that a frame makes one look at counts */
     BACKLOG = 4 << 20,  /* bytes of memory that a connection's link may fill, then it waits */
     GLANCE = 50,        /* µs between two looks at the sockets */
     MINUTE = 60000000,
@@ -37,6 +38,7 @@ struct lo_link {
 
 static LO_LIST(lo_link) links;
 static int64_t last_glance;
+static int64_t patience; /* left for the link that is being read */
 static bool credit_is_owed;
 
 /* --- buffers -------------------------------------------------------------------------------- */
@@ -268,6 +270,7 @@ static void hurry(lo_connection *connection, int64_t from, int64_t by)
     for (lo_packet *packet = connection->inbound.first; packet != NULL;
          packet = packet->grouped.after) {
         int64_t due = packet->node.due;
+        patience -= GLIMPSE;
         if (packet->departs >= from && packet->stage == LO_ARRIVING) {
             packet->departs -= by;
             due = packet->reliable && due - by < floor ? floor : due - by;
@@ -382,6 +385,7 @@ static bool handle(lo_link *link, const lo_frame *frame)
     return true;
 }
 
+/* False: the rest later, for want of memory or patience. */
 static bool read_frames(lo_link *link)
 {
     buffer *in = &link->in;
@@ -396,17 +400,18 @@ static bool read_frames(lo_link *link)
             link->over = true;
             return true;
         }
-        if (!handle(link, &frame))
+        if (patience <= 0 || !handle(link, &frame))
             return false;
         in->begin += (size_t)size;
+        patience -= size;
     }
     return true;
 }
 
 static void read_link(lo_link *link)
 {
-    size_t total = 0;
-    while (total < PATIENCE && !link->over) {
+    patience = PATIENCE;
+    while (patience > 0 && !link->over) {
         buffer *in = &link->in;
         ptrdiff_t got;
         if (link->connection != NULL && link->connection->inbound_bytes > BACKLOG)
@@ -421,7 +426,6 @@ static void read_link(lo_link *link)
         if (got <= 0)
             return;
         in->end += (size_t)got;
-        total += (size_t)got;
         read_frames(link);
     }
 }

@@ -1552,13 +1552,91 @@ static void send_call_to(sn_socket stranger, int manner, int port, int64_t due)
 
 static void send_call(sn_socket stranger) { send_call_to(stranger, LO_P2P, 7, 0); }
 
-static void send_empty(sn_socket stranger, int kind, int64_t number)
+static long allocations_left;
+static void *lacking(size_t size) { return allocations_left-- == 0 ? NULL : malloc(size); }
+
+static void send_head(sn_socket stranger, const lo_frame *frame)
 {
     unsigned char head[LO_HEADER];
-    lo_frame frame = {
-        .kind = (uint8_t)kind, .reliable = true, .number = number, .departs = sn_now()};
-    lo_frame_head(&frame, head);
+    lo_frame_head(frame, head);
     CHECK(sn_socket_send(stranger, head, sizeof head) == sizeof head);
+}
+
+static void send_empty(sn_socket stranger, int kind, int64_t number)
+{
+    send_head(stranger, &(lo_frame){.kind = (uint8_t)kind,
+                                    .reliable = true,
+                                    .number = number,
+                                    .departs = sn_now()});
+}
+
+/* Accepts a stranger's call, connected as soon as there is a message from it. */
+static HSteamNetConnection let_in(user *who, sn_socket *stranger)
+{
+    HSteamNetConnection connection;
+    CHECK(S(*who, CreateListenSocketP2P, 7, 0, NULL) != 0);
+    *stranger = reach(LO_P2P, "str:parent", 7);
+    send_call(*stranger);
+    connection = await_event(who, 1000).connection;
+    CHECK(S(*who, AcceptConnection, connection) == k_EResultOK);
+    CHECK(await_state(who, connection, CONNECTING, FINDING_ROUTE));
+    send_empty(*stranger, LO_CONFIRM, 0);
+    CHECK(await_state(who, connection, FINDING_ROUTE, CONNECTED));
+    return connection;
+}
+
+/* The same frame so many times, numbered; the user reads whenever there is no room for more. */
+static bool pour(user *who, sn_socket stranger, lo_frame frame, int count)
+{
+    size_t size = (size_t)count * LO_HEADER, sent = 0;
+    unsigned char *bytes = malloc(size);
+    int patience = 0;
+    for (int i = 0; i < count; i++) {
+        frame.number += frame.kind == LO_DATA;
+        frame.lane ^= frame.channel == 1; /* on two lanes in turn */
+        lo_frame_head(&frame, bytes + (size_t)i * LO_HEADER);
+    }
+    while (sent < size && patience < 1000) {
+        ptrdiff_t part = sn_socket_send(stranger, bytes + sent, size - sent);
+        sent += part > 0 ? (size_t)part : 0;
+        patience = part > 0 ? 0 : patience + 1;
+        if (part <= 0) {
+            sn_sleep(100);
+            sn_pump(who->engine);
+        }
+    }
+    free(bytes);
+    return sent == size;
+}
+
+/* Short frames that make one look at all that is in the air do not take the others' turn. */
+static void check_hurries(void)
+{
+    user who = open_user("str:parent");
+    sn_socket stranger;
+    HSteamNetConnection connection = let_in(&who, &stranger);
+    lo_frame ahead = {
+        .kind = LO_DATA, .reliable = true, .departs = sn_now(), .due = sn_now() + 30000000};
+    clock_t longest = 0, whole = 0;
+    section = "hurries";
+    CHECK(pour(&who, stranger, ahead, 5000));
+    for (int i = 0; i < 20; i++) {
+        sn_sleep(100);
+        sn_pump(who.engine);
+    }
+    CHECK(pour(&who, stranger, (lo_frame){.kind = LO_HURRY, .number = 1}, 300));
+    for (int i = 0; i < 200; i++) {
+        clock_t start = clock(), took;
+        sn_pump(who.engine);
+        took = clock() - start;
+        whole += took;
+        longest = took > longest ? took : longest;
+        sn_sleep(100);
+    }
+    CHECK(longest * 4 < whole);
+    CHECK(state_of(&who, connection) == CONNECTED);
+    sn_socket_close(stranger);
+    close_user(&who);
 }
 
 /* Two goodbyes wait behind messages for which there is no room. */
@@ -1796,7 +1874,6 @@ static void check_threads(void)
     part(&m);
 }
 
-static long allocations_left;
 static void *stingy(size_t size) { return allocations_left-- > 0 ? malloc(size) : NULL; }
 
 /* A little of everything; whatever fails must fail politely. */
@@ -1875,8 +1952,6 @@ static void check_memory_failures(void)
     printf("  a little of everything takes %ld allocations\n", 100000 - allocations_left);
     CHECK(allocations_left < 100000 - 50);
 }
-
-static void *lacking(size_t size) { return allocations_left-- == 0 ? NULL : malloc(size); }
 
 /* A call to another process that one allocation is missing for is made on the same link later. */
 static void check_call_without_memory(void)
@@ -2095,6 +2170,7 @@ int main(int argument_count, char **arguments)
     check_two_goodbyes();
     check_unheard();
     check_flood();
+    check_hurries();
     check_directory();
     check_fork();
     check_threads();
