@@ -281,6 +281,16 @@ static void hurry(lo_connection *connection, int64_t from, int64_t by)
     }
 }
 
+/* Can that much be under way, of its lane too? */
+static bool is_due(const lo_connection *connection, const lo_frame *credit)
+{
+    int64_t bytes = credit->number + (int64_t)credit->channel * LO_OVERHEAD;
+    return bytes <= connection->in_flight &&
+           (!credit->reliable ||
+            (credit->lane < connection->lane_room &&
+             credit->number <= connection->lanes[credit->lane].unacknowledged));
+}
+
 static bool open_incoming(lo_link *link, const lo_frame *frame)
 {
     lo_call call;
@@ -361,7 +371,7 @@ static bool handle(lo_link *link, const lo_frame *frame)
         lo_check_path(connection);
         return true;
     case LO_CREDIT:
-        if (frame->number + (int64_t)frame->channel * LO_OVERHEAD > connection->in_flight)
+        if (!is_due(connection, frame))
             break;
         lo_credit(connection, frame->lane, frame->channel, (int)frame->number, frame->reliable);
         return true;

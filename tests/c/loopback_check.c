@@ -1639,6 +1639,36 @@ static void check_hurries(void)
     close_user(&who);
 }
 
+/* Credit for a lane on which nothing is under way is a lie, whatever is on another. */
+static void check_false_credit(void)
+{
+    static const lo_frame lies[] = {
+        {.kind = LO_CREDIT, .number = 1000, .channel = 1, .lane = 1, .reliable = true},
+        {.kind = LO_CREDIT, .number = 1000, .channel = 1, .lane = 200, .reliable = true},
+    };
+    section = "false credit";
+    for (int i = 0; i < 3; i++) {
+        user who = open_user("str:parent");
+        sn_socket stranger;
+        HSteamNetConnection connection = let_in(&who, &stranger);
+        CHECK(S(who, ConfigureConnectionLanes, connection, 2, NULL, NULL) == k_EResultOK);
+        CHECK(send_size(&who, connection, 1000, RELIABLE, NULL) == k_EResultOK);
+        sn_sleep(1000);
+        sn_pump(who.engine);
+        send_head(stranger, i < 2 ? &lies[i]
+                                  : &(lo_frame){.kind = LO_CREDIT,
+                                                .number = 1000,
+                                                .channel = 1,
+                                                .reliable = true});
+        if (i < 2)
+            CHECK(await_state(&who, connection, CONNECTED, PROBLEM));
+        else
+            CHECK(await_event(&who, 20).kind == 0);
+        sn_socket_close(stranger);
+        close_user(&who);
+    }
+}
+
 /* Two goodbyes wait behind messages for which there is no room. */
 static void check_two_goodbyes(void)
 {
@@ -2171,6 +2201,7 @@ int main(int argument_count, char **arguments)
     check_unheard();
     check_flood();
     check_hurries();
+    check_false_credit();
     check_directory();
     check_fork();
     check_threads();
