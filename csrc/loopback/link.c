@@ -34,6 +34,11 @@ struct lo_link {
     bool over;
     int64_t leaves; /* at the latest, while there is no connection */
     buffer in, out;
+    size_t crediting; /* bytes still to go out until the latest credit is */
+    int owing;        /* as many lanes, from the first, may be owed credit: ... */
+    struct debt {
+        int bytes, count; /* ... so many bytes, for so many messages, unreliable and reliable */
+    } owed[LO_MAX_LANES][2];
 };
 
 static LO_LIST(lo_link) links;
@@ -152,10 +157,12 @@ static void drain(lo_link *link)
             sn_socket_send(link->socket, out->bytes + out->begin, out->end - out->begin);
         if (sent == 0)
             return;
-        if (sent < 0)
+        if (sent < 0) {
             link->deaf = true;
-        else
-            out->begin += (size_t)sent;
+            return;
+        }
+        out->begin += (size_t)sent;
+        link->crediting -= (size_t)sent < link->crediting ? (size_t)sent : link->crediting;
     }
 }
 
@@ -218,28 +225,41 @@ static int64_t weight(const lo_packet *packet)
     return (int64_t)sizeof *packet + packet->message.m_cbSize;
 }
 
-static void pay_credit(lo_connection *connection)
+/* While the peer does not read what it was given, its credit grows, and not what is to go out. */
+static void pay_credit(lo_link *link)
 {
-    if (connection->owed_count > 0)
-        send_frame(connection->link, &(lo_frame){.kind = LO_CREDIT,
-                                                 .number = connection->owed,
-                                                 .channel = connection->owed_count,
-                                                 .lane = connection->owed_lane,
-                                                 .reliable = connection->owed_reliable});
-    connection->owed = connection->owed_count = 0;
+    int lanes = link->owing;
+    if (lanes == 0 || link->crediting > 0)
+        return;
+    link->owing = 0;
+    for (int lane = 0; lane < lanes; lane++)
+        for (int kind = 0; kind < 2; kind++) {
+            struct debt *debt = &link->owed[lane][kind];
+            if (debt->count > 0)
+                send_frame(link, &(lo_frame){.kind = LO_CREDIT,
+                                             .number = debt->bytes,
+                                             .channel = debt->count,
+                                             .lane = (uint16_t)lane,
+                                             .reliable = (uint8_t)kind});
+            *debt = (struct debt){0, 0};
+        }
+    link->crediting = link->deaf ? 0 : link->out.end - link->out.begin;
 }
 
 void lo_link_acknowledge(lo_connection *receiver, const lo_packet *packet)
 {
-    if (receiver->owed > LO_MAX_MESSAGE || receiver->owed_lane != packet->lane ||
-        receiver->owed_reliable != packet->reliable)
-        pay_credit(receiver);
+    lo_link *link = receiver->link;
+    struct debt *debt = &link->owed[packet->lane][packet->reliable];
     receiver->inbound_bytes -= weight(packet);
-    receiver->owed += packet->message.m_cbSize;
-    receiver->owed_count++;
-    receiver->owed_lane = packet->lane;
-    receiver->owed_reliable = packet->reliable;
     credit_is_owed = true;
+    if (link->owing <= packet->lane)
+        link->owing = packet->lane + 1;
+    if (debt->bytes > INT32_MAX - packet->message.m_cbSize || debt->count == INT32_MAX)
+        return; /* an honest peer never has so much under way */
+    debt->bytes += packet->message.m_cbSize;
+    debt->count++;
+    if (debt->bytes > LO_MAX_MESSAGE)
+        pay_credit(link);
 }
 
 void lo_links_write(void)
@@ -249,7 +269,7 @@ void lo_links_write(void)
     credit_is_owed = false;
     for (lo_link *link = links.first; link != NULL; link = link->listed.after)
         if (link->connection != NULL)
-            pay_credit(link->connection);
+            pay_credit(link);
 }
 
 /* --- in ------------------------------------------------------------------------------------- */
@@ -457,6 +477,8 @@ void lo_links_read(void)
     for (link = links.first; link != NULL; link = next) {
         next = link->listed.after;
         drain(link);
+        if (link->owing > 0)
+            credit_is_owed = true; /* it had to wait */
         read_link(link);
         if (link->leaving && (link->out.begin == link->out.end || link->deaf))
             link->over = true;

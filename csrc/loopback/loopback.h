@@ -270,10 +270,6 @@ struct lo_connection {
 
     lo_list inbound;       /* in the air, from a link */
     int64_t inbound_bytes; /* of memory: what came from the link and is not in the queue yet */
-    int64_t owed; /* bytes of credit for the peer behind the link, for so many messages ... */
-    int owed_count;
-    uint16_t owed_lane; /* ... for this lane and kind */
-    bool owed_reliable;
 };
 
 struct lo_user {

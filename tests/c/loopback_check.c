@@ -1639,6 +1639,41 @@ static void check_hurries(void)
     close_user(&who);
 }
 
+/* Who sends on several lanes in turn and reads nothing gets its credit in few frames at last. */
+static void check_credit_unread(void)
+{
+    enum { TURNS = 40, EACH = 500 };
+    user who = open_user("str:parent");
+    sn_socket stranger;
+    HSteamNetConnection connection = let_in(&who, &stranger);
+    lo_frame empty = {.kind = LO_DATA, .reliable = true, .channel = 1}, frame;
+    unsigned char bytes[4096];
+    int credits = 0, credited = 0;
+    size_t filled = 0;
+    section = "credit that nobody reads";
+    for (int i = 0; i < TURNS; i++) {
+        CHECK(pour(&who, stranger, empty, EACH));
+        CHECK(drain(&who, connection, EACH, 5000) == EACH);
+    }
+    for (int patience = 0; credited < TURNS * EACH && patience < 1000;) {
+        ptrdiff_t got = sn_socket_receive(stranger, bytes + filled, sizeof bytes - filled), size;
+        patience = got > 0 ? 0 : patience + 1;
+        filled += got > 0 ? (size_t)got : 0;
+        while ((size = lo_frame_parse(bytes, filled, &frame)) > 0) {
+            credits += frame.kind == LO_CREDIT;
+            credited += frame.kind == LO_CREDIT ? frame.channel : 0;
+            memmove(bytes, bytes + size, filled -= (size_t)size);
+        }
+        if (got <= 0)
+            sn_sleep(100);
+        sn_pump(who.engine);
+    }
+    CHECK(credited == TURNS * EACH);
+    CHECK(credits < TURNS * EACH / 10);
+    sn_socket_close(stranger);
+    close_user(&who);
+}
+
 /* Credit for a lane on which nothing is under way is a lie, whatever is on another. */
 static void check_false_credit(void)
 {
@@ -2201,6 +2236,7 @@ int main(int argument_count, char **arguments)
     check_unheard();
     check_flood();
     check_hurries();
+    check_credit_unread();
     check_false_credit();
     check_directory();
     check_fork();
