@@ -182,7 +182,7 @@ void sn_loopback_seed(sn_engine *engine, uint64_t seed)
 
 /* --- callbacks ------------------------------------------------------------------------------ */
 
-static void call(const lo_user *user, const lo_event *event)
+static void call(const lo_event *event)
 {
     union {
         void *pointer;
@@ -190,8 +190,6 @@ static void call(const lo_user *user, const lo_event *event)
         FnSteamNetworkingMessagesSessionRequest requested;
         FnSteamNetworkingMessagesSessionFailed failed;
     } function = {event->function};
-    if (function.pointer == NULL)
-        function.pointer = lo_config(&user->local, event->callback)->pointer;
     if (function.pointer == NULL)
         return;
     if (event->callback == LO_Callback_ConnectionStatusChanged)
@@ -220,12 +218,14 @@ void lo_RunCallbacks(ISteamNetworkingSockets *self)
             user->line_count--;
         } else {
             LO_REMOVE(&user->events, event, queued);
+            if (event->function == NULL)
+                event->function = lo_config(&user->local, event->callback)->pointer;
         }
         lo_leave();
         if (line != NULL && output != NULL)
             output(line->level, line->text);
         if (event != NULL)
-            call(user, event);
+            call(event);
         lo_free(line);
         lo_free(event);
         sn_lock(&lo.mutex); /* without living on, or this might never end */

@@ -2001,6 +2001,45 @@ static void live_a_little(void)
         close_user(&both[--opened]);
 }
 
+static _Atomic bool settled;
+
+static void *set_callbacks(void *argument)
+{
+    void *nothing = NULL;
+    user *who = argument;
+    while (!settled)
+        U(*who, SetConfigValue, k_ESteamNetworkingConfig_Callback_MessagesSessionRequest, 1, 0, 5,
+          &nothing);
+    return NULL;
+}
+
+/* One thread sets the callback while another has it called: for TSan. */
+static void check_callback_set_elsewhere(void)
+{
+    user a = open_user("str:a"), b = open_user("str:b");
+    SteamNetworkingIdentity as_a = identity_of("str:a");
+    pthread_t thread;
+    int done = 0;
+    section = "a callback set elsewhere";
+    settled = false;
+    CHECK(pthread_create(&thread, NULL, set_callbacks, &b) == 0);
+    for (int i = 0; i < 50; i++) {
+        CHECK(say(&a, "str:b", "x", RELIABLE, 0) == k_EResultOK);
+        for (int j = 0; j < 20; j++) {
+            sn_sleep(100);
+            b.flat->ISteamNetworkingSockets_RunCallbacks(b.sockets);
+        }
+        done += M(b, CloseSessionWithUser, &as_a);
+        sn_sleep(1000);
+        sn_pump(a.engine);
+    }
+    settled = true;
+    pthread_join(thread, NULL);
+    CHECK(done > 0);
+    close_user(&a);
+    close_user(&b);
+}
+
 static void check_memory_failures(void)
 {
     section = "memory failures";
@@ -2241,6 +2280,7 @@ int main(int argument_count, char **arguments)
     check_directory();
     check_fork();
     check_threads();
+    check_callback_set_elsewhere();
     check_memory_failures();
     check_call_without_memory();
     check_many_users();
