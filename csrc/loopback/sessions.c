@@ -128,7 +128,7 @@ void lo_session_changed(lo_connection *connection, ESteamNetworkingConnectionSta
         if (session == NULL)
             session = new_session(user, &connection->remote);
         if (session == NULL)
-            return; /* unanswered, it ends by itself */
+            return; /* unanswered, it times out */
         before = session->connection;
         lo_session_let_go(session);
         if (before != NULL)
@@ -136,15 +136,17 @@ void lo_session_changed(lo_connection *connection, ESteamNetworkingConnectionSta
         session->connection = connection;
         connection->session = session;
         lo_tell(connection, LO_Callback_MessagesSessionRequest, old);
-    } else if (connection->state >= LO_CLOSED_BY_PEER && session != NULL) {
+    } else if (connection->state >= LO_CLOSED_BY_PEER) {
         bool closed = connection->state == LO_CLOSED_BY_PEER &&
                       connection->end_reason < k_ESteamNetConnectionEnd_AppException_Min;
-        lo_fill_info(connection, &session->end);
-        if (!closed)
-            lo_tell(connection, LO_Callback_MessagesSessionFailed, old);
-        lo_session_let_go(session);
-        if (closed)
-            forget(user, session);
+        if (session != NULL) {
+            lo_fill_info(connection, &session->end);
+            if (!closed)
+                lo_tell(connection, LO_Callback_MessagesSessionFailed, old);
+            lo_session_let_go(session);
+            if (closed)
+                forget(user, session);
+        }
         connection->closing = true; /* its deadline takes it away */
         lo_set_deadline(connection, lo.now);
     }

@@ -1704,6 +1704,31 @@ static void check_false_credit(void)
     }
 }
 
+/* A session that memory was short for is nobody's, and its connection goes in time. */
+static void check_session_without_memory(void)
+{
+    section = "a session without memory";
+    for (long n = 0; n < 16; n++) {
+        user a = open_user("str:a"), b = open_user("str:b");
+        const lo_user *asked = (const lo_user *)b.sockets;
+        set_int(&a, k_ESteamNetworkingConfig_TimeoutInitial, 1, 0, 20);
+        set_int(&b, k_ESteamNetworkingConfig_TimeoutInitial, 1, 0, 20);
+        CHECK(say(&a, "str:b", "x", RELIABLE, 0) == k_EResultOK);
+        sn_sleep(1000);
+        allocations_left = n;
+        sn_loopback_malloc = lacking;
+        sn_pump(b.engine);
+        sn_loopback_malloc = malloc;
+        close_user(&a);
+        for (int i = 0; i < 100 && asked->connections.first != NULL; i++) {
+            sn_pump(b.engine);
+            sn_sleep(1000);
+        }
+        CHECK(asked->connections.first == NULL);
+        close_user(&b);
+    }
+}
+
 /* Two goodbyes wait behind messages for which there is no room. */
 static void check_two_goodbyes(void)
 {
@@ -2283,6 +2308,7 @@ int main(int argument_count, char **arguments)
     check_callback_set_elsewhere();
     check_memory_failures();
     check_call_without_memory();
+    check_session_without_memory();
     check_many_users();
     printf("%d checks, %d failed\n", checks, failures);
     return failures > 0;
