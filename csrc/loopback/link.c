@@ -120,6 +120,7 @@ void lo_link_leave(lo_connection *connection)
         lo_link_landed(packet);
         lo_bury(packet);
     }
+    connection->inbound_bytes = 0;
     if (link == NULL)
         return;
     connection->link = NULL;

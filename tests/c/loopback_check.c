@@ -1674,6 +1674,55 @@ static void check_credit_unread(void)
     close_user(&who);
 }
 
+/* Where one's own call met another, what came on its link no longer counts against the other's. */
+static void check_crossing_links(void)
+{
+    SteamNetworkingIdentity mine = identity_of("str:of the longer name");
+    SteamNetworkingIdentity theirs = identity_of("str:a");
+    lo_call call = {.from = theirs, .to = mine, .manner = LO_SESSION};
+    lo_frame frame = {.kind = LO_CALL, .size = sizeof call, .number = LO_PROTOCOL},
+             never = {.kind = LO_DATA, .reliable = true, .due = sn_now() + 30000000};
+    char directory[400], name[500], error[SN_ERROR_SIZE], token[] = "00000000000000aa";
+    unsigned char bytes[LO_HEADER + sizeof call];
+    sn_socket door, called, caller;
+    user who = open_user("str:of the longer name");
+    section = "crossing links";
+    if (!CHECK(sn_private_directory(directory, sizeof directory, error, sizeof error)))
+        return;
+    snprintf(name, sizeof name, "%s/%s.sock", directory, token);
+    door = sn_socket_listen(name);
+    snprintf(name, sizeof name, "%s/%016llx", directory,
+             (unsigned long long)lo_address_key(LO_SESSION, &theirs, 0));
+    CHECK(sn_file_write(name, token, 16));
+    CHECK(say(&who, "str:a", "x", RELIABLE, 0) == k_EResultOK);
+    called = sn_socket_accept(door);
+    CHECK(called != SN_NO_SOCKET);
+    CHECK(pour(&who, called, never, (4 << 20) / (int)sizeof(lo_packet) + 100));
+    for (int i = 0; i < 20; i++) {
+        sn_sleep(100);
+        sn_pump(who.engine);
+    }
+    caller = reach(LO_SESSION, "str:of the longer name", 0);
+    lo_frame_head(&frame, bytes);
+    memcpy(bytes + LO_HEADER, &call, sizeof call);
+    CHECK(sn_socket_send(caller, bytes, sizeof bytes) == sizeof bytes);
+    for (int i = 0; i < 1000 && M(who, GetSessionConnectionInfo, &theirs, NULL, NULL) == CONNECTING;
+         i++)
+        sn_sleep(1000);
+    send_empty(caller, LO_CONFIRM, 0); /* not read together with the call */
+    for (int i = 0; i < 1000 && M(who, GetSessionConnectionInfo, &theirs, NULL, NULL) != CONNECTED;
+         i++)
+        sn_sleep(1000);
+    CHECK(M(who, GetSessionConnectionInfo, &theirs, NULL, NULL) == CONNECTED);
+    sn_file_remove(name);
+    snprintf(name, sizeof name, "%s/%s.sock", directory, token);
+    sn_file_remove(name);
+    sn_socket_close(called);
+    sn_socket_close(caller);
+    sn_socket_close(door);
+    close_user(&who);
+}
+
 /* Credit for a lane on which nothing is under way is a lie, whatever is on another. */
 static void check_false_credit(void)
 {
@@ -2301,6 +2350,7 @@ int main(int argument_count, char **arguments)
     check_flood();
     check_hurries();
     check_credit_unread();
+    check_crossing_links();
     check_false_credit();
     check_directory();
     check_fork();
