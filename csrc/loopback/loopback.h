@@ -415,9 +415,11 @@ void lo_receive(lo_connection *connection, lo_packet *packet);
 /* The packet is out of the air: its sender gets its bytes back. */
 void lo_acknowledge(lo_connection *receiver, const lo_packet *packet);
 void lo_drop_queue(lo_connection *connection);
-/* Room has come about in its queue: what was kept back moves up. */
+/* Room has come about in its queue: what was kept back moves up. That may be the peer's goodbye:
+ * then the connection ends, its session is gone, and itself too where nobody knows it. */
 void lo_move_up(lo_connection *connection);
-/* Out of the queue and the group that it waits in: the application's from then on. */
+/* Out of the queue and the group that it waits in: the application's from then on. What was kept
+ * back moves up: neither its connection nor a session need be there afterwards. */
 SteamNetworkingMessage_t *lo_take(lo_packet *packet);
 /* At most so many messages of a group. */
 int lo_take_all(lo_group *group, SteamNetworkingMessage_t **messages, int most);
