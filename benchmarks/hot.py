@@ -241,12 +241,18 @@ class Hot:
             self.steam.run_callbacks()
             return len(sockets.connection_events())
 
+        def made() -> tuple[int, int]:
+            # GNS has room for some 8,000, those that were closed a moment ago included.
+            while 0 in (pair := sockets.create_socket_pair()):
+                time.sleep(0.1)
+            return pair
+
         def sample(hear: Callable[[], int]) -> Sample:
             def one() -> float:
                 ours()
                 if hear is not ours:
                     self.loops.hear(True)
-                pairs = [sockets.create_socket_pair() for _ in range(64)]
+                pairs = [made() for _ in range(64)]
                 for near, _ in pairs:
                     sockets.close_connection(near)
                 heard, start, deadline = 0, thread_time_ns(), time.monotonic() + 10
@@ -264,7 +270,6 @@ class Hot:
             return one
 
         cases = {"C": sample(self.loops.events), "steamnet": sample(ours)}
-        cases["steamnet"]()  # GNS tells a function set later only after it has told the first
         self.compare("status events", "connections closed", "ns an event", cases)
 
     def busy(self) -> None:
@@ -430,7 +435,7 @@ def main() -> None:
     if options.get("swig"):
         hot.receive("receive", hot.pair, (64, 1200, 16384), (1, 64))
         return
-    if options["link"] == "events":  # after all the rest, GNS tells of no pair's end any more
+    if options["link"] == "events":
         hot.events()
         return
     if options["link"] == "udp":
