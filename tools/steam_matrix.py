@@ -84,7 +84,9 @@ def main() -> None:
     print("|---|---|---|---|---|---|")
     for engine in engines:
         row = found.get(engine["file"]) or read(engine["file"])
-        start = row.start.replace(os.path.expanduser("~"), "~")
+        file = engine["file"]  # wherever it lies here; Wine calls the root Z:
+        start = row.start.replace(f"Z:{file}", Path(file).name).replace(file, Path(file).name)
+        start = start.replace(os.path.expanduser("~"), "~")
         print(
             f"| {engine['package']} {engine['version']} | {engine['platform']} | {row.loads} "
             f"| {row.accessor} | {row.missing} | {start} |"
