@@ -1146,11 +1146,15 @@ static void check_sessions(void)
     CHECK(M(a, GetSessionConnectionInfo, &as_b, NULL, NULL) == NONE);
     sn_sleep(2000);
     forget_events(&b);
-    /* Both at once: one session, no request. */
+    /* Both at once, each before it can have heard of the other: one session, no request. */
+    set_int(&a, k_ESteamNetworkingConfig_FakePacketLag_Send, 1, 0, 50);
+    set_int(&b, k_ESteamNetworkingConfig_FakePacketLag_Send, 1, 0, 50);
     CHECK(say(&a, "str:b", "from a", RELIABLE, 0) == k_EResultOK &&
           say(&b, "str:a", "from b", RELIABLE, 0) == k_EResultOK);
     CHECK(hears(&b, 0, "from a") && hears(&a, 0, "from b"));
     CHECK(await_event(&a, 5).kind == 0 && await_event(&b, 5).kind == 0);
+    set_int(&a, k_ESteamNetworkingConfig_FakePacketLag_Send, 1, 0, 0);
+    set_int(&b, k_ESteamNetworkingConfig_FakePacketLag_Send, 1, 0, 0);
     /* Never answered: it fails, and stays failed until asked anew. */
     set_int(&a, k_ESteamNetworkingConfig_TimeoutInitial, 1, 0, 100);
     CHECK(say(&a, "str:nobody", "?", RELIABLE, 0) == k_EResultOK);
