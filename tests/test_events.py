@@ -139,8 +139,6 @@ def test_a_handler_that_raises_stops_nothing_and_loses_nothing(
     steam: Steam, sockets: SteamNetworkingSocketsManager, until: Until
 ) -> None:
     """The rest is delivered; then run_callbacks raises the first, the others as its notes."""
-    call(sockets)
-    steam.run_callbacks()
     first, second = _two_waiting(steam, sockets, until)
     heard: list[ConnectionEvent] = []
 
@@ -161,7 +159,8 @@ def test_a_handler_that_raises_stops_nothing_and_loses_nothing(
 def _two_waiting(
     steam: Steam, sockets: SteamNetworkingSocketsManager, until: Until
 ) -> list[ConnectionEvent]:
-    """Have the two events of a call wait in the manager, and say which they are."""
+    """Call, have the two events of that wait in the manager, and say which they are."""
+    call(sockets)
     events: list[ConnectionEvent] = []
     until(lambda: len(events) == 2 or events.extend(sockets.connection_events()), steam)
     for event in events:
@@ -173,7 +172,6 @@ def test_an_interrupt_in_a_handler_passes_at_once_and_the_rest_waits(
     steam: Steam, sockets: SteamNetworkingSocketsManager, until: Until
 ) -> None:
     """Ctrl-C is no event handler's failure: run_callbacks ends there, later ones go on."""
-    call(sockets)
     _first, second = _two_waiting(steam, sockets, until)
 
     @sockets.on_connection_status_changed
@@ -227,7 +225,6 @@ def test_a_handler_may_shut_down(
     steam: Steam, sockets: SteamNetworkingSocketsManager, until: Until
 ) -> None:
     """run_callbacks, which called it, ends well, with what waited delivered."""
-    call(sockets)
     waiting = _two_waiting(steam, sockets, until)
     heard: list[ConnectionEvent] = []
 
@@ -246,8 +243,6 @@ def test_a_handler_that_ends_the_program_loses_nothing(
     steam: Steam, sockets: SteamNetworkingSocketsManager, until: Until
 ) -> None:
     """The event reaches its other handlers, the next one waits, and the end comes at once."""
-    call(sockets)
-    steam.run_callbacks()
     first, second = _two_waiting(steam, sockets, until)
     heard: list[ConnectionEvent] = []
 
@@ -267,7 +262,6 @@ def test_a_handler_raising_after_shutdown_is_still_heard(
     steam: Steam, sockets: SteamNetworkingSocketsManager, until: Until
 ) -> None:
     """Its exception is not lost with the engine."""
-    call(sockets)
     _two_waiting(steam, sockets, until)
 
     @sockets.on_connection_status_changed

@@ -72,7 +72,7 @@ def unpack(suite: str, arch: str, pythons: tuple[str, ...], root: Path) -> None:
 
 def inside(root: Path, *command: str | Path, extra: dict[str, str] | None = None) -> str:
     """Run a command in an unpacked Debian, with a /proc and a /dev that go away with it."""
-    chroot = shlex.join(["chroot", str(root), "env", "-C", "/root/tree", *map(str, command)])
+    chroot = shlex.join(["chroot", str(root), "env", "-C", "/srv/steamnet", *map(str, command)])
     mounts = f"mount -t proc proc {root}/proc && mount --rbind /dev {root}/dev"
     kept = {"HOME": "/root", "CC": "gcc", "CXX": "g++", "PATH": "/usr/bin:/usr/sbin"}
     script = f"{mounts} && exec {chroot}"
@@ -153,7 +153,7 @@ def main() -> None:
             unpack(suite, arch, names, root)
             say(f"Debian {suite} for {arch}")
             for name in names:
-                shutil.copytree(scratch / "tree", root / "root/tree", dirs_exist_ok=True)
+                shutil.copytree(scratch / "tree", root / "srv/steamnet", dirs_exist_ok=True)
                 python = install(wheels[MACHINES[arch]], name, MACHINES[arch], root)
                 use(python, root, sys.argv[1:] or TESTS)
 
