@@ -16,7 +16,7 @@ ROW = re.compile(r"^FLAT\(\w+, \w+, .+?, (\w+), (\w+), \(", re.M)
 
 def build(cache: Path) -> Path:
     """Compile loops.c for the engine's headers as they are; its path."""
-    parts = [HERE / "loops.c", *(CSRC / n for n in ("engine.h", "queue.h", "platform.h"))]
+    parts = [HERE / "loops.c", *(CSRC / n for n in ("engine.h", "queue.h", "platform/platform.h"))]
     parts += [CSRC / n for n in ("steamnet.h", "valve.h", "valve_constants.h", "flat.def")]
     digest = hashlib.sha256(b"".join(part.read_bytes() for part in parts)).hexdigest()[:12]
     path = cache / f"loops-{digest}.so"

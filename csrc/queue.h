@@ -2,7 +2,7 @@
 #ifndef STEAMNET_QUEUE_H
 #define STEAMNET_QUEUE_H
 
-#include "platform.h"
+#include "platform/platform.h"
 
 typedef struct sn_record sn_record;
 

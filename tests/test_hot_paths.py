@@ -38,7 +38,7 @@ def counted_library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     if sys.platform == "win32":
         pytest.skip("the counting engine is built with a POSIX C compiler")
     path = tmp_path_factory.mktemp("hot") / "hot_engine.so"
-    sources = [HERE / "c" / "hot_engine.c", HERE.parent / "csrc" / "platform.c"]
+    sources = [HERE / "c" / "hot_engine.c", HERE.parent / "csrc" / "platform" / "posix.c"]
     options = ["-std=c11", "-g", "-O1", "-fPIC", "-shared", "-D_GNU_SOURCE", "-Wall", "-Wextra"]
     compiler = os.environ.get("CC", "cc").split()
     command = [*compiler, *options, f"-I{HERE.parent / 'csrc'}", *sources, "-o", path]

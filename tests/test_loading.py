@@ -69,7 +69,7 @@ INIT = """if True:
 """
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="its search order is set in platform.c")
+@pytest.mark.skipif(sys.platform == "win32", reason="its search order is set in platform/windows.c")
 class TestPlanted:
     """A library lies where an attacker could put it."""
 

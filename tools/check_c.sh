@@ -8,7 +8,7 @@ python="${PYTHON:-python3}"
 headers="$("$python" -c 'import sysconfig; print(sysconfig.get_path("include"))')"
 flags=(-std=c11 -O2 -D_GNU_SOURCE -DSN_VERSION='"0"' -Wall -Wextra -Wpedantic -Wshadow -Wconversion
     -Wno-sign-conversion -Wstrict-prototypes -Werror -Icsrc)
-plain=(csrc/*.c csrc/loopback/*.c)
+plain=(csrc/*.c csrc/platform/*.c csrc/loopback/*.c)
 
 for compiler in gcc clang; do
     command -v "$compiler" >/dev/null || { echo "no $compiler here" >&2; exit 1; }

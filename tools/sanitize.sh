@@ -103,7 +103,7 @@ if [ -n "${STEAMNET_GNS_PYTHON:-}" ]; then
 fi
 
 echo "--- the C checks: ASan, UBSan, LSan; then TSan"
-sources=(csrc/*.c csrc/loopback/*.c)
+sources=(csrc/*.c csrc/platform/*.c csrc/loopback/*.c)
 c=(gcc -std=c11 -D_GNU_SOURCE '-DSN_VERSION="0"' -Icsrc)
 "${c[@]}" $sanitize "${sources[@]}" tests/c/loopback_check.c -o "$work/check" -ldl -lpthread
 "${c[@]}" -O1 -g -fsanitize=thread "${sources[@]}" tests/c/loopback_check.c -o "$work/races" -ldl -lpthread

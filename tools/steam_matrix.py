@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parent.parent
 CSRC = ROOT / "csrc"
-PROBED = ["engine", "events", "gns", "layout", "platform", "queue", "signaling", "steam"]
+PROBED = ["engine", "events", "gns", "layout", "platform/posix", "queue", "signaling", "steam"]
 FLAT = re.compile(r"^FLAT\(\w+, \w+, .+?, (\w+), (\w+), \(", re.M)
 ACCESSOR = re.compile(rb"SteamAPI_SteamNetworkingSockets_SteamAPI_v\d{3}(?=\0)")
 

@@ -1,4 +1,4 @@
-/* A machine in memory in place of platform.c, and what the fuzz targets share. */
+/* A machine in memory in place of csrc/platform, and what the fuzz targets share. */
 #include "machine.h"
 
 #include <stdio.h>

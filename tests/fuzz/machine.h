@@ -1,6 +1,6 @@
 /* The machine that the fuzz targets run on: in memory, repeatable, and as fast as it gets.
  *
- * It takes the place of platform.c. Its clock moves when a target moves it, its files hold what
+ * It takes the place of csrc/platform. Its clock moves when a target moves it, its files hold what
  * makes every peer reachable, and its sockets are buffers whose other end is the target's.
  */
 #ifndef STEAMNET_FUZZ_MACHINE_H

@@ -1,5 +1,6 @@
 /* What we ask of the operating system: shared libraries, a lock, a clock, local sockets.
- * platform.h and platform.c hold the only platform #ifdef of our C, but for Steam's packing.
+ * posix.c or windows.c is behind it. Here and there is the only platform #ifdef of our C, but for
+ * Steam's packing.
  */
 #ifndef STEAMNET_PLATFORM_H
 #define STEAMNET_PLATFORM_H

@@ -1,0 +1,291 @@
+/* The operating system's part on POSIX: shared libraries, a lock, a clock, files, local sockets. */
+#include "platform.h"
+
+#ifndef _WIN32
+
+#include <dirent.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+void sn_lock(sn_mutex *mutex) { pthread_mutex_lock(&mutex->mutex); }
+void sn_unlock(sn_mutex *mutex) { pthread_mutex_unlock(&mutex->mutex); }
+
+int64_t sn_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+void sn_sleep(int64_t microseconds)
+{
+    struct timespec pause = {(time_t)(microseconds / 1000000), (long)(microseconds % 1000000) * 1000};
+    nanosleep(&pause, NULL);
+}
+
+uint32_t sn_process_id(void) { return (uint32_t)getpid(); }
+
+#ifdef __GLIBC__
+static void leave(int status, void *unused)
+{
+    (void)unused;
+    fflush(NULL);
+    _exit(status);
+}
+
+void sn_leave_exit_handlers_out(void) { on_exit(leave, NULL); }
+#else
+void sn_leave_exit_handlers_out(void) {}
+#endif
+
+bool sn_has_network(void)
+{
+    struct ifaddrs *all;
+    bool found = false;
+    if (getifaddrs(&all) != 0)
+        return true; /* unknown */
+    for (const struct ifaddrs *one = all; one != NULL && !found; one = one->ifa_next)
+        found = one->ifa_addr != NULL && (one->ifa_flags & IFF_UP) && !(one->ifa_flags & IFF_LOOPBACK) &&
+                (one->ifa_addr->sa_family == AF_INET || one->ifa_addr->sa_family == AF_INET6);
+    freeifaddrs(all);
+    return found;
+}
+
+void sn_last_error(char *text, size_t size) { snprintf(text, size, "%s", strerror(errno)); }
+
+void *sn_library_open(const char *path, char *error, size_t error_size)
+{
+    void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (library == NULL) {
+        const char *reason = dlerror();
+        snprintf(error, error_size, "%s", reason != NULL ? reason : "cannot be loaded");
+    }
+    return library;
+}
+
+bool sn_library_symbol(void *library, const char *name, void *function)
+{
+    void *address = dlsym(library, name);
+    memcpy(function, &address, sizeof address);
+    return address != NULL;
+}
+
+void sn_library_pin(void (*function)(void))
+{
+    void *address;
+    Dl_info found;
+    memcpy(&address, &function, sizeof address);
+    if (dladdr(address, &found) != 0 && found.dli_fname != NULL)
+        dlopen(found.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+}
+
+/* --- where processes of one user meet ------------------------------------------------------- */
+
+static const char *environment(const char *name)
+{
+    const char *value = getenv(name);
+    return value != NULL && *value == '/' ? value : NULL;
+}
+
+bool sn_private_directory(char *path, size_t size, char *error, size_t error_size)
+{
+    const char *own = getenv("STEAMNET_LOOPBACK_DIR"), *run = environment("XDG_RUNTIME_DIR");
+    const char *temporary = environment("TMPDIR");
+    struct stat found;
+    int length;
+    if (own != NULL && *own != '\0')
+        length = snprintf(path, size, "%s", own);
+    else if (run != NULL)
+        length = snprintf(path, size, "%s/steamnet", run);
+    else
+        length = snprintf(path, size, "%s/steamnet-%lu", temporary != NULL ? temporary : "/tmp",
+                          (unsigned long)geteuid());
+    if (length < 0 || (size_t)length >= size)
+        snprintf(error, error_size, "%s: %s", strerror(ENAMETOOLONG), path);
+    else if (*path != '/')
+        snprintf(error, error_size, "not an absolute path: %s", path);
+    else if (mkdir(path, 0700) != 0 && errno != EEXIST)
+        snprintf(error, error_size, "%s: %s", strerror(errno), path);
+    else if (lstat(path, &found) != 0 || !S_ISDIR(found.st_mode))
+        snprintf(error, error_size, "not a directory: %s", path);
+    else if (found.st_uid != geteuid())
+        snprintf(error, error_size, "not this user's own: %s", path);
+    else if ((found.st_mode & 022) != 0)
+        snprintf(error, error_size, "others can write to it: %s", path);
+    else
+        return true;
+    return false;
+}
+
+void sn_each_file(const char *path, void (*each)(const char *name))
+{
+    DIR *directory = opendir(path);
+    const struct dirent *entry;
+    if (directory == NULL)
+        return;
+    while ((entry = readdir(directory)) != NULL)
+        each(entry->d_name);
+    closedir(directory);
+}
+
+bool sn_file_write(const char *path, const void *bytes, size_t size)
+{
+    int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    bool whole;
+    if (file < 0)
+        return false;
+    whole = write(file, bytes, size) == (ssize_t)size;
+    return close(file) == 0 && whole;
+}
+
+size_t sn_file_read(const char *path, void *bytes, size_t size)
+{
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    ssize_t got;
+    if (file < 0)
+        return 0;
+    got = read(file, bytes, size);
+    close(file);
+    return got > 0 ? (size_t)got : 0;
+}
+
+void sn_file_remove(const char *path) { unlink(path); }
+
+intptr_t sn_file_lock(const char *path, bool make)
+{
+    int file = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | (make ? O_CREAT : 0), 0600);
+    if (file < 0)
+        return make || errno == ENOENT ? -1 : -2;
+    if (flock(file, LOCK_EX | LOCK_NB) == 0)
+        return file;
+    close(file);
+    return -2;
+}
+
+void sn_file_unlock(intptr_t lock) { close((int)lock); }
+
+/* --- local stream sockets ------------------------------------------------------------------- */
+
+static bool address_of(const char *path, struct sockaddr_un *address)
+{
+    memset(address, 0, sizeof *address);
+    address->sun_family = AF_UNIX;
+    errno = ENAMETOOLONG;
+    if (strlen(path) >= sizeof address->sun_path)
+        return false;
+    memcpy(address->sun_path, path, strlen(path) + 1);
+    return true;
+}
+
+static sn_socket prepared(int fd)
+{
+    if (fd >= 0 && (fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 || fcntl(fd, F_SETFL, O_NONBLOCK) != 0)) {
+        close(fd);
+        fd = -1;
+    }
+#ifdef SO_NOSIGPIPE
+    if (fd >= 0)
+        setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &(int){1}, sizeof(int));
+#endif
+    return fd;
+}
+
+static sn_socket new_socket(void)
+{
+#ifdef SOCK_CLOEXEC
+    return prepared(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+#else
+    return prepared(socket(AF_UNIX, SOCK_STREAM, 0));
+#endif
+}
+
+sn_socket sn_socket_listen(const char *path)
+{
+    struct sockaddr_un address;
+    sn_socket listening = address_of(path, &address) ? new_socket() : SN_NO_SOCKET;
+    if (listening != SN_NO_SOCKET &&
+        (bind((int)listening, (struct sockaddr *)&address, sizeof address) != 0 ||
+         listen((int)listening, SOMAXCONN) != 0)) {
+        sn_socket_close(listening);
+        listening = SN_NO_SOCKET;
+    }
+    return listening;
+}
+
+static bool is_same_user(int fd)
+{
+#ifdef SO_PEERCRED
+    struct ucred peer;
+    socklen_t size = sizeof peer;
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.uid == geteuid();
+#else
+    uid_t user;
+    gid_t group;
+    return getpeereid(fd, &user, &group) == 0 && user == geteuid();
+#endif
+}
+
+sn_socket sn_socket_accept(sn_socket listening)
+{
+#ifdef SOCK_CLOEXEC
+    sn_socket accepted = prepared(accept4((int)listening, NULL, NULL, SOCK_CLOEXEC));
+#else
+    sn_socket accepted = prepared(accept((int)listening, NULL, NULL));
+#endif
+    if (accepted != SN_NO_SOCKET && !is_same_user((int)accepted)) {
+        sn_socket_close(accepted);
+        accepted = SN_NO_SOCKET;
+    }
+    return accepted;
+}
+
+sn_socket sn_socket_connect(const char *path)
+{
+    struct sockaddr_un address;
+    sn_socket connecting = address_of(path, &address) ? new_socket() : SN_NO_SOCKET;
+    if (connecting != SN_NO_SOCKET &&
+        (connect((int)connecting, (struct sockaddr *)&address, sizeof address) != 0 ||
+         !is_same_user((int)connecting))) {
+        sn_socket_close(connecting);
+        connecting = SN_NO_SOCKET;
+    }
+    return connecting;
+}
+
+static ptrdiff_t outcome(ssize_t count)
+{
+    if (count >= 0)
+        return count;
+    return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR || errno == ENOBUFS ? 0 : -1;
+}
+
+#ifndef MSG_NOSIGNAL
+#define MSG_NOSIGNAL 0 /* where SO_NOSIGPIPE does it */
+#endif
+
+ptrdiff_t sn_socket_send(sn_socket socket, const void *bytes, size_t size)
+{
+    return outcome(send((int)socket, bytes, size, MSG_NOSIGNAL));
+}
+
+ptrdiff_t sn_socket_receive(sn_socket socket, void *bytes, size_t size)
+{
+    ssize_t count = recv((int)socket, bytes, size, 0);
+    return count == 0 ? -1 : outcome(count);
+}
+
+void sn_socket_close(sn_socket socket) { close((int)socket); }
+
+#endif
