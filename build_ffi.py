@@ -28,10 +28,10 @@ SELF = {
 def guarded_calls() -> tuple[str, str]:
     """The declarations and the C source of the calls made from flat.def."""
     declarations, sources = [], []
-    for _, gil, result, interface, name, text, dead in FLAT.findall(
+    for _, gil, result, interface, name, text, default_result in FLAT.findall(
         (CSRC / "flat.def").read_text()
     ):
-        if gil == "OURS":
+        if gil == "INTERNAL":
             continue
         parameters = [parameter.strip() for parameter in text.split(",")]
         owner = SELF.get(interface)
@@ -45,12 +45,12 @@ def guarded_calls() -> tuple[str, str]:
         declarations.append(f"{head};")
         sources.append(
             f"static {head}\n{{\n"
-            + ("" if void else f"    {result} answer = {dead};\n")
+            + ("" if void else f"    {result} answer = {default_result};\n")
             + "    if (sn_enter(engine)) {\n"
             + f"        if (engine->flat.{pointer} != NULL) {{\n"
-            + ("            void *python = sn_gil_release();\n" if gil == "FREE" else "")
+            + ("            void *python = sn_gil_release();\n" if gil == "RELEASE_GIL" else "")
             + f"            {'' if void else 'answer = '}{call}\n"
-            + ("            sn_gil_acquire(python);\n" if gil == "FREE" else "")
+            + ("            sn_gil_acquire(python);\n" if gil == "RELEASE_GIL" else "")
             + "        }\n        sn_leave(engine);\n    }\n"
             + ("" if void else "    return answer;\n")
             + "}\n"

@@ -148,7 +148,7 @@ sn_engine *bench_attach(const char *path, const char *sockets_accessor)
 {
     static sn_engine engine;
     static const char *const names[] = {
-#define FLAT(need, gil, ret, interface, name, parameters, dead) "SteamAPI_" #interface "_" #name,
+#define FLAT(need, gil, ret, interface, name, parameters, default_result) "SteamAPI_" #interface "_" #name,
 #include "flat.def"
 #undef FLAT
     };

@@ -10,14 +10,15 @@ static void kept_python(void *state) { (void)state; }
 void *(*sn_gil_release)(void) = keep_python;
 void (*sn_gil_acquire)(void *state) = kept_python;
 
-enum { CORE, LOCAL, EXTRA };
+enum { NEED_REQUIRED, NEED_OPTIONAL_IN_LOOPBACK, NEED_OPTIONAL };
 
 /* The names to look up, in the order of the table's pointers. */
 static const struct {
     const char *symbol;
     int need;
 } flat_names[] = {
-#define FLAT(need, gil, ret, interface, name, parameters, dead) {"SteamAPI_" #interface "_" #name, need},
+#define FLAT(need, gil, ret, interface, name, parameters, default_result)                                \
+    {"SteamAPI_" #interface "_" #name, NEED_##need},
 #include "flat.def"
 #undef FLAT
 };
@@ -40,7 +41,7 @@ bool sn_fill_flat(sn_engine *engine, char *error)
         any_function function;
         if (sn_library_symbol(engine->library, flat_names[i].symbol, &function))
             memcpy((char *)&engine->flat + (size_t)i * sizeof function, &function, sizeof function);
-        else if (flat_names[i].need == CORE && ++missing <= 3)
+        else if (flat_names[i].need == NEED_REQUIRED && ++missing <= 3)
             used += (size_t)snprintf(error + used, SN_ERROR_SIZE - used, "%s%s",
                                      missing == 1 ? "missing symbol " : ", ", flat_names[i].symbol);
     }
@@ -107,7 +108,7 @@ bool sn_check_alive(sn_engine *engine)
     int open = SN_OPEN;
     bool alive = engine->alive(engine);
     if (!alive)
-        atomic_compare_exchange_strong(&engine->state, &open, SN_LOST);
+        atomic_compare_exchange_strong(&engine->state, &open, SN_DISCONNECTED);
     return alive;
 }
 
@@ -154,7 +155,7 @@ void sn_stop(sn_engine *engine)
     sn_gil_acquire(python);
 }
 
-void sn_abandon(sn_engine *engine)
+void sn_detach_after_fork(sn_engine *engine)
 {
     atomic_store(&engine->state, SN_STOPPED);
     atomic_store(&engine->calls, 0);

@@ -8,7 +8,7 @@
 #include "steamnet.h"
 
 typedef struct sn_flat {
-#define FLAT(need, gil, ret, interface, name, parameters, dead) ret(*interface##_##name) parameters;
+#define FLAT(need, gil, ret, interface, name, parameters, default_result) ret(*interface##_##name) parameters;
 #include "flat.def"
 #undef FLAT
 } sn_flat;
@@ -28,8 +28,8 @@ typedef struct sn_backend {
 
 extern const sn_backend sn_steam_backend, sn_steam_server_backend, sn_gns_backend, sn_loopback_backend;
 
-/* Lost: somebody else's Steam that we use has been shut down; mourned: Python has been told. */
-enum { SN_LOADED, SN_OPEN, SN_LOST, SN_MOURNED, SN_STOPPING, SN_STOPPED };
+/* Disconnected: a Steam that something else initialised has been shut down; reported: Python was told. */
+enum { SN_LOADED, SN_OPEN, SN_DISCONNECTED, SN_DISCONNECT_REPORTED, SN_STOPPING, SN_STOPPED };
 
 struct sn_engine {
     sn_flat flat;

@@ -144,13 +144,13 @@ void sn_set_debug_output(sn_engine *engine, ESteamNetworkingSocketsDebugOutputTy
 
 bool sn_next_event(sn_engine *engine, sn_event *event)
 {
-    int state = SN_LOST;
+    int state = SN_DISCONNECTED;
     size_t lost = sn_queue_lost(&engine->events);
     if (lost > 0)
         *event = (sn_event){.kind = SN_EVENTS_LOST, .lost = lost};
     else if (sn_queue_pop(&engine->events, event, sizeof *event) != SIZE_MAX)
         return true;
-    else if (atomic_compare_exchange_strong(&engine->state, &state, SN_MOURNED))
+    else if (atomic_compare_exchange_strong(&engine->state, &state, SN_DISCONNECT_REPORTED))
         *event = (sn_event){.kind = k_iCallback_SteamShutdown};
     else
         return false;

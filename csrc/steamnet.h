@@ -58,7 +58,7 @@ bool sn_pump(sn_engine *engine);
  * does. Idempotent. */
 void sn_stop(sn_engine *engine);
 /* In a forked child: refuses calls from now on and touches nothing that the parent uses. */
-void sn_abandon(sn_engine *engine);
+void sn_detach_after_fork(sn_engine *engine);
 /* Drops Python's reference. */
 void sn_release(sn_engine *engine);
 

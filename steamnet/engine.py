@@ -17,8 +17,8 @@ from .errors import ClosedError, InitError, UnsupportedError
 from .identity import Identity, c_string, text_of, to_native
 
 KINDS = {"steam": lib.SN_STEAM, "gns": lib.SN_GNS, "loopback": lib.SN_LOOPBACK}
-LOST = "Steam has been shut down by what had initialised it"
-DEVELOPING = 'To begin without Steam: init(engine="loopback"), or STEAMNET_ENGINE=loopback.'
+STEAM_GONE = "Steam has been shut down by what had initialised it"
+LOOPBACK_HINT = 'To begin without Steam: init(engine="loopback"), or STEAMNET_ENGINE=loopback.'
 
 # The one library engine that may be open, and whether a parent process had one when it forked.
 _library_engine: "weakref.ref[Engine] | None" = None
@@ -44,7 +44,7 @@ class Engine:
         self.address = int(ffi.cast("intptr_t", pointer))
         self.no_signaling = ""
         """Why users cannot be reached by their identity; "" where they can."""
-        self.carry_signals: Callable[[], None] = no_signals
+        self.exchange_signals: Callable[[], None] = no_signals
         """Takes the signals of P2P to the peers and theirs to us, where we have to do that."""
         self._pointer = pointer
         self._closed = False
@@ -74,7 +74,7 @@ class Engine:
         """The engine for a call into C; ClosedError once it is shut down."""
         self.check()
         if self._attached and not lib.sn_is_open(self._pointer):
-            raise ClosedError(LOST)
+            raise ClosedError(STEAM_GONE)
         return self._pointer
 
     def check(self) -> None:
@@ -127,7 +127,7 @@ class Engine:
             raise InitError(_refusal(self, result, text_of(error)))
         self._attached = self.name == "steam" and bool(options.attach)
 
-    def hear(self, kind: int, sink: Callable[[Any], object]) -> None:
+    def on_event(self, kind: int, sink: Callable[[Any], object]) -> None:
         """Have the sink called with each ``sn_event`` of a kind, when `pump` finds one."""
         self._sinks[kind] = sink
 
@@ -154,7 +154,7 @@ class Engine:
                 self._passing_on = False
         if not said:
             self.check()
-            raise ClosedError(LOST)
+            raise ClosedError(STEAM_GONE)
         return True
 
     def close(self) -> None:
@@ -162,11 +162,11 @@ class Engine:
         self._closed = True
         lib.sn_stop(self._pointer)
 
-    def abandon(self) -> None:
+    def detach_after_fork(self) -> None:
         """In a forked child: close without touching what the parent uses."""
         self._closed = True
         self.events_lock = threading.RLock()  # a thread that only the parent has may hold the old
-        lib.sn_abandon(self._pointer)
+        lib.sn_detach_after_fork(self._pointer)
 
 
 def _warn_of_losses(event: Any) -> None:
@@ -274,7 +274,7 @@ def _not_loaded(name: str, library: str | os.PathLike[str] | None) -> str:
             f"{file} comes with {source}, not with steamnet.",
             "Put it beside your program, or give its path as library= or in STEAMNET_LIBRARY.",
         ]
-    return "\n  ".join([*lines, DEVELOPING, "Tried:"])
+    return "\n  ".join([*lines, LOOPBACK_HINT, "Tried:"])
 
 
 def _refusal(engine: Engine, result: int, words: str) -> str:
@@ -294,7 +294,7 @@ def _refusal(engine: Engine, result: int, words: str) -> str:
         hint = "Give init(app_id=...): 480 is Valve's test app, which every account owns."
     else:
         hint = "Is Steam running, does this account own the app, and is the app id right?"
-    return f"{message}\n  {hint}\n  {DEVELOPING}"
+    return f"{message}\n  {hint}\n  {LOOPBACK_HINT}"
 
 
 def _after_fork_in_child() -> None:
@@ -304,7 +304,7 @@ def _after_fork_in_child() -> None:
     if current is not None and not current._closed:
         _inherited.add(current.name)
     for engine in list(_engines):
-        engine.abandon()
+        engine.detach_after_fork()
     lib.sn_loopback_after_fork()
 
 

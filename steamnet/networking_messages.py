@@ -36,11 +36,11 @@ class SteamNetworkingMessagesManager:
         self._written_to: dict[bytes, Any] = {}  # identities, by what they consist of
         self._requests: EventStream[Identity] = EventStream("session request", engine.check)
         self._failures: EventStream[ConnectionInfo] = EventStream("session failure", engine.check)
-        engine.hear(
+        engine.on_event(
             lib.k_iCallback_SteamNetworkingMessagesSessionRequest,
             lambda e: self._requests.push(from_native(ffi.addressof(e.identity))),
         )
-        engine.hear(
+        engine.on_event(
             lib.k_iCallback_SteamNetworkingMessagesSessionFailed,
             lambda e: self._failures.push(ConnectionInfo.from_native(ffi.addressof(e.info))),
         )

@@ -89,12 +89,12 @@ class SteamNetworkingSocketsManager:
         self._goodbyes = Goodbyes()
         # Asked first: True takes the event away from connection_events() and handlers.
         self._claim: Callable[[ConnectionEvent], bool] = lambda event: False
-        engine.hear(lib.k_iCallback_SteamNetConnectionStatusChanged, self._note)
-        engine.hear(
+        engine.on_event(lib.k_iCallback_SteamNetConnectionStatusChanged, self._note)
+        engine.on_event(
             lib.k_iCallback_SteamNetAuthenticationStatus,
             lambda e: self._authentication.push(AuthenticationStatus.from_native(e.authentication)),
         )
-        engine.hear(
+        engine.on_event(
             lib.k_iCallback_SteamNetworkingFakeIPResult,
             lambda e: self._fake_ips.push(FakeIPResult.from_native(e.fake_ip)),
         )
@@ -392,7 +392,7 @@ class SteamNetworkingSocketsManager:
         ):
             now = ConnectionInfo.from_native(info)
             if now.state in OPENING:  # who only asks must see it connect, too
-                self._engine.carry_signals()
+                self._engine.exchange_signals()
             return now
         return None
 

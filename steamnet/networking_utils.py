@@ -56,7 +56,7 @@ class SteamNetworkingUtilsManager:
         self._run_callbacks = run_callbacks
         self._relay: EventStream[RelayNetworkStatus] = EventStream("relay network", engine.check)
         self._logger: logging.Logger | None = None
-        engine.hear(
+        engine.on_event(
             lib.k_iCallback_SteamRelayNetworkStatus,
             lambda e: self._relay.push(RelayNetworkStatus.from_native(e.relay)),
         )

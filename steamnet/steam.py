@@ -60,7 +60,7 @@ class Core:
         self._app_id = app_id
         self._events: EventStream[SteamEvent] = EventStream("Steam", engine.check)
         for kind in SteamEventKind:
-            engine.hear(kind, self._note)
+            engine.on_event(kind, self._note)
 
     def steam_events(self) -> list[SteamEvent]:
         """Take what Steam said of itself, as run_callbacks heard; [] while a handler is subscribed.
@@ -124,7 +124,7 @@ class Steam:
             signaling = self._local_signaling()
         self._signaling = signaling
         if signaling is not None:
-            engine.carry_signals = partial(self._carry_signals, signaling)
+            engine.exchange_signals = partial(self._exchange_signals, signaling)
         engines.close_at_exit(self)
 
     def __repr__(self) -> str:
@@ -159,7 +159,7 @@ class Steam:
         Call it often: 60 times a second is usual. Raises the first exception of the handlers,
         with the others as its notes, after all have been called.
         """
-        self.engine.carry_signals()
+        self.engine.exchange_signals()
         self.engine.pump()
         if self.engine.is_open:  # else a Steam that is not ours is gone: only that is left to tell
             self.networking_sockets._end_farewells()
@@ -192,7 +192,7 @@ class Steam:
             self.engine.close()
             engines.closed(self)
             signaling, self._signaling = self._signaling, None
-            self.engine.carry_signals = engines.no_signals
+            self.engine.exchange_signals = engines.no_signals
             self._shutting_down.release()
             if signaling is not None:
                 signaling.close()
@@ -224,19 +224,19 @@ class Steam:
         deadline = time.monotonic() + linger
         sockets, messages = self.networking_sockets, self.networking_messages
         while time.monotonic() < deadline and (sockets._undrained() or messages._undrained()):
-            self.engine.carry_signals()
+            self.engine.exchange_signals()
             self.engine.pump()
             time.sleep(0.001)
 
     def _say_goodbye(self) -> None:
         """Give the word that connections were closed a moment to leave."""
         deadline = time.monotonic() + GOODBYE
-        self.engine.carry_signals()
+        self.engine.exchange_signals()
         while self.networking_sockets._goodbyes.untold and time.monotonic() < deadline:
             time.sleep(0.001)
-            self.engine.carry_signals()
+            self.engine.exchange_signals()
 
-    def _carry_signals(self, signaling: Signaling) -> None:
+    def _exchange_signals(self, signaling: Signaling) -> None:
         goodbyes = self.networking_sockets._goodbyes
         pointer = self.engine.pointer
         identity, connection = ffi.new("SteamNetworkingIdentity *"), ffi.new("uint32_t *")

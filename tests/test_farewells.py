@@ -29,7 +29,7 @@ class Signals:
         """Stand between the caller and the caller's own signaling."""
         steam = route.caller
         self._inner = steam._signaling
-        steam.engine.carry_signals = partial(steam._carry_signals, self)
+        steam.engine.exchange_signals = partial(steam._exchange_signals, self)
         self.lose = 0
         self.lost = 0
 

@@ -73,7 +73,11 @@ def test_every_struct_constant_and_function_is_as_valve_declares_it(
     ("ours", "theirs", "name"),
     [
         ("int cbMsg,", "int64_t cbMsg,", "ReceivedP2PCustomSignal"),
-        ("FLAT(CORE, FREE, bool,", "FLAT(CORE, FREE, int,", "CloseConnection"),
+        (
+            "FLAT(REQUIRED, RELEASE_GIL, bool,",
+            "FLAT(REQUIRED, RELEASE_GIL, int,",
+            "CloseConnection",
+        ),
         ("int nNumPorts)", "HSteamNetConnection p)", "BeginAsyncRequestFakeIP"),
     ],
 )

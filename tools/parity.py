@@ -122,8 +122,8 @@ def engines(need: str, flat: str) -> dict[str, bool]:
     """Which engines have a flat function."""
     return {
         "steam": True,
-        "gns": need == "CORE" or flat in GNS_EXTRA,
-        "loopback": need in ("CORE", "LOCAL"),
+        "gns": need == "REQUIRED" or flat in GNS_EXTRA,
+        "loopback": need in ("REQUIRED", "OPTIONAL_IN_LOOPBACK"),
     }
 
 

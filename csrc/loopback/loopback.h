@@ -18,15 +18,16 @@
 #include "memory.h"
 
 /* The rows of flat.def that this engine answers. */
-#define FLAT(need, gil, ret, interface, name, parameters, dead) FLAT_##need(ret, name, parameters)
-#define FLAT_CORE(ret, name, parameters) ret lo_##name parameters;
-#define FLAT_LOCAL(ret, name, parameters) FLAT_CORE(ret, name, parameters)
-#define FLAT_EXTRA(ret, name, parameters)
+#define FLAT(need, gil, ret, interface, name, parameters, default_result) \
+    FLAT_##need(ret, name, parameters)
+#define FLAT_REQUIRED(ret, name, parameters) ret lo_##name parameters;
+#define FLAT_OPTIONAL_IN_LOOPBACK(ret, name, parameters) FLAT_REQUIRED(ret, name, parameters)
+#define FLAT_OPTIONAL(ret, name, parameters)
 #include "../flat.def"
 #undef FLAT
-#undef FLAT_CORE
-#undef FLAT_LOCAL
-#undef FLAT_EXTRA
+#undef FLAT_REQUIRED
+#undef FLAT_OPTIONAL_IN_LOOPBACK
+#undef FLAT_OPTIONAL
 extern const sn_flat lo_flat; /* table.c */
 
 enum {

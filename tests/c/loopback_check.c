@@ -1947,8 +1947,8 @@ static void check_fork(void)
     child = fork();
     if (child == 0) {
         meeting mine;
-        sn_abandon(m.host.engine);
-        sn_abandon(m.client.engine);
+        sn_detach_after_fork(m.host.engine);
+        sn_detach_after_fork(m.client.engine);
         sn_loopback_after_fork();
         failures = 0;
         mine = (meeting){.host = open_user("str:other host"), .client = open_user("str:client")};

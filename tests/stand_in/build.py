@@ -37,7 +37,9 @@ def _forwarders() -> str:
     own = set(re.findall(r"SteamAPI_(ISteam\w+)\(", (HERE / "network.c").read_text()))
     own.discard("ISteamNetworkingSockets_SendMessages")
     lines = []
-    for need, result, interface, name, text, dead in ROW.findall((CSRC / "flat.def").read_text()):
+    for need, result, interface, name, text, default_result in ROW.findall(
+        (CSRC / "flat.def").read_text()
+    ):
         function = f"{interface}_{name}"
         if function in own:
             continue
@@ -45,9 +47,9 @@ def _forwarders() -> str:
         call = f"gns.{function}({arguments});"
         head = f"EXPORT {result} SteamAPI_{function}({text})"
         body = call if result == "void" else f"return {call}"
-        if need != "CORE":  # GNS may lack it
+        if need != "REQUIRED":  # GNS may lack it
             ignored = "".join(f"(void){argument}; " for argument in arguments.split(", "))
-            missing = "return;" if result == "void" else f"return {dead};"
+            missing = "return;" if result == "void" else f"return {default_result};"
             body = f"if (gns.{function} == NULL) {{ {ignored}{missing} }} {body}"
         lines.append(f"{head}\n{{\n    {body}\n}}")
         if function == "ISteamNetworkingSockets_SendMessages":

@@ -88,7 +88,8 @@ bool network_open(uint64_t steam_id, char *error)
         const char *symbol;
         bool core;
     } names[] = {
-#define FLAT(need, gil, ret, interface, name, parameters, dead) {"SteamAPI_" #interface "_" #name, #need[0] == 'C'},
+#define FLAT(need, gil, ret, interface, name, parameters, default_result) \
+    {"SteamAPI_" #interface "_" #name, #need[0] == 'R'},
 #include "flat.def"
 #undef FLAT
     };
