@@ -12,7 +12,7 @@ from loops import Loops
 
 import steamnet
 from steamnet import ConnectionState
-from steamnet.bench import FLAGS, interleave, open_wide
+from steamnet.cli.bench import FLAGS, interleave, open_wide
 
 QUEUED = 2000
 PORT = 7

@@ -21,7 +21,7 @@ from loops import Loops
 
 import steamnet
 from steamnet import ConfigScope, ConfigValue
-from steamnet.bench import FLAGS, Pair, Sample, how_many, interleave, open_wide
+from steamnet.cli.bench import FLAGS, Pair, Sample, how_many, interleave, open_wide
 
 FAN = 64
 

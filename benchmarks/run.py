@@ -19,7 +19,7 @@ import peers
 import report
 
 import steamnet
-from steamnet.bench import Progress
+from steamnet.cli.bench import Progress
 
 HERE = Path(__file__).resolve().parent
 CACHE = Path(os.environ.get("STEAMNET_CACHE") or Path.home() / ".cache" / "steamnet") / "bench"

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from steamnet import netgraph
-from steamnet.__main__ import main
+from steamnet.cli import main, netgraph
 
 HOST = "76561198000000001"
 
@@ -169,6 +168,6 @@ def test_bars_are_as_high_as_their_share() -> None:
 
 def test_steamnet_is_not_slowed_by_what_only_netgraph_needs() -> None:
     """Importing the command line imports neither rich nor matplotlib."""
-    code = "import steamnet.netgraph, sys; print({'rich', 'matplotlib'} & set(sys.modules))"
+    code = "import steamnet.cli.netgraph, sys; print({'rich', 'matplotlib'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
     assert done.stdout.strip() == "set()", done.stderr

@@ -12,7 +12,7 @@ os.environ |= {"SDL_VIDEODRIVER": "dummy", "SDL_AUDIODRIVER": "dummy"}
 import pong  # noqa: E402  # after the environment it reads
 import pygame  # noqa: E402  # after the environment it reads
 
-from steamnet.__main__ import main  # noqa: E402  # after the environment it reads
+from steamnet.cli import main  # noqa: E402  # after the environment it reads
 from steamnet.testing import connected_pair  # noqa: E402  # after the environment it reads
 
 TITLE = 28

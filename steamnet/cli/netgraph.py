@@ -13,9 +13,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .enums import GONE, ConfigValue, ConnectionState, SendFlags
-from .info import LaneStatus, QuickConnectionStatus
-from .steam import Steam, init
+from ..enums import GONE, ConfigValue, ConnectionState, SendFlags
+from ..info import LaneStatus, QuickConnectionStatus
+from ..steam import Steam, init
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

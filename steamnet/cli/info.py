@@ -4,9 +4,9 @@ import argparse
 import platform
 import sys
 
-from . import engine as engines
-from ._version import __version__
-from .errors import InitError
+from .. import engine as engines
+from .._version import __version__
+from ..errors import InitError
 
 
 def run(options: argparse.Namespace) -> int:

@@ -7,11 +7,11 @@ import sys
 import threading
 import time
 
-from .enums import GONE, ConnectionState, SendFlags
-from .identity import Identity
-from .info import ConnectionEvent
-from .networking_sockets import SteamNetworkingSocketsManager
-from .steam import Steam, init
+from ..enums import GONE, ConnectionState, SendFlags
+from ..identity import Identity
+from ..info import ConnectionEvent
+from ..networking_sockets import SteamNetworkingSocketsManager
+from ..steam import Steam, init
 
 FRAME = 1 / 60
 

@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable
 from typing import TypedDict
 
-from ._version import __version__
-from .engine import random_steam_id
-from .enums import GONE, ConfigValue, SendFlags
-from .steam import Steam, init
+from .._version import __version__
+from ..engine import random_steam_id
+from ..enums import GONE, ConfigValue, SendFlags
+from ..steam import Steam, init
 
 ECHOES, BULK_MESSAGE, BULK_TOTAL = 50, 64 * 1024, 2 * 1024 * 1024
 TIMEOUT = 60.0

@@ -7,9 +7,9 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 
-from ._version import __version__
-from .enums import ConfigValue, ConnectionState, SendFlags
-from .steam import Steam, init
+from .._version import __version__
+from ..enums import ConfigValue, ConnectionState, SendFlags
+from ..steam import Steam, init
 
 FLAGS = SendFlags.RELIABLE | SendFlags.NO_NAGLE
 REPEATS = 11
