@@ -130,7 +130,7 @@ int sn_next_signal(sn_engine *engine, SteamNetworkingIdentity *peer, HSteamNetCo
 
 bool sn_ice_possible(void) { return sn_has_network(); }
 
-bool sn_meeting_place(char *path, int size, char *error)
+bool sn_rendezvous_directory(char *path, int size, char *error)
 {
     return sn_private_directory(path, (size_t)size, error, SN_ERROR_SIZE);
 }

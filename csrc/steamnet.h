@@ -90,7 +90,7 @@ int sn_next_signal(sn_engine *engine, SteamNetworkingIdentity *peer, HSteamNetCo
 /* Whether ICE has anything to offer: it ignores the loopback interface. */
 bool sn_ice_possible(void);
 /* Where this user's processes meet, made if need be; false with the reason where there is no place. */
-bool sn_meeting_place(char *path, int size, char *error);
+bool sn_rendezvous_directory(char *path, int size, char *error);
 
 /* Identity and address strings; the libraries' own functions crash or differ by engine. */
 bool sn_identity_parse(SteamNetworkingIdentity *identity, const char *text);

@@ -22,9 +22,9 @@ from typing import Protocol
 from ._native import ffi, lib
 from .identity import Identity, text_of
 
-LARGEST = 65507  # bytes in a UDP datagram
+MAX_DATAGRAM = 65507  # bytes in a UDP datagram
 TOKEN = 32
-MOST = 256  # datagrams to look at in one call
+MAX_DATAGRAMS = 256  # datagrams to look at in one call
 
 
 class Signaling(Protocol):
@@ -50,7 +50,7 @@ class LocalSignaling:
 
     def __init__(self, identity: Identity) -> None:
         """Be found as ``identity``; OSError where the directory or a socket is not to be had."""
-        self._directory = meeting_place()
+        self._directory = rendezvous_directory()
         self._file = self._file_of(identity)
         self._token = secrets.token_bytes(TOKEN)
         self._owner = os.getpid()
@@ -79,10 +79,10 @@ class LocalSignaling:
             return  # nobody is there (yet)
 
     def receive(self) -> Iterator[bytes]:
-        """Take what has arrived, up to `MOST` datagrams: who floods us must not keep the caller."""
-        for _ in range(MOST):
+        """Take what has arrived, up to `MAX_DATAGRAMS` datagrams: who floods us must not keep the caller."""
+        for _ in range(MAX_DATAGRAMS):
             try:
-                datagram = self._socket.recv(LARGEST)
+                datagram = self._socket.recv(MAX_DATAGRAM)
             except ConnectionResetError:  # Windows' way to say that a peer was gone
                 continue
             except OSError:
@@ -103,13 +103,13 @@ class LocalSignaling:
         return self._directory / f"{name[:32]}.signaling"
 
 
-def meeting_place() -> Path:
+def rendezvous_directory() -> Path:
     """The directory in which this account's users find each other, made if need be.
 
     It is the loopback engine's too: $STEAMNET_LOOPBACK_DIR, else a place of this account's own
     that only it can write to. OSError where there is none.
     """
     path, error = ffi.new("char[]", lib.SN_ERROR_SIZE), ffi.new("char[]", lib.SN_ERROR_SIZE)
-    if not lib.sn_meeting_place(path, len(path), error):
+    if not lib.sn_rendezvous_directory(path, len(path), error):
         raise OSError(text_of(error))
     return Path(text_of(path))

@@ -29,7 +29,7 @@ from .steam import Steam, init
 
 T = TypeVar("T")
 FIRST_PLAYER = 76561198000000001
-MEETING_PLACE = "STEAMNET_LOOPBACK_DIR"
+RENDEZVOUS_ENV = "STEAMNET_LOOPBACK_DIR"
 _taken: set[int] = set()  # a test may ask for players twice
 
 
@@ -54,9 +54,9 @@ def players(
         seed = integer(seed, "seed", -(2**63), 2**64 - 1)
     with ExitStack() as stack:
         if not _taken:
-            stack.enter_context(_apart())
+            stack.enter_context(_private_directory())
         steams = [stack.enter_context(_player()) for _ in range(n)]
-        _weather(steams, lag, loss, reorder, duplicate, seed)
+        _set_network(steams, lag, loss, reorder, duplicate, seed)
         yield steams
 
 
@@ -78,7 +78,7 @@ def connected_pair(
         host = pump(*steams, until=listener.accept)
         both = caller, host
         pump(*steams, until=lambda: all(c.state == ConnectionState.CONNECTED for c in both))
-        _weather(steams, lag, loss, reorder, duplicate, seed)
+        _set_network(steams, lag, loss, reorder, duplicate, seed)
         with caller, host:
             yield both
 
@@ -119,17 +119,17 @@ def _picture(router: Router) -> Iterator[str]:
 
 
 @contextmanager
-def _apart() -> Iterator[None]:
+def _private_directory() -> Iterator[None]:
     # Other processes' players have the same Steam IDs: these meet in a place of their own.
-    before = os.environ.get(MEETING_PLACE)
+    before = os.environ.get(RENDEZVOUS_ENV)
     with tempfile.TemporaryDirectory(prefix="sn-", ignore_cleanup_errors=True) as place:
-        os.environ[MEETING_PLACE] = place
+        os.environ[RENDEZVOUS_ENV] = place
         try:
             yield
         finally:
-            del os.environ[MEETING_PLACE]
+            del os.environ[RENDEZVOUS_ENV]
             if before is not None:
-                os.environ[MEETING_PLACE] = before
+                os.environ[RENDEZVOUS_ENV] = before
 
 
 @contextmanager
@@ -143,7 +143,7 @@ def _player() -> Iterator[Steam]:
         _taken.discard(number)
 
 
-def _weather(
+def _set_network(
     steams: list[Steam], lag: float, loss: float, reorder: float, duplicate: float, seed: int | None
 ) -> None:
     for name, share in (("loss", loss), ("reorder", reorder), ("duplicate", duplicate)):

@@ -158,7 +158,7 @@ def test_a_directory_nobody_asked_for(
 
 
 @posix
-def test_demo_without_a_meeting_place(place: Path) -> None:
+def test_demo_without_a_rendezvous_directory(place: Path) -> None:
     """The demo tells what is wrong with which directory, and the way out."""
     environment = os.environ | {"XDG_RUNTIME_DIR": str(place.parent)}
     del environment["STEAMNET_LOOPBACK_DIR"]

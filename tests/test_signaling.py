@@ -19,7 +19,7 @@ from far import Far
 
 import steamnet
 from steamnet import ConnectionState, Identity, UnsupportedError, signaling
-from steamnet.signaling import LocalSignaling, meeting_place
+from steamnet.signaling import LocalSignaling, rendezvous_directory
 
 ALICE, BOB = (Identity.parse(text) for text in ("76561198000000001", "str:bob the builder"))
 POSIX = pytest.mark.skipif(os.name == "nt", reason="Windows has no modes, owners or forks")
@@ -105,7 +105,7 @@ def test_a_flood_does_not_keep_the_caller(
     local: Make, directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One call takes so many datagrams and no more, junk included; the next takes the rest."""
-    monkeypatch.setattr(signaling, "MOST", 4)
+    monkeypatch.setattr(signaling, "MAX_DATAGRAMS", 4)
     alice, bob = local(ALICE), local(BOB)
     port, _ = entry(directory, BOB).read_text().split()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
@@ -197,12 +197,12 @@ def test_where_users_meet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("STEAMNET_LOOPBACK_DIR", str(tmp_path / "given"))
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    assert meeting_place() == tmp_path / "given"
+    assert rendezvous_directory() == tmp_path / "given"
     monkeypatch.delenv("STEAMNET_LOOPBACK_DIR")
-    assert meeting_place() == tmp_path / "steamnet"
+    assert rendezvous_directory() == tmp_path / "steamnet"
     monkeypatch.delenv("XDG_RUNTIME_DIR")
-    assert meeting_place() == tmp_path / f"steamnet-{os.geteuid()}"
-    assert meeting_place().is_dir()
+    assert rendezvous_directory() == tmp_path / f"steamnet-{os.geteuid()}"
+    assert rendezvous_directory().is_dir()
 
 
 # --- gns with it, without it, and with another ---------------------------------------------------

@@ -13,7 +13,7 @@ import pytest
 
 from steamnet import ClosedError, ConnectionState, SendFlags
 from steamnet.objects import Connection
-from steamnet.testing import MEETING_PLACE, connected_pair, players, pump
+from steamnet.testing import RENDEZVOUS_ENV, connected_pair, players, pump
 
 
 def arrivals(caller: Connection, called: Connection, count: int, flags: int) -> list[int]:
@@ -52,7 +52,7 @@ def test_players_of_other_processes_are_not_met() -> None:
         print("listening", flush=True)
         time.sleep(20)
     """
-    place = os.environ[MEETING_PLACE]
+    place = os.environ[RENDEZVOUS_ENV]
     other = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     with other:
         assert other.stdout is not None
@@ -62,7 +62,7 @@ def test_players_of_other_processes_are_not_met() -> None:
                 caller = guest.connect(host.core.get_steam_id(), 0)
                 pump(host, guest, until=listener.accept).close()
                 caller.close()
-            assert os.environ[MEETING_PLACE] == place
+            assert os.environ[RENDEZVOUS_ENV] == place
         other.kill()
 
 

@@ -255,10 +255,10 @@ void lo_deadline(lo_connection *connection)
     } else if (!connection->outgoing) {
         lo_end(connection, LO_PROBLEM, TIMEOUT,
                "App didn't accept or close incoming connection in time.", false);
-    } else if (lo.now >= connection->gives_up && !connection->rung && lo_alone() != NULL) {
+    } else if (lo.now >= connection->gives_up && !connection->rung && lo_rendezvous_error() != NULL) {
         char text[sizeof connection->end_text];
         snprintf(text, sizeof text, "Cannot meet other processes, set STEAMNET_LOOPBACK_DIR: %s",
-                 lo_alone());
+                 lo_rendezvous_error());
         lo_end(connection, LO_PROBLEM, k_ESteamNetConnectionEnd_Local_NetworkConfig, text, false);
     } else if (lo.now >= connection->gives_up) {
         lo_end(connection, LO_PROBLEM, TIMEOUT, "Timed out attempting to connect", false);
@@ -302,7 +302,7 @@ void lo_ring(lo_connection *connection)
             lo_launch(connection, packet);
         }
     }
-    if (!connection->rung && lo_alone() != NULL)
+    if (!connection->rung && lo_rendezvous_error() != NULL)
         connection->gives_up = earlier(connection->gives_up, connection->created + LO_RING_ALONE);
     again = connection->rung ? INT64_MAX : lo.now + LO_RING_AGAIN;
     lo_set_deadline(connection, earlier(connection->gives_up, again));

@@ -6,7 +6,7 @@
  */
 #include <string.h>
 
-#include "station.h"
+#include "rendezvous.h"
 #include "wire.h"
 
 enum {
@@ -100,7 +100,7 @@ bool lo_link_to(lo_connection *connection)
 {
     lo_user *user = connection->object.user;
     uint64_t key = lo_address_key(connection->manner, &connection->called, connection->port);
-    sn_socket socket = lo_station_call(key);
+    sn_socket socket = lo_rendezvous_connect(key);
     lo_link *link = socket != SN_NO_SOCKET ? new_link(socket) : NULL;
     if (link == NULL)
         return false;
@@ -470,7 +470,7 @@ void lo_links_read(void)
     last_glance = lo.clock;
     lo.now = lo.clock;
     for (int i = 0; i < GUESTS; i++) {
-        sn_socket guest = lo_station_answer();
+        sn_socket guest = lo_rendezvous_accept();
         if (guest == SN_NO_SOCKET)
             break;
         new_link(guest);
@@ -496,7 +496,7 @@ void lo_links_close(void)
 {
     while (links.first != NULL)
         destroy(links.first);
-    lo_station_close();
+    lo_rendezvous_close();
 }
 
 void sn_loopback_after_fork(void)
@@ -505,7 +505,7 @@ void sn_loopback_after_fork(void)
         sn_socket_close(link->socket);
     links.first = links.last = NULL;
     credit_is_owed = false;
-    lo_station_leave_to_parent();
+    lo_rendezvous_detach();
     /* Whatever another thread of the parent was doing to the world, it does there. */
     lo = (lo_world){.mutex = SN_MUTEX_INIT};
 }

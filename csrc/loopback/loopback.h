@@ -432,9 +432,9 @@ void lo_change_group(lo_connection *connection, lo_group *group);
 
 /* --- link.c: streams to other processes ------------------------------------------------------- */
 
-/* Makes this process one that others find; otherwise `lo_alone` says why it stays alone. */
-bool lo_open_station(void);
-const char *lo_alone(void);
+/* Makes this process one that others find; otherwise `lo_rendezvous_error` says why it stays alone. */
+bool lo_rendezvous_open(void);
+const char *lo_rendezvous_error(void);
 /* Lets other processes find a listener; false if one of them already has its address. */
 bool lo_publish(lo_listener *listener);
 void lo_unpublish(lo_listener *listener);

@@ -88,8 +88,8 @@ static ESteamAPIInitResult start(sn_engine *engine, const sn_options *options, c
     lo_enter();
     lo.random ^= (uint64_t)lo.clock ^ (uint64_t)sn_process_id() << 40 ^ (uintptr_t)user;
     /* Who names a directory wants to be found in it; without one, a process may do alone. */
-    if (*setting("STEAMNET_LOOPBACK_DIR") != '\0' && !lo_open_station()) {
-        snprintf(error, SN_ERROR_SIZE, "STEAMNET_LOOPBACK_DIR: %s", lo_alone());
+    if (*setting("STEAMNET_LOOPBACK_DIR") != '\0' && !lo_rendezvous_open()) {
+        snprintf(error, SN_ERROR_SIZE, "STEAMNET_LOOPBACK_DIR: %s", lo_rendezvous_error());
         lo_leave();
         lo_free(user);
         return k_ESteamAPIInitResult_FailedGeneric;

@@ -1525,7 +1525,7 @@ static void check_frozen_peer(void)
     close_user(&who);
 }
 
-/* The station of this process, as a stranger would find it. */
+/* A stream to the process that listens at this address, by the files alone. */
 static sn_socket reach(int manner, const char *name, int port)
 {
     SteamNetworkingIdentity identity = identity_of(name);

@@ -5,7 +5,7 @@
  * Who changes any of this holds the lock of the file `lock`; who only looks needs no lock,
  * for a name that is wrong or half written leads nowhere and is looked up again.
  */
-#include "station.h"
+#include "rendezvous.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -16,15 +16,15 @@ enum { TOKEN = 16, PATH = 512 };
 static struct {
     char directory[PATH - 32];
     char token[TOKEN + 1];
-    intptr_t alive; /* our own lock */
-    sn_socket door;
+    intptr_t lock;  /* our own lock */
+    sn_socket listening;
     bool open;
-    char alone[PATH + 256]; /* why it could not be opened */
-} station = {.alive = -1, .door = SN_NO_SOCKET};
+    char error[PATH + 256]; /* why it could not be opened */
+} rendezvous = {.lock = -1, .listening = SN_NO_SOCKET};
 
 static const char *in_directory(char path[PATH], const char *name, const char *ending)
 {
-    snprintf(path, PATH, "%s/%.20s%s", station.directory, name, ending);
+    snprintf(path, PATH, "%s/%.20s%s", rendezvous.directory, name, ending);
     return path;
 }
 
@@ -87,37 +87,37 @@ static void unlock_directory(intptr_t lock)
 static bool open_door(void)
 {
     char path[PATH];
-    sn_each_file(station.directory, sweep_process);
-    sn_each_file(station.directory, sweep_listener);
-    snprintf(station.token, sizeof station.token, "%016" PRIx64, lo_random(&lo.random));
-    in_directory(path, station.token, ".lock");
-    if (sn_file_write(path, station.token, TOKEN)) /* a full disk shows here already */
-        station.alive = sn_file_lock(path, true);
-    if (station.alive >= 0)
-        station.door = sn_socket_listen(in_directory(path, station.token, ".sock"));
-    return station.door != SN_NO_SOCKET;
+    sn_each_file(rendezvous.directory, sweep_process);
+    sn_each_file(rendezvous.directory, sweep_listener);
+    snprintf(rendezvous.token, sizeof rendezvous.token, "%016" PRIx64, lo_random(&lo.random));
+    in_directory(path, rendezvous.token, ".lock");
+    if (sn_file_write(path, rendezvous.token, TOKEN)) /* a full disk shows here already */
+        rendezvous.lock = sn_file_lock(path, true);
+    if (rendezvous.lock >= 0)
+        rendezvous.listening = sn_socket_listen(in_directory(path, rendezvous.token, ".sock"));
+    return rendezvous.listening != SN_NO_SOCKET;
 }
 
-bool lo_open_station(void)
+bool lo_rendezvous_open(void)
 {
     char path[PATH], reason[128];
     intptr_t lock;
-    if (station.open || !sn_private_directory(station.directory, sizeof station.directory,
-                                              station.alone, sizeof station.alone))
-        return station.open;
+    if (rendezvous.open || !sn_private_directory(rendezvous.directory, sizeof rendezvous.directory,
+                                              rendezvous.error, sizeof rendezvous.error))
+        return rendezvous.open;
     lock = lock_directory();
-    station.open = lock >= 0 && open_door();
-    if (!station.open) {
+    rendezvous.open = lock >= 0 && open_door();
+    if (!rendezvous.open) {
         sn_last_error(reason, sizeof reason);
-        snprintf(path, sizeof path, "%s", station.directory);
-        lo_station_close();
-        snprintf(station.alone, sizeof station.alone, "%s: %s", reason, path);
+        snprintf(path, sizeof path, "%s", rendezvous.directory);
+        lo_rendezvous_close();
+        snprintf(rendezvous.error, sizeof rendezvous.error, "%s: %s", reason, path);
     }
     unlock_directory(lock);
-    return station.open;
+    return rendezvous.open;
 }
 
-const char *lo_alone(void) { return station.open || *station.alone == '\0' ? NULL : station.alone; }
+const char *lo_rendezvous_error(void) { return rendezvous.open || *rendezvous.error == '\0' ? NULL : rendezvous.error; }
 
 static void listener_name(const lo_listener *listener, char name[TOKEN + 1])
 {
@@ -129,12 +129,12 @@ bool lo_publish(lo_listener *listener)
     lo_user *user = listener->object.user;
     char path[PATH], name[TOKEN + 1], token[TOKEN + 1];
     bool taken = false;
-    intptr_t lock = lo_open_station() ? lock_directory() : -1;
+    intptr_t lock = lo_rendezvous_open() ? lock_directory() : -1;
     if (lock >= 0) {
         listener_name(listener, name);
-        taken = read_token(name, token) && strcmp(token, station.token) != 0 && is_alive(token);
+        taken = read_token(name, token) && strcmp(token, rendezvous.token) != 0 && is_alive(token);
         listener->published =
-            !taken && sn_file_write(in_directory(path, name, ""), station.token, TOKEN);
+            !taken && sn_file_write(in_directory(path, name, ""), rendezvous.token, TOKEN);
         if (!taken && !listener->published)
             sn_file_remove(path); /* a full disk holds the name, and not what it stands for */
     }
@@ -143,7 +143,7 @@ bool lo_publish(lo_listener *listener)
         lo_say(user, LO_WARNING, "another process already listens there");
     else if (!listener->published)
         lo_say(user, LO_WARNING, "cannot be found by other processes: %s",
-               lo_alone() != NULL ? lo_alone() : "the directory is locked or full");
+               lo_rendezvous_error() != NULL ? lo_rendezvous_error() : "the directory is locked or full");
     return !taken;
 }
 
@@ -156,42 +156,42 @@ void lo_unpublish(lo_listener *listener)
     listener->published = false;
     listener_name(listener, name);
     lock = lock_directory();
-    if (lock >= 0 && read_token(name, token) && strcmp(token, station.token) == 0)
+    if (lock >= 0 && read_token(name, token) && strcmp(token, rendezvous.token) == 0)
         sn_file_remove(in_directory(path, name, ""));
     unlock_directory(lock);
 }
 
-sn_socket lo_station_call(uint64_t key)
+sn_socket lo_rendezvous_connect(uint64_t key)
 {
     char path[PATH], name[TOKEN + 1], token[TOKEN + 1];
     snprintf(name, sizeof name, "%016" PRIx64, key);
-    if (!lo_open_station() || !read_token(name, token) || strcmp(token, station.token) == 0)
+    if (!lo_rendezvous_open() || !read_token(name, token) || strcmp(token, rendezvous.token) == 0)
         return SN_NO_SOCKET;
     return sn_socket_connect(in_directory(path, token, ".sock"));
 }
 
-sn_socket lo_station_answer(void)
+sn_socket lo_rendezvous_accept(void)
 {
-    return station.open ? sn_socket_accept(station.door) : SN_NO_SOCKET;
+    return rendezvous.open ? sn_socket_accept(rendezvous.listening) : SN_NO_SOCKET;
 }
 
-void lo_station_close(void)
+void lo_rendezvous_close(void)
 {
     char path[PATH];
-    if (*station.token != '\0') {
-        sn_file_remove(in_directory(path, station.token, ".sock"));
-        sn_file_remove(in_directory(path, station.token, ".lock"));
+    if (*rendezvous.token != '\0') {
+        sn_file_remove(in_directory(path, rendezvous.token, ".sock"));
+        sn_file_remove(in_directory(path, rendezvous.token, ".lock"));
     }
-    lo_station_leave_to_parent();
+    lo_rendezvous_detach();
 }
 
-void lo_station_leave_to_parent(void)
+void lo_rendezvous_detach(void)
 {
-    if (station.door != SN_NO_SOCKET)
-        sn_socket_close(station.door);
-    if (station.alive >= 0)
-        sn_file_unlock(station.alive);
-    memset(&station, 0, sizeof station);
-    station.alive = -1;
-    station.door = SN_NO_SOCKET;
+    if (rendezvous.listening != SN_NO_SOCKET)
+        sn_socket_close(rendezvous.listening);
+    if (rendezvous.lock >= 0)
+        sn_file_unlock(rendezvous.lock);
+    memset(&rendezvous, 0, sizeof rendezvous);
+    rendezvous.lock = -1;
+    rendezvous.listening = SN_NO_SOCKET;
 }
