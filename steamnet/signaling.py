@@ -79,7 +79,7 @@ class LocalSignaling:
             return  # nobody is there (yet)
 
     def receive(self) -> Iterator[bytes]:
-        """Take what has arrived, up to `MAX_DATAGRAMS` datagrams: who floods us must not keep the caller."""
+        """Take what has arrived, at most `MAX_DATAGRAMS`: a flood must not block the caller."""
         for _ in range(MAX_DATAGRAMS):
             try:
                 datagram = self._socket.recv(MAX_DATAGRAM)
