@@ -81,7 +81,7 @@ def make() -> FFI:
         "#define Py_BEGIN_ALLOW_THREADS {\n#define Py_END_ALLOW_THREADS }\n"
         # module.c wraps cffi's init to add the message type and the hot calls.
         "#define PyInit__native sn_cffi_init\n"
-        f'#include "engine.h"\n\n{sources}',
+        f'#include "guard.h"\n\n{sources}',
         sources=sorted(str(path.relative_to(ROOT)) for path in CSRC.rglob("*.c")),
         depends=sorted(str(path.relative_to(ROOT)) for path in CSRC.rglob("*.[hd]*")),
         include_dirs=[str(CSRC)],

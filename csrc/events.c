@@ -1,13 +1,15 @@
-/* Hears an engine's callbacks and queues them for Python: C never calls Python.
+/* Queues an engine's callbacks for Python: C never calls Python.
  *
  * Valve's callbacks carry no context. The thread that pumps an engine notes which one;
  * a callback outside any pump (another binding pumps Steam, or an engine thread has
  * something to say) belongs to the one library engine of the process.
  */
-#include "engine.h"
+#include "events.h"
 
 #include <stdio.h>
 #include <string.h>
+
+#include "guard.h"
 
 static _Thread_local sn_engine *pumping;
 static _Atomic(sn_engine *) library_engine;
@@ -121,9 +123,9 @@ void sn_events_attach(sn_engine *engine)
     install(engine, true);
 }
 
-void sn_events_detach(sn_engine *engine, bool lost)
+void sn_events_detach(sn_engine *engine, bool disconnected)
 {
-    if (!lost) {
+    if (!disconnected) {
         install(engine, false);
         engine->flat.ISteamNetworkingUtils_SetDebugOutputFunction(
             engine->utils, k_ESteamNetworkingSocketsDebugOutputType_None, NULL);

@@ -1,5 +1,5 @@
 /* The gns engine: Valve's open-source GameNetworkingSockets, one a process. */
-#include "engine.h"
+#include "flat_table.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "guard.h"
+
 typedef struct signal_head {
     SteamNetworkingIdentity peer;
     HSteamNetConnection connection;

@@ -4,6 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "events.h"
+#include "flat_table.h"
+
 /* Valve's CCallbackBase, as Steam sees it. Its virtual functions are two overloads of Run and a
  * size. Compilers order the overloads differently, so one function stands in both places: it
  * takes only the arguments that they share. (32-bit Windows calls methods another way: no engine

@@ -1,5 +1,6 @@
 /* A user: one started engine, its identity, and the callbacks it is told by. */
 #include "loopback.h"
+#include "../guard.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -5,7 +5,7 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
-#include "../engine.h"
+#include "../guard.h"
 
 /* Raises steamnet.ClosedError, which errors.py hands down. Returns NULL. */
 PyObject *sn_raise_closed(void);

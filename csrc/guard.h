@@ -1,0 +1,26 @@
+/* The guard around every call into an engine: none starts once it is shut down or disconnected. */
+#ifndef STEAMNET_GUARD_H
+#define STEAMNET_GUARD_H
+
+#include "engine.h"
+
+/* Asks an engine that has `alive`, and notes that it is disconnected if the answer is no. */
+bool sn_check_alive(sn_engine *engine);
+
+/* Every call into an engine stands between these two; false: it is shut down or disconnected. */
+static inline bool sn_enter(sn_engine *engine)
+{
+    atomic_fetch_add(&engine->calls, 1);
+    if (atomic_load(&engine->state) == SN_OPEN && (engine->alive == NULL || sn_check_alive(engine)))
+        return true;
+    atomic_fetch_sub(&engine->calls, 1);
+    return false;
+}
+
+static inline void sn_leave(sn_engine *engine) { atomic_fetch_sub(&engine->calls, 1); }
+
+/* Slow calls let Python's other threads run. The module sets these; plain C programs need not. */
+extern void *(*sn_gil_release)(void);
+extern void (*sn_gil_acquire)(void *state);
+
+#endif
