@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING, NoReturn, ParamSpec, Self
 
 from . import steam as plain
 from ._native import NetworkingMessage
-from .arguments import seconds
 from .config import Options
-from .enums import GONE, Availability, ConnectionState, EndReason, EResult, SendFlags
+from .enums import GONE, ConnectionState, EndReason, EResult, SendFlags
 from .errors import ClosedError, ResultError
 from .identity import Identity
 from .info import ConnectionEvent
+from .networking_utils import relay_answers
 from .owners import BaseConnection, BaseListener, Router, ending
 from .pump import SLOW, Pump
 
@@ -124,16 +124,12 @@ class Steam:
 
     async def wait_for_relay(self, timeout: float) -> bool:
         """Wait up to ``timeout`` seconds for Valve's relay network: whether it can be used."""
-        clock = asyncio.get_running_loop().time
-        deadline = clock() + seconds(timeout, "timeout")
-        while True:
-            self._pump.check()
-            availability = self.networking_utils.get_relay_network_status().availability
-            if availability == Availability.CURRENT:
-                return True
-            if availability == Availability.CANNOT_TRY or clock() >= deadline:
-                return False
+        self._pump.check()
+        answers = relay_answers(self.networking_utils, timeout)
+        while (ready := next(answers)) is None:
             await asyncio.sleep(SLOW)
+            self._pump.check()
+        return ready
 
     def _turn(self) -> None:
         self.sync.run_callbacks()

@@ -34,6 +34,15 @@ LOG_LEVELS = {
 MOST_LINES = 5000  # in one call; all that can wait, but an engine that writes on must not keep us
 
 
+def relay_answers(utils: "SteamNetworkingUtilsManager", timeout: float) -> Iterator[bool | None]:
+    """Whether the relay network is ready: None while that is open, False when time is up."""
+    deadline = time.monotonic() + seconds(timeout, "timeout")
+    while True:
+        availability = utils.get_relay_network_status().availability
+        over = availability == Availability.CANNOT_TRY or time.monotonic() >= deadline
+        yield True if availability == Availability.CURRENT else False if over else None
+
+
 class SteamNetworkingUtilsManager:
     """``ISteamNetworkingUtils``: the relay network, pings, the clock, debug output, configuration.
 
@@ -90,15 +99,11 @@ class SteamNetworkingUtilsManager:
 
         True once it is; False when time is up or the engine cannot try. The SDK has no such call.
         """
-        deadline = time.monotonic() + seconds(timeout, "timeout")
-        while True:
-            availability = self.get_relay_network_status().availability
-            if availability == Availability.CURRENT:
-                return True
-            if availability == Availability.CANNOT_TRY or time.monotonic() >= deadline:
-                return False
+        answers = relay_answers(self, timeout)
+        while (ready := next(answers)) is None:
             self._run_callbacks()
             time.sleep(0.01)
+        return ready
 
     def on_relay_network_status_changed(
         self, handler: Callable[[RelayNetworkStatus], object]
