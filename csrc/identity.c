@@ -283,9 +283,15 @@ void sn_identity_format(const SteamNetworkingIdentity *identity, char *text, int
     case k_ESteamNetworkingIdentityType_XboxPairwiseID:
         snprintf(text, limit, "xboxpwid:%.32s", identity->m_szXboxPairwiseID);
         break;
-    case k_ESteamNetworkingIdentityType_UnknownType:
-        snprintf(text, limit, "%.127s", identity->m_szUnknownRawString);
+    case k_ESteamNetworkingIdentityType_UnknownType: {
+        /* A peer may have written anything: it must not read as somebody else's identity. */
+        SteamNetworkingIdentity read;
+        char raw[sizeof identity->m_szUnknownRawString];
+        snprintf(raw, sizeof raw, "%.127s", identity->m_szUnknownRawString);
+        bool known = !sn_identity_parse(&read, raw) || read.m_eType != identity->m_eType;
+        snprintf(text, limit, "%s%s", known ? "unknown:" : "", raw);
         break;
+    }
     case k_ESteamNetworkingIdentityType_IPAddress: {
         char address[64];
         sn_address_format(&identity->m_ip, address, (int)sizeof address, identity->m_ip.m_port != 0);

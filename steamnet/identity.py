@@ -1,31 +1,45 @@
 """Who somebody is: identities and addresses, between Valve's structs and text."""
 
 import operator
-from dataclasses import dataclass
+import re
+import socket
+from collections.abc import Callable
 from typing import Any, SupportsIndex
 
-from ._native import ffi, lib
+from ._native import ffi, lib, set_identity_type
 from .enums import IdentityType, known
 
+TYPES = {
+    "steamid": IdentityType.STEAM_ID,
+    "str": IdentityType.GENERIC_STRING,
+    "gen": IdentityType.GENERIC_BYTES,
+    "ip": IdentityType.IP_ADDRESS,
+    "psn": IdentityType.SONY_PSN,
+    "xboxpwid": IdentityType.XBOX_PAIRWISE_ID,
+}
+NEWER_TYPE = re.compile(r"type(-?\d{1,10}):")  # as C writes one that it does not know
+STEAM_ID_2 = re.compile(r"STEAM_(?P<universe>[0-4]):(?P<low>[01]):(?P<account>\d{1,10})", re.I)
+STEAM_ID_3 = re.compile(r"\[?U:(?P<universe>[0-4]):(?P<account>\d{1,10})\]?", re.I)
+STEAM_ID_64 = re.compile(r"(?P<number>7656\d{13})\b")
+HOST_AND_PORT = re.compile(r"(\[[^\]]*\]|[^:/\s]+):\d{1,5}")
 
-@dataclass(frozen=True, slots=True, order=True)
-class Identity:
-    """A networking identity (``SteamNetworkingIdentity``), hashable and comparable."""
 
-    type: IdentityType | int
-    """What kind of identity it is."""
-    text: str
-    """The identity in Valve's spelling, such as ``steamid:76561198000000001`` or ``str:alice``."""
+class Identity(str):
+    """A networking identity (``SteamNetworkingIdentity``), which is its text.
 
-    @property
-    def steam_id(self) -> str | None:
-        """The Steam ID in decimal; None where the identity is of another kind."""
-        prefix, _, number = self.text.partition(":")
-        return number if prefix == "steamid" else None
+    That is the Steam ID in decimal, else the identity string, such as ``str:alice``. So it equals,
+    hashes, sorts and prints as that str does; ``Identity(text)`` is the same as `parse`.
+    """
 
-    def __str__(self) -> str:
-        """The Steam ID in decimal, else the identity string: as ``NetworkingMessage.identity``."""
-        return self.text.removeprefix("steamid:")
+    __slots__ = ()
+
+    def __new__(cls, text: "str | int") -> "Identity":
+        """Read an identity as `parse` does."""
+        return cls.parse(text)
+
+    def __reduce__(self) -> tuple[Callable[[str], "Identity"], tuple[str]]:
+        """Pickle and copy the text as it is: a peer's identity need not parse here."""
+        return identity_of, (str(self),)
 
     @classmethod
     def parse(cls, text: "str | int | Identity") -> "Identity":
@@ -33,11 +47,39 @@ class Identity:
 
         Takes a Steam ID (an int, or a string of digits) or an identity string as
         ``SteamNetworkingIdentity_ParseString`` reads it: ``steamid:``, ``str:``, ``gen:``,
-        ``ip:``, ``psn:``, ``xboxpwid:``. Raises ValueError if it is none of these.
+        ``ip:``, ``psn:``, ``xboxpwid:``. Raises ValueError if it is none of these; for an
+        address, a SteamID2 or SteamID3 text and a profile's URL it names what to use instead.
         """
-        if isinstance(text, Identity):
-            return text
-        return from_native(to_native(text))
+        return text if isinstance(text, Identity) else from_native(to_native(text))
+
+    @property
+    def type(self) -> IdentityType | int:
+        """What kind of identity it is."""
+        if self.isdecimal():
+            return IdentityType.STEAM_ID
+        if self in ("", "invalid"):
+            return IdentityType.INVALID
+        if (newer := NEWER_TYPE.fullmatch(self)) is not None:
+            return known(IdentityType, int(newer[1]))
+        return TYPES.get(self.partition(":")[0], IdentityType.UNKNOWN_TYPE)
+
+    @property
+    def steam_id(self) -> str | None:
+        """The Steam ID in decimal; None where the identity is of another kind."""
+        return str(self) if self.isdecimal() else None
+
+    @property
+    def text(self) -> str:
+        """The identity in Valve's spelling, such as ``steamid:76561198000000001``."""
+        return f"steamid:{self}" if self.isdecimal() else str(self)
+
+
+def identity_of(text: str) -> Identity:
+    """The Identity that an engine wrote as ``text``."""
+    return str.__new__(Identity, text.removeprefix("steamid:"))
+
+
+set_identity_type(Identity)  # of which messages have theirs
 
 
 def to_native(value: "str | int | Identity") -> Any:
@@ -45,6 +87,7 @@ def to_native(value: "str | int | Identity") -> Any:
     if isinstance(value, Identity):
         text = value.text
     elif isinstance(value, str):
+        _refuse_other_names(value)
         text = f"steamid:{value}" if value.isdecimal() else value
     elif isinstance(value, SupportsIndex):
         text = f"steamid:{operator.index(value)}"
@@ -54,16 +97,83 @@ def to_native(value: "str | int | Identity") -> Any:
     if not lib.sn_identity_parse(native, c_string(text, "identity")):
         raise ValueError(
             f"{value!r} is no identity: give a Steam ID in decimal, or a string such as "
-            "'steamid:76561198000000001', 'str:alice' or 'ip:127.0.0.1:27015'"
+            "'steamid:76561198000000001' or 'str:alice'; to connect to an address call connect_ip"
         )
     return native
+
+
+def _refuse_other_names(text: str) -> None:
+    """Raise ValueError for names of users and places that are no identities, but look like some."""
+    if text.partition(":")[0] in TYPES:
+        return
+    user = STEAM_ID_2.search(text) or STEAM_ID_3.search(text) or STEAM_ID_64.search(text)
+    if STEAM_ID_2.fullmatch(text) or STEAM_ID_3.fullmatch(text):
+        raise ValueError(f"{text!r} is no identity: {_in_decimal(user)}")
+    if "://" in text or "steamcommunity.com/" in text:
+        raise ValueError(f"{text!r} is a URL and no identity: {_in_decimal(user)}")
+    native = ffi.new("SteamNetworkingIPAddr *")
+    if HOST_AND_PORT.fullmatch(text) or lib.sn_address_parse(native, c_string(text, "identity")):
+        raise ValueError(
+            f"{text!r} is an address and no identity: call connect_ip to connect to it, or "
+            "listen_ip to listen on it"
+        )
+
+
+def _in_decimal(user: "re.Match[str] | None") -> str:
+    """What to give instead of another spelling of a user."""
+    if user is None:
+        return "give the user's Steam ID in decimal"
+    universe, low, account, number = (
+        int(user.groupdict().get(name) or default)
+        for name, default in (("universe", 1), ("low", 0), ("account", 0), ("number", 0))
+    )
+    if "low" in user.re.groupindex:
+        account = 2 * account + low
+    person = (max(universe, 1) << 56) + (1 << 52) + (1 << 32) + account
+    return f"give the Steam ID in decimal, '{number or person}'"
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """Host and port of ``host:port`` or ``[host]:port``; ValueError otherwise."""
+    if not isinstance(address, str):
+        raise TypeError(f"an address is a str such as '127.0.0.1:27015', not {type(address)}")
+    host, colon, number = address.rpartition(":")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    elif ":" in host:
+        colon = ""  # an IPv6 address without brackets
+    if not (colon and host and number.isascii() and number.isdecimal() and int(number) <= 0xFFFF):
+        raise ValueError(
+            f"{address!r} is no address with a port: write '127.0.0.1:27015', '[::1]:27015' or "
+            "'play.example.org:27015'"
+        )
+    return host, int(number)
+
+
+def resolve(address: str) -> list[str]:
+    """The numeric addresses that a ``host:port`` stands for, in the order to try them.
+
+    A host's name is looked up, which may take seconds: OSError where that fails.
+    """
+    host, number = split_address(address)
+    native = ffi.new("SteamNetworkingIPAddr *")
+    if lib.sn_address_parse(native, c_string(address, "address")):
+        return [address_from_native(native)]
+    found = socket.getaddrinfo(host, number, type=socket.SOCK_DGRAM)
+    addresses = [join_address(str(where[0]), number) for *_, where in found]
+    return list(dict.fromkeys(addresses))
+
+
+def join_address(host: str, number: int) -> str:
+    """A numeric host and a port as one text."""
+    return f"[{host}]:{number}" if ":" in host else f"{host}:{number}"
 
 
 def from_native(native: Any) -> Identity:
     """The Identity of a ``SteamNetworkingIdentity *``."""
     buffer = ffi.new("char[]", lib.SN_IDENTITY_SIZE)
     lib.sn_identity_format(native, buffer, len(buffer))
-    return Identity(known(IdentityType, native.m_eType), text_of(buffer))
+    return identity_of(text_of(buffer))
 
 
 def address_to_native(text: str) -> Any:

@@ -13,7 +13,7 @@ from .enums import (
     EResult,
     known,
 )
-from .identity import Identity, from_native, text_of
+from .identity import Identity, from_native, identity_of, text_of
 
 STATE_NAMES: dict[int, str] = {s: s.name.title().replace("_", "") for s in ConnectionState}
 RENDEZVOUS_FAILED = EndReason.MISC_P2P_RENDEZVOUS
@@ -36,8 +36,8 @@ def pop_name(pop_id: int) -> str:
 class ConnectionInfo:
     """A connection at one moment (``SteamNetConnectionInfo_t``)."""
 
-    identity_remote: str
-    """Who is at the other end: the Steam ID in decimal, else the identity string."""
+    identity_remote: Identity
+    """Who is at the other end; its text is "invalid" while that is unknown."""
     state: ConnectionState | int
     """Where it is in its life."""
     state_name: str
@@ -74,7 +74,7 @@ class ConnectionInfo:
         if end_reason == RENDEZVOUS_FAILED and not lib.sn_ice_possible():
             end_debug += NO_ICE
         return cls(
-            identity.removeprefix("steamid:"),
+            identity_of(identity),
             state,
             state_name(state),
             end_reason,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from .config import Options
 from .engine import Engine
-from .enums import GONE, ConnectionState, EResult, IdentityType
+from .enums import GONE, ConnectionState, EResult
 from .errors import ClosedError, ResultError
 from .identity import Identity
 from .info import ConnectionEvent, ConnectionInfo, QuickConnectionStatus
@@ -219,11 +219,7 @@ class BaseConnection(Owner):
     @property
     def peer(self) -> Identity:
         """Who is at the other end."""
-        text = self.info.identity_remote
-        try:
-            return Identity.parse(text)
-        except ValueError:  # not yet known
-            return Identity(IdentityType.INVALID, text)
+        return self.info.identity_remote
 
     @property
     def user_data(self) -> int:

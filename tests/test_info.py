@@ -68,8 +68,9 @@ def test_an_identity_of_another_kind_is_its_string(identity: str) -> None:
 def test_nobody_has_an_identity_too() -> None:
     """A peer that has not said who it is yet is "invalid", as Valve says."""
     info = ffi.new("SteamNetConnectionInfo_t *")
-    assert ConnectionInfo.from_native(info).identity_remote == "invalid"
-    assert str(Identity(IdentityType.INVALID, "invalid")) == "invalid"
+    nobody = ConnectionInfo.from_native(info).identity_remote
+    assert nobody == "invalid"
+    assert (nobody.type, nobody.steam_id) == (IdentityType.INVALID, None)
 
 
 def test_the_longest_texts_fit() -> None:

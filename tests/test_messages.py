@@ -18,7 +18,14 @@ from typing import Any
 import pytest
 
 import steamnet
-from steamnet import EResult, NetworkingMessage, SendFlags, Steam, SteamNetworkingSocketsManager
+from steamnet import (
+    EResult,
+    Identity,
+    NetworkingMessage,
+    SendFlags,
+    Steam,
+    SteamNetworkingSocketsManager,
+)
 
 Until = Callable[..., None]
 # Payloads on both sides of each boundary: copied or held here, pooled or not where it was sent.
@@ -129,8 +136,14 @@ def test_the_channel_is_the_lane(pair: Pair) -> None:
 def test_the_identity_is_text(steam: Steam, until: Until, identity: Any, text: str) -> None:
     """A Steam ID in decimal, anything else in Valve's spelling."""
     handles = steam.networking_sockets.create_socket_pair(identity2=identity)
-    message = Pair(steam, until, *handles).carry(b"?")
+    pair = Pair(steam, until, *handles)
+    message = pair.carry(b"?")
     assert message.identity == text
+    assert type(message.identity) is Identity
+    info = pair.sockets.get_connection_info(pair.there)
+    assert info is not None
+    assert info.identity_remote == message.identity
+    assert pair.carry(b"again").identity is message.identity
 
 
 def test_identities_of_many_senders_are_not_mixed_up(steam: Steam, until: Until) -> None:

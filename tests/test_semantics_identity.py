@@ -1,5 +1,7 @@
 """Identities: how they are written and read, and that engines hand them on unchanged."""
 
+import copy
+import pickle
 from collections.abc import Callable
 
 import needs
@@ -9,6 +11,8 @@ from links import Route
 
 import steamnet
 from steamnet import ConnectionState, Identity, IdentityType
+from steamnet._native import ffi, lib
+from steamnet.identity import from_native
 
 KINDS = {
     "76561198000000001": ("steamid:76561198000000001", IdentityType.STEAM_ID),
@@ -65,6 +69,97 @@ def test_identities_have_an_order() -> None:
     assert [player.text for player in players if player.steam_id] == sorted(texts)[:2]
 
 
+@pytest.mark.parametrize("text", KINDS)
+def test_an_identity_is_its_text(text: str) -> None:
+    """It equals and hashes as a str does, and is the same after a copy or a pickle."""
+    written, kind = KINDS[text]
+    identity = Identity(text)
+    value = written.removeprefix("steamid:")
+    assert isinstance(identity, str)
+    assert identity == value
+    assert {identity: 1}[value] == 1 == {value: 1}[identity]  # type: ignore[index]  # a str is one
+    assert type(str(identity)) is str
+    assert f"{identity}" == value
+    for again in (
+        copy.copy(identity),
+        copy.deepcopy([identity])[0],
+        *(pickle.loads(pickle.dumps(identity, n)) for n in range(pickle.HIGHEST_PROTOCOL + 1)),
+    ):
+        assert type(again) is Identity
+        assert (again, again.type) == (identity, kind)
+    with pytest.raises(AttributeError):
+        identity.nickname = "x"  # type: ignore[attr-defined]  # there is no room for one
+
+
+def test_an_identity_that_does_not_parse_is_pickled_too() -> None:
+    """A peer that has not said who it is yet is "invalid", which nobody can be."""
+    nobody = from_native(ffi.new("SteamNetworkingIdentity *"))
+    assert nobody == "invalid"
+    again = pickle.loads(pickle.dumps(nobody))
+    assert (again, again.type, again.steam_id) == (nobody, IdentityType.INVALID, None)
+
+
+def test_a_type_newer_than_this_package() -> None:
+    """It shows its number, and is a number."""
+    native = ffi.new("SteamNetworkingIdentity *")
+    native.m_eType = 77
+    assert from_native(native) == "type77:"
+    assert from_native(native).type == 77
+
+
+@pytest.mark.parametrize(
+    "text", ["76561198000000001", "steamid:76561198000000001", "str:alice", "", "no colon", "a b:c"]
+)
+def test_an_unknown_type_is_nobody_elses_identity(text: str) -> None:
+    """A peer that writes another's identity as one of unknown type is not taken for that user."""
+    native = ffi.new("SteamNetworkingIdentity *")
+    native.m_eType = lib.k_ESteamNetworkingIdentityType_UnknownType
+    native.m_szUnknownRawString = text.encode()
+    identity = from_native(native)
+    assert identity == f"unknown:{text}"
+    assert (identity.type, identity.steam_id) == (IdentityType.UNKNOWN_TYPE, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "instead"),
+    [
+        ("127.0.0.1:27015", "connect_ip"),
+        ("127.0.0.1", "connect_ip"),
+        ("[::1]:27015", "connect_ip"),
+        ("::1", "connect_ip"),
+        ("2001:db8::1", "connect_ip"),
+        ("[fe80::1%eth0]:5", "connect_ip"),
+        ("play.example.org:27015", "connect_ip"),
+        ("localhost:27015", "connect_ip"),
+        ("play.example.org", "connect_ip"),
+        ("STEAM_0:1:19867136", "'76561198000000001'"),
+        ("STEAM_1:1:19867136", "'76561198000000001'"),
+        ("[U:1:39734273]", "'76561198000000001'"),
+        ("U:1:39734273", "'76561198000000001'"),
+        ("https://steamcommunity.com/profiles/76561198000000001", "'76561198000000001'"),
+        ("https://steamcommunity.com/profiles/76561198000000001/", "'76561198000000001'"),
+        ("https://steamcommunity.com/profiles/[U:1:39734273]", "'76561198000000001'"),
+        ("steamcommunity.com/profiles/76561198000000001", "'76561198000000001'"),
+        ("https://steamcommunity.com/id/gabelogannewell", "in decimal"),
+    ],
+)
+def test_other_names_are_refused_with_what_to_use_instead(
+    engine: str, text: str, instead: str
+) -> None:
+    """Addresses, older spellings of a Steam ID and profiles' URLs are no identities."""
+    with pytest.raises(ValueError, match="no identity") as refused:
+        Identity.parse(text)
+    assert instead in str(refused.value)
+    with steamnet.init(engine=engine) as steam, pytest.raises(ValueError, match="no identity"):
+        steam.networking_sockets.connect_p2p(text, 0)
+
+
+def test_an_identity_may_look_like_anything_behind_its_type() -> None:
+    """Only text without a type that is known is judged by its looks."""
+    for text in ("str:https://example.org", "str:127.0.0.1:27015", "ip:127.0.0.1:27015", "str:a:1"):
+        assert Identity.parse(text) == text
+
+
 @pytest.mark.parametrize("text", WRONG)
 def test_what_is_no_identity(text: str) -> None:
     """Text that names nobody raises, with an example of what would."""
@@ -115,6 +210,8 @@ def test_peers_see_who_calls(engine: str, far: Far, text: str) -> None:
 
         route.until(heard, what="the message")
         assert messages[0].identity == caller
+        assert one.info.identity_remote == Identity(text) == host.networking_sockets.get_identity()
+        assert len({*(m.identity for m in messages), other.info.identity_remote, caller}) == 1
         host.shutdown()
 
 

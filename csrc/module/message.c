@@ -32,43 +32,73 @@ typedef struct Message {
 
 static PyTypeObject *message_type;
 
-/* Identities repeat from message to message: their texts are kept, a slot for each hash. */
-#ifndef Py_GIL_DISABLED
+/* Identities repeat from message to message: their objects are kept, a slot for each hash. */
 typedef struct known_identity {
+#ifdef Py_GIL_DISABLED
+    atomic_flag busy; /* another thread is at it: it is not worth waiting for */
+#endif
     SteamNetworkingIdentity identity;
-    PyObject *text;
+    PyObject *object;
 } known_identity;
 static known_identity known[256];
-#endif
 
-static PyObject *identity_text(const SteamNetworkingIdentity *identity)
+static PyObject *identity_type; /* steamnet.Identity, a kind of str */
+
+void sn_message_identity_type(PyObject *type)
 {
-    char text[SN_IDENTITY_SIZE];
-    if (identity->m_eType == k_ESteamNetworkingIdentityType_SteamID)
-        return PyUnicode_FromFormat("%llu", (unsigned long long)identity->m_steamID64);
-    sn_identity_format(identity, text, (int)sizeof text);
-    return PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), "replace");
+    PyObject *old = identity_type;
+    identity_type = Py_NewRef(type);
+    Py_XDECREF(old);
 }
 
-static PyObject *known_identity_text(const SteamNetworkingIdentity *identity)
+static PyObject *new_identity(const SteamNetworkingIdentity *identity)
 {
-#ifndef Py_GIL_DISABLED
+    char text[SN_IDENTITY_SIZE];
+    const char *start = text;
+    PyObject *string, *arguments, *made = NULL;
+    newfunc new_string = (newfunc)PyType_GetSlot(&PyUnicode_Type, Py_tp_new);
+    int collecting;
+    sn_identity_format(identity, text, (int)sizeof text);
+    if (identity->m_eType == k_ESteamNetworkingIdentityType_SteamID)
+        start += sizeof "steamid:" - 1;
+    string = PyUnicode_DecodeUTF8(start, (Py_ssize_t)strlen(start), "replace");
+    if (string == NULL || identity_type == NULL)
+        return string;
+    /* No collection here: a finalizer that shuts the engine down would wait for this call. */
+    collecting = PyGC_Disable();
+    arguments = PyTuple_Pack(1, string);
+    if (collecting)
+        PyGC_Enable();
+    if (arguments != NULL)
+        made = new_string((PyTypeObject *)identity_type, arguments, NULL);
+    Py_XDECREF(arguments);
+    Py_DECREF(string);
+    return made;
+}
+
+static PyObject *find_identity(const SteamNetworkingIdentity *identity)
+{
     size_t used = offsetof(SteamNetworkingIdentity, m_steamID64) +
                   (identity->m_cbSize >= 0 && identity->m_cbSize <= 128 ? (size_t)identity->m_cbSize : 128);
     uint64_t bits = identity->m_steamID64;
     known_identity *slot = &known[(bits ^ bits >> 8 ^ bits >> 32) % 256];
-    if (slot->text == NULL || memcmp(&slot->identity, identity, used) != 0) {
-        PyObject *text = identity_text(identity), *old = slot->text;
-        if (text == NULL)
-            return NULL;
-        slot->identity = *identity;
-        slot->text = text;
-        Py_XDECREF(old);
-    }
-    return Py_NewRef(slot->text);
-#else
-    return identity_text(identity);
+    PyObject *object, *old = NULL;
+#ifdef Py_GIL_DISABLED
+    if (atomic_flag_test_and_set(&slot->busy))
+        return new_identity(identity);
 #endif
+    if (slot->object != NULL && memcmp(&slot->identity, identity, used) == 0) {
+        object = Py_NewRef(slot->object);
+    } else if ((object = new_identity(identity)) != NULL) {
+        old = slot->object;
+        slot->identity = *identity;
+        slot->object = Py_NewRef(object);
+    }
+#ifdef Py_GIL_DISABLED
+    atomic_flag_clear(&slot->busy);
+#endif
+    Py_XDECREF(old);
+    return object;
 }
 
 static void pin_library(const SteamNetworkingMessage_t *valves)
@@ -85,7 +115,7 @@ PyObject *sn_message_new(sn_engine *engine, SteamNetworkingMessage_t *valves)
 {
     Py_ssize_t size = valves->m_cbSize > 0 ? valves->m_cbSize : 0;
     bool copied = size <= INLINE_LIMIT;
-    PyObject *identity = known_identity_text(&valves->m_identityPeer);
+    PyObject *identity = find_identity(&valves->m_identityPeer);
     Message *message = identity != NULL ? PyObject_NewVar(Message, message_type, copied ? size : 0) : NULL;
     if (message == NULL) {
         Py_XDECREF(identity);
@@ -227,7 +257,7 @@ static PyMemberDef message_members[] = {
     {"connection", T_UINT, offsetof(Message, connection), READONLY,
      "Handle of the connection it came on; 0 for a message of networking_messages."},
     {"identity", T_OBJECT_EX, offsetof(Message, identity), READONLY,
-     "Who sent it: the Steam ID in decimal, else the identity string."},
+     "Who sent it, an Identity: the Steam ID in decimal, else the identity string."},
     {"channel", T_INT, offsetof(Message, channel), READONLY,
      "The lane it came on; for a message of networking_messages its channel."},
     {"flags", T_INT, offsetof(Message, flags), READONLY, "SendFlags bits; RELIABLE is the one that counts."},

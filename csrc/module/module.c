@@ -53,9 +53,22 @@ static PyObject *set_closed_error(PyObject *module, PyObject *error)
     Py_RETURN_NONE;
 }
 
+static PyObject *set_identity_type(PyObject *module, PyObject *type)
+{
+    (void)module;
+    if (!PyType_Check(type) || !PyType_IsSubtype((PyTypeObject *)type, &PyUnicode_Type)) {
+        PyErr_SetString(PyExc_TypeError, "an identity is a kind of str");
+        return NULL;
+    }
+    sn_message_identity_type(type);
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef module_methods[] = {
     {"set_closed_error", set_closed_error, METH_O,
      "set_closed_error(exception_class)\n--\n\nNames the exception of calls after shutdown."},
+    {"set_identity_type", set_identity_type, METH_O,
+     "set_identity_type(str_subclass)\n--\n\nNames the type of messages' identities."},
     {NULL, NULL, 0, NULL},
 };
 

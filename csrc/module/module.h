@@ -16,6 +16,7 @@ bool sn_int_argument(PyObject *value, const char *what, long long low, long long
 
 /* The message type, and a message made of Valve's, which is released or owned from then on. */
 bool sn_message_type_init(PyObject *module);
+void sn_message_identity_type(PyObject *type); /* a kind of str, of which the identities are made */
 PyObject *sn_message_new(sn_engine *engine, SteamNetworkingMessage_t *valves);
 
 extern PyMethodDef sn_receive_methods[], sn_send_methods[];
