@@ -40,12 +40,20 @@ static const signaling_table the_signaling_table = {send_signal, release};
 /* Everything that a signal needs is in its arguments: one object serves all connections. */
 static ISteamNetworkingConnectionSignaling the_signaling = {&the_signaling_table};
 
+/* NULL ignores the request: nobody listens on its port, and the caller asks again every half
+ * second. The engine knows its listen sockets; it has put the new connection into one by now, and
+ * holds the lock that this call takes, which is recursive. (It matches symmetric connects before it
+ * asks; the port of networking messages has a listen socket of the engine's own.) */
 static ISteamNetworkingConnectionSignaling *on_connect_request(
     ISteamNetworkingSignalingRecvContext *self, HSteamNetConnection connection,
     const SteamNetworkingIdentity *peer, int local_virtual_port)
 {
-    (void)self, (void)connection, (void)peer, (void)local_virtual_port;
-    return &the_signaling;
+    SteamNetConnectionInfo_t info = {.m_hListenSocket = 0};
+    sn_engine *engine = self->engine;
+    (void)peer, (void)local_virtual_port;
+    if (!engine->flat.ISteamNetworkingSockets_GetConnectionInfo(engine->sockets, connection, &info))
+        return NULL;
+    return info.m_hListenSocket != 0 ? &the_signaling : NULL;
 }
 
 static void send_rejection(ISteamNetworkingSignalingRecvContext *self,
@@ -56,7 +64,6 @@ static void send_rejection(ISteamNetworkingSignalingRecvContext *self,
 }
 
 static const context_table the_context_table = {on_connect_request, send_rejection};
-static ISteamNetworkingSignalingRecvContext the_context = {&the_context_table};
 
 static ISteamNetworkingConnectionSignaling *create_signaling(ISteamNetworkingSockets *sockets,
                                                              const SteamNetworkingIdentity *peer,
@@ -105,10 +112,11 @@ bool sn_receive_signal(sn_engine *engine, const void *bytes, int size)
 {
     bool taken = false;
     if (sn_enter(engine)) {
+        ISteamNetworkingSignalingRecvContext context = {&the_context_table, engine};
         void *python = sn_gil_release();
         if (engine->flat.ISteamNetworkingSockets_ReceivedP2PCustomSignal != NULL)
             taken = engine->flat.ISteamNetworkingSockets_ReceivedP2PCustomSignal(engine->sockets, bytes,
-                                                                                 size, &the_context);
+                                                                                 size, &context);
         sn_gil_acquire(python);
         sn_leave(engine);
     }

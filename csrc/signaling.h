@@ -26,6 +26,7 @@ typedef struct context_table {
 
 struct ISteamNetworkingSignalingRecvContext {
     const context_table *table;
+    sn_engine *engine; /* ours, out of Valve's sight */
 };
 
 /* Gives this engine the queue, for ConnectP2P too: there is no Steam to signal. */

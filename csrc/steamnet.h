@@ -79,7 +79,8 @@ int sn_next_debug(sn_engine *engine, char *text, int size);
 void sn_set_debug_output(sn_engine *engine, ESteamNetworkingSocketsDebugOutputType level);
 
 /* Custom signaling: signals to carry come out of a queue, received ones go in. A signal that
- * fits no connection is a request, and shows up as an incoming connection. */
+ * fits no connection is a request: it shows up as an incoming connection if a listen socket is open
+ * on its virtual port, and is ignored otherwise. */
 HSteamNetConnection sn_connect_custom_signaling(sn_engine *engine, const SteamNetworkingIdentity *peer,
                                                 int virtual_port, int option_count,
                                                 const SteamNetworkingConfigValue_t *options);
