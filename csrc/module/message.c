@@ -55,8 +55,7 @@ static PyObject *new_identity(const SteamNetworkingIdentity *identity)
 {
     char text[SN_IDENTITY_SIZE];
     const char *start = text;
-    PyObject *string, *arguments, *made = NULL;
-    newfunc new_string = (newfunc)PyType_GetSlot(&PyUnicode_Type, Py_tp_new);
+    PyObject *string, *object;
     int collecting;
     sn_identity_format(identity, text, (int)sizeof text);
     if (identity->m_eType == k_ESteamNetworkingIdentityType_SteamID)
@@ -66,14 +65,11 @@ static PyObject *new_identity(const SteamNetworkingIdentity *identity)
         return string;
     /* No collection here: a finalizer that shuts the engine down would wait for this call. */
     collecting = PyGC_Disable();
-    arguments = PyTuple_Pack(1, string);
+    object = PyObject_CallMethod((PyObject *)&PyUnicode_Type, "__new__", "OO", identity_type, string);
     if (collecting)
         PyGC_Enable();
-    if (arguments != NULL)
-        made = new_string((PyTypeObject *)identity_type, arguments, NULL);
-    Py_XDECREF(arguments);
     Py_DECREF(string);
-    return made;
+    return object;
 }
 
 static PyObject *find_identity(const SteamNetworkingIdentity *identity)
