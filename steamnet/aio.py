@@ -26,7 +26,7 @@ from .identity import Identity
 from .info import ConnectionEvent
 from .networking_utils import relay_answers
 from .owners import BaseConnection, BaseListener, Router, ending
-from .pump import SLOW, Pump
+from .pump import SLOW, Pump, running_loop
 
 if TYPE_CHECKING:
     from ._native import Payload
@@ -55,17 +55,21 @@ class Steam:
     def __init__(self, opener: Callable[[], plain.Steam]) -> None:
         """Keep what will open the engine."""
         self._opener = opener
+        self._opened = False
 
     if not TYPE_CHECKING:  # to whom every attribute is there
 
         def __getattr__(self, name: str) -> NoReturn:
             """Say what a newcomer forgot; once it is open all attributes are found without us."""
-            hint = "" if "sync" in vars(self) else "; open it: async with steamnet.aio.init(...)"
+            hint = "" if self._opened else "; open it: async with steamnet.aio.init(...)"
             raise AttributeError(f"'Steam' object has no attribute {name!r}{hint}")
 
     async def __aenter__(self) -> Self:
-        """Open the engine, and begin to pump it."""
-        self.sync = self._opener()
+        """Open the engine, and begin to pump it; RuntimeError without asyncio's event loop."""
+        running_loop()
+        if self._opened and self.sync.engine.is_open:
+            raise RuntimeError("it is open already: each 'async with' needs an init of its own")
+        self.sync: plain.Steam = self._opener()
         """The engine without ``await``: its managers, and all that does not wait."""
         self.core = self.sync.core
         self.engine = self.sync.engine
@@ -73,19 +77,21 @@ class Steam:
         self.networking_utils = self.sync.networking_utils
         self.networking_messages = self.sync.networking_messages
         self.router = self.sync.router
+        self._reading: set[Connection] = set()  # these are in the group
         try:
             self._group = self.sync.poll_group()
+            self._pump = Pump(self._tick, self._pump_ended)
         except BaseException:
             self.sync.shutdown()
             raise
-        self._reading: set[Connection] = set()  # these are in the group
-        self._pump = Pump(self._turn, self._wake)
+        self._opened = True
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Close every connection, after it has drained unless an error is on its way out."""
         try:
-            if kind is None:
+            # What ended the pump, if that was not the end of the engine, has to come out.
+            if kind is None and not isinstance(self._pump.failure, ClosedError):
                 self._pump.check()
                 mine = [c for c in self.router.connections.values() if isinstance(c, Connection)]
                 await asyncio.gather(*[connection.close() for connection in mine])
@@ -96,6 +102,7 @@ class Steam:
 
     def listen(self, virtual_port: int, options: Options | None = None) -> "Listener":
         """Listen on a ``virtual_port`` with ``options``; ResultError if it is taken."""
+        self._pump.check()
         return self.router.listen(partial(Listener, self), virtual_port, options)
 
     async def connect(
@@ -112,7 +119,7 @@ class Steam:
             )
         except ResultError as error:
             raise ConnectionEnded(str(error)) from error
-        self._pump.stir()
+        self._pump.wake()
         try:
             while connection.state != ConnectionState.CONNECTED:
                 connection._check_alive()
@@ -131,7 +138,7 @@ class Steam:
             self._pump.check()
         return ready
 
-    def _turn(self) -> None:
+    def _tick(self) -> None:
         self.sync.run_callbacks()
         if not self._reading:
             return
@@ -140,13 +147,11 @@ class Steam:
             connection = self.router.connections.get(message.connection)
             if isinstance(connection, Connection):
                 connection._queue.append(message)
-                connection._news.set()
-                self._pump.stir()
+                self._pump.notify(connection._news)
 
-    def _wake(self) -> None:
-        for owner in (*self.router.connections.values(), *self.router.listeners.values()):
-            if isinstance(owner, Connection | Listener):
-                owner._news.set()
+    def _pump_ended(self, failure: BaseException) -> None:
+        if isinstance(failure, ClosedError):  # not a handler's error, which leaves it open
+            self.sync.shutdown(linger=0)
 
 
 class Connection(BaseConnection):
@@ -158,15 +163,14 @@ class Connection(BaseConnection):
         """Own a connection's handle."""
         super().__init__(router, handle, listener)
         self._steam = steam
-        self._news = asyncio.Event()
+        self._news = steam._pump.new_event()
         self._queue: deque[NetworkingMessage] = deque()
         self._readers = 0
         self._sending = asyncio.Lock()  # first come, first served
 
     def _hear(self, event: ConnectionEvent) -> None:
         super()._hear(event)
-        self._news.set()
-        self._steam._pump.stir()
+        self._steam._pump.notify(self._news)
 
     def _check_alive(self) -> None:
         self._open("wait")
@@ -185,7 +189,7 @@ class Connection(BaseConnection):
         NO_DELAY was asked for and it could not leave at once. Raises ConnectionEnded if the peer
         is gone. A buffer must stay as it is meanwhile.
         """
-        await self._steam._pump.breathe()
+        await self._steam._pump.yield_if_overdue()
         async with self._sending:
             empty = False
             while True:
@@ -196,14 +200,14 @@ class Connection(BaseConnection):
                     if error.result != EResult.LIMIT_EXCEEDED or empty:
                         raise
                 else:
-                    self._steam._pump.stir()
+                    self._steam._pump.wake()
                     return number
-                # Ask again when its own size has left, or everything, and not at every turn.
+                # Ask again when its own size has left, or everything, and not at every tick.
                 queued = self._queued()
                 empty = queued == 0  # it will fit now, or never
                 size = memoryview(data.encode() if isinstance(data, str) else data).nbytes
                 while self._queued() > max(0, queued - size):
-                    await self._steam._pump.turn()
+                    await self._steam._pump.tick()
 
     def _queued(self) -> int:
         status = self._sockets.get_quick_connection_status(self.handle)
@@ -216,7 +220,7 @@ class Connection(BaseConnection):
 
         Raises ConnectionEnded once the peer is gone and all that it sent has been received.
         """
-        await self._steam._pump.breathe()
+        await self._steam._pump.yield_if_overdue()
         handle = self._open("receive")
         while not self._queue:
             self._queue.extend(self._sockets.receive_messages(self._open("receive"), BATCH))
@@ -265,16 +269,17 @@ class Connection(BaseConnection):
         once and leaves the rest to the engine. The peer is told a ``reason`` (0 or 1000-2999) and
         up to 127 bytes of ``debug``.
         """
+        self._steam._pump.check_place()
         self._closed = True  # for everybody else
-        self._news.set()
+        self._steam._pump.notify(self._news)
         try:
-            with contextlib.suppress(TimeoutError):
+            with contextlib.suppress(TimeoutError, ClosedError):
                 async with asyncio.timeout(PATIENCE if linger else 0):
                     while self._undelivered():
-                        await self._steam._pump.turn()
+                        await self._steam._pump.tick()
         finally:
             self._close(reason, debug, linger)
-            self._news.set()
+            self._steam._pump.notify(self._news)
 
     def _undelivered(self) -> bool:
         with contextlib.suppress(ClosedError):
@@ -303,16 +308,15 @@ class Listener(BaseListener):
         """Own a listen socket's handle."""
         super().__init__(router, handle)
         self._steam = steam
-        self._news = asyncio.Event()
+        self._news = steam._pump.new_event()
 
     def _hear(self, event: ConnectionEvent) -> None:
         super()._hear(event)
-        self._news.set()
-        self._steam._pump.stir()
+        self._steam._pump.notify(self._news)
 
     async def accept(self) -> Connection:
         """Wait for a peer, and accept it."""
-        await self._steam._pump.breathe()
+        await self._steam._pump.yield_if_overdue()
         while (connection := self._accept(partial(Connection, self._steam))) is None:
             await self._steam._pump.until(self._news)
         return connection
@@ -332,8 +336,9 @@ class Listener(BaseListener):
 
     async def close(self) -> None:
         """Stop listening; closes the connections that came in too, as each of them does."""
+        self._steam._pump.check_place()
         self._closed = True
-        self._news.set()
+        self._steam._pump.notify(self._news)
         try:
             connections = [c for c in self._accepted() if isinstance(c, Connection)]
             await asyncio.gather(*[connection.close() for connection in connections])

@@ -8,11 +8,11 @@ import sys
 import textwrap
 import time
 import warnings
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from functools import wraps
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import pytest
+from on_asyncio import GUEST, HOST, meet, pair, two, with_asyncio
 
 from steamnet import (
     ClosedError,
@@ -24,39 +24,7 @@ from steamnet import (
     aio,
     steam,
 )
-from steamnet.aio import Connection, ConnectionEnded, Listener, Steam
-
-HOST, GUEST = "76561198000000001", "76561198000000002"
-Pair = tuple[Connection, Connection]
-
-
-def with_asyncio(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
-    """Run a test on an event loop, where nothing may be left pending, unheard or unclosed."""
-
-    @wraps(test)
-    def run(*args: object, **kwargs: object) -> None:
-        complaints: list[dict[str, Any]] = []
-
-        async def main() -> None:
-            asyncio.get_running_loop().set_exception_handler(lambda _, c: complaints.append(c))
-            await asyncio.wait_for(test(*args, **kwargs), 20)
-            assert asyncio.all_tasks() == {asyncio.current_task()}
-
-        asyncio.run(main())
-        gc.collect()
-        assert complaints == []
-
-    return run
-
-
-@contextlib.asynccontextmanager
-async def two() -> AsyncIterator[tuple[Steam, Steam]]:
-    """Open a host and a guest."""
-    async with (
-        aio.init(engine="loopback", identity=HOST) as host,
-        aio.init(engine="loopback", identity=GUEST) as guest,
-    ):
-        yield host, guest
+from steamnet.aio import Connection, ConnectionEnded, Steam
 
 
 def test_an_engine_that_is_not_open_yet_says_how() -> None:
@@ -76,22 +44,6 @@ async def test_an_engine_without_a_poll_group_is_closed(monkeypatch: pytest.Monk
         async with Steam(lambda: plain):
             pytest.fail("it was opened")
     assert not plain.engine.is_open
-
-
-@contextlib.asynccontextmanager
-async def pair(options: dict[ConfigValue, int] | None = None) -> AsyncIterator[Pair]:
-    """Connect a guest, with options, to a host."""
-    async with two() as (host, guest), host.listen(0) as listener:
-        caller, called = await meet(guest, listener, options)
-        yield caller, called
-
-
-async def meet(
-    guest: Steam, listener: Listener, options: dict[ConfigValue, int] | None = None
-) -> Pair:
-    """Connect the guest to the listener: the connections of the one and of the other."""
-    called, caller = await asyncio.gather(listener.accept(), guest.connect(HOST, 0, options))
-    return caller, called
 
 
 async def call(guest: Steam) -> tuple[Connection, "asyncio.Task[Connection]"]:
