@@ -31,6 +31,7 @@ sn_engine *sn_load(int kind, const char *path, char *error)
     atomic_init(&engine->calls, 0);
     atomic_init(&engine->references, 1);
     queues_init(engine);
+    atomic_flag_clear(&engine->unacked.busy);
     if (!engine->backend->load(engine, path, error)) {
         sn_release(engine);
         return NULL;
@@ -102,6 +103,7 @@ void sn_release(sn_engine *engine)
         sn_queue_clear(&engine->events);
         sn_queue_clear(&engine->debug);
         sn_queue_clear(&engine->signals);
+        sn_unacked_release(engine);
         free(engine);
     }
 }
@@ -128,4 +130,15 @@ uint32_t sn_app_id(sn_engine *engine)
         sn_leave(engine);
     }
     return id;
+}
+
+int sn_closing_connections(sn_engine *engine, sn_closing *out, int room)
+{
+    int found = 0;
+    if (sn_enter(engine)) {
+        found = (engine->backend->closing != NULL ? engine->backend->closing : sn_unacked_list)(engine, out,
+                                                                                                 room);
+        sn_leave(engine);
+    }
+    return found;
 }

@@ -6,6 +6,7 @@
 
 #include "queue.h"
 #include "steamnet.h"
+#include "unacked.h"
 
 typedef struct sn_flat {
 #define FLAT(need, gil, ret, interface, name, parameters, default_result) ret(*interface##_##name) parameters;
@@ -22,6 +23,10 @@ typedef struct sn_backend {
     void (*stop)(sn_engine *engine);
     uint64_t (*steam_id)(sn_engine *engine);
     uint32_t (*app_id)(sn_engine *engine);
+    /* NULL: reliable messages are counted as we send them. Else what sn_closing_connections answers:
+     * every connection with unacknowledged reliable messages, open or closed, and every closed one
+     * whose close has not left this process. */
+    int (*closing)(sn_engine *engine, sn_closing *out, int room);
     /* False where messages still held must not go back through the engine once it has stopped. */
     bool release_after_stop;
 } sn_backend;
@@ -47,6 +52,7 @@ struct sn_engine {
     atomic_int calls;      /* under way */
     atomic_int references; /* Python's, and one for each message it still holds */
     sn_queue events, debug, signals;
+    sn_unacked_table unacked;
 };
 
 #endif

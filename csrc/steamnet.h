@@ -62,6 +62,18 @@ void sn_detach_after_fork(sn_engine *engine);
 /* Drops Python's reference. */
 void sn_release(sn_engine *engine);
 
+/* A connection that has not delivered everything: reliable messages that its peer has not
+ * acknowledged, or (loopback) nothing but a close that has not left this process yet. */
+typedef struct sn_closing {
+    HSteamNetConnection connection; /* 0 for a message session of the loopback engine */
+    SteamNetworkingIdentity peer;
+    int64_t messages;
+    int64_t bytes;
+} sn_closing;
+/* How many of an engine's connections, open or closed, are such; fills at most room. Library engines:
+ * message sessions and pipes are not among them. */
+int sn_closing_connections(sn_engine *engine, sn_closing *out, int room);
+
 const char *sn_accessor(const sn_engine *engine);
 const char *sn_version(const sn_engine *engine);
 /* 1 if the engine has the flat function (by short or full name), 0 if not, -1 if nobody has. */

@@ -19,6 +19,7 @@ typedef struct sn_block {
     struct sn_block *next;
     atomic_int references;
     int pool; /* index of its size class, -1 for one of its own size */
+    size_t size; /* of the payload: engines add their header to m_cbSize */
     unsigned char bytes[];
 } sn_block;
 
@@ -30,6 +31,7 @@ static int pooled[CLASSES];
 static sn_block *block_new(size_t size, int references)
 {
     sn_block *made = NULL;
+    size_t room = size;
     int class = -1;
     if (size >= BLOCK_FROM) {
         for (class = 0; ((size_t)BLOCK_FROM << class) < size;)
@@ -42,12 +44,13 @@ static sn_block *block_new(size_t size, int references)
             }
             atomic_flag_clear(&pool_busy);
         }
-        size = (size_t)BLOCK_FROM << class;
+        room = (size_t)BLOCK_FROM << class;
     }
     if (made == NULL)
-        made = malloc(sizeof *made + size);
+        made = malloc(sizeof *made + room);
     if (made != NULL) {
         made->pool = class;
+        made->size = size;
         atomic_init(&made->references, references);
     }
     return made;
@@ -71,9 +74,19 @@ static void block_unref(sn_block *done)
     free(done);
 }
 
+/* The engine calls these on any thread, when a reliable message is acknowledged or given up. */
 static void free_data(SteamNetworkingMessage_t *message)
 {
     block_unref((sn_block *)((unsigned char *)message->m_pData - offsetof(sn_block, bytes)));
+}
+
+static void free_counted(SteamNetworkingMessage_t *message)
+{
+    sn_block *block = (sn_block *)((unsigned char *)message->m_pData - offsetof(sn_block, bytes));
+    size_t size = block->size;
+    block_unref(block);
+    /* Last: when the count is zero, nothing of the message is left. */
+    sn_unacked_remove((sn_unacked *)(intptr_t)message->m_nUserData, size);
 }
 
 /* --- arguments ------------------------------------------------------------------------------ */
@@ -165,36 +178,45 @@ static bool connection_get(PyObject *connection, sn_target *out)
 
 /* A message with its own copy of the bytes, or with one reference to the shared block. */
 static SteamNetworkingMessage_t *message_new(sn_engine *engine, const sn_target *target, const char *bytes,
-                                             size_t size, sn_block *shared)
+                                             size_t size, sn_block *shared, sn_unacked *count)
 {
-    sn_block *own = shared == NULL && size >= BLOCK_FROM ? block_new(size, 1) : shared;
+    bool blocks = shared == NULL && (count != NULL || size >= BLOCK_FROM);
+    sn_block *own = blocks ? block_new(size, 1) : shared;
     SteamNetworkingMessage_t *message = NULL;
-    if (own != NULL || size < BLOCK_FROM)
+    if (own != NULL || !blocks)
         message = engine->flat.ISteamNetworkingUtils_AllocateMessage(engine->utils, own != NULL ? 0 : (int)size);
     if (message == NULL) {
         if (own != NULL && shared == NULL)
             block_unref(own);
+        if (count != NULL)
+            sn_unacked_remove(count, size);
         return NULL;
     }
     if (own != NULL) {
         message->m_pData = own->bytes;
         message->m_cbSize = (int)size;
-        message->m_pfnFreeData = free_data;
+        message->m_pfnFreeData = count != NULL ? free_counted : free_data;
     }
     if (shared == NULL && size > 0)
         memcpy(message->m_pData, bytes, size);
     message->m_conn = target->connection;
     message->m_nFlags = target->flags;
     message->m_idxLane = target->lane;
-    message->m_nUserData = 0; /* the engine leaves it undefined */
+    message->m_nUserData = (intptr_t)count; /* for m_pfnFreeData; the engine leaves it undefined */
     return message;
+}
+
+static sn_unacked *count_of(sn_engine *engine, const sn_target *target, Py_ssize_t size)
+{
+    return sn_unacked_add(engine, target->connection, target->flags, (size_t)size);
 }
 
 /* What a message of each lane is worth: its number, or minus the EResult. */
 static int64_t send_one(sn_engine *engine, const sn_target *target, const sn_payload *payload)
 {
+    sn_unacked *count = count_of(engine, target, payload->size);
     int64_t number = 0;
-    if (target->lane == 0 && payload->size < BLOCK_FROM) {
+    if (count == NULL && target->lane == 0 && payload->size < BLOCK_FROM) {
         EResult result = engine->flat.ISteamNetworkingSockets_SendMessageToConnection(
             engine->sockets, target->connection, payload->bytes, (uint32_t)payload->size, target->flags, &number);
         if (result != k_EResultOK)
@@ -202,7 +224,7 @@ static int64_t send_one(sn_engine *engine, const sn_target *target, const sn_pay
         return number > 0 ? number : 0;
     } else {
         SteamNetworkingMessage_t *message =
-            message_new(engine, target, payload->bytes, (size_t)payload->size, NULL);
+            message_new(engine, target, payload->bytes, (size_t)payload->size, NULL, count);
         if (message == NULL)
             return -k_EResultFail;
         engine->flat.ISteamNetworkingSockets_SendMessages(engine->sockets, 1, &message, &number, true);
@@ -278,8 +300,8 @@ static bool batch_allocate(sn_batch *batch, sn_engine *engine, sn_block *shared)
 {
     for (Py_ssize_t i = 0; i < batch->count; i++) {
         sn_item *item = &batch->items[i];
-        item->message = message_new(engine, &item->target, item->payload.bytes,
-                                    (size_t)item->payload.size, shared);
+        item->message = message_new(engine, &item->target, item->payload.bytes, (size_t)item->payload.size,
+                                    shared, count_of(engine, &item->target, item->payload.size));
         if (item->message == NULL) {
             while (i-- > 0)
                 batch->items[i].message->m_pfnRelease(batch->items[i].message);
