@@ -142,3 +142,14 @@ int sn_closing_connections(sn_engine *engine, sn_closing *out, int room)
     }
     return found;
 }
+
+int sn_abandoned_connections(sn_engine *engine, sn_closing *out, int room)
+{
+    int found = 0;
+    if (sn_enter(engine)) {
+        if (engine->backend->abandoned != NULL)
+            found = engine->backend->abandoned(engine, out, room);
+        sn_leave(engine);
+    }
+    return found;
+}

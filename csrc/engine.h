@@ -27,6 +27,9 @@ typedef struct sn_backend {
      * every connection with unacknowledged reliable messages, open or closed, and every closed one
      * whose close has not left this process. */
     int (*closing)(sn_engine *engine, sn_closing *out, int room);
+    /* NULL, or moves out what connections closed with linger could not deliver: their peers have
+     * ended or are gone. How many there were. */
+    int (*abandoned)(sn_engine *engine, sn_closing *out, int room);
     /* False where messages still held must not go back through the engine once it has stopped. */
     bool release_after_stop;
 } sn_backend;

@@ -73,6 +73,9 @@ typedef struct sn_closing {
 /* How many of an engine's connections, open or closed, are such; fills at most room. Library engines:
  * message sessions and pipes are not among them. */
 int sn_closing_connections(sn_engine *engine, sn_closing *out, int room);
+/* Moves out what closed connections could not deliver, as their peers have ended or are gone: how
+ * many, at most room. Only the loopback engine knows. */
+int sn_abandoned_connections(sn_engine *engine, sn_closing *out, int room);
 
 const char *sn_accessor(const sn_engine *engine);
 const char *sn_version(const sn_engine *engine);
