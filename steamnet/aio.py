@@ -22,10 +22,10 @@ from ._native import NetworkingMessage
 from .config import Options
 from .enums import GONE, ConnectionState, EndReason, EResult, SendFlags
 from .errors import ClosedError, ResultError
+from .handles import BaseConnection, BaseListener, Router, ending
 from .identity import Identity
 from .info import ConnectionEvent
 from .networking_utils import relay_answers
-from .owners import BaseConnection, BaseListener, Router, ending
 from .pump import SLOW, Pump, running_loop
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class Steam:
         self.networking_sockets = self.sync.networking_sockets
         self.networking_utils = self.sync.networking_utils
         self.networking_messages = self.sync.networking_messages
-        self.router = self.sync.router
+        self._router = self.sync._router
         self._reading: set[Connection] = set()  # these are in the group
         try:
             self._group = self.sync.poll_group()
@@ -93,7 +93,7 @@ class Steam:
             # What ended the pump, if that was not the end of the engine, has to come out.
             if kind is None and not isinstance(self._pump.failure, ClosedError):
                 self._pump.check()
-                mine = [c for c in self.router.connections.values() if isinstance(c, Connection)]
+                mine = [c for c in self._router.connections.values() if isinstance(c, Connection)]
                 await asyncio.gather(*[connection.close() for connection in mine])
         finally:
             self._pump.end(ClosedError("the engine has been shut down"))
@@ -103,7 +103,7 @@ class Steam:
     def listen(self, virtual_port: int, options: Options | None = None) -> "Listener":
         """Listen on a ``virtual_port`` with ``options``; ResultError if it is taken."""
         self._pump.check()
-        return self.router.listen(partial(Listener, self), virtual_port, options)
+        return self._router.listen(partial(Listener, self), virtual_port, options)
 
     async def connect(
         self, identity: str | int | Identity, virtual_port: int, options: Options | None = None
@@ -114,7 +114,7 @@ class Steam:
         """
         self._pump.check()
         try:
-            connection = self.router.connect(
+            connection = self._router.connect(
                 partial(Connection, self), identity, virtual_port, options
             )
         except ResultError as error:
@@ -144,7 +144,7 @@ class Steam:
             return
         sockets = self.networking_sockets
         for message in sockets.receive_messages_on_poll_group(self._group.handle, 4 * BATCH):
-            connection = self.router.connections.get(message.connection)
+            connection = self._router.connections.get(message.connection)
             if isinstance(connection, Connection):
                 connection._queue.append(message)
                 self._pump.notify(connection._news)
@@ -168,8 +168,8 @@ class Connection(BaseConnection):
         self._readers = 0
         self._sending = asyncio.Lock()  # first come, first served
 
-    def _hear(self, event: ConnectionEvent) -> None:
-        super()._hear(event)
+    def _on_event(self, event: ConnectionEvent) -> None:
+        super()._on_event(event)
         self._steam._pump.notify(self._news)
 
     def _check_alive(self) -> None:
@@ -290,7 +290,7 @@ class Connection(BaseConnection):
 
     async def wait_closed(self) -> None:
         """Wait until either side has closed it, or it broke."""
-        while self._ended is None and self._held.alive:
+        while self._ended is None and self._finalizer.alive:
             await self._steam._pump.until(self._news)
 
     async def __aenter__(self) -> Self:
@@ -310,8 +310,8 @@ class Listener(BaseListener):
         self._steam = steam
         self._news = steam._pump.new_event()
 
-    def _hear(self, event: ConnectionEvent) -> None:
-        super()._hear(event)
+    def _on_event(self, event: ConnectionEvent) -> None:
+        super()._on_event(event)
         self._steam._pump.notify(self._news)
 
     async def accept(self) -> Connection:

@@ -110,6 +110,23 @@ def native_options(engine: Engine, options: Options | None) -> tuple[int, Any, l
     return len(options), array, alive
 
 
+def name(key: int) -> str:
+    """A key as a user writes it; its number where it is not known."""
+    return getattr(known(ConfigValue, key), "name", str(key))
+
+
+def refusal(engine: Engine, key: int, value: Value) -> str:
+    """Why no listen socket or connection can have that value; "" where no reason is known."""
+    about = info(engine, key)
+    if about is None:
+        return f"the {engine.name} engine does not know {name(key)}"
+    if about.scope == ConfigScope.GLOBAL:
+        return f"{name(key)} can only be set globally, with networking_utils.set_config_value"
+    if about.data_type in NUMBERS and isinstance(value, str):
+        return f"{name(key)} must be a number, not {value!r}"
+    return ""
+
+
 def _key(key: int) -> int:
     return integer(key, "config key", 0, 0x7FFFFFFF)
 

@@ -5,7 +5,7 @@ How they live together with the manager's handles:
 1. A connection event belongs to an object if its connection does, or if it is about a request
    that waits at a `Listener`. That object alone is told: the manager's ``connection_events()``
    and handlers see every other event, and none of these.
-2. ``handle`` lends an object's handle to the manager, and `adopt` makes a `Connection` of one
+2. ``handle`` lends an object's handle to the manager, and `Steam.adopt` makes a `Connection` of one
    of the manager's. What the manager closes, its object soon knows to be gone.
 3. A handle is closed once: by ``close()``; by ``receive()`` when the peer is gone and all that
    it sent has been read; with its listener; or by the garbage collector, which says so with a
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Self
 from ._native import NetworkingMessage
 from .enums import EResult, SendFlags
 from .errors import ClosedError, ResultError
-from .owners import BaseConnection, BaseListener, Owner, Router
+from .handles import BaseConnection, BaseListener, Handle, Router
 
 if TYPE_CHECKING:
     from ._native import Payload
@@ -95,7 +95,7 @@ class Listener(BaseListener, _Closing):
         self._close()
 
 
-class PollGroup(Owner, _Closing):
+class PollGroup(Handle, _Closing):
     """Connections to receive from in one call; made by ``steam.poll_group``.
 
     It keeps its members alive until they close, or are gone and have been read to the end.
@@ -156,13 +156,6 @@ class PollGroup(Owner, _Closing):
         """Dissolve the group; its members and their messages stay."""
         self._closed = True
         self._members.clear()
-        if self._held.detach() is not None:
+        if self._finalizer.detach() is not None:
             with contextlib.suppress(ClosedError):  # a shutdown was faster
                 self._sockets.destroy_poll_group(self.handle)
-
-
-def adopt(router: Router, connection: int) -> Connection:
-    """Make an object of a handle from the manager; it owns the handle from then on."""
-    if router.sockets.get_connection_info(connection) is None:
-        raise ResultError("adopt", EResult.INVALID_PARAM, "no such connection")
-    return Connection(router, connection)

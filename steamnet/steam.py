@@ -15,14 +15,14 @@ from .arguments import integer, port, seconds
 from .config import Options
 from .engine import Engine
 from .enums import EResult, known
-from .errors import ClosedError
+from .errors import ClosedError, ResultError
 from .events import EventStream, raise_first
+from .handles import Router
 from .identity import Identity, address_to_native, c_string, from_native
 from .networking_messages import SteamNetworkingMessagesManager
 from .networking_sockets import SteamNetworkingSocketsManager
 from .networking_utils import SteamNetworkingUtilsManager
-from .objects import Connection, Listener, PollGroup, adopt
-from .owners import Router
+from .objects import Connection, Listener, PollGroup
 from .signaling import LocalSignaling, Signaling
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class Steam:
         """``ISteamNetworkingUtils``"""
         self.networking_messages = SteamNetworkingMessagesManager(engine)
         """``ISteamNetworkingMessages``"""
-        self.router = Router(engine, self.networking_sockets, self.run_callbacks)
+        self._router = Router(engine, self.networking_sockets, self.run_callbacks)
         self._shutting_down = threading.Lock()
         self._managers = (
             self.networking_sockets,
@@ -134,24 +134,26 @@ class Steam:
 
     def listen(self, virtual_port: int, options: Options | None = None) -> Listener:
         """Listen on a virtual port; ResultError if it is taken."""
-        return self.router.listen(Listener, virtual_port, options)
+        return self._router.listen(Listener, virtual_port, options)
 
     def connect(
         self, identity: "str | int | Identity", virtual_port: int, options: Options | None = None
     ) -> Connection:
         """Begin to connect to somebody's virtual port; ResultError if the engine refuses."""
-        return self.router.connect(Connection, identity, virtual_port, options)
+        return self._router.connect(Connection, identity, virtual_port, options)
 
     def adopt(self, connection: int) -> Connection:
         """Make an object of a handle of `networking_sockets`; it owns the handle from then on.
 
         ResultError for a dead handle.
         """
-        return adopt(self.router, connection)
+        if self.networking_sockets.get_connection_info(connection) is None:
+            raise ResultError("adopt", EResult.INVALID_PARAM, "no such connection")
+        return Connection(self._router, connection)
 
     def poll_group(self) -> PollGroup:
         """Make a group of connections to receive from in one call."""
-        return PollGroup(self.router)
+        return PollGroup(self._router)
 
     def run_callbacks(self) -> None:
         """Let the engine work, then deliver what happened to the handlers, on this thread.

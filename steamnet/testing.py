@@ -23,8 +23,8 @@ from typing import TypeVar
 from ._native import lib
 from .arguments import integer
 from .enums import ConfigValue, ConnectionState
+from .handles import Router
 from .objects import Connection
-from .owners import Router
 from .steam import Steam, init
 
 T = TypeVar("T")
@@ -90,7 +90,7 @@ def pump(*parties: Steam | Connection, until: Callable[[], T | None], timeout: f
     TimeoutError, with a picture of all connections, if that takes longer than ``timeout`` seconds.
     """
     deadline = time.monotonic() + timeout
-    routers = [party.router for party in parties]
+    routers = [party._router for party in parties]
     while True:
         for router in routers:
             router.run_callbacks()

@@ -50,7 +50,7 @@ async def call(guest: Steam) -> tuple[Connection, "asyncio.Task[Connection]"]:
     """Call a host who has not answered yet: nothing leaves until he does."""
     calling = asyncio.create_task(guest.connect(HOST, 0))
     await asyncio.sleep(0)
-    (caller,) = guest.router.connections.values()
+    (caller,) = guest._router.connections.values()
     assert isinstance(caller, Connection)
     return caller, calling
 
@@ -216,7 +216,7 @@ async def test_a_peer_that_closes_is_heard_to_the_end() -> None:
                 await use()
             assert isinstance(gone.value, ConnectionEnded)
             assert (gone.value.reason, gone.value.by_peer) == (1234, True)
-        assert called.router.sockets.get_connection_info(called.handle) is None
+        assert called._router.sockets.get_connection_info(called.handle) is None
         assert [m async for m in called] == []
 
 
@@ -306,7 +306,7 @@ async def test_a_cancelled_close_still_closes() -> None:
         await fill(caller)
         assert await cancelled(caller.close())
         assert caller.closed
-        assert caller.router.sockets.get_connection_info(caller.handle) is None
+        assert caller._router.sockets.get_connection_info(caller.handle) is None
 
 
 # --- back-pressure --------------------------------------------------------------------------------
@@ -318,7 +318,7 @@ async def test_send_waits_for_room_where_the_engine_says_limit_exceeded() -> Non
     options = {ConfigValue.SEND_RATE_MIN: 20 * 10**6, ConfigValue.SEND_RATE_MAX: 20 * 10**6}
     async with pair(options) as (caller, called):
         refusals = 0
-        plain = caller.router.sockets.send_message
+        plain = caller._router.sockets.send_message
 
         async def send() -> None:
             nonlocal refusals
@@ -473,7 +473,7 @@ async def test_a_cancelled_connect_leaves_nothing_behind() -> None:
     """Its handle is closed, and the listener finds nobody."""
     async with two() as (host, guest), host.listen(0) as listener:
         assert await cancelled(guest.connect(HOST, 0))
-        assert not list(guest.router.connections)
+        assert not list(guest._router.connections)
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.05):
                 await listener.accept()

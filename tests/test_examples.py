@@ -324,7 +324,7 @@ def test_pong_is_the_same_game_on_both_screens_of_a_bad_network(
 
         def play_frame(*directions: int) -> None:
             for game, screen, direction in zip(games, screens, directions, strict=True):
-                game.connection.router.run_callbacks()
+                game.connection._router.run_callbacks()
                 game.play(direction)
                 screen.fill(pong.NIGHT)
                 game.draw(screen)

@@ -17,7 +17,7 @@ LAYERS = (
     {"engine"},
     {"config", "fake_udp_port", "farewells"},
     {"networking_messages", "networking_sockets", "networking_utils"},
-    {"owners"},
+    {"handles"},
     {"objects"},
     {"steam"},
     {"aio", "testing"},

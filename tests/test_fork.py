@@ -165,7 +165,7 @@ def test_objects_end_in_a_child_whatever_the_parent_held(engine: str) -> None:
         closed, dropped, listener = steam.adopt(here), steam.adopt(there), steam.listen(1)
         held, over = threading.Event(), threading.Event()
         def hold():
-            with steam.router.lock:
+            with steam._router.lock:
                 held.set()
                 over.wait()
         thread = threading.Thread(target=hold)

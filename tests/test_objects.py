@@ -19,7 +19,7 @@ from steamnet import (
     SendFlags,
     Steam,
 )
-from steamnet.objects import Connection, Listener, adopt
+from steamnet.objects import Connection, Listener
 from steamnet.testing import connected_pair, players, pump
 
 Pair = tuple[Connection, Connection]
@@ -113,6 +113,33 @@ def test_what_a_connection_knows(pair: Pair) -> None:
         caller.configure_lanes([0])
     assert refused.value.result == EResult.INVALID_PARAM
     assert refused.value.operation == "configure_lanes"
+
+
+def test_a_connection_is_configured(pair: Pair) -> None:
+    """Values of each type are set and read; what is refused is named, with the reason."""
+    caller, called = pair
+    caller.configure({ConfigValue.SEND_BUFFER_SIZE: 1 << 20, ConfigValue.NAGLE_TIME: 0})
+    assert caller.config(ConfigValue.SEND_BUFFER_SIZE) == 1 << 20
+    assert caller.config(ConfigValue.NAGLE_TIME) == 0
+    assert called.config(ConfigValue.SEND_BUFFER_SIZE) == 512 * 1024
+    for options, words in (
+        ({ConfigValue.FAKE_PACKET_LAG_SEND: 5}, "FAKE_PACKET_LAG_SEND can only be set globally"),
+        ({ConfigValue.NAGLE_TIME: "soon"}, "NAGLE_TIME must be a number, not 'soon'"),
+        ({ConfigValue.SYMMETRIC_CONNECT: 1}, "SYMMETRIC_CONNECT cannot be set to 1"),
+        ({12345: 1}, "does not know 12345"),
+    ):
+        with pytest.raises(ResultError, match=words) as refused:
+            caller.configure(options)
+        assert (refused.value.operation, refused.value.result) == (
+            "configure",
+            EResult.INVALID_PARAM,
+        )
+    with pytest.raises(ResultError, match="no 12345"):
+        caller.config(12345)
+    caller.close()
+    for use in (lambda: caller.configure({}), lambda: caller.config(ConfigValue.NAGLE_TIME)):
+        with pytest.raises(ClosedError):
+            use()
 
 
 def test_a_poll_group_hears_its_members_and_only_them(two: list[Steam]) -> None:
@@ -235,13 +262,13 @@ def test_a_dead_peer_is_read_to_the_end_and_closed_once(
     """What it sent is received; then ResultError, again and again; the handle is closed once."""
     caller, called = pair
     handles: list[int] = []
-    real = called.router.sockets.close_connection
+    real = called._router.sockets.close_connection
 
     def close(connection: int, *args: object) -> bool:
         handles.append(connection)
         return real(connection, *args)  # type: ignore[arg-type]  # as given
 
-    monkeypatch.setattr(called.router.sockets, "close_connection", close)
+    monkeypatch.setattr(called._router.sockets, "close_connection", close)
     caller.send("last words")
     caller.close(1234, "good night")
     pump(caller, called, until=lambda: called.state == CLOSED_BY_PEER)
@@ -258,7 +285,7 @@ def test_a_dead_peer_is_read_to_the_end_and_closed_once(
     called.close()
     called.close()
     assert handles == [called.handle]
-    assert called.router.sockets.get_connection_info(called.handle) is None
+    assert called._router.sockets.get_connection_info(called.handle) is None
 
 
 def test_a_dead_member_leaves_its_poll_group_when_it_has_been_read(two: list[Steam]) -> None:
@@ -283,7 +310,7 @@ def hear_all(connection: Connection, heard: list[NetworkingMessage]) -> None:
     """Add what there is to receive, until there is nothing left and the connection says so."""
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
-        connection.router.run_callbacks()  # the end may be known, and its event be to come
+        connection._router.run_callbacks()  # the end may be known, and its event be to come
         heard += connection.receive()
 
 
@@ -477,8 +504,8 @@ def test_nothing_is_remembered_of_what_is_over(two: list[Steam]) -> None:
     pump(host, guest, until=lambda: refused.state == CLOSED_BY_PEER)
     refused.close()
     for steam in two:
-        pump(host, guest, until=lambda: not steam.router._owned)  # noqa: B023  # asked at once
-        assert not list(steam.router.connections) + list(steam.router.listeners)
+        pump(host, guest, until=lambda: not steam._router._owned)  # noqa: B023  # asked at once
+        assert not list(steam._router.connections) + list(steam._router.listeners)
 
 
 def test_an_adopted_handle_is_an_object_like_others(two: list[Steam]) -> None:
@@ -489,13 +516,13 @@ def test_an_adopted_handle_is_an_object_like_others(two: list[Steam]) -> None:
     caller = guest.connect(my_id(host), 0)
     (event,) = pump(host, guest, until=sockets.connection_events)
     sockets.accept_connection(event.connection)
-    with adopt(host.router, event.connection) as called:
+    with host.adopt(event.connection) as called:
         pump(host, guest, until=lambda: caller.state == called.state == ConnectionState.CONNECTED)
         caller.close()
         pump(host, guest, until=lambda: called.state == CLOSED_BY_PEER)
         assert sockets.connection_events() == []
     with pytest.raises(ResultError, match="adopt"):
-        adopt(host.router, event.connection)
+        host.adopt(event.connection)
 
 
 def test_what_the_manager_closes_its_object_soon_knows(two: list[Steam]) -> None:
@@ -517,7 +544,7 @@ def test_peers_by_address_have_no_identity_until_they_connect(two: list[Steam]) 
     """An identity not yet known is an INVALID one, and no error."""
     _, guest = two
     handle = guest.networking_sockets.connect_by_ip_address("127.0.0.1:27999")
-    with adopt(guest.router, handle) as caller:
+    with guest.adopt(handle) as caller:
         assert caller.peer.type == IdentityType.INVALID
 
 

@@ -38,7 +38,7 @@ def play_pong(file: Path) -> None:
 
         while not is_a_good_moment():
             for game, screen in zip(games, screens, strict=True):
-                game.connection.router.run_callbacks()
+                game.connection._router.run_callbacks()
                 distance = game.ball.y + pong.PADDLE * 0.3 - game.paddles[game.me]
                 game.play(min(max(distance / 30, -1), 1))
                 screen.fill(pong.NIGHT)

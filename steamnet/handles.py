@@ -1,7 +1,7 @@
-"""Who owns a handle: what the objects of `objects` and of `aio` have in common.
+"""Handles as objects: what the classes of `objects` and of `aio` have in common.
 
-An owner gives its handle back once: when it is closed, or when it is collected, and then with
-a ResourceWarning. The `Router` knows the owners by their handles, without keeping them alive.
+Each closes its handle once: when it is closed, or when it is collected, and then with a
+ResourceWarning. The `Router` finds the objects by their handles, without keeping them alive.
 """
 
 import contextlib
@@ -11,7 +11,8 @@ import weakref
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from .config import Options
+from . import config
+from .config import Options, Value
 from .engine import Engine
 from .enums import GONE, ConnectionState, EResult
 from .errors import ClosedError, ResultError
@@ -27,7 +28,7 @@ L = TypeVar("L", bound="BaseListener")
 
 
 class Router:
-    """Makes owners, and hands each the connection events that are its own."""
+    """Makes listeners and connections, and dispatches connection events to them."""
 
     def __init__(
         self,
@@ -35,14 +36,14 @@ class Router:
         sockets: SteamNetworkingSocketsManager,
         run_callbacks: Callable[[], None],
     ) -> None:
-        """Serve one manager, which asks `hear` before it queues an event."""
+        """Serve one manager, which asks `dispatch` before it queues an event."""
         self.engine = engine
         self.sockets = sockets
         self.run_callbacks = run_callbacks
-        sockets._claim = self.hear
+        sockets._claim = self.dispatch
         self.listeners = weakref.WeakValueDictionary[int, BaseListener]()
         self.connections = weakref.WeakValueDictionary[int, BaseConnection]()
-        # Handles whose events are never the manager's users', even while nobody hears them.
+        # The handles of all objects: their events never reach connection_events() or handlers.
         self._owned: set[int] = set()
 
     @property
@@ -74,8 +75,8 @@ class Router:
                 raise ResultError("connect", EResult.CONNECT_FAILED, f"to {identity}")
             return kind(self, handle)
 
-    def hear(self, event: ConnectionEvent) -> bool:
-        """Whether the event belongs to an owner, which then has been told; the lock is held."""
+    def dispatch(self, event: ConnectionEvent) -> bool:
+        """Pass an event on to its object; False if it has none. The lock is held."""
         if event.listen_socket in self._owned and event.is_incoming_request:
             self._owned.add(event.connection)
         if event.connection not in self._owned:
@@ -85,27 +86,27 @@ class Router:
         connection = self.connections.get(event.connection)
         listener = self.listeners.get(event.listen_socket)
         if connection is not None:
-            connection._hear(event)
+            connection._on_event(event)
         elif listener is not None:
-            listener._hear(event)
+            listener._on_event(event)
         return True
 
-    def own_connection(self, handle: int, owner: "BaseConnection") -> None:
+    def add_connection(self, handle: int, connection: "BaseConnection") -> None:
         """Enter a connection."""
         with self.lock:
-            self.connections[handle] = owner
+            self.connections[handle] = connection
             self._owned.add(handle)
 
-    def own_listener(self, handle: int, owner: "BaseListener") -> None:
+    def add_listener(self, handle: int, listener: "BaseListener") -> None:
         """Enter a listener."""
         with self.lock:
-            self.listeners[handle] = owner
+            self.listeners[handle] = listener
             self._owned.add(handle)
 
     def close_connection(
         self, handle: int, reason: int = 0, debug: str = "", linger: bool = True
     ) -> None:
-        """Close a connection; the event that tells of it is nobody's."""
+        """Close a connection; the event of that is dropped."""
         with self.lock:
             self.connections.pop(handle, None)
             self.sockets.close_connection(handle, reason, debug, linger)
@@ -118,19 +119,18 @@ class Router:
             self._owned.discard(handle)
 
 
-class Owner:
-    """The one owner of a handle."""
+class Handle:
+    """The object of a handle; nothing else closes it."""
 
-    def __init__(self, router: Router, handle: int, give_back: Callable[[int], object]) -> None:
-        """Own the handle from now on."""
-        self.router = router
-        """What made it, and knows the others."""
+    def __init__(self, router: Router, handle: int, close: Callable[[int], object]) -> None:
+        """Own the handle, which ``close`` closes."""
+        self._router = router
         self._sockets = router.sockets
         self._closed = False
         self.handle = handle
         """The engine's handle, for calls on the manager."""
-        self._held = weakref.finalize(self, _left_open, give_back, handle, type(self).__name__)
-        self._held.atexit = False
+        self._finalizer = weakref.finalize(self, _warn_unclosed, close, handle, type(self).__name__)
+        self._finalizer.atexit = False
 
     @property
     def closed(self) -> bool:
@@ -140,7 +140,7 @@ class Owner:
     def _open(self, operation: str) -> int:
         if self._closed:
             raise ClosedError(f"{operation}: the {type(self).__name__} is closed")
-        if not self.router.engine.is_open:
+        if not self._router.engine.is_open:
             raise ClosedError(f"{operation}: the engine has been shut down")
         return self.handle
 
@@ -148,38 +148,38 @@ class Owner:
         return f"<{type(self).__name__} {self.handle}{' closed' if self._closed else ''}>"
 
 
-def _left_open(give_back: Callable[[int], object], handle: int, kind: str) -> None:
+def _warn_unclosed(close: Callable[[int], object], handle: int, kind: str) -> None:
     with contextlib.suppress(ClosedError):  # a shutdown has closed it in good order
-        give_back(handle)
+        close(handle)
         warnings.warn(f"unclosed {kind} {handle}", ResourceWarning, stacklevel=2)
 
 
-class BaseConnection(Owner):
-    """What a connection is, whichever way one waits for it."""
+class BaseConnection(Handle):
+    """A connection, without the calls that wait."""
 
     def __init__(self, router: Router, handle: int, listener: "BaseListener | None" = None) -> None:
         """Own a connection's handle; an accepted one keeps its listener alive, and so itself."""
         super().__init__(router, handle, router.close_connection)
         self._listener = listener
         self._ended: ConnectionInfo | None = None
-        router.own_connection(handle, self)
+        router.add_connection(handle, self)
 
-    def _hear(self, event: ConnectionEvent) -> None:
+    def _on_event(self, event: ConnectionEvent) -> None:
         if event.state in GONE:
             self._ended = event.info
         elif event.state == ConnectionState.NONE:  # closed through the manager
             self._ended = self._ended or event.info
-            self.router.connections.pop(self.handle, None)
-            self._held.detach()
+            self._router.connections.pop(self.handle, None)
+            self._finalizer.detach()
 
     def _close(self, reason: int = 0, debug: str = "", linger: bool = True) -> None:
         self._closed = True
         self._release(reason, debug, linger)
 
     def _release(self, reason: int = 0, debug: str = "", linger: bool = True) -> None:
-        if self._held.detach() is not None:
+        if self._finalizer.detach() is not None:
             with contextlib.suppress(ClosedError):  # a shutdown was faster
-                self.router.close_connection(self.handle, reason, debug, linger)
+                self._router.close_connection(self.handle, reason, debug, linger)
 
     def _check(self, operation: str, result: EResult) -> None:
         if result != EResult.OK:
@@ -255,48 +255,76 @@ class BaseConnection(Owner):
         """Send now what waits for more to share a packet with."""
         self._check("flush", self._sockets.flush_messages_on_connection(self._open("flush")))
 
+    def configure(self, options: Options) -> None:
+        """Set configuration values by ``options``: ``{ConfigValue.X: value}``, typed by the engine.
 
-class BaseListener(Owner):
-    """What a listener is, whichever way one waits for it."""
+        The engine may clamp a value: `config` tells what holds. ResultError names the first key
+        that is refused; those before it have been set.
+        """
+        handle = self._open("configure")
+        for key, value in options.items():
+            if not self._sockets.set_connection_config_value(handle, key, value):
+                raise ResultError(
+                    "configure",
+                    EResult.INVALID_PARAM,
+                    config.refusal(self._router.engine, key, value)
+                    or f"{config.name(key)} cannot be set to {value!r} on this connection now",
+                )
+
+    def config(self, key: int) -> Value:
+        """The value of a configuration ``key`` (`ConfigValue`) in force on this connection.
+
+        ResultError if the engine has none.
+        """
+        value = self._sockets.get_connection_config_value(self._open("config"), key)
+        if value is None:
+            raise ResultError(
+                "config", EResult.INVALID_PARAM, f"no {config.name(key)} on this connection"
+            )
+        return value
+
+
+class BaseListener(Handle):
+    """A listen socket, without the calls that wait."""
 
     def __init__(self, router: Router, handle: int) -> None:
         """Own a listen socket's handle."""
         super().__init__(router, handle, router.close_listen_socket)
         self._waiting: dict[int, None] = {}  # requests, oldest first
-        router.own_listener(handle, self)
+        router.add_listener(handle, self)
 
-    def _hear(self, event: ConnectionEvent) -> None:
+    def _on_event(self, event: ConnectionEvent) -> None:
         if event.is_incoming_request:
             self._waiting[event.connection] = None
         elif event.connection in self._waiting:
             del self._waiting[event.connection]
             if event.state in GONE:  # it did not wait
-                self.router.close_connection(event.connection)
+                self._router.close_connection(event.connection)
 
     def _accept(self, kind: Callable[[Router, int, Self], C]) -> C | None:
         self._open("accept")
-        with self.router.lock:
+        with self._router.lock:
             while self._waiting:
                 handle = next(iter(self._waiting))
                 del self._waiting[handle]
                 result = self._sockets.accept_connection_result(handle)
                 if result == EResult.OK:
-                    return kind(self.router, handle, self)
-                self.router.close_connection(handle)
+                    return kind(self._router, handle, self)
+                self._router.close_connection(handle)
                 if result not in (EResult.INVALID_STATE, EResult.INVALID_PARAM):  # it has left
                     raise ResultError("accept", result)
         return None
 
     def _accepted(self) -> list[BaseConnection]:
-        return [c for c in list(self.router.connections.values()) if c._listener is self]
+        return [c for c in list(self._router.connections.values()) if c._listener is self]
 
     def _close(self) -> None:
         self._closed = True
-        if self._held.detach() is not None:
-            with self.router.lock, contextlib.suppress(ClosedError):
+        if self._finalizer.detach() is not None:
+            with self._router.lock, contextlib.suppress(ClosedError):
                 for connection in self._accepted():
                     connection._close()
-                self.router.close_listen_socket(self.handle)
+                self._router.close_listen_socket(self.handle)
 
 
 def ending(info: ConnectionInfo) -> str:
