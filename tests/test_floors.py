@@ -10,9 +10,9 @@ import steamnet
 PACKAGE = Path(steamnet.__file__).parent
 # Each module's layer. An import goes to a lower layer, never to the same one.
 LAYERS = (
-    {"_native", "_version", "events", "libraries", "pump"},
+    {"_native", "_version", "events", "libraries"},
     {"enums", "errors"},
-    {"identity"},
+    {"identity", "pump"},
     {"arguments", "info", "signaling"},
     {"engine"},
     {"config", "fake_udp_port", "farewells"},
