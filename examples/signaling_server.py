@@ -67,8 +67,10 @@ async def main(host: str = "0.0.0.0", port: str = "10000") -> None:
     """Serve until interrupted."""
     server = await asyncio.start_server(serve, host, int(port))
     print("listening on", *server.sockets[0].getsockname()[:2], flush=True)
-    async with server:
-        await server.serve_forever()
+    try:
+        await asyncio.Event().wait()  # serve_forever would end only when every client has left
+    finally:
+        server.close()
 
 
 if __name__ == "__main__":
