@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, NoReturn, ParamSpec, Self
 
 from . import steam as plain
 from ._native import NetworkingMessage
+from .arguments import Payload
 from .config import Options
 from .enums import GONE, ConnectionState, EndReason, EResult, SendFlags
 from .errors import ClosedError, ResultError
@@ -27,9 +28,6 @@ from .identity import Identity
 from .info import ConnectionEvent
 from .networking_utils import relay_answers
 from .pump import SLOW, Pump, running_loop
-
-if TYPE_CHECKING:
-    from ._native import Payload
 
 P = ParamSpec("P")
 BATCH = 64  # messages taken from the engine at a time
@@ -182,7 +180,7 @@ class Connection(BaseConnection):
             by_peer = info.state == ConnectionState.CLOSED_BY_PEER
             raise ConnectionEnded(ending(info), info.end_reason, by_peer)
 
-    async def send(self, data: "Payload", flags: int = SendFlags.RELIABLE, lane: int = 0) -> int:
+    async def send(self, data: Payload, flags: int = SendFlags.RELIABLE, lane: int = 0) -> int:
         """Send ``data``, a str (as UTF-8) or a buffer, as soon as there is room to queue it.
 
         It goes with ``flags`` (`SendFlags`) on a ``lane``. Returns the message's number, or 0 if
@@ -362,7 +360,7 @@ def _like(opener: Callable[P, plain.Steam]) -> Callable[P, Steam]:
         signature.bind(*args, **kwargs)  # now, and not only when it is entered
         return Steam(partial(opener, *args, **kwargs))
 
-    signature = inspect.signature(opener)
+    signature = inspect.signature(opener, eval_str=True)
     init.__signature__ = signature.replace(return_annotation=Steam)  # type: ignore[attr-defined]  # for help()
     return init
 

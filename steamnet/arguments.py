@@ -2,14 +2,21 @@
 
 import math
 import operator
-from typing import TYPE_CHECKING, Any
+import sys
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ._native import ffi, lib
 from .identity import c_string
 
-if TYPE_CHECKING:
-    from ._native import Payload
+if sys.version_info >= (3, 12):
+    from collections.abc import Buffer
+elif TYPE_CHECKING:
+    from typing_extensions import Buffer
+else:
+    Buffer = bytes | bytearray | memoryview  # before 3.12 there is no name for all of them
 
+Payload: TypeAlias = str | Buffer
+"""What can be sent: text, which goes as UTF-8, or any C-contiguous buffer."""
 MESSAGE_LIMIT: int = lib.k_cbMaxSteamNetworkingSocketsMessageSizeSend
 
 
@@ -49,7 +56,7 @@ def close_text(text: str) -> bytes:
     return c_string(text, "debug")[:limit].decode("utf-8", "ignore").encode()
 
 
-def payload(data: "Payload") -> Any:
+def payload(data: Payload) -> Any:
     """What cffi can read the bytes of; the hot calls do the same in C."""
     if isinstance(data, str):
         data = data.encode()

@@ -1,11 +1,7 @@
 """What goes wrong, in as many classes as a caller would catch differently."""
 
-from typing import TYPE_CHECKING
-
 from ._native import set_closed_error
-
-if TYPE_CHECKING:
-    from .enums import EResult
+from .enums import EResult
 
 
 class SteamnetError(Exception):
@@ -38,7 +34,7 @@ class ClosedError(SteamnetError, ValueError):
 class ResultError(SteamnetError):
     """A call of the object layer was refused; ``result`` and ``operation`` say which and why."""
 
-    def __init__(self, operation: str, result: "EResult | int", reason: str = "") -> None:
+    def __init__(self, operation: str, result: EResult | int, reason: str = "") -> None:
         """Name the operation, Steam's result, and what is known beyond that."""
         super().__init__(operation, result, reason)  # as they are: it can be pickled
         self.operation = operation

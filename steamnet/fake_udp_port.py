@@ -1,17 +1,14 @@
 """FakeUDPPort: plain datagrams between FakeIPs, where Steam has them."""
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ._native import NetworkingMessage, ffi, lib, receive_on_fake_port
-from .arguments import integer, payload
+from .arguments import Payload, integer, payload
 from .engine import Engine
 from .enums import EResult, SendFlags, known
 from .errors import ClosedError
 from .identity import address_to_native
-
-if TYPE_CHECKING:
-    from ._native import Payload
 
 
 class FakeUDPPort:
@@ -39,7 +36,7 @@ class FakeUDPPort:
         self._native = None
 
     def send_message(
-        self, remote_address: str, data: "Payload", flags: int = SendFlags.UNRELIABLE
+        self, remote_address: str, data: Payload, flags: int = SendFlags.UNRELIABLE
     ) -> EResult:
         """Send ``data`` (a str or a buffer) with ``flags`` (`SendFlags`) as a datagram.
 

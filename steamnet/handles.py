@@ -9,9 +9,10 @@ import threading
 import warnings
 import weakref
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import Self, TypeVar
 
 from . import config
+from .arguments import Payload
 from .config import Options, Value
 from .engine import Engine
 from .enums import GONE, ConnectionState, EResult
@@ -19,9 +20,6 @@ from .errors import ClosedError, ResultError
 from .identity import Identity
 from .info import ConnectionEvent, ConnectionInfo, QuickConnectionStatus
 from .networking_sockets import SteamNetworkingSocketsManager
-
-if TYPE_CHECKING:
-    from ._native import Payload
 
 C = TypeVar("C", bound="BaseConnection")
 L = TypeVar("L", bound="BaseListener")
@@ -187,7 +185,7 @@ class BaseConnection(Handle):
                 raise ResultError(operation, result)
             raise ResultError(operation, EResult.NO_CONNECTION, ending(self._ended))
 
-    def _send(self, data: "Payload", flags: int, lane: int) -> int:
+    def _send(self, data: Payload, flags: int, lane: int) -> int:
         handle = self._open("send")
         result, number = self._sockets.send_message_numbered(handle, data, flags, lane)
         if result == EResult.IGNORED:

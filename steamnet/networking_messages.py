@@ -1,18 +1,15 @@
 """SteamNetworkingMessagesManager: ISteamNetworkingMessages, messages without connections."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ._native import NetworkingMessage, ffi, lib, receive_on_channel
-from .arguments import integer, payload
+from .arguments import Payload, integer, payload
 from .engine import Engine
 from .enums import OPENING, ConnectionState, EResult, SendFlags, known
 from .events import EventStream
 from .identity import Identity, from_native, to_native
 from .info import ConnectionInfo, QuickConnectionStatus
-
-if TYPE_CHECKING:
-    from ._native import Payload
 
 Who = str | int | Identity
 
@@ -46,7 +43,7 @@ class SteamNetworkingMessagesManager:
         )
 
     def send_message_to_user(
-        self, identity: Who, data: "Payload", flags: int = SendFlags.RELIABLE, channel: int = 0
+        self, identity: Who, data: Payload, flags: int = SendFlags.RELIABLE, channel: int = 0
     ) -> EResult:
         """Send a message to a user, beginning a session if there is none.
 

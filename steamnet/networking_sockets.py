@@ -1,7 +1,7 @@
 """SteamNetworkingSocketsManager: ISteamNetworkingSockets, faithfully, in Python's spelling."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from . import config
 from ._native import (
@@ -14,7 +14,7 @@ from ._native import (
     send,
     send_many,
 )
-from .arguments import close_text, handle, integer, payload, port
+from .arguments import Payload, close_text, handle, integer, payload, port
 from .config import Options, Value
 from .engine import Engine
 from .enums import OPENING, Availability, ConfigScope, ConnectionState, EResult, SendFlags, known
@@ -38,9 +38,6 @@ from .info import (
     LaneStatus,
     QuickConnectionStatus,
 )
-
-if TYPE_CHECKING:
-    from ._native import Payload
 
 OK = EResult.OK
 RELIABLE = SendFlags.RELIABLE
@@ -218,7 +215,7 @@ class SteamNetworkingSocketsManager:
             )
         )
 
-    def received_p2p_custom_signal(self, signal: "Payload") -> bool:
+    def received_p2p_custom_signal(self, signal: Payload) -> bool:
         """Feed in a ``signal`` that a peer's signaling sent to us; bytes or any buffer.
 
         Returns False for what is no signal. A request shows up as an incoming connection if a
@@ -296,7 +293,7 @@ class SteamNetworkingSocketsManager:
     # --- messages -------------------------------------------------------------------------------
 
     def send_message(
-        self, connection: int, data: "Payload", flags: int = RELIABLE, lane: int = 0
+        self, connection: int, data: Payload, flags: int = RELIABLE, lane: int = 0
     ) -> EResult:
         """Send a message.
 
@@ -309,7 +306,7 @@ class SteamNetworkingSocketsManager:
         return OK if number >= 0 else _eresult(-number)
 
     def send_message_numbered(
-        self, connection: int, data: "Payload", flags: int = RELIABLE, lane: int = 0
+        self, connection: int, data: Payload, flags: int = RELIABLE, lane: int = 0
     ) -> tuple[EResult, int]:
         """As `send_message`, with the number the message got on its lane; -1 if not sent.
 
@@ -328,7 +325,7 @@ class SteamNetworkingSocketsManager:
         return send_many(self._address, messages)
 
     def broadcast(
-        self, connections: Iterable[int], data: "Payload", flags: int = RELIABLE, lane: int = 0
+        self, connections: Iterable[int], data: Payload, flags: int = RELIABLE, lane: int = 0
     ) -> list[int]:
         """Send one payload to many ``connections``; results as of `send_messages`.
 

@@ -16,15 +16,13 @@ How they live together with the manager's handles:
 import contextlib
 from abc import abstractmethod
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from ._native import NetworkingMessage
+from .arguments import Payload
 from .enums import EResult, SendFlags
 from .errors import ClosedError, ResultError
 from .handles import BaseConnection, BaseListener, Handle, Router
-
-if TYPE_CHECKING:
-    from ._native import Payload
 
 
 class _Closing:
@@ -45,7 +43,7 @@ class Connection(BaseConnection, _Closing):
 
     _group = 0
 
-    def send(self, data: "Payload", flags: int = SendFlags.RELIABLE, lane: int = 0) -> int:
+    def send(self, data: Payload, flags: int = SendFlags.RELIABLE, lane: int = 0) -> int:
         """Send ``data``, a str (as UTF-8) or a buffer, with ``flags`` (`SendFlags`) on a ``lane``.
 
         Returns the message's number, or 0 if NO_DELAY was asked for and it could not leave at

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from types import TracebackType
+from typing import Any
 
 from . import engine as engines
 from ._native import ffi, lib
@@ -24,10 +25,6 @@ from .networking_sockets import SteamNetworkingSocketsManager
 from .networking_utils import SteamNetworkingUtilsManager
 from .objects import Connection, Listener, PollGroup
 from .signaling import LocalSignaling, Signaling
-
-if TYPE_CHECKING:
-    from types import TracebackType
-
 
 GOODBYE = 0.2  # seconds that a shutdown may take for it
 
@@ -207,7 +204,7 @@ class Steam:
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
-        trace: "TracebackType | None",
+        trace: TracebackType | None,
     ) -> None:
         self.shutdown()
 

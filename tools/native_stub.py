@@ -32,9 +32,8 @@ from typing import Any, TypeAlias, final
 
 from typing_extensions import Buffer
 
+from .arguments import Payload
 from .identity import Identity
-
-Payload: TypeAlias = str | Buffer
 
 class CData:
     """A C value of any type: what its fields and items are, cffi knows and Python does not."""
