@@ -71,6 +71,7 @@ class Figures:
     """Players whom the host closed, or left by its own shutdown."""
     killed: int = 0
     stopped: int = 0
+    """How often a player or the host was stopped for a while."""
     reliable: int = 0
     unreliable: int = 0
     complete: int = 0
@@ -92,14 +93,36 @@ class Figures:
     """The host's open files and sockets, likewise."""
 
 
-@dataclass
-class Player:
-    """A player's process, and what is to become of it."""
+@dataclass(eq=False)
+class Member:
+    """The process of the host or of a player, and what is to become of it."""
 
     process: subprocess.Popen[str]
     identity: str
     killed_at: float = float("inf")
     stopped_until: float = 0.0
+
+    def stop(self, until: float) -> None:
+        """Stop it for a while, as a debugger or a suspended machine would."""
+        self.process.send_signal(signal.SIGSTOP)
+        self.stopped_until = until
+
+    def resume(self, now: float) -> None:
+        """Let it go on if it has been stopped for long enough."""
+        if self.stopped_until and now > self.stopped_until:
+            self.process.send_signal(signal.SIGCONT)
+            self.stopped_until = 0.0
+
+    def tell_to_end(self) -> None:
+        """Close its standard input, which is the sign."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+
+    def finish(self) -> str:
+        """Wait for its end: what it printed that nobody has read."""
+        with self.process:  # closes its pipes
+            assert self.process.stdout is not None
+            return self.process.stdout.read()
 
 
 class Soak:
@@ -111,16 +134,17 @@ class Soak:
         self.chance = random.Random(seed)
         self.seconds, self.seed, self.count = seconds, seed, 0
         self.address = f"127.0.0.1:{free_port()}" if route == "gns-ip" else ""
-        self.players: list[Player] = []
+        self.players: list[Member] = []
         self.killed: dict[str, float] = {}  # and when
         self.waiting: dict[str, dict[str, Any]] = {}  # one end's report, by the player's identity
         self.host = self.start()
-        assert self.host.stdout is not None
-        if not self.host.stdout.readline():
+        output = self.host.process.stdout
+        assert output is not None
+        if not output.readline():
             raise BrokenPromiseError("the host does not start")
-        self.measured = psutil.Process(self.host.pid)
+        self.measured = psutil.Process(self.host.process.pid)
         self.said: deque[str] = deque()
-        self.listening = threading.Thread(target=self.listen, args=(self.host.stdout,))
+        self.listening = threading.Thread(target=self.listen, args=(output,))
         self.listening.start()
         self.begun = time.monotonic()
 
@@ -129,16 +153,17 @@ class Soak:
         """Seconds since the host has begun to listen."""
         return time.monotonic() - self.begun
 
-    def start(self, **more: Any) -> subprocess.Popen[str]:
+    def start(self, **more: Any) -> Member:
         """Start a process: the host first, then players."""
         engine = self.figures.route.partition("-")[0]
         order = {"number": self.count, "seed": self.seed, "engine": engine}
         order |= {"address": self.address, "network": CONDITIONS, **more}
+        identity = str(FIRST_IDENTITY + self.count)
         self.count += 1
-        command = [sys.executable, str(Path(__file__).with_name("soak_player.py"))]
-        return subprocess.Popen(
-            [*command, json.dumps(order)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+        program = str(Path(__file__).with_name("soak_player.py"))
+        command = [sys.executable, "-P", program, json.dumps(order)]
+        pipe = subprocess.PIPE
+        return Member(subprocess.Popen(command, text=True, stdin=pipe, stdout=pipe), identity)
 
     def listen(self, lines: IO[str]) -> None:
         """Keep what the host says, in a thread."""
@@ -148,9 +173,7 @@ class Soak:
     def join(self) -> None:
         """Start a player, who may have to die."""
         stay = self.chance.uniform(0.15, 1) * min(self.seconds * 0.6, 30)
-        identity = str(FIRST_IDENTITY + self.count)
-        process = self.start(lanes=self.chance.choice((1, LANES)), seconds=stay)
-        player = Player(process, identity)
+        player = self.start(lanes=self.chance.choice((1, LANES)), seconds=stay)
         if self.chance.random() < 0.25 and self.now + stay < self.seconds * 0.6:
             player.killed_at = self.now + self.chance.uniform(0.3, 1) * stay
         self.players.append(player)
@@ -160,10 +183,9 @@ class Soak:
         """Let players come, stop, go on and die, and hear those who have ended."""
         while self.said:
             self.report(json.loads(self.said.popleft()), of_host=True)
+        self.host.resume(self.now)
         for player in list(self.players):
-            if player.stopped_until and self.now > player.stopped_until:
-                player.process.send_signal(signal.SIGCONT)
-                player.stopped_until = 0.0
+            player.resume(self.now)
             if self.now > player.killed_at:
                 player.process.kill()
                 self.killed[player.identity] = time.monotonic()
@@ -178,19 +200,15 @@ class Soak:
         self.tick()
         if len(self.players) < self.figures.players and self.chance.random() < 0.5:
             self.join()
-        if self.players and self.chance.random() < 0.02:
-            player = self.chance.choice(self.players)
-            if not player.stopped_until:
-                player.process.send_signal(signal.SIGSTOP)
-                player.stopped_until = self.now + self.chance.uniform(0.1, 2)
+        if self.chance.random() < 0.02:
+            member = self.chance.choice([self.host, *self.players])
+            if not member.stopped_until:
+                member.stop(until=self.now + self.chance.uniform(0.1, 2.5))
                 self.figures.stopped += 1
 
-    def ended(self, player: Player) -> None:
+    def ended(self, player: Member) -> None:
         """Read a player's report; a killed one has made none."""
-        with player.process:  # closes its pipes
-            assert player.process.stdout is not None
-            said = player.process.stdout.read()
-        if said:
+        if said := player.finish():
             self.report(json.loads(said), of_host=False)
         elif player.identity not in self.killed:
             code = player.process.returncode
@@ -238,13 +256,13 @@ class Soak:
     def finish(self) -> None:
         """Half of the players leave, then the host does; everybody must have ended by then."""
         for player in self.players[::2]:
-            self.tell_to_end(player.process)
+            player.tell_to_end()
         deadline = self.now + 60
         leaving = self.players[::2]
         while any(player in self.players for player in leaving) and self.now < deadline:
             self.tick()
             time.sleep(0.02)
-        self.tell_to_end(self.host)
+        self.host.tell_to_end()
         while (self.players or self.listening.is_alive() or self.said) and self.now < deadline:
             self.tick()
             time.sleep(0.02)
@@ -254,22 +272,16 @@ class Soak:
                 self.figures.failed.append(f"only one end of {identity} has ended: {report}")
             elif report["closed_at"] > killed_at + DEATH_NOTICED:
                 self.figures.failed.append(f"the death of {identity} went unnoticed: {report}")
-        if self.players or self.host.wait(5):
+        if self.players or self.host.process.wait(5):
             self.figures.failed.append(f"{len(self.players)} players and the host do not end")
-
-    @staticmethod
-    def tell_to_end(process: subprocess.Popen[str]) -> None:
-        """Close its standard input, which is the sign."""
-        assert process.stdin is not None
-        process.stdin.close()
 
     def stop(self) -> None:
         """Leave no process behind."""
-        for process in (self.host, *(player.process for player in self.players)):
-            process.kill()
-            with process:  # waits, and closes its pipes
-                if process is self.host:
-                    self.listening.join()
+        self.host.process.kill()
+        self.listening.join()
+        for member in (self.host, *self.players):
+            member.process.kill()
+            member.finish()
 
 
 def soak(

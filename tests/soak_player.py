@@ -153,7 +153,9 @@ def host(steam: Any, address: str, chance: random.Random) -> None:
     group = sockets.create_poll_group()
     ends: dict[int, End] = {}
     print("{}", flush=True)  # it listens
-    while not told_to_end(TICK):
+    over = False
+    while not over:
+        over = told_to_end(TICK)
         steam.run_callbacks()
         for event in sockets.connection_events():
             connection = event.connection
@@ -173,7 +175,8 @@ def host(steam: Any, address: str, chance: random.Random) -> None:
             ends[message.connection].take(message)
         for connection, end in list(ends.items()):
             end.play()
-            if chance.random() < TICK / 60:
+            info = sockets.get_connection_info(connection)
+            if info.state == ConnectionState.CONNECTED and chance.random() < TICK / 25:
                 say(close_without_wait(ends.pop(connection)))
     for end in ends.values():
         end.send(50, 1000)
