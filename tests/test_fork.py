@@ -46,7 +46,10 @@ def in_child(work):
 def run(engine: str, body: str) -> None:
     """Run a program that forks; it must end well, and silently."""
     code = PROLOGUE.format(engine=engine) + textwrap.dedent(body)
-    command = [sys.executable, "-X", "dev", "-W", "ignore::ResourceWarning", "-c", code]
+    # Since Python 3.12 os.fork warns where there are threads, which some tests are about.
+    ignored = ("ignore::ResourceWarning", "ignore:This process:DeprecationWarning")
+    options = [option for warning in ignored for option in ("-W", warning)]
+    command = [sys.executable, "-X", "dev", *options, "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30)
     assert (done.returncode, done.stderr) == (0, "")
 
