@@ -159,6 +159,8 @@ bool sn_next_event(sn_engine *engine, sn_event *event)
     return true;
 }
 
+size_t sn_event_count(sn_engine *engine) { return sn_queue_count(&engine->events); }
+
 int sn_next_debug(sn_engine *engine, char *text, int size)
 {
     struct {

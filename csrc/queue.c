@@ -75,6 +75,15 @@ size_t sn_queue_pop(sn_queue *queue, void *bytes, size_t size)
     return found;
 }
 
+size_t sn_queue_count(sn_queue *queue)
+{
+    size_t count;
+    sn_lock(&queue->mutex);
+    count = queue->count;
+    sn_unlock(&queue->mutex);
+    return count;
+}
+
 size_t sn_queue_lost(sn_queue *queue)
 {
     size_t lost;

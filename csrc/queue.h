@@ -19,6 +19,8 @@ bool sn_queue_push(sn_queue *queue, const void *head, size_t head_size, const vo
                    size_t tail_size);
 /* Moves the oldest record out: its size, SIZE_MAX if there is none. A larger one than size stays. */
 size_t sn_queue_pop(sn_queue *queue, void *bytes, size_t size);
+/* How many records wait. */
+size_t sn_queue_count(sn_queue *queue);
 /* How many records were lost since it was last asked. */
 size_t sn_queue_lost(sn_queue *queue);
 void sn_queue_clear(sn_queue *queue);

@@ -89,6 +89,8 @@ uint32_t sn_app_id(sn_engine *engine);
 intptr_t sn_sockets_object(const sn_engine *engine);
 
 bool sn_next_event(sn_engine *engine, sn_event *event);
+/* How many events wait for sn_next_event. */
+size_t sn_event_count(sn_engine *engine);
 /* Text and level of the next line of debug output; -1 if there is none. */
 int sn_next_debug(sn_engine *engine, char *text, int size);
 void sn_set_debug_output(sn_engine *engine, ESteamNetworkingSocketsDebugOutputType level);

@@ -19,6 +19,7 @@ from .identity import Identity, c_string, text_of, to_native
 KINDS = {"steam": lib.SN_STEAM, "gns": lib.SN_GNS, "loopback": lib.SN_LOOPBACK}
 STEAM_GONE = "Steam has been shut down by what had initialised it"
 LOOPBACK_HINT = 'To begin without Steam: init(engine="loopback"), or STEAMNET_ENGINE=loopback.'
+MAX_EVENTS = 256  # in one run_callbacks, of each kind: a frame must not wait behind a flood
 
 # The one library engine that may be open, and whether a parent process had one when it forked.
 _library_engine: "weakref.ref[Engine] | None" = None
@@ -46,6 +47,8 @@ class Engine:
         """Why users cannot be reached by their identity; "" where they can."""
         self.exchange_signals: Callable[[], None] = no_signals
         """Takes the signals of P2P to the peers and theirs to us, where we have to do that."""
+        self.has_more = False
+        """Whether the last run_callbacks left events for the next one, which need not wait."""
         self._pointer = pointer
         self._closed = False
         self._attached = False  # to a Steam that somebody else may shut down at any time
@@ -131,11 +134,13 @@ class Engine:
         """Have the sink called with each ``sn_event`` of a kind, when `pump` finds one."""
         self._sinks[kind] = sink
 
-    def pump(self) -> bool:
-        """Let the engine work, and pass what it has to say to the sinks, in order.
+    def pump(self, limit: int | None = MAX_EVENTS) -> bool:
+        """Let the engine work, and pass its events to the sinks, in order.
 
-        False where a finalizer, or whatever else runs in the midst of that, pumps again: the
-        outer call goes on passing on. ClosedError once there is nothing left to be said.
+        It passes on ``limit`` events at most, or all that wait by now where that is None; the
+        rest is for the next call, and `has_more` tells of it. False where a finalizer, or
+        whatever else runs during that, pumps again: the outer call goes on passing on.
+        ClosedError once there is nothing left to be said.
         """
         self.check()  # before the lock, which a forked child may find taken for ever
         event = ffi.new("sn_event *")
@@ -145,13 +150,18 @@ class Engine:
                 return False
             try:
                 self._passing_on = True
-                while lib.sn_next_event(self._pointer, event):
+                if limit is None:
+                    limit = max(lib.sn_event_count(self._pointer), MAX_EVENTS)
+                for _ in range(limit):
+                    if not lib.sn_next_event(self._pointer, event):
+                        break
                     said = True
                     sink = self._sinks.get(event.kind)
                     if sink is not None:
                         sink(event)
             finally:
                 self._passing_on = False
+                self.has_more = lib.sn_event_count(self._pointer) > 0
         if not said:
             self.check()
             raise ClosedError(STEAM_GONE)

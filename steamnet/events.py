@@ -53,29 +53,36 @@ class EventStream(Generic[T]):
         """Take all that waits; nothing does while a handler is subscribed."""
         self._check()
         events: list[T] = []
-        while self._waiting and not self._handlers:
+        for _ in range(len(self._waiting)):  # another thread may go on adding
+            if self._handlers:
+                break
             try:
                 events.append(self._waiting.popleft())
             except IndexError:  # another thread was faster
                 break
         return events
 
-    def deliver(self, errors: list[BaseException]) -> None:
-        """Hand what waits to the handlers; what they raise is collected, and loses nothing.
+    def deliver(self, limit: int, errors: list[BaseException]) -> bool:
+        """Hand what waits to the handlers, ``limit`` events at most: whether there are more.
+
+        What handlers raise is collected, and loses nothing.
 
         Exceptions stop nothing. What ends programs, as Ctrl-C does, still lets the event at hand
         reach its other handlers; the rest waits for the next time.
         """
-        while self._handlers and all(isinstance(error, Exception) for error in errors):
+        for _ in range(limit):
+            if not self._handlers or not all(isinstance(error, Exception) for error in errors):
+                break
             try:
                 event = self._waiting.popleft()
             except IndexError:
-                return
+                break
             for handler in tuple(self._handlers):  # they may come and go meanwhile
                 try:
                     handler(event)
                 except BaseException as error:
                     errors.append(error)
+        return bool(self._handlers and self._waiting)
 
 
 def raise_first(errors: list[BaseException]) -> None:

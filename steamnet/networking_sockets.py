@@ -153,7 +153,7 @@ class SteamNetworkingSocketsManager:
                 return False
             if socket in self._listen_sockets:
                 self._listen_sockets.discard(socket)
-                heard = self._engine.pump()  # requests that nobody has heard of are children too
+                heard = self._engine.pump(None)  # requests still in the queue are children too
                 for connection, parent in list(self._connections.items()):
                     if parent == socket:
                         self.close_connection(connection, debug="the listen socket was closed")

@@ -9,7 +9,7 @@ from . import config
 from ._native import ffi, lib
 from .arguments import handle, integer, seconds
 from .config import ConfigValueInfo, Value
-from .engine import Engine
+from .engine import MAX_EVENTS, Engine
 from .enums import (
     Availability,
     ConfigScope,
@@ -31,7 +31,6 @@ LOG_LEVELS = {
     DebugOutputType.WARNING: logging.WARNING,
     DebugOutputType.MSG: logging.INFO,
 }
-MOST_LINES = 5000  # in one call; all that can wait, but an engine that writes on must not keep us
 
 
 def relay_answers(utils: "SteamNetworkingUtilsManager", timeout: float) -> Iterator[bool | None]:
@@ -313,7 +312,7 @@ class SteamNetworkingUtilsManager:
         if self._logger is None:
             return
         text = ffi.new("char[]", lib.SN_ERROR_SIZE)
-        for _ in range(MOST_LINES):
+        for _ in range(MAX_EVENTS):
             level = lib.sn_next_debug(self._engine.pointer, text, len(text))
             if level < 0:
                 return

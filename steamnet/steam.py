@@ -155,8 +155,10 @@ class Steam:
     def run_callbacks(self) -> None:
         """Let the engine work, then deliver what happened to the handlers, on this thread.
 
-        Call it often: 60 times a second is usual. Raises the first exception of the handlers,
-        with the others as its notes, after all have been called.
+        Call it often: 60 times a second is usual. It takes up to 256 events; more wait for the
+        next call, so that a flood of them does not hold up a frame, or another thread.
+        Raises the first exception of the handlers, with the others as its notes, after all have
+        been called.
         """
         self.engine.exchange_signals()
         self.engine.pump()
@@ -166,7 +168,8 @@ class Steam:
         errors: list[BaseException] = []
         for manager in self._managers:
             for stream in manager._streams():
-                stream.deliver(errors)
+                if stream.deliver(engines.MAX_EVENTS, errors):
+                    self.engine.has_more = True
         raise_first(errors)
 
     def shutdown(self, linger: float = 0.0) -> None:
@@ -240,7 +243,10 @@ class Steam:
         pointer = self.engine.pointer
         identity, connection = ffi.new("SteamNetworkingIdentity *"), ffi.new("uint32_t *")
         room = ffi.new("char[]", 2048)
-        while (size := lib.sn_next_signal(pointer, identity, connection, room, len(room))) >= 0:
+        for _ in range(engines.MAX_EVENTS):
+            size = lib.sn_next_signal(pointer, identity, connection, room, len(room))
+            if size < 0:
+                break
             if size > len(room):
                 room = ffi.new("char[]", size)
             else:

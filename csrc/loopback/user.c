@@ -203,35 +203,40 @@ static void call(const lo_event *event)
         function.failed(&(SteamNetworkingMessagesSessionFailed_t){event->info});
 }
 
-/* Callbacks run without the lock, so they may call anything. */
+/* Callbacks run without the lock, so they may call anything. What is queued meanwhile, by other
+ * threads too, waits for the next call. */
 void lo_RunCallbacks(ISteamNetworkingSockets *self)
 {
     lo_user *user = (lo_user *)self;
+    FSteamNetworkingSocketsDebugOutput output;
+    lo_event *event;
+    lo_line *line;
     lo_enter();
     if (lo_config(&user->global, LO_Callback_MessagesSessionRequest)->pointer != NULL)
         lo_session_door(user);
-    while (user->lines.first != NULL || user->events.first != NULL) {
-        lo_line *line = user->lines.first;
-        lo_event *event = line == NULL ? user->events.first : NULL;
-        FSteamNetworkingSocketsDebugOutput output = user->debug_output;
-        if (line != NULL) {
-            LO_REMOVE(&user->lines, line, queued);
-            user->line_count--;
-        } else {
-            LO_REMOVE(&user->events, event, queued);
-            if (event->function == NULL)
-                event->function = lo_config(&user->local, event->callback)->pointer;
-        }
-        lo_leave();
-        if (line != NULL && output != NULL)
-            output(line->level, line->text);
-        if (event != NULL)
-            call(event);
-        lo_free(line);
-        lo_free(event);
-        sn_lock(&lo.mutex); /* without living on, or this might never end */
-    }
+    line = user->lines.first;
+    user->lines.first = user->lines.last = NULL;
+    user->line_count = 0;
+    event = user->events.first;
+    user->events.first = user->events.last = NULL;
+    for (lo_event *one = event; one != NULL; one = one->queued.after)
+        if (one->function == NULL)
+            one->function = lo_config(&user->local, one->callback)->pointer;
+    output = user->debug_output;
     lo_leave();
+    while (line != NULL) {
+        lo_line *next = line->queued.after;
+        if (output != NULL)
+            output(line->level, line->text);
+        lo_free(line);
+        line = next;
+    }
+    while (event != NULL) {
+        lo_event *next = event->queued.after;
+        call(event);
+        lo_free(event);
+        event = next;
+    }
 }
 
 void lo_SetDebugOutputFunction(ISteamNetworkingUtils *self,
