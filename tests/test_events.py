@@ -351,7 +351,7 @@ def test_handlers_of_two_threads_may_overlap() -> None:
     stream.push(2)
     stream.subscribe(lambda _: both.wait())
     errors: list[Exception] = []
-    threads = [threading.Thread(target=stream.deliver, args=(errors,)) for _ in range(2)]
+    threads = [threading.Thread(target=stream.deliver, args=(2, errors)) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
