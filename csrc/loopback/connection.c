@@ -1,8 +1,8 @@
 /* Connections: from the call to the goodbye, and the events that tell of it. */
-#include "loopback.h"
-
 #include <stdio.h>
 #include <string.h>
+
+#include "wire.h"
 
 enum { TIMEOUT = k_ESteamNetConnectionEnd_Misc_Timeout };
 
@@ -13,7 +13,8 @@ static void dismantle(lo_connection *connection)
     lo_event *event;
     for (int i = 0; i < connection->lane_room; i++)
         lo_bury_all(&connection->lanes[i].waiting);
-    lo_bury(connection->farewell);
+    lo_bury(connection->close_packet);
+    lo_free(connection->abandoned);
     while ((event = connection->spare.first) != NULL) {
         LO_REMOVE(&connection->spare, event, queued);
         lo_free(event);
@@ -41,8 +42,9 @@ lo_connection *lo_connection_new(lo_user *user, int manner, lo_listener *listene
     connection->lane_count = connection->lane_room = 1;
     connection->leaves_at = connection->cut = INT64_MAX;
     connection->created = lo.now;
-    connection->farewell = lo_packet_new(LO_CLOSE, sizeof connection->end_text);
-    complete = connection->farewell != NULL;
+    connection->close_packet = lo_packet_new(LO_CLOSE, sizeof(lo_close_body));
+    connection->abandoned = lo_alloc(sizeof *connection->abandoned);
+    complete = connection->close_packet != NULL && connection->abandoned != NULL;
     for (int i = 0; i < LO_EVENTS && complete; i++) {
         lo_event *event = lo_alloc(sizeof *event);
         complete = event != NULL;
@@ -59,10 +61,32 @@ lo_connection *lo_connection_new(lo_user *user, int manner, lo_listener *listene
     return connection;
 }
 
+sn_closing lo_undelivered(const lo_connection *connection)
+{
+    lo_total left = lo_unacknowledged(connection);
+    return (sn_closing){
+        .connection = connection->manner != LO_SESSION ? connection->object.handle : 0,
+        .peer = connection->remote,
+        .messages = left.messages,
+        .bytes = left.bytes,
+    };
+}
+
+/* What was closed with linger and cannot be delivered any more is not lost in silence. */
+static void record_abandoned(lo_connection *connection)
+{
+    if (!connection->lingering || lo_unacknowledged(connection).messages == 0)
+        return;
+    connection->abandoned->what = lo_undelivered(connection);
+    LO_APPEND(&connection->object.user->abandoned, connection->abandoned, listed);
+    connection->abandoned = NULL;
+}
+
 void lo_destroy(lo_connection *connection)
 {
     lo_user *user = connection->object.user;
     lo_connection *peer = lo_peer(connection);
+    record_abandoned(connection);
     lo_object_remove(&connection->object);
     if (peer != NULL)
         lo_check_path(peer);
@@ -80,7 +104,7 @@ void lo_destroy(lo_connection *connection)
 void lo_vanish(lo_connection *connection)
 {
     lo_connection *peer = lo_peer(connection);
-    if (peer != NULL)
+    if (peer != NULL && !peer->peer_closed)
         lo_bereave(peer);
     lo_destroy(connection);
 }
@@ -153,10 +177,12 @@ void lo_check_path(lo_connection *connection)
     const lo_packet *kept_back = connection->deferred.last;
     bool silent = near.loss_send >= 100 || near.loss_receive >= 100 || far.loss_send >= 100 ||
                   far.loss_receive >= 100 ||
-                  (connection->link == NULL && lo_peer(connection) == NULL);
+                  (connection->link == NULL && lo_peer(connection) == NULL &&
+                   !connection->peer_closed);
     if (kept_back != NULL && kept_back->kind == LO_CLOSE)
         silent = false; /* all that will ever come is here */
-    if (connection->state != LO_CONNECTED || connection->lost || silent == connection->silent)
+    if (connection->state != LO_CONNECTED || connection->lost || silent == connection->silent ||
+        lo_is_delivered(connection))
         return;
     connection->silent = silent;
     if (silent)
@@ -192,20 +218,20 @@ static void become_connected(lo_connection *connection)
 
 /* Before it is connected there is no data to overtake, only the calls that the other side has to
  * hear of first. */
-static void say_goodbye(lo_connection *connection, int64_t when, bool linger)
+static void send_close(lo_connection *connection, int64_t when, bool linger)
 {
-    lo_packet *packet = connection->farewell;
+    lo_packet *packet = connection->close_packet;
+    lo_close_body closed = {.reason = connection->end_reason};
     lo_connection *peer = lo_peer(connection);
     bool haste = !linger && connection->state == LO_CONNECTED;
     if (packet == NULL || (connection->peer == 0 && connection->link == NULL))
         return;
-    connection->farewell = NULL;
-    packet->number = connection->end_reason;
-    memcpy(packet->payload, connection->end_text, sizeof connection->end_text);
-    packet->message.m_cbSize = (int)strlen(packet->payload);
+    connection->close_packet = NULL;
+    memcpy(closed.text, connection->end_text, sizeof closed.text);
+    memcpy(packet->payload, &closed, sizeof closed);
     packet->reliable = !haste;
     packet->departs = when = haste ? when + LO_SERVICE : when;
-    if (peer != NULL)
+    if (peer != NULL && haste)
         peer->cut = when; /* what the link has not sent to its end is lost */
     lo_launch(connection, packet);
 }
@@ -229,7 +255,7 @@ void lo_end(lo_connection *connection, ESteamNetworkingConnectionState state, in
     lo_say(connection->object.user, LO_MSG, "#%u %s: %d %s", connection->ordinal,
            state == LO_CLOSED_BY_PEER ? "closed by peer" : "problem", reason, text);
     if (tell)
-        say_goodbye(connection, lo.now, false);
+        send_close(connection, lo.now, false);
     lo_link_leave(connection);
     lo_air_remove(&lo.air, &connection->departure);
     lo_air_remove(&lo.air, &connection->deadline);
@@ -277,6 +303,7 @@ static lo_packet *call_packet(const lo_connection *connection)
                         .to = connection->called,
                         .manner = connection->manner,
                         .port = connection->port,
+                        .protocol = LO_PROTOCOL,
                         .symmetric = connection->symmetric};
         memcpy(packet->payload, &call, sizeof call);
     }
@@ -446,10 +473,12 @@ void lo_signalled(lo_connection *connection, lo_packet *packet)
         if (!connection->outgoing && connection->state == LO_FINDING_ROUTE)
             become_connected(connection);
         break;
-    case LO_CLOSE:
-        packet->payload[packet->message.m_cbSize] = '\0';
-        lo_end(connection, LO_CLOSED_BY_PEER, (int)packet->number, packet->payload, false);
+    case LO_CLOSE: {
+        lo_close_body closed;
+        memcpy(&closed, packet->payload, sizeof closed);
+        lo_end(connection, LO_CLOSED_BY_PEER, closed.reason, closed.text, false);
         break;
+    }
     default:
         break;
     }
@@ -459,17 +488,28 @@ void lo_signalled(lo_connection *connection, lo_packet *packet)
 
 /* --- closing -------------------------------------------------------------------------------- */
 
-void lo_part(lo_connection *connection, int64_t when, bool linger)
+void lo_finish_close(lo_connection *connection)
 {
-    if (!is_over(connection))
-        say_goodbye(connection, when, linger);
-    lo_destroy(connection);
+    if (connection->close_packet != NULL)
+        send_close(connection, connection->link_free > lo.now ? connection->link_free : lo.now,
+                   true);
+}
+
+bool lo_is_delivered(const lo_connection *connection)
+{
+    return connection->lingering && connection->close_sent && lo_link_is_drained(connection) &&
+           lo_unacknowledged(connection).messages == 0;
+}
+
+void lo_check_delivered(lo_connection *connection)
+{
+    if (lo_is_delivered(connection))
+        lo_set_deadline(connection, lo.now);
 }
 
 void lo_close(lo_connection *connection, int reason, const char *text, bool linger)
 {
     ESteamNetworkingConnectionState state = connection->state;
-    bool drains = linger && state == LO_CONNECTED && lo_pending(connection) > 0;
     if (!is_over(connection)) {
         if (reason == 0)
             reason = k_ESteamNetConnectionEnd_App_Generic;
@@ -489,12 +529,15 @@ void lo_close(lo_connection *connection, int reason, const char *text, bool ling
     lo_change(connection, LO_NONE);
     connection->state = state;
     connection->closing = true;
-    if (drains) {
+    connection->lingering = linger;
+    if (linger && state == LO_CONNECTED) {
         lo_flush(connection);
         lo_depart(connection);
-    } else {
-        lo_part(connection, lo.now, linger);
+        return;
     }
+    if (!is_over(connection))
+        send_close(connection, lo.now, linger);
+    lo_destroy(connection);
 }
 
 /* --- the flat functions --------------------------------------------------------------------- */

@@ -11,12 +11,11 @@
 
 enum {
     READ = 65536,       /* bytes read at once */
-    PATIENCE = 1 << 18, /* bytes of frames handled from one link before it is another's turn */
-    GLIMPSE = 8,        /* ... and what a packet in the air that a frame makes one look at counts */
+    READS = 4,          /* ... and how often before it is another link's turn */
     BACKLOG = 4 << 20,  /* bytes of memory that a connection's link may fill, then it waits */
     GLANCE = 50,        /* µs between two looks at the sockets */
     MINUTE = 60000000,
-    GOODBYE = 5000000, /* µs for what is still to be sent after the connection's end */
+    HANDSHAKE = 5000000, /* µs that a new link may take to say what it wants */
 };
 
 typedef struct buffer {
@@ -32,19 +31,15 @@ struct lo_link {
     bool leaving;              /* the connection is over, what it sent last may still go out */
     bool deaf;                 /* nothing more goes out; what came in before still counts */
     bool over;
-    int64_t leaves; /* at the latest, while there is no connection */
+    int64_t expires; /* ... and has not said what it wants until then */
     buffer in, out;
-    size_t crediting; /* bytes still to go out until the latest credit is */
-    int owing;        /* as many lanes, from the first, may be owed credit: ... */
-    struct debt {
-        int bytes, count; /* ... so many bytes, for so many messages, unreliable and reliable */
-    } owed[LO_MAX_LANES][2];
+    bool ack_due;       /* for a lane */
+    size_t acks_unsent; /* bytes still to go out until the latest ack is */
 };
 
 static LO_LIST(lo_link) links;
 static int64_t last_glance;
-static int64_t patience; /* left for the link that is being read */
-static bool credit_is_owed;
+static bool acks_due;
 
 /* --- buffers -------------------------------------------------------------------------------- */
 
@@ -82,7 +77,7 @@ static lo_link *new_link(sn_socket socket)
         return NULL;
     }
     link->socket = socket;
-    link->leaves = lo.now + GOODBYE;
+    link->expires = lo.now + HANDSHAKE;
     LO_APPEND(&links, link, listed);
     return link;
 }
@@ -110,6 +105,27 @@ bool lo_link_to(lo_connection *connection)
     return true;
 }
 
+/* --- acknowledgement ------------------------------------------------------------------------ */
+
+static void send_frame(lo_link *link, lo_frame *frame);
+
+static void send_acks(lo_link *link)
+{
+    lo_connection *connection = link->connection;
+    for (int i = 0; i < connection->lane_room && link->ack_due; i++) {
+        lo_lane *lane = &connection->lanes[i];
+        lo_ack ack = {{lane->arrived[false], lane->arrived[true]}};
+        if (lane->ack_due)
+            send_frame(link, &(lo_frame){.kind = LO_ACK,
+                                         .size = sizeof ack,
+                                         .lane = (uint16_t)i,
+                                         .body = (const unsigned char *)&ack});
+        lane->ack_due = false;
+    }
+    link->ack_due = false;
+    link->acks_unsent = link->deaf ? 0 : link->out.end - link->out.begin;
+}
+
 /* The connection ends; its link stays until what was sent is on its way. */
 void lo_link_leave(lo_connection *connection)
 {
@@ -123,10 +139,10 @@ void lo_link_leave(lo_connection *connection)
     connection->inbound_bytes = 0;
     if (link == NULL)
         return;
+    send_acks(link);
     connection->link = NULL;
     link->connection = NULL;
     link->leaving = true;
-    link->leaves = lo.now + GOODBYE;
 }
 
 /* The other process is gone, or not to be listened to any more. */
@@ -138,8 +154,8 @@ static void break_off(lo_link *link)
         return;
     link->connection = NULL;
     connection->link = NULL;
-    if (connection->cut != INT64_MAX)
-        return; /* it said goodbye */
+    if (connection->peer_closed)
+        return; /* after all that it sent */
     if (connection->outgoing && !link->heard) {
         connection->rung = false; /* nobody there after all */
         lo_set_deadline(connection, lo.now + LO_RING_AGAIN);
@@ -163,7 +179,7 @@ static void drain(lo_link *link)
             return;
         }
         out->begin += (size_t)sent;
-        link->crediting -= (size_t)sent < link->crediting ? (size_t)sent : link->crediting;
+        link->acks_unsent -= (size_t)sent < link->acks_unsent ? (size_t)sent : link->acks_unsent;
     }
 }
 
@@ -173,7 +189,7 @@ static void send_frame(lo_link *link, lo_frame *frame)
     if (link->deaf)
         return;
     if (!reserve(&link->out, LO_HEADER + frame->size)) {
-        link->deaf = link->over = true; /* a stream with a gap is worse than none */
+        link->deaf = link->over = true; /* the peer could not follow a stream with a gap */
         return;
     }
     lo_frame_head(frame, head);
@@ -182,11 +198,6 @@ static void send_frame(lo_link *link, lo_frame *frame)
         memcpy(link->out.bytes + link->out.end + LO_HEADER, frame->body, frame->size);
     link->out.end += LO_HEADER + frame->size;
     drain(link);
-}
-
-static void send_plain(lo_link *link, int kind, int64_t number, int64_t departs)
-{
-    send_frame(link, &(lo_frame){.kind = (uint8_t)kind, .number = number, .departs = departs});
 }
 
 void lo_link_send(lo_connection *connection, lo_packet *packet, int64_t due)
@@ -198,7 +209,7 @@ void lo_link_send(lo_connection *connection, lo_packet *packet, int64_t due)
         .lane = packet->lane,
         .departs = packet->departs,
         .due = due,
-        .number = packet->kind == LO_CALL ? LO_PROTOCOL : packet->number,
+        .number = packet->number,
         .channel = packet->message.m_nChannel,
         .body = packet->message.m_pData,
     };
@@ -216,9 +227,10 @@ void lo_link_weather(lo_connection *connection)
                                              .body = (const unsigned char *)&weather});
 }
 
-void lo_link_hurry(lo_connection *connection, int64_t from, int64_t by)
+bool lo_link_is_drained(const lo_connection *connection)
 {
-    send_plain(connection->link, LO_HURRY, by, from);
+    const lo_link *link = connection->link;
+    return link == NULL || link->deaf || link->out.begin == link->out.end;
 }
 
 static int64_t weight(const lo_packet *packet)
@@ -226,51 +238,25 @@ static int64_t weight(const lo_packet *packet)
     return (int64_t)sizeof *packet + packet->message.m_cbSize;
 }
 
-/* While the peer does not read what it was given, its credit grows, and not what is to go out. */
-static void pay_credit(lo_link *link)
-{
-    int lanes = link->owing;
-    if (lanes == 0 || link->crediting > 0)
-        return;
-    link->owing = 0;
-    for (int lane = 0; lane < lanes; lane++)
-        for (int kind = 0; kind < 2; kind++) {
-            struct debt *debt = &link->owed[lane][kind];
-            if (debt->count > 0)
-                send_frame(link, &(lo_frame){.kind = LO_CREDIT,
-                                             .number = debt->bytes,
-                                             .channel = debt->count,
-                                             .lane = (uint16_t)lane,
-                                             .reliable = (uint8_t)kind});
-            *debt = (struct debt){0, 0};
-        }
-    link->crediting = link->deaf ? 0 : link->out.end - link->out.begin;
-}
-
 void lo_link_acknowledge(lo_connection *receiver, const lo_packet *packet)
 {
     lo_link *link = receiver->link;
-    struct debt *debt = &link->owed[packet->lane][packet->reliable];
+    lo_lane *lane = &receiver->lanes[packet->lane];
     receiver->inbound_bytes -= weight(packet);
-    credit_is_owed = true;
-    if (link->owing <= packet->lane)
-        link->owing = packet->lane + 1;
-    if (debt->bytes > INT32_MAX - packet->message.m_cbSize || debt->count == INT32_MAX)
-        return; /* an honest peer never has so much under way */
-    debt->bytes += packet->message.m_cbSize;
-    debt->count++;
-    if (debt->bytes > LO_MAX_MESSAGE)
-        pay_credit(link);
+    lane->arrived[packet->reliable].messages++;
+    lane->arrived[packet->reliable].bytes += packet->message.m_cbSize;
+    lane->ack_due = link->ack_due = acks_due = true;
 }
 
+/* While the peer does not read the acks that it was given, no more are added to them. */
 void lo_links_write(void)
 {
-    if (!credit_is_owed)
+    if (!acks_due)
         return;
-    credit_is_owed = false;
+    acks_due = false;
     for (lo_link *link = links.first; link != NULL; link = link->listed.after)
-        if (link->connection != NULL)
-            pay_credit(link);
+        if (link->connection != NULL && link->acks_unsent == 0)
+            send_acks(link);
 }
 
 /* --- in ------------------------------------------------------------------------------------- */
@@ -282,34 +268,6 @@ void lo_link_landed(lo_packet *packet)
     packet->receiver = NULL;
     if (packet->kind != LO_DATA)
         connection->inbound_bytes -= weight(packet);
-}
-
-/* What was sent ahead of its time is wanted earlier; what is reliable keeps its order. */
-static void hurry(lo_connection *connection, int64_t from, int64_t by)
-{
-    int64_t floor = INT64_MIN;
-    for (lo_packet *packet = connection->inbound.first; packet != NULL;
-         packet = packet->grouped.after) {
-        int64_t due = packet->node.due;
-        patience -= GLIMPSE;
-        if (packet->departs >= from && packet->stage == LO_ARRIVING) {
-            packet->departs -= by;
-            due = packet->reliable && due - by < floor ? floor : due - by;
-            lo_air_push(&lo.air, &packet->node, due);
-        }
-        if (packet->reliable && due > floor)
-            floor = due;
-    }
-}
-
-/* Can that much be under way, of its lane too? */
-static bool is_due(const lo_connection *connection, const lo_frame *credit)
-{
-    int64_t bytes = credit->number + (int64_t)credit->channel * LO_OVERHEAD;
-    return bytes <= connection->in_flight &&
-           (!credit->reliable ||
-            (credit->lane < connection->lane_room &&
-             credit->number <= connection->lanes[credit->lane].unacknowledged));
 }
 
 static bool open_incoming(lo_link *link, const lo_frame *frame)
@@ -326,7 +284,7 @@ static bool open_incoming(lo_link *link, const lo_frame *frame)
     connection->link = link;
     link->connection = connection;
     link->heard = true;
-    send_plain(link, LO_RING, 0, 0);
+    send_frame(link, &(lo_frame){.kind = LO_RING});
     lo_link_weather(connection);
     return true;
 }
@@ -341,19 +299,24 @@ static int64_t plausible(int64_t time)
 /* False when memory is short: the same frame again later. */
 static bool put_in_air(lo_connection *connection, const lo_frame *frame)
 {
-    lo_packet *packet = lo_packet_new(frame->kind, frame->size + 1);
+    lo_packet *packet;
+    if (frame->kind == LO_DATA && lo_lane_at(connection, frame->lane) == NULL)
+        return false;
+    packet = lo_packet_new(frame->kind, frame->size);
     if (packet == NULL)
         return false;
     memcpy(packet->payload, frame->body, frame->size);
-    packet->message.m_cbSize = (int)frame->size;
     packet->reliable = frame->reliable;
     packet->lane = frame->lane;
     packet->number = frame->number;
     packet->message.m_nChannel = frame->channel;
     packet->departs = plausible(frame->departs);
     packet->stage = LO_ARRIVING;
-    if (frame->kind == LO_CLOSE)
-        connection->cut = packet->departs;
+    if (frame->kind == LO_CLOSE) {
+        connection->peer_closed = true;
+        if (!frame->reliable)
+            connection->cut = packet->departs;
+    }
     packet->receiver = connection;
     LO_APPEND(&connection->inbound, packet, grouped);
     connection->inbound_bytes += weight(packet);
@@ -391,14 +354,13 @@ static bool handle(lo_link *link, const lo_frame *frame)
         memcpy(&connection->far, frame->body, sizeof connection->far);
         lo_check_path(connection);
         return true;
-    case LO_CREDIT:
-        if (!is_due(connection, frame))
+    case LO_ACK: {
+        lo_ack ack;
+        memcpy(&ack, frame->body, sizeof ack);
+        if (!lo_acknowledged(connection, frame->lane, &ack))
             break;
-        lo_credit(connection, frame->lane, frame->channel, (int)frame->number, frame->reliable);
         return true;
-    case LO_HURRY:
-        hurry(connection, frame->departs, frame->number);
-        return true;
+    }
     case LO_DATA:
         /* Only who is connected, or just being accepted, has anything to say. */
         if (!connection->outgoing &&
@@ -416,7 +378,7 @@ static bool handle(lo_link *link, const lo_frame *frame)
     return true;
 }
 
-/* False: the rest later, for want of memory or patience. */
+/* False: the rest later, for want of memory. */
 static bool read_frames(lo_link *link)
 {
     buffer *in = &link->in;
@@ -431,18 +393,16 @@ static bool read_frames(lo_link *link)
             link->over = true;
             return true;
         }
-        if (patience <= 0 || !handle(link, &frame))
+        if (!handle(link, &frame))
             return false;
         in->begin += (size_t)size;
-        patience -= size;
     }
     return true;
 }
 
 static void read_link(lo_link *link)
 {
-    patience = PATIENCE;
-    while (patience > 0 && !link->over) {
+    for (int i = 0; i < READS && !link->over; i++) {
         buffer *in = &link->in;
         ptrdiff_t got;
         if (link->connection != NULL && link->connection->inbound_bytes > BACKLOG)
@@ -478,12 +438,14 @@ void lo_links_read(void)
     for (link = links.first; link != NULL; link = next) {
         next = link->listed.after;
         drain(link);
-        if (link->owing > 0)
-            credit_is_owed = true; /* it had to wait */
+        if (link->ack_due)
+            acks_due = true; /* it had to wait */
         read_link(link);
+        if (link->connection != NULL)
+            lo_check_delivered(link->connection);
         if (link->leaving && (link->out.begin == link->out.end || link->deaf))
             link->over = true;
-        if (link->connection == NULL && lo.clock > link->leaves)
+        if (link->connection == NULL && !link->leaving && lo.clock > link->expires)
             link->over = true;
         if (link->over) {
             break_off(link);
@@ -504,7 +466,7 @@ void sn_loopback_after_fork(void)
     for (lo_link *link = links.first; link != NULL; link = link->listed.after)
         sn_socket_close(link->socket);
     links.first = links.last = NULL;
-    credit_is_owed = false;
+    acks_due = false;
     lo_rendezvous_detach();
     /* Whatever another thread of the parent was doing to the world, it does there. */
     lo = (lo_world){.mutex = SN_MUTEX_INIT};

@@ -81,10 +81,9 @@ enum {
     LO_ACCEPT,
     LO_CONFIRM,
     LO_DATA,
-    LO_CLOSE,       /* number: the reason, payload: the text */
-    LO_CREDIT,      /* number: bytes that came out of the air, channel: of how many messages */
-    LO_WEATHER = 9, /* payload: lo_weather, when the sender's changed (likewise) */
-    LO_HURRY, /* what was to leave at `departs` or later leaves `number` µs earlier (likewise) */
+    LO_CLOSE, /* payload: lo_close_body */
+    LO_ACK,     /* payload: lo_ack, for a lane (likewise) */
+    LO_WEATHER, /* payload: lo_weather, when the sender's changed (likewise) */
 };
 
 /* How someone is found: the kinds of address. */
@@ -93,9 +92,24 @@ enum { LO_P2P, LO_IP, LO_SESSION, LO_PAIR };
 typedef struct lo_call {
     SteamNetworkingIdentity from, to;
     int32_t manner, port; /* the virtual port, or the UDP port of manner LO_IP */
-    int32_t from_port;
+    int32_t protocol;     /* LO_PROTOCOL */
     int32_t symmetric;
 } lo_call;
+
+typedef struct lo_close_body {
+    int32_t reason;
+    char text[k_cchSteamNetworkingMaxConnectionCloseReason];
+} lo_close_body;
+
+/* What has gone one way on a lane since the connection began. */
+typedef struct lo_total {
+    int64_t messages, bytes;
+} lo_total;
+
+/* All that has arrived on a lane: cumulative, so that the latest one says everything. */
+typedef struct lo_ack {
+    lo_total arrived[2]; /* unreliable, reliable */
+} lo_ack;
 
 /* A user's simulated network, in one direction: the FakePacket values. */
 typedef struct lo_sky {
@@ -170,6 +184,12 @@ struct lo_event {
     SteamNetConnectionInfo_t info;
 };
 
+/* What a connection closed with linger could not deliver. */
+typedef struct lo_abandoned {
+    LO_LINK(lo_abandoned) listed;
+    sn_closing what;
+} lo_abandoned;
+
 typedef struct lo_line {
     LO_LINK(lo_line) queued;
     ESteamNetworkingSocketsDebugOutputType level;
@@ -211,8 +231,10 @@ typedef struct lo_lane {
     uint16_t weight;
     int64_t service; /* bytes sent by weight: the lane with the least is next among equals */
     int64_t numbered;
-    int64_t leaves, arrives; /* when the latest reliable packet does: later ones are not earlier */
-    int pending_reliable, pending_unreliable, unacknowledged;
+    lo_total pending[2], sent[2], acked[2]; /* unreliable, reliable */
+    lo_total arrived[2];                    /* of what the peer sends on this lane */
+    bool ack_due;                           /* ... the peer has not been told so yet */
+    int64_t in_order[2]; /* when the latest reliable packet is through, receiving and sending */
 } lo_lane;
 
 /* What every message touches stands first and together: with a thousand connections, memory is
@@ -226,6 +248,9 @@ struct lo_connection {
     bool closing;             /* closed by the application, draining */
     bool silent;              /* nothing gets through */
     bool lost;                /* the peer's process is gone */
+    bool lingering;           /* closing, and all that is reliable is to be acknowledged */
+    bool close_sent;          /* our CLOSE is on its way */
+    bool peer_closed;         /* the peer's is, after all that it sent */
     uint32_t ordinal;         /* among all of its user */
     HSteamNetConnection peer; /* in this process, or ... */
     lo_link *link;            /* ... in another */
@@ -234,14 +259,15 @@ struct lo_connection {
     lo_lane *lanes; /* lane_count of them configured for sending; the peer may use more */
     int lane_count, lane_room;
     int64_t leaves_at; /* when what waits in lanes may leave: Nagle */
-    int64_t burst;     /* when the latest that had to wait for that leaves */
     int64_t link_free; /* when the link has sent all that went before */
     int64_t link_rest; /* fractions of a microsecond, as bytes × 10⁶ */
     int64_t in_flight; /* bytes departed and not yet received, with overhead */
     int pending;       /* bytes waiting in lanes, with overhead */
     int on_link;       /* bytes given to the link since it was last free ... */
     int on_link_last;  /* ... and those of the latest message */
-    int64_t cut;       /* what departs later is lost: the peer has closed */
+    int64_t cut;       /* what departs later is lost: the peer has closed without linger */
+    int64_t control[2]; /* when the latest control packet is through, receiving and sending */
+    int64_t blocked[2]; /* until when nothing reliable gets through, receiving and sending */
     lo_meter sent, received;
     lo_node departure;
     lo_lane first_lane; /* as long as there is only one */
@@ -266,7 +292,8 @@ struct lo_connection {
     lo_node deadline;
     int64_t gives_up; /* when it will have called long enough */
     int64_t created;
-    lo_packet *farewell; /* kept for CLOSE, which must never fail */
+    lo_packet *close_packet; /* kept for CLOSE, which must never fail */
+    lo_abandoned *abandoned; /* likewise for the record of what could not be delivered */
     LO_LIST(lo_event) spare;
 
     lo_list inbound;       /* in the air, from a link */
@@ -290,6 +317,7 @@ struct lo_user {
     int line_count;
     FSteamNetworkingSocketsDebugOutput debug_output;
     ESteamNetworkingSocketsDebugOutputType debug_level;
+    LO_LIST(lo_abandoned) abandoned;
     LO_LIST(lo_session) sessions;
     lo_listener *door; /* where sessions are asked for */
 };
@@ -358,8 +386,13 @@ void lo_end(lo_connection *connection, ESteamNetworkingConnectionState state, in
             const char *text, bool tell);
 EResult lo_accept(lo_connection *connection);
 void lo_close(lo_connection *connection, int reason, const char *text, bool linger);
-/* Says goodbye at that time, after all that was sent or ahead of what has not arrived; is gone. */
-void lo_part(lo_connection *connection, int64_t when, bool linger);
+/* Everything has been sent: so is the close. The connection stays until all is acknowledged. */
+void lo_finish_close(lo_connection *connection);
+/* Ends a closed connection at its next timer if the peer has acknowledged all. */
+void lo_check_delivered(lo_connection *connection);
+bool lo_is_delivered(const lo_connection *connection);
+/* What the peer has not acknowledged. */
+sn_closing lo_undelivered(const lo_connection *connection);
 /* What came from the other process makes no sense. */
 void lo_malformed(lo_connection *connection);
 void lo_destroy(lo_connection *connection);
@@ -401,8 +434,12 @@ void lo_flush(lo_connection *connection);
 void lo_depart(lo_connection *connection);
 void lo_schedule(lo_connection *connection);
 lo_lane *lo_lane_at(lo_connection *connection, int index);
-/* Some messages have come out of the air; the sender may send more. */
-void lo_credit(lo_connection *sender, int lane, int count, int bytes, bool reliable);
+/* All that the peer has received on a lane; false if it cannot have. */
+bool lo_acknowledged(lo_connection *sender, int lane, const lo_ack *ack);
+/* A packet was lost before it left this side. */
+void lo_unsend(lo_connection *sender, const lo_packet *packet);
+/* Reliable messages that the peer has not acknowledged, those that wait to be sent included. */
+lo_total lo_unacknowledged(const lo_connection *connection);
 int lo_rate(const lo_connection *connection);
 /* Bytes that have not departed, and those of them that the link is busy with. */
 int lo_pending(const lo_connection *connection);
@@ -447,8 +484,8 @@ void lo_link_landed(lo_packet *packet);
 void lo_link_acknowledge(lo_connection *receiver, const lo_packet *packet);
 void lo_link_leave(lo_connection *connection);
 void lo_link_weather(lo_connection *connection);
-/* Tells the peer that what was to leave at some time or later leaves earlier. */
-void lo_link_hurry(lo_connection *connection, int64_t from, int64_t by);
+/* Whether all that was sent has left this process. */
+bool lo_link_is_drained(const lo_connection *connection);
 void lo_links_read(void);
 void lo_links_write(void);
 void lo_links_close(void);

@@ -5,14 +5,18 @@
 
 void lo_acknowledge(lo_connection *receiver, const lo_packet *packet)
 {
-    int bytes = packet->message.m_cbSize;
     lo_connection *sender = packet->from != 0 ? lo_find_any(packet->from, LO_CONNECTION) : NULL;
     if (packet->kind != LO_DATA)
         return;
-    if (sender != NULL)
-        lo_credit(sender, packet->lane, 1, bytes, packet->reliable);
-    else if (receiver != NULL && receiver->link != NULL)
+    if (sender != NULL && packet->lane < sender->lane_room) {
+        const lo_lane *lane = &sender->lanes[packet->lane];
+        lo_ack ack = {{lane->acked[false], lane->acked[true]}};
+        ack.arrived[packet->reliable].messages++;
+        ack.arrived[packet->reliable].bytes += packet->message.m_cbSize;
+        lo_acknowledged(sender, packet->lane, &ack);
+    } else if (sender == NULL && receiver->link != NULL) {
         lo_link_acknowledge(receiver, packet);
+    }
 }
 
 static bool is_full(const lo_connection *connection, int more)
@@ -97,7 +101,7 @@ void lo_receive(lo_connection *connection, lo_packet *packet)
         lo_signalled(connection, packet); /* who sends is connected */
     }
     if (packet->kind == LO_CLOSE && !packet->reliable)
-        lo_bury_all(&connection->deferred);
+        lo_bury_all(&connection->deferred); /* without linger: what has no room is lost */
     if (packet->kind == LO_CLOSE && connection->deferred.first != NULL) {
         lo_list_append(&connection->deferred, packet);
         lo_check_path(connection);

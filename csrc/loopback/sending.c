@@ -53,13 +53,11 @@ int lo_rate(const lo_connection *connection)
 
 static void count_pending(lo_connection *connection, const lo_packet *packet, int sign)
 {
-    lo_lane *lane = &connection->lanes[packet->lane];
+    lo_total *pending = &connection->lanes[packet->lane].pending[packet->reliable];
     int bytes = sign * packet->message.m_cbSize;
     connection->pending += bytes + sign * LO_OVERHEAD;
-    if (packet->reliable)
-        lane->pending_reliable += bytes;
-    else
-        lane->pending_unreliable += bytes;
+    pending->messages += sign;
+    pending->bytes += bytes;
 }
 
 /* May the next packet go, or is too much under way that nobody has taken in? */
@@ -78,15 +76,26 @@ static int64_t next_departure(const lo_connection *connection)
                                                          : connection->link_free;
 }
 
+/* When that packet is sent. Into another process this is ahead of its departure, since nobody may
+ * be there to send it when that comes; but what Nagle holds may still become part of more. */
+static int64_t next_transmission(const lo_connection *connection)
+{
+    int64_t held = connection->leaves_at, busy = connection->link_free;
+    if (connection->link != NULL) {
+        held -= LO_SERVICE;
+        busy -= LO_HORIZON;
+    }
+    return held > busy ? held : busy;
+}
+
 void lo_schedule(lo_connection *connection)
 {
     const lo_lane *lane = next_lane(connection);
-    int64_t ahead = connection->link != NULL ? LO_HORIZON : 0;
     if (connection->link_free < lo.now)
         connection->link_free = lo.now; /* it was idle: nothing leaves in the past */
     if (connection->state == LO_CONNECTED && lane != NULL &&
         window_open(connection, lane->waiting.first))
-        lo_air_push(&lo.air, &connection->departure, next_departure(connection) - ahead);
+        lo_air_push(&lo.air, &connection->departure, next_transmission(connection));
 }
 
 /* Estimated from the time it still takes; a message counts until it has left as a whole. */
@@ -112,31 +121,27 @@ static void depart(lo_connection *connection, lo_lane *lane, int64_t at)
         connection->on_link = 0;
     connection->on_link += bytes;
     connection->on_link_last = bytes;
-    if (at > connection->link_free)
-        connection->burst = at;
     connection->link_rest += (int64_t)bytes * 1000000;
     connection->link_free = at + connection->link_rest / rate;
     connection->link_rest %= rate;
     packet->departs = connection->link_free;
     lane->service += ((int64_t)bytes << 16) / lane->weight;
     connection->in_flight += bytes + LO_OVERHEAD;
-    if (packet->reliable)
-        lane->unacknowledged += bytes;
+    lane->sent[packet->reliable].messages++;
+    lane->sent[packet->reliable].bytes += bytes;
     lo_measure(&connection->sent, at, bytes);
     count_pending(connection, packet, -1);
     lo_launch(connection, packet);
 }
 
 /* Everything happens at its own moment, even if that is past by now: as often as the link is
- * free another packet leaves. Into another process it is sent ahead of its moment, since
- * nobody may be there to send it when the moment comes. */
+ * free another packet leaves. */
 void lo_depart(lo_connection *connection)
 {
-    int64_t until = lo.clock + (connection->link != NULL ? LO_HORIZON : 0);
     lo_lane *lane;
     if (connection->state != LO_CONNECTED)
         return;
-    while (next_departure(connection) <= until && (lane = next_lane(connection)) != NULL &&
+    while (next_transmission(connection) <= lo.clock && (lane = next_lane(connection)) != NULL &&
            window_open(connection, lane->waiting.first))
         depart(connection, lane, next_departure(connection));
     if (next_lane(connection) != NULL) {
@@ -146,17 +151,48 @@ void lo_depart(lo_connection *connection)
     connection->leaves_at = INT64_MAX;
     lo_air_remove(&lo.air, &connection->departure);
     if (connection->closing)
-        lo_part(connection, connection->link_free > lo.now ? connection->link_free : lo.now, true);
+        lo_finish_close(connection);
 }
 
-void lo_credit(lo_connection *sender, int lane, int count, int bytes, bool reliable)
+bool lo_acknowledged(lo_connection *sender, int index, const lo_ack *ack)
 {
+    lo_lane *lane = index < sender->lane_room ? &sender->lanes[index] : NULL;
     if (sender->state != LO_CONNECTED)
-        return; /* it has ended, and nothing is under way any more */
-    sender->in_flight -= bytes + (int64_t)count * LO_OVERHEAD;
-    if (reliable && lane < sender->lane_room)
-        sender->lanes[lane].unacknowledged -= bytes;
+        return true; /* it has ended, and nothing is under way any more */
+    for (int i = 0; i < 2; i++) {
+        const lo_total *arrived = &ack->arrived[i];
+        if (lane == NULL || arrived->messages < lane->acked[i].messages ||
+            arrived->messages > lane->sent[i].messages ||
+            arrived->bytes < lane->acked[i].bytes || arrived->bytes > lane->sent[i].bytes)
+            return false;
+        sender->in_flight -= arrived->bytes - lane->acked[i].bytes +
+                             (arrived->messages - lane->acked[i].messages) * LO_OVERHEAD;
+        lane->acked[i] = *arrived;
+    }
     lo_schedule(sender);
+    lo_check_delivered(sender);
+    return true;
+}
+
+void lo_unsend(lo_connection *sender, const lo_packet *packet)
+{
+    lo_total *sent = &sender->lanes[packet->lane].sent[packet->reliable];
+    sent->messages--;
+    sent->bytes -= packet->message.m_cbSize;
+    sender->in_flight -= packet->message.m_cbSize + LO_OVERHEAD;
+    lo_schedule(sender);
+}
+
+lo_total lo_unacknowledged(const lo_connection *connection)
+{
+    lo_total sum = {0, 0};
+    for (int i = 0; i < connection->lane_room; i++) {
+        const lo_lane *lane = &connection->lanes[i];
+        sum.messages +=
+            lane->pending[true].messages + lane->sent[true].messages - lane->acked[true].messages;
+        sum.bytes += lane->pending[true].bytes + lane->sent[true].bytes - lane->acked[true].bytes;
+    }
+    return sum;
 }
 
 void lo_drop_lanes(lo_connection *connection)
@@ -164,7 +200,8 @@ void lo_drop_lanes(lo_connection *connection)
     for (int i = 0; i < connection->lane_room; i++) {
         lo_lane *lane = &connection->lanes[i];
         lo_bury_all(&lane->waiting);
-        lane->pending_reliable = lane->pending_unreliable = lane->unacknowledged = 0;
+        memset(lane->pending, 0, sizeof lane->pending);
+        memcpy(lane->acked, lane->sent, sizeof lane->acked);
     }
     connection->pending = connection->on_link = 0;
     connection->in_flight = 0;
@@ -185,10 +222,11 @@ static EResult objection(lo_connection *connection, int64_t size, int flags, int
     return k_EResultOK;
 }
 
-static void hurry(lo_connection *connection, int64_t when)
+static void leave_by(lo_connection *connection, int64_t when)
 {
     if (when < connection->leaves_at)
         connection->leaves_at = when;
+    lo_schedule(connection);
 }
 
 EResult lo_send(lo_connection *connection, lo_packet *packet, int64_t *number)
@@ -212,14 +250,10 @@ EResult lo_send(lo_connection *connection, lo_packet *packet, int64_t *number)
     lo_list_append(&lane->waiting, packet);
     count_pending(connection, packet, +1);
     nagle = lo_config(&connection->scope, LO_NagleTime)->int32;
-    if ((flags & k_nSteamNetworkingSend_NoNagle) || lo_pending(connection) >= LO_PACKET_BYTES) {
+    if ((flags & k_nSteamNetworkingSend_NoNagle) || lo_pending(connection) >= LO_PACKET_BYTES)
         lo_flush(connection);
-    } else {
-        int64_t when = lo.now + (nagle > LO_SERVICE ? nagle : LO_SERVICE);
-        bool joins = connection->burst > lo.now && connection->burst < when;
-        hurry(connection, joins ? connection->burst : when);
-        lo_schedule(connection);
-    }
+    else
+        leave_by(connection, lo.now + (nagle > LO_SERVICE ? nagle : LO_SERVICE));
     if (connection->link != NULL)
         lo_depart(connection);
     return k_EResultOK;
@@ -227,15 +261,8 @@ EResult lo_send(lo_connection *connection, lo_packet *packet, int64_t *number)
 
 void lo_flush(lo_connection *connection)
 {
-    int64_t when = lo.now + LO_SERVICE, early = connection->burst - when;
-    if (connection->link != NULL && early > 0) {
-        lo_link_hurry(connection, connection->burst, early);
-        connection->link_free -= early;
-        connection->burst = when;
-    }
     if (next_lane(connection) != NULL)
-        hurry(connection, when);
-    lo_schedule(connection);
+        leave_by(connection, lo.now + LO_SERVICE);
 }
 
 EResult lo_SendMessageToConnection(ISteamNetworkingSockets *self, HSteamNetConnection hConn,

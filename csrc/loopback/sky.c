@@ -143,38 +143,59 @@ static int64_t delay(const lo_connection *connection, const lo_packet *packet, c
     return late;
 }
 
-/* When it is through the sky, not before what is reliable and went ahead of it; -1: never. */
+static int64_t later(int64_t a, int64_t b) { return a > b ? a : b; }
+
+/* While nothing gets through, everything reliable waits for the same moment, so that it keeps its
+ * order however the network changes meanwhile. */
+static bool is_blocked(lo_connection *connection, const lo_packet *packet, const lo_sky *sky,
+                       bool sending)
+{
+    int64_t *blocked = &connection->blocked[sending];
+    bool no_lane = packet->kind == LO_DATA && lo_lane_at(connection, packet->lane) == NULL;
+    if ((sky->loss >= 100 || no_lane) && lo.now >= *blocked)
+        *blocked = lo.now + LO_RING_AGAIN;
+    return lo.now < *blocked;
+}
+
+/* What is reliable is not earlier than what went before it on its lane; a control packet, which
+ * comes before all data or after it, than what went before it on any lane. */
+static int64_t in_order(lo_connection *connection, const lo_packet *packet, bool sending,
+                        int64_t due)
+{
+    bool data = packet->kind == LO_DATA;
+    int first = data ? packet->lane : 0, last = data ? packet->lane : connection->lane_room - 1;
+    due = later(due, connection->control[sending]);
+    for (int i = first; i <= last; i++)
+        due = later(due, connection->lanes[i].in_order[sending]);
+    if (data)
+        connection->lanes[packet->lane].in_order[sending] = due;
+    else
+        connection->control[sending] = due;
+    return due;
+}
+
+/* When it is through the sky, or if its stage is still the same, when to try again; -1: never. */
 static int64_t through(lo_connection *connection, lo_packet *packet, const lo_sky *sky,
                        bool sending)
 {
-    int64_t late = LO_RING_AGAIN, due, from = sending ? packet->departs : lo.now;
-    int first = packet->kind == LO_DATA ? packet->lane : 0;
-    int last = packet->kind == LO_DATA ? packet->lane : connection->lane_room - 1;
-    bool stuck = sky->loss >= 100;
-    if (sending && packet->stage == LO_LEAVING && packet->node.due > from)
-        from = packet->node.due; /* it was stuck until now */
-    if (!stuck)
-        late = delay(connection, packet, sky, sending, from);
-    else if (may_be_lost(packet))
-        late = -1;
+    int64_t late, from = sending ? packet->departs : lo.now;
+    if (may_be_lost(packet) && sky->loss >= 100)
+        return -1;
+    if (!may_be_lost(packet) && is_blocked(connection, packet, sky, sending))
+        return connection->blocked[sending];
+    if (sending)
+        from = later(from, packet->node.due); /* it was blocked until now */
+    late = delay(connection, packet, sky, sending, from);
     if (late < 0)
         return -1;
-    due = from + late;
-    for (int i = first; i <= last && packet->reliable; i++) {
-        lo_lane *lane = lo_lane_at(connection, i);
-        int64_t *latest = lane == NULL ? &due : sending ? &lane->leaves : &lane->arrives;
-        due = *latest > due ? *latest : due;
-        *latest = due;
-    }
-    if (!stuck)
-        packet->stage = sending ? LO_ARRIVING : LO_THERE;
-    return due;
+    packet->stage = sending ? LO_ARRIVING : LO_THERE;
+    return packet->reliable ? in_order(connection, packet, sending, from + late) : from + late;
 }
 
 static void lose(lo_connection *connection, lo_packet *packet, bool sending)
 {
     if (sending)
-        lo_credit(connection, packet->lane, 1, packet->message.m_cbSize, packet->reliable);
+        lo_unsend(connection, packet);
     else
         lo_acknowledge(connection, packet);
     lo_bury(packet);
@@ -186,12 +207,20 @@ static void leave(lo_connection *connection, lo_packet *packet)
 {
     const lo_sky *sky = &connection->object.user->sky_send;
     int64_t due = through(connection, packet, sky, true);
+    bool is_close = packet->kind == LO_CLOSE && packet->stage == LO_ARRIVING;
+    lo_connection *peer = is_close ? lo_peer(connection) : NULL;
     if (due < 0)
         lose(connection, packet, true);
     else if (packet->stage == LO_ARRIVING && connection->link != NULL)
         lo_link_send(connection, packet, due);
     else
         lo_air_push(&lo.air, &packet->node, due);
+    if (peer != NULL)
+        peer->peer_closed = true;
+    if (is_close) {
+        connection->close_sent = true;
+        lo_check_delivered(connection);
+    }
 }
 
 void lo_launch(lo_connection *connection, lo_packet *packet)
@@ -254,7 +283,7 @@ void lo_land(lo_packet *packet)
         packet->receiver != NULL ? packet->receiver : lo_find_any(packet->to, LO_CONNECTION);
     if (connection != NULL && packet->stage == LO_ARRIVING) {
         int64_t due = through(connection, packet, &connection->object.user->sky_receive, false);
-        if (due > lo.now) {
+        if (due > lo.now || (due >= 0 && packet->stage == LO_ARRIVING)) {
             lo_air_push(&lo.air, &packet->node, due);
             return;
         }
@@ -267,10 +296,8 @@ void lo_land(lo_packet *packet)
     } else if (packet->receiver != NULL) {
         lo_link_landed(packet);
     }
-    if (connection != NULL) {
+    if (connection != NULL)
         deliver(connection, packet);
-    } else {
-        lo_acknowledge(NULL, packet);
+    else
         lo_bury(packet);
-    }
 }

@@ -118,9 +118,14 @@ static int64_t queue_time(const lo_connection *connection, int64_t bytes)
     return starts + bytes * 1000000 / lo_rate(connection);
 }
 
+static int unacknowledged(const lo_lane *lane)
+{
+    return (int)(lane->sent[true].bytes - lane->acked[true].bytes);
+}
+
 static int64_t waiting(const lo_lane *lane)
 {
-    return (int64_t)lane->pending_reliable + lane->pending_unreliable;
+    return lane->pending[false].bytes + lane->pending[true].bytes;
 }
 
 /* What leaves before the end of a lane: all that is more urgent, and of its equals (the lane is
@@ -160,9 +165,9 @@ void lo_fill_status(lo_connection *connection, SteamNetConnectionRealTimeStatus_
     rates(&connection->received, &status->m_flInPacketsPerSec, &status->m_flInBytesPerSec);
     status->m_nSendRateBytesPerSecond = lo_rate(connection);
     for (int i = 0; i < connection->lane_count; i++) {
-        status->m_cbPendingUnreliable += connection->lanes[i].pending_unreliable;
-        status->m_cbPendingReliable += connection->lanes[i].pending_reliable;
-        status->m_cbSentUnackedReliable += connection->lanes[i].unacknowledged;
+        status->m_cbPendingUnreliable += (int)connection->lanes[i].pending[false].bytes;
+        status->m_cbPendingReliable += (int)connection->lanes[i].pending[true].bytes;
+        status->m_cbSentUnackedReliable += unacknowledged(&connection->lanes[i]);
     }
     status->m_usecQueueTime = queue_time(connection, (int64_t)status->m_cbPendingUnreliable +
                                                          status->m_cbPendingReliable);
@@ -191,9 +196,9 @@ EResult lo_GetConnectionRealTimeStatus(ISteamNetworkingSockets *self, HSteamNetC
     for (int i = 0; i < nLanes && result == k_EResultOK; i++) {
         const lo_lane *lane = &connection->lanes[i];
         pLanes[i] = (SteamNetConnectionRealTimeLaneStatus_t){
-            .m_cbPendingUnreliable = lane->pending_unreliable,
-            .m_cbPendingReliable = lane->pending_reliable,
-            .m_cbSentUnackedReliable = lane->unacknowledged,
+            .m_cbPendingUnreliable = (int)lane->pending[false].bytes,
+            .m_cbPendingReliable = (int)lane->pending[true].bytes,
+            .m_cbSentUnackedReliable = unacknowledged(lane),
             .m_usecQueueTime = queue_time(connection, ahead_of(connection, lane)),
         };
     }

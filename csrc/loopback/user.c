@@ -123,6 +123,7 @@ static void end_of_world(void)
 static void stop(sn_engine *engine)
 {
     lo_user *user = engine->own;
+    lo_abandoned *abandoned;
     lo_event *event;
     lo_line *line;
     lo_enter();
@@ -140,6 +141,10 @@ static void stop(sn_engine *engine)
     while ((line = user->lines.first) != NULL) {
         LO_REMOVE(&user->lines, line, queued);
         lo_free(line);
+    }
+    while ((abandoned = user->abandoned.first) != NULL) {
+        LO_REMOVE(&user->abandoned, abandoned, listed);
+        lo_free(abandoned);
     }
     lo_config_free(&user->local);
     lo_config_free(&user->global);
@@ -160,6 +165,37 @@ static uint64_t steam_id(sn_engine *engine)
     return steam ? user->identity.m_steamID64 : 0;
 }
 
+static int closing(sn_engine *engine, sn_closing *out, int room)
+{
+    const lo_user *user = engine->own;
+    int count = 0;
+    lo_enter();
+    for (const lo_connection *connection = user->connections.first; connection != NULL;
+         connection = connection->listed.after) {
+        lo_total left = lo_unacknowledged(connection);
+        if ((left.messages > 0 || (connection->lingering && !lo_is_delivered(connection))) &&
+            count++ < room)
+            out[count - 1] = lo_undelivered(connection);
+    }
+    lo_leave();
+    return count;
+}
+
+static int abandoned(sn_engine *engine, sn_closing *out, int room)
+{
+    lo_user *user = engine->own;
+    lo_abandoned *record;
+    int count = 0;
+    lo_enter();
+    while (count < room && (record = user->abandoned.first) != NULL) {
+        out[count++] = record->what;
+        LO_REMOVE(&user->abandoned, record, listed);
+        lo_free(record);
+    }
+    lo_leave();
+    return count;
+}
+
 const sn_backend sn_loopback_backend = {
     .name = "loopback",
     .load = load,
@@ -167,6 +203,8 @@ const sn_backend sn_loopback_backend = {
     .pump = pump,
     .stop = stop,
     .steam_id = steam_id,
+    .closing = closing,
+    .abandoned = abandoned,
     .release_after_stop = true,
 };
 

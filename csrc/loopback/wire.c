@@ -13,11 +13,11 @@ static bool is_identity(const unsigned char *bytes)
 static bool is_call(const lo_frame *frame)
 {
     lo_call call;
-    if (frame->size != sizeof call || frame->number != LO_PROTOCOL ||
-        !is_identity(frame->body + offsetof(lo_call, from)))
+    if (frame->size != sizeof call || !is_identity(frame->body + offsetof(lo_call, from)))
         return false;
     memcpy(&call, frame->body, sizeof call);
-    return (call.manner == LO_IP || is_identity(frame->body + offsetof(lo_call, to))) &&
+    return call.protocol == LO_PROTOCOL &&
+           (call.manner == LO_IP || is_identity(frame->body + offsetof(lo_call, to))) &&
            (call.manner == LO_P2P || call.manner == LO_IP || call.manner == LO_SESSION) &&
            call.port >= 0 && call.port <= 65535;
 }
@@ -36,6 +36,16 @@ static bool is_weather(const lo_frame *frame)
            weather.lag_receive <= FAR_TOO_LATE;
 }
 
+static bool is_close(const lo_frame *frame)
+{
+    lo_close_body closed;
+    if (frame->size != sizeof closed)
+        return false;
+    memcpy(&closed, frame->body, sizeof closed);
+    return closed.reason > 0 && closed.reason <= k_ESteamNetConnectionEnd_Misc_Max &&
+           memchr(closed.text, 0, sizeof closed.text) != NULL;
+}
+
 static bool is_sound(const lo_frame *frame)
 {
     switch (frame->kind) {
@@ -49,15 +59,11 @@ static bool is_sound(const lo_frame *frame)
     case LO_DATA:
         return frame->size <= LO_MAX_MESSAGE && frame->number > 0 && frame->lane < LO_MAX_LANES;
     case LO_CLOSE:
-        return frame->size < k_cchSteamNetworkingMaxConnectionCloseReason && frame->number > 0 &&
-               frame->number <= k_ESteamNetConnectionEnd_Misc_Max;
-    case LO_CREDIT:
-        return frame->size == 0 && frame->number >= 0 && frame->number <= INT32_MAX &&
-               frame->channel >= 0 && frame->lane < LO_MAX_LANES;
+        return is_close(frame);
+    case LO_ACK:
+        return frame->size == sizeof(lo_ack) && frame->lane < LO_MAX_LANES;
     case LO_WEATHER:
         return is_weather(frame);
-    case LO_HURRY:
-        return frame->size == 0 && frame->number >= 0 && frame->number <= LO_HORIZON;
     default:
         return false;
     }

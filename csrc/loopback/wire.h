@@ -5,7 +5,7 @@
 #include "loopback.h"
 
 enum {
-    LO_PROTOCOL = 2,
+    LO_PROTOCOL = 3,
     LO_HEADER = 40, /* bytes ahead of the body of every frame */
     LO_MAX_FRAME = LO_HEADER + LO_MAX_MESSAGE,
 };
@@ -17,7 +17,7 @@ typedef struct lo_frame {
     uint8_t reliable;
     uint16_t lane;
     int64_t departs, due, number;
-    int32_t channel; /* of a session's message; of credit, how many messages it is for */
+    int32_t channel; /* of a session's message */
     int32_t unused;
     const unsigned char *body;
 } lo_frame;

@@ -1,0 +1,194 @@
+"""Two processes on loopback: every reliable message comes once and in order, and then the close."""
+
+import json
+import os
+import random
+import struct
+import subprocess
+import sys
+import time
+from typing import Any
+
+import pytest
+
+import steamnet
+from steamnet import ConfigValue, ConnectionState, SendFlags
+
+HOST, GUEST = "76561198000000001", "76561198000000002"
+ROUNDS = 60  # of sending, 5 ms each
+LAST_WORDS = 30  # messages that the guest sends at once, right before it closes
+
+LAG = {"FAKE_PACKET_LAG_RECV": 30}
+LOSSY = {"FAKE_PACKET_LOSS_RECV": 20.0, "FAKE_PACKET_LAG_RECV": 20}
+JITTER = {
+    "FAKE_PACKET_JITTER_SEND_AVG": 10.0,
+    "FAKE_PACKET_JITTER_SEND_MAX": 40.0,
+    "FAKE_PACKET_JITTER_SEND_PCT": 60.0,
+    "FAKE_PACKET_JITTER_RECV_AVG": 10.0,
+    "FAKE_PACKET_JITTER_RECV_MAX": 40.0,
+    "FAKE_PACKET_JITTER_RECV_PCT": 60.0,
+}
+REORDER = {
+    "FAKE_PACKET_REORDER_SEND": 40.0,
+    "FAKE_PACKET_REORDER_RECV": 40.0,
+    "FAKE_PACKET_REORDER_TIME": 15,
+}
+RATE = {
+    "FAKE_RATE_LIMIT_SEND_RATE": 150_000,
+    "FAKE_RATE_LIMIT_SEND_BURST": 4000,
+    "FAKE_RATE_LIMIT_RECV_RATE": 150_000,
+    "FAKE_RATE_LIMIT_RECV_BURST": 4000,
+}
+SENDS_LOSSY = {"FAKE_PACKET_LOSS_SEND": 20.0, "FAKE_PACKET_LAG_SEND": 25}
+SLOW = {"SEND_RATE_MAX": 60_000}
+LONG_NAGLE = {"NAGLE_TIME": 60_000}
+FEW_AT_A_TIME = {"RECV_BUFFER_MESSAGES": 5}
+# Comes after a third of the rounds and goes after two.
+BLACKOUT = {"blackout": ["FAKE_PACKET_LOSS_SEND", "FAKE_PACKET_LOSS_RECV"]}
+
+CASES = {
+    "lag where it is received": (LAG, {}, 1, "reliable"),
+    "loss where it is received": (LOSSY, {}, 1, "reliable"),
+    "loss on both sides, three lanes": (LOSSY, SENDS_LOSSY, 3, "mixed"),
+    "jitter on both sides": (JITTER, JITTER, 3, "mixed"),
+    "reordering, rate limits": (REORDER | RATE, REORDER | RATE, 2, "reliable"),
+    "slow senders, small buffers": (SLOW | FEW_AT_A_TIME, SLOW | FEW_AT_A_TIME | LAG, 3, "mixed"),
+    "a long Nagle": (LONG_NAGLE, LONG_NAGLE | JITTER, 2, "mixed"),
+    "nothing gets through for a while": (BLACKOUT | LAG, BLACKOUT | JITTER, 3, "mixed"),
+    "all of it": (
+        LOSSY | JITTER | REORDER | FEW_AT_A_TIME,
+        SENDS_LOSSY | JITTER | REORDER | SLOW | LONG_NAGLE,
+        3,
+        "mixed",
+    ),
+}
+
+
+class End:
+    """One process's end of the connection: what it sends, and whether what it gets is in order."""
+
+    def __init__(self, steam: steamnet.Steam, case: str, role: str) -> None:
+        """Take this role's part in a case."""
+        host, guest, self.lane_count, self.flags = CASES[case]
+        self.config: dict[str, Any] = host if role == "host" else guest
+        self.steam, self.sockets = steam, steam.networking_sockets
+        self.connection = 0
+        self.sent, self.got = [0] * self.lane_count, [0] * self.lane_count
+        self.wrong: list[tuple[int, int, int]] = []
+        self.chance = random.Random(f"{case} {role}")
+        for name, value in self.config.items():
+            if name != "blackout":
+                self.set(name, value)
+
+    def set(self, name: str, value: Any) -> None:
+        """Set one of this user's config values."""
+        assert self.steam.networking_utils.set_config_value(ConfigValue[name], value)
+
+    def connected(self, connection: int) -> None:
+        """Use this connection, with as many lanes as the case says."""
+        self.connection = connection
+        lanes = [1, 1, 0][: self.lane_count]
+        assert self.sockets.configure_connection_lanes(connection, lanes, [1] * len(lanes)) == 1
+
+    def send(self, lane: int) -> None:
+        """Send the lane's next message."""
+        flags = SendFlags.RELIABLE
+        if self.flags == "mixed":
+            flags = self.chance.choice([SendFlags.RELIABLE, SendFlags.RELIABLE_NO_NAGLE])
+            if self.chance.random() < 0.2:  # unreliable ones between them change nothing
+                self.sockets.send_message(self.connection, b"x" * 50, SendFlags.UNRELIABLE, lane)
+        data = struct.pack("<II", lane, self.sent[lane] + 1) + b"x" * self.chance.randrange(600)
+        if self.sockets.send_message(self.connection, data, flags, lane) == 1:
+            self.sent[lane] += 1
+
+    def receive(self) -> None:
+        """Take what has come and note what is out of order."""
+        for message in self.sockets.receive_messages(self.connection, 1000):
+            if message.flags & SendFlags.RELIABLE:
+                lane, number = struct.unpack("<II", message.data[:8])
+                if number != self.got[lane] + 1:
+                    self.wrong.append((lane, number, self.got[lane] + 1))
+                self.got[lane] = number
+
+    def round(self, i: int) -> None:
+        """Send some, pump and receive."""
+        for name in self.config.get("blackout", ()):
+            if i in (ROUNDS // 3, 2 * ROUNDS // 3):
+                self.set(name, 100.0 if i == ROUNDS // 3 else 0.0)
+        if i < ROUNDS:
+            for _ in range(self.chance.randrange(4)):
+                self.send(self.chance.randrange(self.lane_count))
+        self.steam.run_callbacks()
+        self.receive()
+        time.sleep(0.005)
+
+
+def play_guest(case: str) -> None:
+    """Send and receive, then say the last words and close at once; print what was sent."""
+    steam = steamnet.init(engine="loopback", identity=GUEST)
+    end, i = End(steam, case, "guest"), 0
+    connection = end.sockets.connect_p2p(HOST, 0)
+    while end.sockets.get_connection_info(connection).state != ConnectionState.CONNECTED:
+        steam.run_callbacks()
+        time.sleep(0.001)
+    end.connected(connection)
+    total = None
+    while i < ROUNDS or total != end.got:
+        end.round(i)
+        i += 1
+        if total is None and i > ROUNDS:
+            total = json.loads(sys.stdin.readline())
+    for _ in range(LAST_WORDS):
+        end.send(end.chance.randrange(end.lane_count))
+    end.sockets.close_connection(connection, 1234, "that was all", enable_linger=True)
+    abandoned = steam.shutdown(linger=30)
+    print(json.dumps({"sent": end.sent, "wrong": end.wrong, "abandoned": len(abandoned or ())}))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_reliable_messages_between_processes(case: str) -> None:
+    """Once, in order, on every lane, in both directions, and the close overtakes none."""
+    with steamnet.init(engine="loopback", identity=HOST) as steam:
+        end, i, ended = End(steam, case, "host"), 0, None
+        end.sockets.create_listen_socket_p2p(0)
+        guest = subprocess.Popen(
+            [sys.executable, os.path.abspath(__file__), case],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        with guest:
+            deadline = time.monotonic() + 60
+            while ended is None:
+                assert time.monotonic() < deadline, (end.sent, end.got)
+                steam.run_callbacks()
+                for event in end.sockets.connection_events():
+                    if event.is_incoming_request:
+                        assert end.sockets.accept_connection(event.connection) == 1
+                    elif event.state == ConnectionState.CONNECTED:
+                        end.connected(event.connection)
+                    elif event.state == ConnectionState.CLOSED_BY_PEER:
+                        ended = event.info
+                    else:
+                        assert event.state == ConnectionState.FINDING_ROUTE, event
+                if end.connection:
+                    end.round(i)
+                    i += 1
+                    if i == ROUNDS:
+                        print(json.dumps(end.sent), file=guest.stdin, flush=True)
+            end.receive()
+            while guest.poll() is None:  # whatever it waits for, it waits for us
+                steam.run_callbacks()
+                time.sleep(0.005)
+            told = json.loads(guest.stdout.read())
+        assert (ended.end_reason, ended.end_debug) == (1234, "that was all")
+        assert end.wrong == []
+        assert told["wrong"] == []
+        assert end.got == told["sent"]
+        assert sum(end.got) > ROUNDS
+        assert told["abandoned"] == 0
+        assert guest.returncode == 0
+
+
+if __name__ == "__main__":
+    play_guest(sys.argv[1])
