@@ -23,6 +23,17 @@ SELF = {
     "ISteamNetworkingUtils": "utils",
     "ISteamNetworkingMessages": "messages",
 }
+# What stands before and after the call itself, by flat.def's column "gil".
+AROUND = {
+    "RELEASE_GIL": (
+        "            void *python = sn_gil_release();\n",
+        "            sn_gil_acquire(python);\n",
+    ),
+    "C_NUMBERS": (
+        "            sn_locale before = sn_locale_c_numbers();\n",
+        "            sn_locale_restore(before);\n",
+    ),
+}
 
 
 def guarded_calls() -> tuple[str, str]:
@@ -48,9 +59,9 @@ def guarded_calls() -> tuple[str, str]:
             + ("" if void else f"    {result} answer = {default_result};\n")
             + "    if (sn_enter(engine)) {\n"
             + f"        if (engine->flat.{pointer} != NULL) {{\n"
-            + ("            void *python = sn_gil_release();\n" if gil == "RELEASE_GIL" else "")
+            + AROUND.get(gil, ("", ""))[0]
             + f"            {'' if void else 'answer = '}{call}\n"
-            + ("            sn_gil_acquire(python);\n" if gil == "RELEASE_GIL" else "")
+            + AROUND.get(gil, ("", ""))[1]
             + "        }\n        sn_leave(engine);\n    }\n"
             + ("" if void else "    return answer;\n")
             + "}\n"
@@ -81,7 +92,7 @@ def make() -> FFI:
         "#define Py_BEGIN_ALLOW_THREADS {\n#define Py_END_ALLOW_THREADS }\n"
         # module.c wraps cffi's init to add the message type and the hot calls.
         "#define PyInit__native sn_cffi_init\n"
-        f'#include "guard.h"\n\n{sources}',
+        f'#include "guard.h"\n#include "platform/platform.h"\n\n{sources}',
         sources=sorted(str(path.relative_to(ROOT)) for path in CSRC.rglob("*.c")),
         depends=sorted(str(path.relative_to(ROOT)) for path in CSRC.rglob("*.[hd]*")),
         include_dirs=[str(CSRC)],

@@ -35,6 +35,12 @@ void sn_leave_exit_handlers_out(void);
 /* Whether an interface other than loopback has an address; true where it cannot be told. */
 bool sn_has_network(void);
 
+/* Has this thread read and write numbers as C does, whatever the program's locale, until that is
+ * restored. */
+typedef intptr_t sn_locale;
+sn_locale sn_locale_c_numbers(void);
+void sn_locale_restore(sn_locale before);
+
 /* Opens a shared library by its UTF-8 path; NULL with the system's reason in error. */
 void *sn_library_open(const char *path, char *error, size_t error_size);
 /* Writes the address of a function into *function (a function pointer); false if there is none. */

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ifaddrs.h>
+#include <locale.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,6 +50,22 @@ void sn_leave_exit_handlers_out(void) { on_exit(leave, NULL); }
 #else
 void sn_leave_exit_handlers_out(void) {}
 #endif
+
+sn_locale sn_locale_c_numbers(void)
+{
+    locale_t copy = duplocale(uselocale((locale_t)0));
+    locale_t numbers = newlocale(LC_NUMERIC_MASK, "C", copy);
+    if (numbers == (locale_t)0 && copy != (locale_t)0)
+        freelocale(copy);
+    return (sn_locale)uselocale(numbers); /* without memory all stays as it is */
+}
+
+void sn_locale_restore(sn_locale before)
+{
+    locale_t numbers = uselocale((locale_t)before);
+    if (numbers != (locale_t)before)
+        freelocale(numbers);
+}
 
 bool sn_has_network(void)
 {

@@ -6,6 +6,7 @@
 #define WIN32_LEAN_AND_MEAN
 #include <windows.h>
 
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,6 +78,16 @@ void sn_library_pin(void (*function)(void))
 }
 
 /* Not asked: Windows without any network is too rare a place to connect from. */
+/* Here a thread has a locale of its own, or the program's: there is nothing to be given back. */
+sn_locale sn_locale_c_numbers(void)
+{
+    int before = _configthreadlocale(_ENABLE_PER_THREAD_LOCALE);
+    setlocale(LC_NUMERIC, "C");
+    return before;
+}
+
+void sn_locale_restore(sn_locale before) { _configthreadlocale((int)before); }
+
 bool sn_has_network(void) { return true; }
 
 /* --- where processes of one user meet ------------------------------------------------------- */
