@@ -17,12 +17,7 @@ enum {
     PTR = k_ESteamNetworkingConfig_Ptr,
 };
 
-static const struct {
-    ESteamNetworkingConfigValue value;
-    const char *name;
-    int type, scope, listed;
-    int64_t least, most;
-} keys[] = {
+const lo_config_key lo_config_keys[] = {
 #define KEY(name, type, scope, initial, least, most, listed)                                       \
     {k_ESteamNetworkingConfig_##name, #name, type, scope, listed, least, most},
 #include "config.def"
@@ -41,34 +36,34 @@ static const lo_value initial_values[] = {
 #undef KEY
 };
 
-static int find(ESteamNetworkingConfigValue value)
+int lo_config_find(ESteamNetworkingConfigValue value)
 {
     for (int key = 0; key < LO_KEYS; key++)
-        if (keys[key].value == value)
+        if (lo_config_keys[key].value == value)
             return key;
     return -1;
 }
 
-static bool is_set(const lo_scope *scope, int key) { return scope->set >> key & 1; }
+bool lo_config_is_set(const lo_scope *scope, int key) { return scope->set >> key & 1; }
 
 const lo_value *lo_config(const lo_scope *scope, int key)
 {
     for (; scope != NULL; scope = scope->parent)
-        if (is_set(scope, key))
+        if (lo_config_is_set(scope, key))
             return &scope->values[key];
     return &initial_values[key];
 }
 
-static void unset(lo_scope *scope, int key)
+void lo_config_unset(lo_scope *scope, int key)
 {
-    if (is_set(scope, key) && keys[key].type == STRING)
+    if (lo_config_is_set(scope, key) && lo_config_keys[key].type == STRING)
         lo_free(scope->values[key].string);
     scope->set &= ~(UINT64_C(1) << key);
 }
 
 void lo_config_set(lo_scope *scope, int key, lo_value value)
 {
-    unset(scope, key);
+    lo_config_unset(scope, key);
     scope->values[key] = value;
     scope->set |= UINT64_C(1) << key;
 }
@@ -76,10 +71,10 @@ void lo_config_set(lo_scope *scope, int key, lo_value value)
 void lo_config_free(lo_scope *scope)
 {
     for (int key = 0; key < LO_KEYS; key++)
-        unset(scope, key);
+        lo_config_unset(scope, key);
 }
 
-/* --- setting -------------------------------------------------------------------------------- */
+/* --- setting ------------------------------------------------------------------------------------- */
 
 static bool put_string(lo_scope *scope, int key, const char *text)
 {
@@ -98,9 +93,9 @@ static int64_t within(double number, int64_t least, int64_t most)
 }
 
 /* Numbers and text become one another as needed; pointers are only pointers. */
-static bool set(lo_scope *scope, int key, int type, const void *argument)
+bool lo_config_assign(lo_scope *scope, int key, int type, const void *argument)
 {
-    int64_t integer = 0, least = keys[key].least, most = keys[key].most;
+    int64_t integer = 0, least = lo_config_keys[key].least, most = lo_config_keys[key].most;
     double number = 0;
     char text[40], *end;
     lo_value value = {0};
@@ -123,7 +118,7 @@ static bool set(lo_scope *scope, int key, int type, const void *argument)
         break;
     }
     case STRING:
-        if (keys[key].type == STRING)
+        if (lo_config_keys[key].type == STRING)
             return put_string(scope, key, argument);
         number = strtod(argument, &end);
         if (end == (const char *)argument || *end != '\0')
@@ -132,7 +127,7 @@ static bool set(lo_scope *scope, int key, int type, const void *argument)
                                                 : strtoll(argument, NULL, 10);
         break;
     case PTR:
-        if (keys[key].type != PTR)
+        if (lo_config_keys[key].type != PTR)
             return false;
         memcpy(&value.pointer, argument, sizeof value.pointer);
         lo_config_set(scope, key, value);
@@ -141,7 +136,7 @@ static bool set(lo_scope *scope, int key, int type, const void *argument)
         return false;
     }
     integer = integer < least ? least : integer > most ? most : integer;
-    switch (keys[key].type) {
+    switch (lo_config_keys[key].type) {
     case INT32:
         value.int32 = (int32_t)integer;
         break;
@@ -173,156 +168,12 @@ bool lo_config_options(lo_scope *scope, int count, const SteamNetworkingConfigVa
     for (int i = 0; i < count; i++) {
         const SteamNetworkingConfigValue_t *option = &options[i];
         const void *argument = &option->m_val;
-        int key = find(option->m_eValue);
+        int key = lo_config_find(option->m_eValue);
         if (option->m_eDataType == STRING)
             argument = option->m_val.m_string;
-        if (key < 0 || keys[key].scope == GLOBAL || argument == NULL ||
-            !set(scope, key, option->m_eDataType, argument))
+        if (key < 0 || lo_config_keys[key].scope == GLOBAL || argument == NULL ||
+            !lo_config_assign(scope, key, option->m_eDataType, argument))
             return false;
     }
     return true;
 }
-
-static lo_scope *scope_of(lo_user *user, ESteamNetworkingConfigScope type, intptr_t object)
-{
-    lo_listener *listener;
-    lo_connection *connection;
-    switch (type) {
-    case k_ESteamNetworkingConfig_Global:
-        return &user->global;
-    case k_ESteamNetworkingConfig_SocketsInterface:
-        return object == (intptr_t)user ? &user->local : NULL;
-    case k_ESteamNetworkingConfig_ListenSocket:
-        listener = lo_find_listener(user, (HSteamListenSocket)object);
-        return listener != NULL ? &listener->scope : NULL;
-    case k_ESteamNetworkingConfig_Connection:
-        connection = lo_find_connection(user, (HSteamNetConnection)object);
-        return connection != NULL ? &connection->scope : NULL;
-    default:
-        return NULL;
-    }
-}
-
-static bool fits(int key, ESteamNetworkingConfigScope type)
-{
-    return type == k_ESteamNetworkingConfig_Global || keys[key].scope != GLOBAL;
-}
-
-bool lo_SetConfigValue(ISteamNetworkingUtils *self, ESteamNetworkingConfigValue eValue,
-                       ESteamNetworkingConfigScope eScopeType, intptr_t scopeObj,
-                       ESteamNetworkingConfigDataType eDataType, const void *pArg)
-{
-    lo_user *user = (lo_user *)self;
-    int key = find(eValue);
-    lo_scope *scope;
-    bool done = false;
-    if (key < 0 || !fits(key, eScopeType))
-        return false;
-    lo_enter();
-    scope = scope_of(user, eScopeType, scopeObj);
-    if (scope != NULL && eScopeType == k_ESteamNetworkingConfig_Connection &&
-        (key == LO_SymmetricConnect || key == LO_Unencrypted || key == LO_LocalVirtualPort)) {
-        scope = NULL; /* settled when it connected */
-    }
-    if (scope != NULL && pArg == NULL) {
-        unset(scope, key);
-        done = true;
-    } else if (scope != NULL) {
-        done = set(scope, key, eDataType, pArg);
-    }
-    if (done && keys[key].scope == GLOBAL)
-        lo_sky_changed(user);
-    lo_leave();
-    return done;
-}
-
-/* --- asking --------------------------------------------------------------------------------- */
-
-ESteamNetworkingGetConfigValueResult
-lo_GetConfigValue(ISteamNetworkingUtils *self, ESteamNetworkingConfigValue eValue,
-                  ESteamNetworkingConfigScope eScopeType, intptr_t scopeObj,
-                  ESteamNetworkingConfigDataType *pOutDataType, void *pResult, size_t *cbResult)
-{
-    /* What fits into a datagram follows from its size; Valve's engine tells no type for it. */
-    bool data_size = eValue == k_ESteamNetworkingConfig_MTU_DataSize;
-    int key = data_size ? LO_MTU_PacketSize : find(eValue);
-    ESteamNetworkingGetConfigValueResult result = k_ESteamNetworkingGetConfigValue_BadScopeObj;
-    lo_scope *scope;
-    if (key < 0)
-        return k_ESteamNetworkingGetConfigValue_BadValue;
-    lo_enter();
-    scope = fits(key, eScopeType) ? scope_of((lo_user *)self, eScopeType, scopeObj) : NULL;
-    if (scope != NULL) {
-        lo_value value = *lo_config(scope, key);
-        int type = keys[key].type;
-        const void *from = type == STRING ? (const void *)value.string : &value;
-        size_t room = cbResult != NULL ? *cbResult : 0;
-        size_t size = type == STRING  ? strlen(value.string) + 1
-                      : type == INT64 ? sizeof value.int64
-                      : type == PTR   ? sizeof value.pointer
-                                      : sizeof value.int32;
-        if (data_size)
-            value.int32 -= 100;
-        if (pOutDataType != NULL)
-            *pOutDataType = data_size ? 0 : keys[key].type;
-        if (cbResult != NULL)
-            *cbResult = size;
-        result = k_ESteamNetworkingGetConfigValue_BufferTooSmall;
-        if (pResult != NULL && room >= size) {
-            bool own = is_set(scope, key) || eScopeType == k_ESteamNetworkingConfig_Global;
-            memcpy(pResult, from, size);
-            result = own ? k_ESteamNetworkingGetConfigValue_OK
-                         : k_ESteamNetworkingGetConfigValue_OKInherited;
-        }
-    }
-    lo_leave();
-    return result;
-}
-
-const char *lo_GetConfigValueInfo(ISteamNetworkingUtils *self, ESteamNetworkingConfigValue eValue,
-                                  ESteamNetworkingConfigDataType *pOutDataType,
-                                  ESteamNetworkingConfigScope *pOutScope)
-{
-    int key = find(eValue);
-    (void)self;
-    if (key < 0)
-        return NULL;
-    if (pOutDataType != NULL)
-        *pOutDataType = keys[key].type;
-    if (pOutScope != NULL)
-        *pOutScope = keys[key].scope;
-    return keys[key].name;
-}
-
-ESteamNetworkingConfigValue
-lo_IterateGenericEditableConfigValues(ISteamNetworkingUtils *self,
-                                      ESteamNetworkingConfigValue eCurrent, bool bEnumerateDevVars)
-{
-    (void)self;
-    for (int key = 0; key < LO_KEYS; key++)
-        if (keys[key].value > eCurrent &&
-            (keys[key].listed == YES || (keys[key].listed == DEV && bEnumerateDevVars)))
-            return keys[key].value;
-    return k_ESteamNetworkingConfig_Invalid;
-}
-
-/* --- callbacks are config values ------------------------------------------------------------ */
-
-static bool set_callback(ISteamNetworkingUtils *self, int key, void (*function)(void))
-{
-    void *pointer;
-    memcpy(&pointer, &function, sizeof pointer);
-    return lo_SetConfigValue(self, keys[key].value, GLOBAL, 0, PTR, &pointer);
-}
-
-#define CALLBACK(event, function, key)                                                             \
-    bool lo_SetGlobalCallback_##event(ISteamNetworkingUtils *self, function fnCallback)            \
-    {                                                                                              \
-        return set_callback(self, LO_Callback_##key, (void (*)(void))fnCallback);                  \
-    }
-CALLBACK(SteamNetConnectionStatusChanged, FnSteamNetConnectionStatusChanged,
-         ConnectionStatusChanged)
-CALLBACK(SteamNetAuthenticationStatusChanged, FnSteamNetAuthenticationStatusChanged,
-         AuthStatusChanged)
-CALLBACK(MessagesSessionRequest, FnSteamNetworkingMessagesSessionRequest, MessagesSessionRequest)
-CALLBACK(MessagesSessionFailed, FnSteamNetworkingMessagesSessionFailed, MessagesSessionFailed)

@@ -20,6 +20,14 @@ typedef union lo_value {
     void *pointer;
 } lo_value;
 
+typedef struct lo_config_key {
+    ESteamNetworkingConfigValue value;
+    const char *name;
+    int type, scope, listed;
+    int64_t least, most;
+} lo_config_key;
+extern const lo_config_key lo_config_keys[];
+
 /* One object's own values; the rest comes from its parent, at last from the defaults. */
 typedef struct lo_scope {
     uint64_t set;
@@ -27,6 +35,12 @@ typedef struct lo_scope {
     lo_value values[LO_KEYS];
 } lo_scope;
 
+/* The key of a value, -1 if there is none. */
+int lo_config_find(ESteamNetworkingConfigValue value);
+bool lo_config_is_set(const lo_scope *scope, int key);
+void lo_config_unset(lo_scope *scope, int key);
+/* Converts and clamps; false if that cannot be. */
+bool lo_config_assign(lo_scope *scope, int key, int type, const void *argument);
 const lo_value *lo_config(const lo_scope *scope, int key);
 /* Takes over a string. */
 void lo_config_set(lo_scope *scope, int key, lo_value value);

@@ -2,11 +2,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "rendezvous.h"
 #include "wire.h"
 
 enum { TIMEOUT = k_ESteamNetConnectionEnd_Misc_Timeout };
 
-/* --- existence ------------------------------------------------------------------------------ */
+/* --- existence ----------------------------------------------------------------------------------- */
 
 static void dismantle(lo_connection *connection)
 {
@@ -115,14 +116,9 @@ void lo_bereave(lo_connection *connection)
     lo_set_deadline(connection, lo.now);
 }
 
-lo_connection *lo_peer(const lo_connection *connection)
-{
-    return connection->peer != 0 ? lo_find_any(connection->peer, LO_CONNECTION) : NULL;
-}
+/* --- states -------------------------------------------------------------------------------------- */
 
-/* --- states --------------------------------------------------------------------------------- */
-
-static bool is_over(const lo_connection *connection)
+bool lo_is_over(const lo_connection *connection)
 {
     return connection->state == LO_CLOSED_BY_PEER || connection->state == LO_PROBLEM;
 }
@@ -166,7 +162,7 @@ void lo_set_deadline(lo_connection *connection, int64_t when)
     lo_air_push(&lo.air, &connection->deadline, when);
 }
 
-static int64_t timeout(const lo_connection *connection, int key)
+int64_t lo_timeout(const lo_connection *connection, int key)
 {
     return lo.now + (int64_t)lo_config(&connection->scope, key)->int32 * 1000;
 }
@@ -186,13 +182,13 @@ void lo_check_path(lo_connection *connection)
         return;
     connection->silent = silent;
     if (silent)
-        lo_set_deadline(connection, timeout(connection, LO_TimeoutConnected));
+        lo_set_deadline(connection, lo_timeout(connection, LO_TimeoutConnected));
     else
         lo_air_remove(&lo.air, &connection->deadline);
 }
 
 /* 127.0.0.1 and a port that nobody has. */
-static void invent_address(lo_connection *connection)
+void lo_invent_address(lo_connection *connection)
 {
     connection->address = (SteamNetworkingIPAddr){
         .m_ipv6 = {[10] = 0xff, [11] = 0xff, [12] = 127, [15] = 1},
@@ -205,7 +201,7 @@ static void become_connected(lo_connection *connection)
     if (connection->manner == LO_P2P || connection->manner == LO_SESSION) {
         if (connection->state == LO_CONNECTING)
             lo_change(connection, LO_FINDING_ROUTE);
-        invent_address(connection);
+        lo_invent_address(connection);
     }
     lo_air_remove(&lo.air, &connection->deadline);
     lo_change(connection, LO_CONNECTED);
@@ -249,7 +245,7 @@ void lo_end(lo_connection *connection, ESteamNetworkingConnectionState state, in
         lo_destroy(connection); /* the application does not know it: any more, or yet */
         return;
     }
-    if (is_over(connection))
+    if (lo_is_over(connection))
         return;
     set_end(connection, reason, text);
     lo_say(connection->object.user, LO_MSG, "#%u %s: %d %s", connection->ordinal,
@@ -293,9 +289,9 @@ void lo_deadline(lo_connection *connection)
     }
 }
 
-/* --- connecting ----------------------------------------------------------------------------- */
+/* --- connecting ---------------------------------------------------------------------------------- */
 
-static lo_packet *call_packet(const lo_connection *connection)
+lo_packet *lo_call_packet(const lo_connection *connection)
 {
     lo_packet *packet = lo_packet_new(LO_CALL, sizeof(lo_call));
     if (packet != NULL) {
@@ -321,7 +317,7 @@ void lo_ring(lo_connection *connection)
     if (!connection->rung && connection->object.user->sky_send.loss < 100) {
         lo_packet *packet = NULL;
         if (listener != NULL || connection->link != NULL || lo_link_to(connection))
-            packet = call_packet(connection);
+            packet = lo_call_packet(connection);
         if (packet != NULL) {
             connection->rung = true;
             packet->to = listener != NULL ? listener->object.handle : 0;
@@ -333,98 +329,6 @@ void lo_ring(lo_connection *connection)
         connection->gives_up = earlier(connection->gives_up, connection->created + LO_RING_ALONE);
     again = connection->rung ? INT64_MAX : lo.now + LO_RING_AGAIN;
     lo_set_deadline(connection, earlier(connection->gives_up, again));
-}
-
-lo_connection *lo_connect(lo_user *user, int manner, const SteamNetworkingIdentity *to, int port,
-                          int count, const SteamNetworkingConfigValue_t *options)
-{
-    lo_connection *connection = lo_connection_new(user, manner, NULL, count, options);
-    lo_listener *listener;
-    if (connection == NULL)
-        return NULL;
-    connection->outgoing = true;
-    connection->symmetric = lo_config(&connection->scope, LO_SymmetricConnect)->int32 != 0;
-    connection->port = port;
-    if (manner != LO_IP)
-        connection->remote = connection->called = *to;
-    connection->gives_up = timeout(connection, LO_TimeoutInitial);
-    listener = lo_listener_at(manner, &connection->called, port);
-    if (listener != NULL && listener->object.user == user) {
-        /* One's own call is there at once, and heard before it is made. */
-        lo_packet *packet = call_packet(connection);
-        connection->rung = packet != NULL;
-        if (packet != NULL) {
-            packet->from = connection->object.handle;
-            lo_called(listener, packet);
-            lo_bury(packet);
-        }
-    }
-    return connection;
-}
-
-void lo_called(lo_listener *listener, lo_packet *packet)
-{
-    lo_connection *caller = lo_find_any(packet->from, LO_CONNECTION), *connection;
-    lo_call call;
-    if (caller == NULL || caller->closing || caller->state > LO_CONNECTING || caller->peer != 0)
-        return;
-    memcpy(&call, packet->payload, sizeof call);
-    connection = lo_called_end(listener, &call);
-    if (connection == NULL) {
-        caller->rung = false; /* it will try again, unless it is called itself */
-        return;
-    }
-    connection->peer = caller->object.handle;
-    caller->peer = connection->object.handle;
-    if (connection->state == LO_CONNECTING)
-        lo_accept(connection);
-    else
-        lo_change(connection, LO_CONNECTING);
-}
-
-/* One's own call to the caller, if both mean one connection. */
-static lo_connection *crossing(const lo_listener *listener, const lo_call *call)
-{
-    lo_connection *own = listener->object.user->connections.first;
-    bool session = listener->manner == LO_SESSION;
-    if (!call->symmetric && !session)
-        return NULL;
-    while (own != NULL &&
-           !(own->manner == listener->manner && own->outgoing && !own->closing &&
-             own->state == LO_CONNECTING && own->port == call->port &&
-             (own->symmetric || session) && lo_same_identity(&own->called, &call->from)))
-        own = own->listed.after;
-    return own;
-}
-
-static lo_connection *incoming(lo_listener *listener, const lo_call *call)
-{
-    lo_user *user = listener->object.user;
-    lo_connection *connection = lo_connection_new(user, listener->manner, listener, 0, NULL);
-    if (connection == NULL)
-        return NULL;
-    connection->remote = call->from;
-    connection->symmetric =
-        call->symmetric && lo_config(&listener->scope, LO_SymmetricConnect)->int32 != 0;
-    connection->port = listener->port;
-    if (listener->manner == LO_IP)
-        invent_address(connection);
-    lo_set_deadline(connection, timeout(connection, LO_TimeoutInitial));
-    lo_say(user, LO_MSG, "#%u asked for on port %d", connection->ordinal, listener->port);
-    return connection;
-}
-
-lo_connection *lo_called_end(lo_listener *listener, const lo_call *call)
-{
-    lo_connection *own = crossing(listener, call);
-    if (own == NULL)
-        return incoming(listener, call);
-    /* The call of the lesser name counts. */
-    if (memcmp(&call->from, &listener->object.user->identity, sizeof call->from) >= 0)
-        return NULL;
-    own->outgoing = false;
-    lo_link_leave(own);
-    return own;
 }
 
 EResult lo_accept(lo_connection *connection)
@@ -444,7 +348,7 @@ EResult lo_accept(lo_connection *connection)
         become_connected(connection);
     } else {
         lo_change(connection, LO_FINDING_ROUTE);
-        lo_set_deadline(connection, timeout(connection, LO_TimeoutInitial));
+        lo_set_deadline(connection, lo_timeout(connection, LO_TimeoutInitial));
     }
     return k_EResultOK;
 }
@@ -486,7 +390,7 @@ void lo_signalled(lo_connection *connection, lo_packet *packet)
         lo_bury(packet);
 }
 
-/* --- closing -------------------------------------------------------------------------------- */
+/* --- closing ------------------------------------------------------------------------------------- */
 
 void lo_finish_close(lo_connection *connection)
 {
@@ -510,7 +414,7 @@ void lo_check_delivered(lo_connection *connection)
 void lo_close(lo_connection *connection, int reason, const char *text, bool linger)
 {
     ESteamNetworkingConnectionState state = connection->state;
-    if (!is_over(connection)) {
+    if (!lo_is_over(connection)) {
         if (reason == 0)
             reason = k_ESteamNetConnectionEnd_App_Generic;
         if (reason < k_ESteamNetConnectionEnd_App_Min ||
@@ -535,131 +439,7 @@ void lo_close(lo_connection *connection, int reason, const char *text, bool ling
         lo_depart(connection);
         return;
     }
-    if (!is_over(connection))
+    if (!lo_is_over(connection))
         send_close(connection, lo.now, linger);
     lo_destroy(connection);
-}
-
-/* --- the flat functions --------------------------------------------------------------------- */
-
-/* The connection that there already is to the same peer, where both sides mean only one. */
-static lo_connection *twin_of(const lo_connection *connection)
-{
-    lo_connection *twin = connection->object.user->connections.first;
-    if (!connection->symmetric)
-        return NULL;
-    while (twin != NULL && !(twin != connection && twin->symmetric && !twin->closing &&
-                             !is_over(twin) && twin->port == connection->port &&
-                             lo_same_identity(&twin->remote, &connection->remote)))
-        twin = twin->listed.after;
-    return twin;
-}
-
-HSteamNetConnection lo_ConnectP2P(ISteamNetworkingSockets *self,
-                                  const SteamNetworkingIdentity *identityRemote,
-                                  int nRemoteVirtualPort, int nOptions,
-                                  const SteamNetworkingConfigValue_t *pOptions)
-{
-    lo_user *user = (lo_user *)self;
-    SteamNetworkingIdentity to;
-    lo_connection *connection = NULL, *twin;
-    HSteamNetConnection handle = 0;
-    if (!lo_clean_identity(&to, identityRemote) || nRemoteVirtualPort < 0 ||
-        nRemoteVirtualPort > 65535)
-        return 0;
-    lo_enter();
-    if (!lo_same_identity(&to, &user->identity) ||
-        lo_listener_at(LO_P2P, &to, nRemoteVirtualPort) != NULL)
-        connection = lo_connect(user, LO_P2P, &to, nRemoteVirtualPort, nOptions, pOptions);
-    twin = connection != NULL ? twin_of(connection) : NULL;
-    if (twin != NULL) {
-        lo_destroy(connection);
-        handle = lo_accept(twin) == k_EResultOK ? twin->object.handle : 0;
-    } else if (connection != NULL) {
-        handle = connection->object.handle;
-        lo_change(connection, LO_CONNECTING);
-        lo_ring(connection);
-    }
-    lo_leave();
-    return handle;
-}
-
-HSteamNetConnection lo_ConnectByIPAddress(ISteamNetworkingSockets *self,
-                                          const SteamNetworkingIPAddr *address, int nOptions,
-                                          const SteamNetworkingConfigValue_t *pOptions)
-{
-    lo_user *user = (lo_user *)self;
-    lo_connection *connection;
-    HSteamNetConnection handle = 0;
-    if (address == NULL)
-        return 0;
-    lo_enter();
-    /* Port 0 is nobody's: whoever is not on this machine is never found. */
-    connection = lo_connect(user, LO_IP, NULL, lo_is_local(address, false) ? address->m_port : 0,
-                            nOptions, pOptions);
-    if (connection != NULL) {
-        handle = connection->object.handle;
-        connection->address = *address;
-        lo_change(connection, LO_CONNECTING);
-        lo_ring(connection);
-    }
-    lo_leave();
-    return handle;
-}
-
-EResult lo_AcceptConnection(ISteamNetworkingSockets *self, HSteamNetConnection hConn)
-{
-    lo_connection *connection = lo_enter_connection(self, hConn);
-    EResult result = connection != NULL ? lo_accept(connection) : k_EResultInvalidParam;
-    lo_leave();
-    return result;
-}
-
-bool lo_CloseConnection(ISteamNetworkingSockets *self, HSteamNetConnection hPeer, int nReason,
-                        const char *pszDebug, bool bEnableLinger)
-{
-    lo_connection *connection = lo_enter_connection(self, hPeer);
-    if (connection != NULL)
-        lo_close(connection, nReason, pszDebug, bEnableLinger);
-    lo_leave();
-    return connection != NULL;
-}
-
-bool lo_CreateSocketPair(ISteamNetworkingSockets *self, HSteamNetConnection *pOutConnection1,
-                         HSteamNetConnection *pOutConnection2, bool bUseNetworkLoopback,
-                         const SteamNetworkingIdentity *pIdentity1,
-                         const SteamNetworkingIdentity *pIdentity2)
-{
-    lo_user *user = (lo_user *)self;
-    const SteamNetworkingIdentity *identities[] = {pIdentity1, pIdentity2};
-    lo_connection *pair[2] = {NULL, NULL};
-    (void)bUseNetworkLoopback; /* both behave like the network */
-    if (pOutConnection1 == NULL || pOutConnection2 == NULL)
-        return false;
-    lo_enter();
-    for (int i = 0; i < 2; i++)
-        pair[i] = lo_connection_new(user, LO_PAIR, NULL, 0, NULL);
-    for (int i = 0; i < 2 && pair[0] != NULL && pair[1] != NULL; i++) {
-        if (!lo_clean_identity(&pair[i]->remote, identities[i])) {
-            pair[i]->remote.m_eType = k_ESteamNetworkingIdentityType_IPAddress;
-            pair[i]->remote.m_cbSize = (int)sizeof pair[i]->remote.m_ip;
-            pair[i]->remote.m_ip.m_ipv6[15] = 1;
-        }
-        pair[i]->peer = pair[1 - i]->object.handle;
-        pair[i]->outgoing = i == 0;
-        pair[i]->state = LO_CONNECTED;
-    }
-    if (pair[0] != NULL && pair[1] != NULL) {
-        *pOutConnection1 = pair[0]->object.handle;
-        *pOutConnection2 = pair[1]->object.handle;
-        lo_check_path(pair[0]);
-        lo_check_path(pair[1]);
-        lo_leave();
-        return true;
-    }
-    for (int i = 0; i < 2; i++)
-        if (pair[i] != NULL)
-            lo_destroy(pair[i]);
-    lo_leave();
-    return false;
 }

@@ -1,32 +1,7 @@
-/* Listeners: where connections are asked for, by identity and virtual port or by UDP port. */
-#include "loopback.h"
-
+/* Listen sockets, and the connect requests that are made to them. */
 #include <string.h>
 
-/* FNV-1a over what makes an address. Whoever finds a listener by it compares the address too. */
-uint64_t lo_address_key(int manner, const SteamNetworkingIdentity *identity, int port)
-{
-    uint64_t hash = 0xCBF29CE484222325u;
-    int head[] = {manner, port, 0, 0};
-    const unsigned char *bytes = (const unsigned char *)head;
-    if (manner != LO_IP) {
-        head[2] = identity->m_eType;
-        head[3] = identity->m_cbSize;
-    }
-    for (size_t i = 0; i < sizeof head; i++)
-        hash = (hash ^ bytes[i]) * 0x100000001B3u;
-    for (int i = 0; i < head[3]; i++)
-        hash = (hash ^ identity->m_genericBytes[i]) * 0x100000001B3u;
-    return hash;
-}
-
-lo_listener *lo_listener_at(int manner, const SteamNetworkingIdentity *identity, int port)
-{
-    lo_listener *listener = lo_map_get(&lo.listeners, lo_address_key(manner, identity, port));
-    bool same = listener != NULL && listener->manner == manner && listener->port == port &&
-                (manner == LO_IP || lo_same_identity(&listener->object.user->identity, identity));
-    return same ? listener : NULL;
-}
+#include "loopback.h"
 
 lo_listener *lo_listen(lo_user *user, int manner, int port, int count,
                        const SteamNetworkingConfigValue_t *options)
@@ -82,43 +57,6 @@ void lo_listener_destroy(lo_listener *listener)
     lo_free(listener);
 }
 
-HSteamListenSocket lo_CreateListenSocketP2P(ISteamNetworkingSockets *self, int nLocalVirtualPort,
-                                            int nOptions,
-                                            const SteamNetworkingConfigValue_t *pOptions)
-{
-    lo_listener *listener;
-    HSteamListenSocket handle;
-    if (nLocalVirtualPort < 0 || nLocalVirtualPort > 65535)
-        return 0;
-    lo_enter();
-    listener = lo_listen((lo_user *)self, LO_P2P, nLocalVirtualPort, nOptions, pOptions);
-    handle = listener != NULL ? listener->object.handle : 0;
-    lo_leave();
-    return handle;
-}
-
-HSteamListenSocket lo_CreateListenSocketIP(ISteamNetworkingSockets *self,
-                                           const SteamNetworkingIPAddr *localAddress, int nOptions,
-                                           const SteamNetworkingConfigValue_t *pOptions)
-{
-    lo_user *user = (lo_user *)self;
-    lo_listener *listener = NULL;
-    HSteamListenSocket handle;
-    if (localAddress == NULL || localAddress->m_port == 0)
-        return 0;
-    lo_enter();
-    if (lo_is_local(localAddress, true))
-        listener = lo_listen(user, LO_IP, localAddress->m_port, nOptions, pOptions);
-    else
-        lo_say(user, LO_WARNING,
-               "the loopback engine listens on [::], 0.0.0.0, ::1 and 127.x.x.x only");
-    if (listener != NULL)
-        listener->address = *localAddress;
-    handle = listener != NULL ? listener->object.handle : 0;
-    lo_leave();
-    return handle;
-}
-
 /* Is it this machine, as the loopback addresses say; or any of its addresses, if that will do? */
 bool lo_is_local(const SteamNetworkingIPAddr *address, bool any_will_do)
 {
@@ -132,27 +70,104 @@ bool lo_is_local(const SteamNetworkingIPAddr *address, bool any_will_do)
     return loopback || (any && any_will_do);
 }
 
-bool lo_CloseListenSocket(ISteamNetworkingSockets *self, HSteamListenSocket hSocket)
+void lo_session_door(lo_user *user)
 {
-    lo_listener *listener;
-    lo_enter();
-    listener = lo_find_listener(self, hSocket);
-    if (listener != NULL)
-        lo_listener_destroy(listener);
-    lo_leave();
-    return listener != NULL;
+    if (user->door != NULL && !user->door->opened) {
+        user->door->opened = true;
+        lo_publish(user->door);
+    }
 }
 
-bool lo_GetListenSocketAddress(ISteamNetworkingSockets *self, HSteamListenSocket hSocket,
-                               SteamNetworkingIPAddr *address)
+/* --- connect requests ---------------------------------------------------------------------------- */
+
+/* One's own call to the caller, if both mean one connection. */
+static lo_connection *crossing(const lo_listener *listener, const lo_call *call)
 {
+    lo_connection *own = listener->object.user->connections.first;
+    bool session = listener->manner == LO_SESSION;
+    if (!call->symmetric && !session)
+        return NULL;
+    while (own != NULL &&
+           !(own->manner == listener->manner && own->outgoing && !own->closing &&
+             own->state == LO_CONNECTING && own->port == call->port &&
+             (own->symmetric || session) && lo_same_identity(&own->called, &call->from)))
+        own = own->listed.after;
+    return own;
+}
+
+static lo_connection *incoming(lo_listener *listener, const lo_call *call)
+{
+    lo_user *user = listener->object.user;
+    lo_connection *connection = lo_connection_new(user, listener->manner, listener, 0, NULL);
+    if (connection == NULL)
+        return NULL;
+    connection->remote = call->from;
+    connection->symmetric =
+        call->symmetric && lo_config(&listener->scope, LO_SymmetricConnect)->int32 != 0;
+    connection->port = listener->port;
+    if (listener->manner == LO_IP)
+        lo_invent_address(connection);
+    lo_set_deadline(connection, lo_timeout(connection, LO_TimeoutInitial));
+    lo_say(user, LO_MSG, "#%u asked for on port %d", connection->ordinal, listener->port);
+    return connection;
+}
+
+lo_connection *lo_called_end(lo_listener *listener, const lo_call *call)
+{
+    lo_connection *own = crossing(listener, call);
+    if (own == NULL)
+        return incoming(listener, call);
+    /* The call of the lesser name counts. */
+    if (memcmp(&call->from, &listener->object.user->identity, sizeof call->from) >= 0)
+        return NULL;
+    own->outgoing = false;
+    lo_link_leave(own);
+    return own;
+}
+
+void lo_called(lo_listener *listener, lo_packet *packet)
+{
+    lo_connection *caller = lo_find_any(packet->from, LO_CONNECTION), *connection;
+    lo_call call;
+    if (caller == NULL || caller->closing || caller->state > LO_CONNECTING || caller->peer != 0)
+        return;
+    memcpy(&call, packet->payload, sizeof call);
+    connection = lo_called_end(listener, &call);
+    if (connection == NULL) {
+        caller->rung = false; /* it will try again, unless it is called itself */
+        return;
+    }
+    connection->peer = caller->object.handle;
+    caller->peer = connection->object.handle;
+    if (connection->state == LO_CONNECTING)
+        lo_accept(connection);
+    else
+        lo_change(connection, LO_CONNECTING);
+}
+
+lo_connection *lo_connect(lo_user *user, int manner, const SteamNetworkingIdentity *to, int port,
+                          int count, const SteamNetworkingConfigValue_t *options)
+{
+    lo_connection *connection = lo_connection_new(user, manner, NULL, count, options);
     lo_listener *listener;
-    bool known;
-    lo_enter();
-    listener = lo_find_listener(self, hSocket);
-    known = listener != NULL && listener->manner == LO_IP;
-    if (known && address != NULL)
-        *address = listener->address;
-    lo_leave();
-    return known;
+    if (connection == NULL)
+        return NULL;
+    connection->outgoing = true;
+    connection->symmetric = lo_config(&connection->scope, LO_SymmetricConnect)->int32 != 0;
+    connection->port = port;
+    if (manner != LO_IP)
+        connection->remote = connection->called = *to;
+    connection->gives_up = lo_timeout(connection, LO_TimeoutInitial);
+    listener = lo_listener_at(manner, &connection->called, port);
+    if (listener != NULL && listener->object.user == user) {
+        /* One's own call is there at once, and heard before it is made. */
+        lo_packet *packet = lo_call_packet(connection);
+        connection->rung = packet != NULL;
+        if (packet != NULL) {
+            packet->from = connection->object.handle;
+            lo_called(listener, packet);
+            lo_bury(packet);
+        }
+    }
+    return connection;
 }

@@ -11,11 +11,11 @@
 #define STEAMNET_LOOPBACK_H
 
 #include "../engine.h"
-#include "air.h"
+#include "event_queue.h"
 #include "config.h"
 #include "list.h"
-#include "map.h"
-#include "memory.h"
+#include "handle_map.h"
+#include "alloc.h"
 
 /* The rows of flat.def that this engine answers. */
 #define FLAT(need, gil, ret, interface, name, parameters, default_result) \
@@ -300,6 +300,17 @@ struct lo_connection {
     int64_t inbound_bytes; /* of memory: what came from the link and is not in the queue yet */
 };
 
+struct lo_session {
+    LO_LINK(lo_session) listed;
+    SteamNetworkingIdentity with;
+    lo_connection *connection;    /* NULL once it has failed */
+    SteamNetConnectionInfo_t end; /* how it failed */
+    struct lo_channel {
+        struct lo_channel *next;
+        int number;
+    } *channels; /* used in either direction */
+};
+
 struct lo_user {
     LO_LINK(lo_user) listed;
     sn_engine *engine;
@@ -343,7 +354,9 @@ extern lo_world lo;
 void lo_enter(void);
 /* Out of it; then what had to wait for that is done. */
 void lo_leave(void);
+/* splitmix64: every state gives good numbers, so states may be made from anything. */
 uint64_t lo_random(uint64_t *state);
+lo_connection *lo_peer(const lo_connection *connection);
 bool lo_object_add(lo_object *object, lo_user *user, int kind);
 void lo_object_remove(lo_object *object);
 lo_connection *lo_find_connection(const void *self, HSteamNetConnection handle);
@@ -409,10 +422,14 @@ void lo_called(lo_listener *listener, lo_packet *packet);
 lo_connection *lo_called_end(lo_listener *listener, const lo_call *call);
 void lo_ring(lo_connection *connection);
 void lo_signalled(lo_connection *connection, lo_packet *packet);
-lo_connection *lo_peer(const lo_connection *connection);
 /* Looks whether anything can get through at all, which decides about time-outs. */
 void lo_check_path(lo_connection *connection);
 void lo_set_deadline(lo_connection *connection, int64_t when);
+
+bool lo_is_over(const lo_connection *connection);
+void lo_invent_address(lo_connection *connection);
+int64_t lo_timeout(const lo_connection *connection, int key);
+lo_packet *lo_call_packet(const lo_connection *connection);
 
 /* --- sky.c: the simulated network ------------------------------------------------------------- */
 
@@ -421,6 +438,11 @@ void lo_sky_changed(lo_user *user);
 lo_weather lo_weather_of(const lo_user *user);
 lo_weather lo_far_weather(const lo_connection *connection);
 int64_t lo_round_trip(const lo_connection *connection);
+bool lo_may_be_lost(const lo_packet *packet);
+/* When it is through the network, or if its stage is still the same, when to try again; -1: never. */
+int64_t lo_through(lo_connection *connection, lo_packet *packet, const lo_sky *sky, bool sending);
+void lo_leave_sender(lo_connection *connection, lo_packet *packet);
+void lo_lose(lo_connection *connection, lo_packet *packet, bool sending);
 /* A packet leaves its sender, from then on nobody's but the air's. */
 void lo_launch(lo_connection *connection, lo_packet *packet);
 /* A packet in the air has come to its time. */
@@ -440,6 +462,9 @@ bool lo_acknowledged(lo_connection *sender, int lane, const lo_ack *ack);
 void lo_unsend(lo_connection *sender, const lo_packet *packet);
 /* Reliable messages that the peer has not acknowledged, those that wait to be sent included. */
 lo_total lo_unacknowledged(const lo_connection *connection);
+lo_lane *lo_next_lane(lo_connection *connection);
+void lo_lane_rejoin(lo_connection *connection, lo_lane *lane);
+void lo_count_pending(lo_connection *connection, const lo_packet *packet, int sign);
 int lo_rate(const lo_connection *connection);
 /* Bytes that have not departed, and those of them that the link is busy with. */
 int lo_pending(const lo_connection *connection);
@@ -495,6 +520,15 @@ void lo_links_close(void);
 void lo_session_changed(lo_connection *connection, ESteamNetworkingConnectionState old);
 /* Where a session's message goes; NULL when memory is short or the session is over. */
 lo_group *lo_session_inbox(const lo_connection *connection, int channel);
+lo_session *lo_session_find(const lo_user *user, const SteamNetworkingIdentity *with);
+lo_session *lo_session_new(lo_user *user, const SteamNetworkingIdentity *with);
+void lo_session_forget(lo_user *user, lo_session *session);
+struct lo_channel **lo_session_channel(lo_session *session, int number);
+void lo_session_use_channel(lo_session *session, int number);
+lo_group *lo_inbox_find(lo_user *user, int channel);
+lo_group *lo_inbox_open(lo_user *user, int channel);
+/* Throws away what one user sent and nobody read, on one channel or on all. */
+void lo_inbox_discard(lo_user *user, const SteamNetworkingIdentity *from, const int *channel);
 void lo_session_let_go(lo_session *session);
 void lo_sessions_free(lo_user *user);
 /* Lets other processes find the user's door: who sends messages or hears of requests wants that. */
@@ -503,6 +537,13 @@ void lo_session_door(lo_user *user);
 /* --- status.c --------------------------------------------------------------------------------- */
 
 void lo_fill_info(const lo_connection *connection, SteamNetConnectionInfo_t *info);
+void lo_describe(const lo_connection *connection,
+                 char text[k_cchSteamNetworkingMaxConnectionDescription]);
+int64_t lo_queue_time(const lo_connection *connection, int64_t bytes);
+int lo_lane_unacked(const lo_lane *lane);
+int64_t lo_bytes_ahead(const lo_connection *connection, const lo_lane *lane);
+int lo_write_details(lo_connection *connection, char *text, size_t size);
+void lo_rates(lo_meter *meter, float *packets, float *bytes);
 void lo_fill_status(lo_connection *connection, SteamNetConnectionRealTimeStatus_t *status);
 void lo_measure(lo_meter *meter, int64_t now, int bytes);
 SteamNetworkingMicroseconds lo_timestamp(int64_t now);

@@ -3,6 +3,42 @@
 
 #include <string.h>
 
+bool lo_same_identity(const SteamNetworkingIdentity *a, const SteamNetworkingIdentity *b)
+{
+    return a->m_eType == b->m_eType && a->m_cbSize == b->m_cbSize &&
+           memcmp(a->m_genericBytes, b->m_genericBytes, (size_t)a->m_cbSize) == 0;
+}
+
+bool lo_clean_identity(SteamNetworkingIdentity *out, const SteamNetworkingIdentity *in)
+{
+    static const struct kind {
+        ESteamNetworkingIdentityType type;
+        int least, most;
+        bool text; /* ends within its size, which ends with it */
+    } kinds[] = {
+        {k_ESteamNetworkingIdentityType_SteamID, sizeof in->m_steamID64, sizeof in->m_steamID64,
+         false},
+        {k_ESteamNetworkingIdentityType_SonyPSN, sizeof in->m_steamID64, sizeof in->m_steamID64,
+         false},
+        {k_ESteamNetworkingIdentityType_IPAddress, sizeof in->m_ip, sizeof in->m_ip, false},
+        {k_ESteamNetworkingIdentityType_GenericBytes, 0, sizeof in->m_genericBytes, false},
+        {k_ESteamNetworkingIdentityType_GenericString, 1, sizeof in->m_szGenericString, true},
+        {k_ESteamNetworkingIdentityType_XboxPairwiseID, 1, sizeof in->m_szXboxPairwiseID, true},
+        {k_ESteamNetworkingIdentityType_UnknownType, 1, sizeof in->m_szUnknownRawString, true},
+    };
+    const struct kind *kind = kinds, *end = kinds + sizeof kinds / sizeof *kinds;
+    while (in != NULL && kind < end && kind->type != in->m_eType)
+        kind++;
+    if (in == NULL || kind == end || in->m_cbSize < kind->least || in->m_cbSize > kind->most)
+        return false;
+    memset(out, 0, sizeof *out);
+    out->m_eType = in->m_eType;
+    out->m_cbSize = in->m_cbSize;
+    memcpy(out->m_genericBytes, in->m_genericBytes, (size_t)in->m_cbSize);
+    return !kind->text || memchr(out->m_szUnknownRawString, 0, (size_t)in->m_cbSize) ==
+                              out->m_szUnknownRawString + in->m_cbSize - 1;
+}
+
 static bool is_identity(const unsigned char *bytes)
 {
     SteamNetworkingIdentity identity, clean;

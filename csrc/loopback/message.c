@@ -68,12 +68,12 @@ void lo_bury_all(lo_list *list)
         lo_bury(packet);
 }
 
-SteamNetworkingMessage_t *lo_AllocateMessage(ISteamNetworkingUtils *self, int cbAllocateBuffer)
+/* Like Valve's clock: monotonic microseconds, from 3,000,000 seconds on. */
+SteamNetworkingMicroseconds lo_timestamp(int64_t now)
 {
-    lo_packet *packet;
-    (void)self;
-    if (cbAllocateBuffer < 0)
-        return NULL;
-    packet = lo_packet_new(LO_DATA, (size_t)cbAllocateBuffer);
-    return packet != NULL ? &packet->message : NULL;
+    static _Atomic int64_t start;
+    int64_t first = 0;
+    if (atomic_load(&start) == 0)
+        atomic_compare_exchange_strong(&start, &first, now);
+    return INT64_C(3000000000000) + now - atomic_load(&start);
 }

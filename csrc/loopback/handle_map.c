@@ -1,7 +1,7 @@
 /* Open addressing, linear probing, at most half full; removal closes the gap it leaves. */
-#include "map.h"
+#include "handle_map.h"
 
-#include "memory.h"
+#include "alloc.h"
 
 static size_t home(const lo_map *map, uint64_t key)
 {

@@ -1,5 +1,5 @@
 /* Lines and a pairing heap: what comes in order costs nothing much, the rest a logarithm. */
-#include "air.h"
+#include "event_queue.h"
 
 #include <stddef.h>
 

@@ -5,7 +5,7 @@
  */
 #include "loopback.h"
 
-/* --- what weather there is ------------------------------------------------------------------ */
+/* --- parameters ---------------------------------------------------------------------------------- */
 
 static float real(const lo_user *user, int key) { return lo_config(&user->global, key)->real; }
 
@@ -69,7 +69,7 @@ int64_t lo_round_trip(const lo_connection *connection)
     return (int64_t)near.lag_send + far.lag_receive + far.lag_send + near.lag_receive;
 }
 
-/* --- what it does to one packet ------------------------------------------------------------- */
+/* --- what happens to one packet ------------------------------------------------------------------ */
 
 static uint64_t chances(const lo_connection *connection, const lo_packet *packet, bool sending)
 {
@@ -87,7 +87,7 @@ static bool happens(uint64_t *chance, float percent)
            (double)(lo_random(chance) >> 11) * (100.0 / 9007199254740992.0) < percent;
 }
 
-static bool may_be_lost(const lo_packet *packet)
+bool lo_may_be_lost(const lo_packet *packet)
 {
     return packet->kind == LO_DATA && !packet->reliable;
 }
@@ -103,7 +103,7 @@ static int64_t wait_for_rate(lo_user *user, const lo_packet *packet, const lo_sk
     room = (int64_t)sky->burst * 1000000 / sky->rate;
     until = (*busy > at ? *busy : at) +
             ((int64_t)packet->message.m_cbSize + LO_OVERHEAD) * 1000000 / sky->rate;
-    if (may_be_lost(packet) && until - at > room)
+    if (lo_may_be_lost(packet) && until - at > room)
         return -1;
     *busy = until;
     return until - at > room ? until - at - room + LO_RESEND : 0;
@@ -127,7 +127,7 @@ static int64_t delay(const lo_connection *connection, const lo_packet *packet, c
     for (int i = 0; i < pieces && sky->loss > 0; i++) {
         int tries = 0;
         while (tries < PERSEVERANCE && happens(&chance, sky->loss)) {
-            if (may_be_lost(packet))
+            if (lo_may_be_lost(packet))
                 return -1; /* all its pieces, or nothing */
             tries++;
         }
@@ -175,13 +175,13 @@ static int64_t in_order(lo_connection *connection, const lo_packet *packet, bool
 }
 
 /* When it is through the sky, or if its stage is still the same, when to try again; -1: never. */
-static int64_t through(lo_connection *connection, lo_packet *packet, const lo_sky *sky,
+int64_t lo_through(lo_connection *connection, lo_packet *packet, const lo_sky *sky,
                        bool sending)
 {
     int64_t late, from = sending ? packet->departs : lo.now;
-    if (may_be_lost(packet) && sky->loss >= 100)
+    if (lo_may_be_lost(packet) && sky->loss >= 100)
         return -1;
-    if (!may_be_lost(packet) && is_blocked(connection, packet, sky, sending))
+    if (!lo_may_be_lost(packet) && is_blocked(connection, packet, sky, sending))
         return connection->blocked[sending];
     if (sending)
         from = later(from, packet->node.due); /* it was blocked until now */
@@ -190,114 +190,4 @@ static int64_t through(lo_connection *connection, lo_packet *packet, const lo_sk
         return -1;
     packet->stage = sending ? LO_ARRIVING : LO_THERE;
     return packet->reliable ? in_order(connection, packet, sending, from + late) : from + late;
-}
-
-static void lose(lo_connection *connection, lo_packet *packet, bool sending)
-{
-    if (sending)
-        lo_unsend(connection, packet);
-    else
-        lo_acknowledge(connection, packet);
-    lo_bury(packet);
-}
-
-/* --- the way -------------------------------------------------------------------------------- */
-
-static void leave(lo_connection *connection, lo_packet *packet)
-{
-    const lo_sky *sky = &connection->object.user->sky_send;
-    int64_t due = through(connection, packet, sky, true);
-    bool is_close = packet->kind == LO_CLOSE && packet->stage == LO_ARRIVING;
-    lo_connection *peer = is_close ? lo_peer(connection) : NULL;
-    if (due < 0)
-        lose(connection, packet, true);
-    else if (packet->stage == LO_ARRIVING && connection->link != NULL)
-        lo_link_send(connection, packet, due);
-    else
-        lo_air_push(&lo.air, &packet->node, due);
-    if (peer != NULL)
-        peer->peer_closed = true;
-    if (is_close) {
-        connection->close_sent = true;
-        lo_check_delivered(connection);
-    }
-}
-
-void lo_launch(lo_connection *connection, lo_packet *packet)
-{
-    packet->from = connection->object.handle;
-    if (packet->kind != LO_CALL)
-        packet->to = connection->peer;
-    packet->stage = LO_LEAVING;
-    packet->node.kind = LO_PACKET;
-    packet->node.due = 0;
-    packet->node.order = 0;
-    leave(connection, packet);
-}
-
-static void deliver(lo_connection *connection, lo_packet *packet)
-{
-    if (packet->kind == LO_DATA || packet->kind == LO_CLOSE)
-        lo_receive(connection, packet);
-    else
-        lo_signalled(connection, packet);
-}
-
-static void knock(lo_packet *packet)
-{
-    lo_listener *listener = lo_find_any(packet->to, LO_LISTENER);
-    lo_connection *caller = lo_find_any(packet->from, LO_CONNECTION);
-    const lo_sky *sky = listener != NULL ? &listener->object.user->sky_receive : NULL;
-    if (sky != NULL && packet->stage == LO_ARRIVING && (sky->lag > 0 || sky->loss >= 100)) {
-        /* Nobody's connection yet, so nobody's chance: only what hits every packet. */
-        packet->stage = sky->loss >= 100 ? LO_ARRIVING : LO_THERE;
-        lo_air_push(&lo.air, &packet->node,
-                    lo.now + sky->lag + (sky->loss >= 100 ? LO_RING_AGAIN : 0));
-        return;
-    }
-    if (listener != NULL) {
-        lo_called(listener, packet);
-    } else if (caller != NULL) {
-        caller->rung = false;
-        lo_set_deadline(caller, lo.now + LO_RING_AGAIN);
-    }
-    lo_bury(packet);
-}
-
-void lo_land(lo_packet *packet)
-{
-    lo_connection *connection;
-    if (packet->stage == LO_LEAVING) {
-        connection = lo_find_any(packet->from, LO_CONNECTION);
-        if (connection != NULL)
-            leave(connection, packet);
-        else
-            lo_bury(packet);
-        return;
-    }
-    if (packet->kind == LO_CALL && packet->receiver == NULL) {
-        knock(packet);
-        return;
-    }
-    connection =
-        packet->receiver != NULL ? packet->receiver : lo_find_any(packet->to, LO_CONNECTION);
-    if (connection != NULL && packet->stage == LO_ARRIVING) {
-        int64_t due = through(connection, packet, &connection->object.user->sky_receive, false);
-        if (due > lo.now || (due >= 0 && packet->stage == LO_ARRIVING)) {
-            lo_air_push(&lo.air, &packet->node, due);
-            return;
-        }
-        if (packet->receiver != NULL)
-            lo_link_landed(packet);
-        if (due < 0) {
-            lose(connection, packet, false);
-            return;
-        }
-    } else if (packet->receiver != NULL) {
-        lo_link_landed(packet);
-    }
-    if (connection != NULL)
-        deliver(connection, packet);
-    else
-        lo_bury(packet);
 }

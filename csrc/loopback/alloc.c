@@ -1,5 +1,5 @@
 /* Zeroed memory from malloc, or from a test's own idea of it. */
-#include "memory.h"
+#include "alloc.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,0 +1,174 @@
+/* The flat functions of ISteamNetworkingMessages.
+ *
+ * A first message calls the other user's door. What is sent before the session is accepted
+ * waits at the sender. What arrives lies in the user's inbox for its channel.
+ */
+#include "loopback.h"
+
+static void enter(lo_user *user)
+{
+    lo_enter();
+    lo_session_door(user);
+}
+
+/* To oneself no connection is needed. */
+static EResult send_to_self(lo_user *user, lo_packet *packet, int flags, int channel)
+{
+    lo_group *inbox = lo_inbox_open(user, channel);
+    if (inbox == NULL)
+        return k_EResultLimitExceeded;
+    packet->message.m_identityPeer = user->identity;
+    packet->message.m_nFlags = flags & k_nSteamNetworkingSend_Reliable;
+    packet->message.m_usecTimeReceived = lo_timestamp(lo.now);
+    lo_join(inbox, packet);
+    return k_EResultOK;
+}
+
+static EResult send_to(lo_user *user, const SteamNetworkingIdentity *to, lo_packet *packet,
+                       int flags, int channel)
+{
+    lo_session *session = lo_session_find(user, to);
+    packet->message.m_nChannel = channel;
+    if (lo_same_identity(to, &user->identity))
+        return send_to_self(user, packet, flags, channel);
+    if (session != NULL && session->connection == NULL) {
+        if (!(flags & k_nSteamNetworkingSend_AutoRestartBrokenSession))
+            return k_EResultConnectFailed;
+        lo_session_forget(user, session);
+        session = NULL;
+    }
+    if (session == NULL) {
+        session = lo_session_new(user, to);
+        if (session == NULL)
+            return k_EResultFail;
+        session->connection = lo_connect(user, LO_SESSION, to, 0, 0, NULL);
+        if (session->connection == NULL) {
+            lo_session_forget(user, session);
+            return k_EResultFail;
+        }
+        session->connection->session = session;
+        lo_change(session->connection, LO_CONNECTING);
+        lo_ring(session->connection);
+    } else if (!session->connection->outgoing && session->connection->state == LO_CONNECTING) {
+        lo_accept(session->connection); /* an answer is consent */
+    }
+    lo_session_use_channel(session, channel);
+    packet->message.m_nFlags = flags & ~k_nSteamNetworkingSend_NoDelay;
+    return lo_send(session->connection, packet, NULL);
+}
+
+EResult lo_SendMessageToUser(ISteamNetworkingMessages *self,
+                             const SteamNetworkingIdentity *identityRemote, const void *pubData,
+                             uint32_t cubData, int nSendFlags, int nRemoteChannel)
+{
+    SteamNetworkingIdentity to;
+    lo_packet *packet;
+    EResult result;
+    if (!lo_clean_identity(&to, identityRemote))
+        return k_EResultInvalidParam;
+    result = lo_packet_copy(&packet, pubData, cubData);
+    if (result != k_EResultOK)
+        return result;
+    enter((lo_user *)self);
+    result = send_to((lo_user *)self, &to, packet, nSendFlags, nRemoteChannel);
+    if (result != k_EResultOK)
+        lo_bury(packet);
+    lo_leave();
+    return result;
+}
+
+int lo_ReceiveMessagesOnChannel(ISteamNetworkingMessages *self, int nLocalChannel,
+                                SteamNetworkingMessage_t **ppOutMessages, int nMaxMessages)
+{
+    lo_group *inbox;
+    int count = 0;
+    enter((lo_user *)self);
+    inbox = lo_inbox_find((lo_user *)self, nLocalChannel);
+    if (inbox != NULL)
+        count = lo_take_all(inbox, ppOutMessages, nMaxMessages);
+    lo_leave();
+    return count;
+}
+
+/* Into the world and to one's session there, if there is one. */
+static lo_session *enter_session(ISteamNetworkingMessages *self,
+                                 const SteamNetworkingIdentity *identityRemote)
+{
+    SteamNetworkingIdentity with;
+    enter((lo_user *)self);
+    return lo_clean_identity(&with, identityRemote) ? lo_session_find((lo_user *)self, &with) : NULL;
+}
+
+bool lo_AcceptSessionWithUser(ISteamNetworkingMessages *self,
+                              const SteamNetworkingIdentity *identityRemote)
+{
+    lo_session *session = enter_session(self, identityRemote);
+    bool open = session != NULL && session->connection != NULL;
+    if (open && !session->connection->outgoing && session->connection->state == LO_CONNECTING)
+        open = lo_accept(session->connection) == k_EResultOK;
+    lo_leave();
+    return open;
+}
+
+/* The connection goes first: no more moves up into the inbox, not its peer's goodbye either. */
+static void close_session(lo_user *user, lo_session *session)
+{
+    SteamNetworkingIdentity with = session->with;
+    lo_connection *connection = session->connection;
+    lo_session_forget(user, session);
+    if (connection != NULL)
+        lo_close(connection, 0, "Session closed", true);
+    lo_inbox_discard(user, &with, NULL);
+}
+
+bool lo_CloseSessionWithUser(ISteamNetworkingMessages *self,
+                             const SteamNetworkingIdentity *identityRemote)
+{
+    lo_session *session = enter_session(self, identityRemote);
+    if (session != NULL)
+        close_session((lo_user *)self, session);
+    lo_leave();
+    return session != NULL;
+}
+
+/* With its last channel the session is closed too. */
+bool lo_CloseChannelWithUser(ISteamNetworkingMessages *self,
+                             const SteamNetworkingIdentity *identityRemote, int nLocalChannel)
+{
+    lo_session *session = enter_session(self, identityRemote);
+    struct lo_channel **at = session != NULL ? lo_session_channel(session, nLocalChannel) : NULL;
+    struct lo_channel *channel = at != NULL ? *at : NULL;
+    if (channel != NULL) {
+        SteamNetworkingIdentity with = session->with;
+        *at = channel->next;
+        lo_free(channel);
+        lo_inbox_discard((lo_user *)self, &with, &nLocalChannel);
+        session = lo_session_find((lo_user *)self, &with); /* what moved up may have been its end */
+        if (session != NULL && session->channels == NULL)
+            close_session((lo_user *)self, session);
+    }
+    lo_leave();
+    return channel != NULL;
+}
+
+ESteamNetworkingConnectionState lo_GetSessionConnectionInfo(
+    ISteamNetworkingMessages *self, const SteamNetworkingIdentity *identityRemote,
+    SteamNetConnectionInfo_t *pConnectionInfo, SteamNetConnectionRealTimeStatus_t *pQuickStatus)
+{
+    lo_session *session = enter_session(self, identityRemote);
+    SteamNetConnectionInfo_t info = {.m_eState = LO_NONE};
+    SteamNetConnectionRealTimeStatus_t status = {.m_nPing = -1};
+    if (session != NULL && session->connection != NULL) {
+        lo_fill_info(session->connection, &info);
+        lo_fill_status(session->connection, &status);
+    } else if (session != NULL) {
+        info = session->end;
+        status.m_eState = info.m_eState;
+    }
+    lo_leave();
+    if (pConnectionInfo != NULL)
+        *pConnectionInfo = info;
+    if (pQuickStatus != NULL)
+        *pQuickStatus = status;
+    return info.m_eState;
+}

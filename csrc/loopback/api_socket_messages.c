@@ -1,0 +1,178 @@
+/* The flat functions of ISteamNetworkingSockets that move messages: sending, lanes, receiving, poll groups. */
+#include <string.h>
+
+#include "loopback.h"
+
+/* --- sending ------------------------------------------------------------------------------------- */
+
+EResult lo_SendMessageToConnection(ISteamNetworkingSockets *self, HSteamNetConnection hConn,
+                                   const void *pData, uint32_t cbData, int nSendFlags,
+                                   int64_t *pOutMessageNumber)
+{
+    lo_connection *connection;
+    lo_packet *packet;
+    EResult result = lo_packet_copy(&packet, pData, cbData);
+    if (result != k_EResultOK)
+        return result;
+    packet->message.m_nFlags = nSendFlags;
+    connection = lo_enter_connection(self, hConn);
+    result = connection != NULL ? lo_send(connection, packet, pOutMessageNumber)
+                                : (EResult)k_EResultInvalidParam;
+    if (result != k_EResultOK)
+        lo_bury(packet);
+    lo_leave();
+    return result;
+}
+
+void lo_SendMessages(ISteamNetworkingSockets *self, int nMessages,
+                     SteamNetworkingMessage_t *const *pMessages, int64_t *pOutMessageNumberOrResult,
+                     bool bDeleteFailedMessages)
+{
+    lo_list failed = {NULL, NULL};
+    lo_map failures = {NULL, 0, 0}; /* connections that failed in this call */
+    lo_packet *packet;
+    lo_enter();
+    for (int i = 0; i < nMessages && pMessages != NULL; i++) {
+        SteamNetworkingMessage_t *message = pMessages[i];
+        lo_connection *connection;
+        int64_t outcome = -k_EResultInvalidParam;
+        packet = message != NULL ? lo_packet_of(message) : NULL;
+        if (packet != NULL && !packet->taken) {
+            uint64_t handle = message->m_conn;
+            packet->taken = true;
+            packet->lane = message->m_idxLane;
+            connection = lo_find_connection(self, message->m_conn);
+            if (lo_map_get(&failures, handle) != NULL) {
+                outcome = 0;
+            } else if (connection != NULL && (message->m_pData != NULL || message->m_cbSize <= 0)) {
+                EResult result = lo_send(connection, packet, &outcome);
+                if (result != k_EResultOK)
+                    outcome = -(int64_t)result;
+            }
+            if (outcome <= 0) {
+                lo_list_append(&failed, packet);
+                if (outcome < 0 && handle != 0)
+                    lo_map_put(&failures, handle, &failures); /* without memory: told once more */
+            } else if (!bDeleteFailedMessages) {
+                SteamNetworkingMessage_t *none = NULL;
+                memcpy((char *)(uintptr_t)pMessages + (size_t)i * sizeof none, &none, sizeof none);
+            }
+        }
+        if (pOutMessageNumberOrResult != NULL)
+            pOutMessageNumberOrResult[i] = outcome;
+    }
+    if (bDeleteFailedMessages)
+        lo_bury_all(&failed);
+    while ((packet = lo_list_take(&failed)) != NULL)
+        packet->taken = false;
+    lo_map_free(&failures);
+    lo_leave();
+}
+
+EResult lo_FlushMessagesOnConnection(ISteamNetworkingSockets *self, HSteamNetConnection hConn)
+{
+    lo_connection *connection = lo_enter_connection(self, hConn);
+    EResult result = k_EResultOK;
+    if (connection == NULL)
+        result = k_EResultInvalidParam;
+    else if (connection->state >= LO_CLOSED_BY_PEER)
+        result = k_EResultNoConnection;
+    else if (connection->state != LO_CONNECTED)
+        result = k_EResultIgnored;
+    else
+        lo_flush(connection);
+    lo_leave();
+    return result;
+}
+
+EResult lo_ConfigureConnectionLanes(ISteamNetworkingSockets *self, HSteamNetConnection hConn,
+                                    int nNumLanes, const int *pLanePriorities,
+                                    const uint16_t *pLaneWeights)
+{
+    lo_connection *connection = lo_enter_connection(self, hConn);
+    EResult result = k_EResultOK;
+    if (connection == NULL)
+        result = k_EResultNoConnection;
+    else if (connection->state >= LO_CLOSED_BY_PEER)
+        result = k_EResultInvalidState;
+    else if (nNumLanes < connection->lane_count || nNumLanes > LO_MAX_LANES)
+        result = k_EResultInvalidParam;
+    for (int i = 0; i < nNumLanes && pLaneWeights != NULL && result == k_EResultOK; i++)
+        if (pLaneWeights[i] == 0)
+            result = k_EResultInvalidParam;
+    if (result == k_EResultOK && lo_lane_at(connection, nNumLanes - 1) == NULL)
+        result = k_EResultFail;
+    if (result == k_EResultOK) {
+        connection->lane_count = nNumLanes;
+        for (int i = 0; i < nNumLanes; i++) {
+            connection->lanes[i].priority = pLanePriorities != NULL ? pLanePriorities[i] : 0;
+            connection->lanes[i].weight = pLaneWeights != NULL ? pLaneWeights[i] : 1;
+            connection->lanes[i].service = 0;
+        }
+    }
+    lo_leave();
+    return result;
+}
+
+/* --- receiving ----------------------------------------------------------------------------------- */
+
+int lo_ReceiveMessagesOnConnection(ISteamNetworkingSockets *self, HSteamNetConnection hConn,
+                                   SteamNetworkingMessage_t **ppOutMessages, int nMaxMessages)
+{
+    lo_connection *connection = lo_enter_connection(self, hConn);
+    int count = connection != NULL ? 0 : -1;
+    while (connection != NULL && ppOutMessages != NULL && count < nMaxMessages &&
+           connection->queue.first != NULL)
+        ppOutMessages[count++] = lo_take(connection->queue.first);
+    lo_leave();
+    return count;
+}
+
+HSteamNetPollGroup lo_CreatePollGroup(ISteamNetworkingSockets *self)
+{
+    lo_group *group;
+    HSteamNetPollGroup handle = 0;
+    lo_enter();
+    group = lo_group_new((lo_user *)self);
+    if (group != NULL && lo_object_add(&group->object, (lo_user *)self, LO_GROUP))
+        handle = group->object.handle;
+    else if (group != NULL)
+        lo_group_destroy(group);
+    lo_leave();
+    return handle;
+}
+
+bool lo_DestroyPollGroup(ISteamNetworkingSockets *self, HSteamNetPollGroup hPollGroup)
+{
+    lo_group *group;
+    lo_enter();
+    group = lo_find_group(self, hPollGroup);
+    if (group != NULL)
+        lo_group_destroy(group);
+    lo_leave();
+    return group != NULL;
+}
+
+bool lo_SetConnectionPollGroup(ISteamNetworkingSockets *self, HSteamNetConnection hConn,
+                               HSteamNetPollGroup hPollGroup)
+{
+    lo_connection *connection = lo_enter_connection(self, hConn);
+    lo_group *group = lo_find_group(self, hPollGroup);
+    bool done = connection != NULL && (group != NULL || hPollGroup == 0);
+    if (done)
+        lo_change_group(connection, group);
+    lo_leave();
+    return done;
+}
+
+int lo_ReceiveMessagesOnPollGroup(ISteamNetworkingSockets *self, HSteamNetPollGroup hPollGroup,
+                                  SteamNetworkingMessage_t **ppOutMessages, int nMaxMessages)
+{
+    lo_group *group;
+    int count;
+    lo_enter();
+    group = lo_find_group(self, hPollGroup);
+    count = group != NULL ? lo_take_all(group, ppOutMessages, nMaxMessages) : -1;
+    lo_leave();
+    return count;
+}

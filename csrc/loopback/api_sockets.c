@@ -1,0 +1,393 @@
+/* The flat functions of ISteamNetworkingSockets, but for those that move messages. */
+#include <stdio.h>
+#include <string.h>
+
+#include "loopback.h"
+
+/* --- connections --------------------------------------------------------------------------------- */
+
+/* The connection that there already is to the same peer, where both sides mean only one. */
+static lo_connection *twin_of(const lo_connection *connection)
+{
+    lo_connection *twin = connection->object.user->connections.first;
+    if (!connection->symmetric)
+        return NULL;
+    while (twin != NULL && !(twin != connection && twin->symmetric && !twin->closing &&
+                             !lo_is_over(twin) && twin->port == connection->port &&
+                             lo_same_identity(&twin->remote, &connection->remote)))
+        twin = twin->listed.after;
+    return twin;
+}
+
+HSteamNetConnection lo_ConnectP2P(ISteamNetworkingSockets *self,
+                                  const SteamNetworkingIdentity *identityRemote,
+                                  int nRemoteVirtualPort, int nOptions,
+                                  const SteamNetworkingConfigValue_t *pOptions)
+{
+    lo_user *user = (lo_user *)self;
+    SteamNetworkingIdentity to;
+    lo_connection *connection = NULL, *twin;
+    HSteamNetConnection handle = 0;
+    if (!lo_clean_identity(&to, identityRemote) || nRemoteVirtualPort < 0 ||
+        nRemoteVirtualPort > 65535)
+        return 0;
+    lo_enter();
+    if (!lo_same_identity(&to, &user->identity) ||
+        lo_listener_at(LO_P2P, &to, nRemoteVirtualPort) != NULL)
+        connection = lo_connect(user, LO_P2P, &to, nRemoteVirtualPort, nOptions, pOptions);
+    twin = connection != NULL ? twin_of(connection) : NULL;
+    if (twin != NULL) {
+        lo_destroy(connection);
+        handle = lo_accept(twin) == k_EResultOK ? twin->object.handle : 0;
+    } else if (connection != NULL) {
+        handle = connection->object.handle;
+        lo_change(connection, LO_CONNECTING);
+        lo_ring(connection);
+    }
+    lo_leave();
+    return handle;
+}
+
+HSteamNetConnection lo_ConnectByIPAddress(ISteamNetworkingSockets *self,
+                                          const SteamNetworkingIPAddr *address, int nOptions,
+                                          const SteamNetworkingConfigValue_t *pOptions)
+{
+    lo_user *user = (lo_user *)self;
+    lo_connection *connection;
+    HSteamNetConnection handle = 0;
+    if (address == NULL)
+        return 0;
+    lo_enter();
+    /* Port 0 is nobody's: whoever is not on this machine is never found. */
+    connection = lo_connect(user, LO_IP, NULL, lo_is_local(address, false) ? address->m_port : 0,
+                            nOptions, pOptions);
+    if (connection != NULL) {
+        handle = connection->object.handle;
+        connection->address = *address;
+        lo_change(connection, LO_CONNECTING);
+        lo_ring(connection);
+    }
+    lo_leave();
+    return handle;
+}
+
+EResult lo_AcceptConnection(ISteamNetworkingSockets *self, HSteamNetConnection hConn)
+{
+    lo_connection *connection = lo_enter_connection(self, hConn);
+    EResult result = connection != NULL ? lo_accept(connection) : k_EResultInvalidParam;
+    lo_leave();
+    return result;
+}
+
+bool lo_CloseConnection(ISteamNetworkingSockets *self, HSteamNetConnection hPeer, int nReason,
+                        const char *pszDebug, bool bEnableLinger)
+{
+    lo_connection *connection = lo_enter_connection(self, hPeer);
+    if (connection != NULL)
+        lo_close(connection, nReason, pszDebug, bEnableLinger);
+    lo_leave();
+    return connection != NULL;
+}
+
+bool lo_CreateSocketPair(ISteamNetworkingSockets *self, HSteamNetConnection *pOutConnection1,
+                         HSteamNetConnection *pOutConnection2, bool bUseNetworkLoopback,
+                         const SteamNetworkingIdentity *pIdentity1,
+                         const SteamNetworkingIdentity *pIdentity2)
+{
+    lo_user *user = (lo_user *)self;
+    const SteamNetworkingIdentity *identities[] = {pIdentity1, pIdentity2};
+    lo_connection *pair[2] = {NULL, NULL};
+    (void)bUseNetworkLoopback; /* both behave like the network */
+    if (pOutConnection1 == NULL || pOutConnection2 == NULL)
+        return false;
+    lo_enter();
+    for (int i = 0; i < 2; i++)
+        pair[i] = lo_connection_new(user, LO_PAIR, NULL, 0, NULL);
+    for (int i = 0; i < 2 && pair[0] != NULL && pair[1] != NULL; i++) {
+        if (!lo_clean_identity(&pair[i]->remote, identities[i])) {
+            pair[i]->remote.m_eType = k_ESteamNetworkingIdentityType_IPAddress;
+            pair[i]->remote.m_cbSize = (int)sizeof pair[i]->remote.m_ip;
+            pair[i]->remote.m_ip.m_ipv6[15] = 1;
+        }
+        pair[i]->peer = pair[1 - i]->object.handle;
+        pair[i]->outgoing = i == 0;
+        pair[i]->state = LO_CONNECTED;
+    }
+    if (pair[0] != NULL && pair[1] != NULL) {
+        *pOutConnection1 = pair[0]->object.handle;
+        *pOutConnection2 = pair[1]->object.handle;
+        lo_check_path(pair[0]);
+        lo_check_path(pair[1]);
+        lo_leave();
+        return true;
+    }
+    for (int i = 0; i < 2; i++)
+        if (pair[i] != NULL)
+            lo_destroy(pair[i]);
+    lo_leave();
+    return false;
+}
+
+/* --- listen sockets ------------------------------------------------------------------------------ */
+
+HSteamListenSocket lo_CreateListenSocketP2P(ISteamNetworkingSockets *self, int nLocalVirtualPort,
+                                            int nOptions,
+                                            const SteamNetworkingConfigValue_t *pOptions)
+{
+    lo_listener *listener;
+    HSteamListenSocket handle;
+    if (nLocalVirtualPort < 0 || nLocalVirtualPort > 65535)
+        return 0;
+    lo_enter();
+    listener = lo_listen((lo_user *)self, LO_P2P, nLocalVirtualPort, nOptions, pOptions);
+    handle = listener != NULL ? listener->object.handle : 0;
+    lo_leave();
+    return handle;
+}
+
+HSteamListenSocket lo_CreateListenSocketIP(ISteamNetworkingSockets *self,
+                                           const SteamNetworkingIPAddr *localAddress, int nOptions,
+                                           const SteamNetworkingConfigValue_t *pOptions)
+{
+    lo_user *user = (lo_user *)self;
+    lo_listener *listener = NULL;
+    HSteamListenSocket handle;
+    if (localAddress == NULL || localAddress->m_port == 0)
+        return 0;
+    lo_enter();
+    if (lo_is_local(localAddress, true))
+        listener = lo_listen(user, LO_IP, localAddress->m_port, nOptions, pOptions);
+    else
+        lo_say(user, LO_WARNING,
+               "the loopback engine listens on [::], 0.0.0.0, ::1 and 127.x.x.x only");
+    if (listener != NULL)
+        listener->address = *localAddress;
+    handle = listener != NULL ? listener->object.handle : 0;
+    lo_leave();
+    return handle;
+}
+
+bool lo_CloseListenSocket(ISteamNetworkingSockets *self, HSteamListenSocket hSocket)
+{
+    lo_listener *listener;
+    lo_enter();
+    listener = lo_find_listener(self, hSocket);
+    if (listener != NULL)
+        lo_listener_destroy(listener);
+    lo_leave();
+    return listener != NULL;
+}
+
+bool lo_GetListenSocketAddress(ISteamNetworkingSockets *self, HSteamListenSocket hSocket,
+                               SteamNetworkingIPAddr *address)
+{
+    lo_listener *listener;
+    bool known;
+    lo_enter();
+    listener = lo_find_listener(self, hSocket);
+    known = listener != NULL && listener->manner == LO_IP;
+    if (known && address != NULL)
+        *address = listener->address;
+    lo_leave();
+    return known;
+}
+
+/* --- what can be asked --------------------------------------------------------------------------- */
+
+bool lo_GetConnectionInfo(ISteamNetworkingSockets *self, HSteamNetConnection hConn,
+                          SteamNetConnectionInfo_t *pInfo)
+{
+    lo_connection *connection = lo_enter_connection(self, hConn);
+    if (connection != NULL && pInfo != NULL)
+        lo_fill_info(connection, pInfo);
+    lo_leave();
+    return connection != NULL;
+}
+
+EResult lo_GetConnectionRealTimeStatus(ISteamNetworkingSockets *self, HSteamNetConnection hConn,
+                                       SteamNetConnectionRealTimeStatus_t *pStatus, int nLanes,
+                                       SteamNetConnectionRealTimeLaneStatus_t *pLanes)
+{
+    lo_connection *connection = lo_enter_connection(self, hConn);
+    EResult result = k_EResultOK;
+    if (connection == NULL)
+        result = k_EResultNoConnection;
+    else if (nLanes < 0 || nLanes > connection->lane_count || (nLanes > 0 && pLanes == NULL))
+        result = k_EResultInvalidParam;
+    if (result == k_EResultOK && pStatus != NULL)
+        lo_fill_status(connection, pStatus);
+    for (int i = 0; i < nLanes && result == k_EResultOK; i++) {
+        const lo_lane *lane = &connection->lanes[i];
+        pLanes[i] = (SteamNetConnectionRealTimeLaneStatus_t){
+            .m_cbPendingUnreliable = (int)lane->pending[false].bytes,
+            .m_cbPendingReliable = (int)lane->pending[true].bytes,
+            .m_cbSentUnackedReliable = lo_lane_unacked(lane),
+            .m_usecQueueTime = lo_queue_time(connection, lo_bytes_ahead(connection, lane)),
+        };
+    }
+    lo_leave();
+    return result;
+}
+
+int lo_GetDetailedConnectionStatus(ISteamNetworkingSockets *self, HSteamNetConnection hConn,
+                                   char *pszBuf, int cbBuf)
+{
+    lo_connection *connection = lo_enter_connection(self, hConn);
+    int result = -1;
+    if (connection != NULL) {
+        int needed =
+            lo_write_details(connection, pszBuf, pszBuf != NULL && cbBuf > 0 ? (size_t)cbBuf : 0) + 1;
+        result = pszBuf == NULL || cbBuf < needed ? needed : 0;
+    }
+    lo_leave();
+    return result;
+}
+
+bool lo_SetConnectionUserData(ISteamNetworkingSockets *self, HSteamNetConnection hPeer,
+                              int64_t nUserData)
+{
+    lo_connection *connection = lo_enter_connection(self, hPeer);
+    if (connection != NULL)
+        lo_config_set(&connection->scope, LO_ConnectionUserData, (lo_value){.int64 = nUserData});
+    lo_leave();
+    return connection != NULL;
+}
+
+int64_t lo_GetConnectionUserData(ISteamNetworkingSockets *self, HSteamNetConnection hPeer)
+{
+    lo_connection *connection = lo_enter_connection(self, hPeer);
+    int64_t data = -1;
+    if (connection != NULL)
+        data = lo_config(&connection->scope, LO_ConnectionUserData)->int64;
+    lo_leave();
+    return data;
+}
+
+void lo_SetConnectionName(ISteamNetworkingSockets *self, HSteamNetConnection hPeer,
+                          const char *pszName)
+{
+    lo_connection *connection = lo_enter_connection(self, hPeer);
+    if (connection != NULL)
+        snprintf(connection->name, sizeof connection->name, "%s", pszName != NULL ? pszName : "");
+    lo_leave();
+}
+
+bool lo_GetConnectionName(ISteamNetworkingSockets *self, HSteamNetConnection hPeer, char *pszName,
+                          int nMaxLen)
+{
+    lo_connection *connection = lo_enter_connection(self, hPeer);
+    if (connection != NULL && pszName != NULL && nMaxLen > 0)
+        snprintf(pszName, (size_t)nMaxLen, "%s", connection->name);
+    lo_leave();
+    return connection != NULL;
+}
+
+/* --- identity and callbacks ---------------------------------------------------------------------- */
+
+bool lo_GetIdentity(ISteamNetworkingSockets *self, SteamNetworkingIdentity *pIdentity)
+{
+    if (pIdentity != NULL) {
+        lo_enter();
+        *pIdentity = ((lo_user *)self)->identity;
+        lo_leave();
+    }
+    return true;
+}
+
+static void rename_user(lo_user *user, const SteamNetworkingIdentity *identity)
+{
+    if (user->door != NULL)
+        lo_listener_destroy(user->door);
+    user->identity = *identity;
+    user->door = lo_listen(user, LO_SESSION, 0, 0, NULL);
+}
+
+/* Only for one who has nothing open under the old name. */
+void lo_ResetIdentity(ISteamNetworkingSockets *self, const SteamNetworkingIdentity *pIdentity)
+{
+    lo_user *user = (lo_user *)self;
+    SteamNetworkingIdentity identity;
+    lo_enter();
+    if (user->connections.first != NULL || user->listeners.first != user->door ||
+        user->listeners.last != user->door)
+        lo_say(user, LO_ERROR, "ResetIdentity refused: connections or listen sockets are open");
+    else if (!lo_clean_identity(&identity, pIdentity))
+        lo_say(user, LO_ERROR, "ResetIdentity refused: not a valid identity");
+    else
+        rename_user(user, &identity);
+    lo_leave();
+}
+
+ESteamNetworkingAvailability lo_GetAuthenticationStatus(ISteamNetworkingSockets *self,
+                                                        SteamNetAuthenticationStatus_t *pDetails)
+{
+    (void)self;
+    if (pDetails != NULL) {
+        memset(pDetails, 0, sizeof *pDetails);
+        pDetails->m_eAvail = k_ESteamNetworkingAvailability_CannotTry;
+        snprintf(pDetails->m_debugMsg, sizeof pDetails->m_debugMsg,
+                 "The loopback engine has no certificate authority; it stays on this machine.");
+    }
+    return k_ESteamNetworkingAvailability_CannotTry;
+}
+
+ESteamNetworkingAvailability lo_InitAuthentication(ISteamNetworkingSockets *self)
+{
+    return lo_GetAuthenticationStatus(self, NULL);
+}
+
+static void call(const lo_event *event)
+{
+    union {
+        void *pointer;
+        FnSteamNetConnectionStatusChanged changed;
+        FnSteamNetworkingMessagesSessionRequest requested;
+        FnSteamNetworkingMessagesSessionFailed failed;
+    } function = {event->function};
+    if (function.pointer == NULL)
+        return;
+    if (event->callback == LO_Callback_ConnectionStatusChanged)
+        function.changed(&(SteamNetConnectionStatusChangedCallback_t){
+            .m_hConn = event->connection, .m_info = event->info, .m_eOldState = event->old_state});
+    else if (event->callback == LO_Callback_MessagesSessionRequest)
+        function.requested(
+            &(SteamNetworkingMessagesSessionRequest_t){event->info.m_identityRemote});
+    else
+        function.failed(&(SteamNetworkingMessagesSessionFailed_t){event->info});
+}
+
+/* Callbacks run without the lock, so they may call anything. What is queued meanwhile, by other
+ * threads too, waits for the next call. */
+void lo_RunCallbacks(ISteamNetworkingSockets *self)
+{
+    lo_user *user = (lo_user *)self;
+    FSteamNetworkingSocketsDebugOutput output;
+    lo_event *event;
+    lo_line *line;
+    lo_enter();
+    if (lo_config(&user->global, LO_Callback_MessagesSessionRequest)->pointer != NULL)
+        lo_session_door(user);
+    line = user->lines.first;
+    user->lines.first = user->lines.last = NULL;
+    user->line_count = 0;
+    event = user->events.first;
+    user->events.first = user->events.last = NULL;
+    for (lo_event *one = event; one != NULL; one = one->queued.after)
+        if (one->function == NULL)
+            one->function = lo_config(&user->local, one->callback)->pointer;
+    output = user->debug_output;
+    lo_leave();
+    while (line != NULL) {
+        lo_line *next = line->queued.after;
+        if (output != NULL)
+            output(line->level, line->text);
+        lo_free(line);
+        line = next;
+    }
+    while (event != NULL) {
+        lo_event *next = event->queued.after;
+        call(event);
+        lo_free(event);
+        event = next;
+    }
+}

@@ -1,0 +1,202 @@
+/* The loopback engine as a backend: its table, start and stop. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../guard.h"
+#include "rendezvous.h"
+#include "transport.h"
+
+#define FLAT(need, gil, ret, interface, name, parameters, default_result)                          \
+    .interface##_##name = FLAT_##need(name),
+#define FLAT_REQUIRED(name) lo_##name
+#define FLAT_OPTIONAL_IN_LOOPBACK(name) lo_##name
+#define FLAT_OPTIONAL(name) NULL
+
+const sn_flat lo_flat = {
+#include "../flat.def"
+};
+
+static bool load(sn_engine *engine, const char *path, char *error)
+{
+    (void)path;
+    (void)error;
+    engine->flat = lo_flat;
+    snprintf(engine->accessor, sizeof engine->accessor, "loopback");
+    snprintf(engine->version, sizeof engine->version, "loopback");
+    return true;
+}
+
+static const char *setting(const char *name)
+{
+    const char *text = getenv(name);
+    return text != NULL ? text : "";
+}
+
+static uint64_t new_seed(void)
+{
+    const char *text = setting("STEAMNET_LOOPBACK_SEED");
+    return *text != '\0' ? strtoull(text, NULL, 0) : lo_random(&lo.random);
+}
+
+static ESteamAPIInitResult start(sn_engine *engine, const sn_options *options, char *error)
+{
+    SteamNetworkingIdentity localhost = {
+        .m_eType = k_ESteamNetworkingIdentityType_IPAddress,
+        .m_cbSize = sizeof(SteamNetworkingIPAddr),
+        .m_ip = {.m_ipv6 = {[15] = 1}},
+    };
+    const SteamNetworkingIdentity *identity = &localhost;
+    lo_user *user = lo_alloc(sizeof *user);
+    if (options != NULL && options->identity != NULL)
+        identity = options->identity;
+    if (user == NULL || !lo_clean_identity(&user->identity, identity)) {
+        snprintf(error, SN_ERROR_SIZE, user == NULL ? "out of memory" : "not a valid identity");
+        lo_free(user);
+        return k_ESteamAPIInitResult_FailedGeneric;
+    }
+    user->engine = engine;
+    user->local.parent = &user->global;
+    lo_enter();
+    lo.random ^= (uint64_t)lo.clock ^ (uint64_t)sn_process_id() << 40 ^ (uintptr_t)user;
+    /* Who names a directory wants to be found in it; without one, a process may do alone. */
+    if (*setting("STEAMNET_LOOPBACK_DIR") != '\0' && !lo_rendezvous_open()) {
+        snprintf(error, SN_ERROR_SIZE, "STEAMNET_LOOPBACK_DIR: %s", lo_rendezvous_error());
+        lo_leave();
+        lo_free(user);
+        return k_ESteamAPIInitResult_FailedGeneric;
+    }
+    user->seed = new_seed();
+    lo_sky_changed(user);
+    user->door = lo_listen(user, LO_SESSION, 0, 0, NULL);
+    LO_APPEND(&lo.users, user, listed);
+    lo_leave();
+    engine->own = user;
+    engine->sockets = (ISteamNetworkingSockets *)user;
+    engine->utils = (ISteamNetworkingUtils *)user;
+    engine->messages = (ISteamNetworkingMessages *)user;
+    return k_ESteamAPIInitResult_OK;
+}
+
+/* After the last user nobody is left to receive what is still in the air. */
+static void end_of_world(void)
+{
+    lo_node *node;
+    while ((node = lo_air_first(&lo.air)) != NULL) {
+        lo_air_remove(&lo.air, node);
+        lo_bury((lo_packet *)(void *)node); /* no connection is left, so no timer either */
+    }
+    lo_links_close();
+    lo_map_free(&lo.objects);
+    lo_map_free(&lo.listeners);
+}
+
+static void stop(sn_engine *engine)
+{
+    lo_user *user = engine->own;
+    lo_abandoned *abandoned;
+    lo_event *event;
+    lo_line *line;
+    lo_enter();
+    while (user->connections.first != NULL)
+        lo_vanish(user->connections.first);
+    while (user->listeners.first != NULL)
+        lo_listener_destroy(user->listeners.first);
+    lo_sessions_free(user);
+    while (user->groups.first != NULL)
+        lo_group_destroy(user->groups.first);
+    while ((event = user->events.first) != NULL) {
+        LO_REMOVE(&user->events, event, queued);
+        lo_free(event);
+    }
+    while ((line = user->lines.first) != NULL) {
+        LO_REMOVE(&user->lines, line, queued);
+        lo_free(line);
+    }
+    while ((abandoned = user->abandoned.first) != NULL) {
+        LO_REMOVE(&user->abandoned, abandoned, listed);
+        lo_free(abandoned);
+    }
+    lo_config_free(&user->local);
+    lo_config_free(&user->global);
+    LO_REMOVE(&lo.users, user, listed);
+    if (lo.users.first == NULL)
+        end_of_world();
+    lo_leave();
+    lo_free(user);
+    engine->own = NULL;
+}
+
+static void pump(sn_engine *engine) { lo_RunCallbacks(engine->sockets); }
+
+static uint64_t steam_id(sn_engine *engine)
+{
+    const lo_user *user = engine->own;
+    bool steam = user->identity.m_eType == k_ESteamNetworkingIdentityType_SteamID;
+    return steam ? user->identity.m_steamID64 : 0;
+}
+
+static int closing(sn_engine *engine, sn_closing *out, int room)
+{
+    const lo_user *user = engine->own;
+    int count = 0;
+    lo_enter();
+    for (const lo_connection *connection = user->connections.first; connection != NULL;
+         connection = connection->listed.after) {
+        lo_total left = lo_unacknowledged(connection);
+        if ((left.messages > 0 || (connection->lingering && !lo_is_delivered(connection))) &&
+            count++ < room)
+            out[count - 1] = lo_undelivered(connection);
+    }
+    lo_leave();
+    return count;
+}
+
+static int abandoned(sn_engine *engine, sn_closing *out, int room)
+{
+    lo_user *user = engine->own;
+    lo_abandoned *record;
+    int count = 0;
+    lo_enter();
+    while (count < room && (record = user->abandoned.first) != NULL) {
+        out[count++] = record->what;
+        LO_REMOVE(&user->abandoned, record, listed);
+        lo_free(record);
+    }
+    lo_leave();
+    return count;
+}
+
+const sn_backend sn_loopback_backend = {
+    .name = "loopback",
+    .load = load,
+    .start = start,
+    .pump = pump,
+    .stop = stop,
+    .steam_id = steam_id,
+    .closing = closing,
+    .abandoned = abandoned,
+    .release_after_stop = true,
+};
+
+void sn_loopback_seed(sn_engine *engine, uint64_t seed)
+{
+    if (sn_enter(engine)) {
+        lo_enter();
+        if (engine->backend == &sn_loopback_backend)
+            ((lo_user *)engine->own)->seed = seed;
+        lo_leave();
+        sn_leave(engine);
+    }
+}
+
+void sn_loopback_after_fork(void)
+{
+    for (lo_link *link = lo_links.first; link != NULL; link = link->listed.after)
+        sn_socket_close(link->socket);
+    lo_links.first = lo_links.last = NULL;
+    lo_acks_due = false;
+    lo_rendezvous_detach();
+    /* Whatever another thread of the parent was doing to the world, it does there. */
+    lo = (lo_world){.mutex = SN_MUTEX_INIT};
+}

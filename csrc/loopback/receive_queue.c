@@ -1,0 +1,100 @@
+/* The queues of connections and poll groups. */
+#include "loopback.h"
+
+void lo_join(lo_group *group, lo_packet *packet)
+{
+    packet->group = group;
+    if (group != NULL)
+        LO_APPEND(&group->packets, packet, grouped);
+}
+
+static void leave_group(lo_packet *packet)
+{
+    if (packet->group != NULL)
+        LO_REMOVE(&packet->group->packets, packet, grouped);
+    packet->group = NULL;
+}
+
+SteamNetworkingMessage_t *lo_take(lo_packet *packet)
+{
+    lo_connection *connection = packet->receiver;
+    bool session = packet->message.m_conn == 0;
+    leave_group(packet);
+    packet->message.m_nConnUserData =
+        session ? 0 : lo_config(&connection->scope, LO_ConnectionUserData)->int64;
+    if (connection != NULL) {
+        LO_REMOVE(&connection->queue, packet, queued);
+        packet->receiver = NULL;
+        connection->queue_count--;
+        connection->queue_bytes -= packet->message.m_cbSize;
+        if (connection->deferred.first != NULL)
+            lo_move_up(connection);
+    }
+    return &packet->message;
+}
+
+int lo_take_all(lo_group *group, SteamNetworkingMessage_t **messages, int most)
+{
+    int count = 0;
+    while (count < most && messages != NULL && group->packets.first != NULL)
+        messages[count++] = lo_take(group->packets.first);
+    return count;
+}
+
+/* What came for a session stays, but is in nobody's queue any more. */
+void lo_drop_queue(lo_connection *connection)
+{
+    lo_packet *packet;
+    while ((packet = lo_list_take(&connection->queue)) != NULL) {
+        packet->receiver = NULL;
+        if (connection->manner == LO_SESSION)
+            continue;
+        leave_group(packet);
+        lo_bury(packet);
+    }
+    lo_bury_all(&connection->deferred);
+    connection->queue_count = 0;
+    connection->queue_bytes = 0;
+}
+
+/* --- poll groups --------------------------------------------------------------------------------- */
+
+lo_group *lo_group_new(lo_user *user)
+{
+    lo_group *group = lo_alloc(sizeof *group);
+    if (group != NULL) {
+        group->object.user = user;
+        LO_APPEND(&user->groups, group, listed);
+    }
+    return group;
+}
+
+void lo_change_group(lo_connection *connection, lo_group *group)
+{
+    if (connection->group == group)
+        return;
+    if (connection->group != NULL)
+        LO_REMOVE(&connection->group->members, connection, grouped);
+    connection->group = group;
+    if (group != NULL)
+        LO_APPEND(&group->members, connection, grouped);
+    for (lo_packet *packet = connection->queue.first; packet != NULL;
+         packet = packet->queued.after) {
+        leave_group(packet);
+        lo_join(group, packet);
+    }
+}
+
+void lo_group_destroy(lo_group *group)
+{
+    while (group->members.first != NULL)
+        lo_change_group(group->members.first, NULL);
+    while (group->packets.first != NULL) {
+        lo_packet *packet = group->packets.first;
+        lo_take(packet);
+        lo_bury(packet);
+    }
+    lo_object_remove(&group->object);
+    LO_REMOVE(&group->object.user->groups, group, listed);
+    lo_free(group);
+}

@@ -1,0 +1,99 @@
+/* Every object by its handle, and every listen socket by its address. */
+#include <string.h>
+
+#include "loopback.h"
+
+lo_world lo = {.mutex = SN_MUTEX_INIT};
+
+/* splitmix64: every state gives good numbers, so states may be made from anything. */
+uint64_t lo_random(uint64_t *state)
+{
+    uint64_t z = *state += 0x9E3779B97F4A7C15u;
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+    return z ^ (z >> 31);
+}
+
+static uint32_t new_handle(int kind)
+{
+    switch (kind) {
+    case LO_LISTENER:
+        return 0x00020001u + lo.serial++;
+    case LO_GROUP:
+        return 0x80010000u + lo.serial++;
+    default:
+        return (uint32_t)lo_random(&lo.random);
+    }
+}
+
+bool lo_object_add(lo_object *object, lo_user *user, int kind)
+{
+    object->kind = kind;
+    object->user = user;
+    do
+        object->handle = new_handle(kind);
+    while (object->handle == 0 || lo_map_get(&lo.objects, object->handle) != NULL);
+    return lo_map_put(&lo.objects, object->handle, object);
+}
+
+void lo_object_remove(lo_object *object) { lo_map_remove(&lo.objects, object->handle); }
+
+void *lo_find_any(uint32_t handle, int kind)
+{
+    lo_object *object = lo_map_get(&lo.objects, handle);
+    return object != NULL && object->kind == kind ? object : NULL;
+}
+
+static void *find(const void *self, uint32_t handle, int kind)
+{
+    lo_object *object = lo_find_any(handle, kind);
+    return object != NULL && object->user == (const lo_user *)self ? object : NULL;
+}
+
+lo_connection *lo_find_connection(const void *self, HSteamNetConnection handle)
+{
+    lo_connection *connection = find(self, handle, LO_CONNECTION);
+    bool visible = connection != NULL && !connection->closing && connection->manner != LO_SESSION;
+    return visible ? connection : NULL;
+}
+
+lo_listener *lo_find_listener(const void *self, HSteamListenSocket handle)
+{
+    lo_listener *listener = find(self, handle, LO_LISTENER);
+    return listener != NULL && listener->manner != LO_SESSION ? listener : NULL;
+}
+
+lo_group *lo_find_group(const void *self, HSteamNetPollGroup handle)
+{
+    return find(self, handle, LO_GROUP);
+}
+
+lo_connection *lo_peer(const lo_connection *connection)
+{
+    return connection->peer != 0 ? lo_find_any(connection->peer, LO_CONNECTION) : NULL;
+}
+
+/* FNV-1a over what makes an address. Whoever finds a listener by it compares the address too. */
+uint64_t lo_address_key(int manner, const SteamNetworkingIdentity *identity, int port)
+{
+    uint64_t hash = 0xCBF29CE484222325u;
+    int head[] = {manner, port, 0, 0};
+    const unsigned char *bytes = (const unsigned char *)head;
+    if (manner != LO_IP) {
+        head[2] = identity->m_eType;
+        head[3] = identity->m_cbSize;
+    }
+    for (size_t i = 0; i < sizeof head; i++)
+        hash = (hash ^ bytes[i]) * 0x100000001B3u;
+    for (int i = 0; i < head[3]; i++)
+        hash = (hash ^ identity->m_genericBytes[i]) * 0x100000001B3u;
+    return hash;
+}
+
+lo_listener *lo_listener_at(int manner, const SteamNetworkingIdentity *identity, int port)
+{
+    lo_listener *listener = lo_map_get(&lo.listeners, lo_address_key(manner, identity, port));
+    bool same = listener != NULL && listener->manner == manner && listener->port == port &&
+                (manner == LO_IP || lo_same_identity(&listener->object.user->identity, identity));
+    return same ? listener : NULL;
+}

@@ -1,0 +1,258 @@
+/* Links: one stream for each connection to another process of this machine.
+ *
+ * A link carries frames; the stream loses nothing, so what a network would lose or delay has
+ * been lost and delayed on either side of it. Frames come ahead of their time and wait for it
+ * in the receiver's air: times are those of the machine's clock, which both processes read.
+ */
+#include <string.h>
+#include <string.h>
+
+#include "transport.h"
+
+enum { HANDSHAKE = 5000000 /* µs that a new link may take to say what it wants */ };
+
+lo_link_list lo_links;
+bool lo_acks_due;
+
+/* Makes room for more bytes at the end. */
+bool lo_buffer_reserve(lo_buffer *b, size_t more)
+{
+    size_t used = b->end - b->begin, room = b->room > 0 ? b->room : LO_READ;
+    unsigned char *bytes;
+    if (b->begin > 0 && (used == 0 || b->end + more > b->room)) {
+        memmove(b->bytes, b->bytes + b->begin, used);
+        b->begin = 0;
+        b->end = used;
+    }
+    if (b->end + more <= b->room)
+        return true;
+    while (room < used + more)
+        room *= 2;
+    bytes = sn_loopback_malloc(room);
+    if (bytes == NULL)
+        return false;
+    if (used > 0)
+        memcpy(bytes, b->bytes, used);
+    lo_free(b->bytes);
+    *b = (lo_buffer){bytes, 0, used, room};
+    return true;
+}
+
+lo_link *lo_link_new(sn_socket socket)
+{
+    lo_link *link = lo_alloc(sizeof *link);
+    if (link == NULL) {
+        sn_socket_close(socket);
+        return NULL;
+    }
+    link->socket = socket;
+    link->expires = lo.now + HANDSHAKE;
+    LO_APPEND(&lo_links, link, listed);
+    return link;
+}
+
+void lo_link_destroy(lo_link *link)
+{
+    LO_REMOVE(&lo_links, link, listed);
+    sn_socket_close(link->socket);
+    lo_free(link->in.bytes);
+    lo_free(link->out.bytes);
+    lo_free(link);
+}
+
+bool lo_link_to(lo_connection *connection)
+{
+    lo_user *user = connection->object.user;
+    uint64_t key = lo_address_key(connection->manner, &connection->called, connection->port);
+    sn_socket socket = lo_rendezvous_connect(key);
+    lo_link *link = socket != SN_NO_SOCKET ? lo_link_new(socket) : NULL;
+    if (link == NULL)
+        return false;
+    link->connection = connection;
+    connection->link = link;
+    lo_say(user, LO_VERBOSE, "#%u calls another process", connection->ordinal);
+    return true;
+}
+
+void lo_link_drain(lo_link *link)
+{
+    lo_buffer *out = &link->out;
+    while (out->begin < out->end && !link->deaf) {
+        ptrdiff_t sent =
+            sn_socket_send(link->socket, out->bytes + out->begin, out->end - out->begin);
+        if (sent == 0)
+            return;
+        if (sent < 0) {
+            link->deaf = true;
+            return;
+        }
+        out->begin += (size_t)sent;
+        link->acks_unsent -= (size_t)sent < link->acks_unsent ? (size_t)sent : link->acks_unsent;
+    }
+}
+
+void lo_link_send_frame(lo_link *link, lo_frame *frame)
+{
+    unsigned char head[LO_HEADER];
+    if (link->deaf)
+        return;
+    if (!lo_buffer_reserve(&link->out, LO_HEADER + frame->size)) {
+        link->deaf = link->over = true; /* the peer could not follow a stream with a gap */
+        return;
+    }
+    lo_frame_head(frame, head);
+    memcpy(link->out.bytes + link->out.end, head, LO_HEADER);
+    if (frame->size > 0)
+        memcpy(link->out.bytes + link->out.end + LO_HEADER, frame->body, frame->size);
+    link->out.end += LO_HEADER + frame->size;
+    lo_link_drain(link);
+}
+
+void lo_link_send(lo_connection *connection, lo_packet *packet, int64_t due)
+{
+    lo_frame frame = {
+        .size = (uint32_t)packet->message.m_cbSize,
+        .kind = packet->kind,
+        .reliable = packet->reliable,
+        .lane = packet->lane,
+        .departs = packet->departs,
+        .due = due,
+        .number = packet->number,
+        .channel = packet->message.m_nChannel,
+        .body = packet->message.m_pData,
+    };
+    lo_link_send_frame(connection->link, &frame);
+    if (packet->kind == LO_CALL)
+        lo_link_weather(connection);
+    lo_bury(packet);
+}
+
+void lo_link_weather(lo_connection *connection)
+{
+    lo_weather weather = lo_weather_of(connection->object.user);
+    lo_link_send_frame(connection->link, &(lo_frame){.kind = LO_WEATHER,
+                                             .size = sizeof weather,
+                                             .body = (const unsigned char *)&weather});
+}
+
+bool lo_link_is_drained(const lo_connection *connection)
+{
+    const lo_link *link = connection->link;
+    return link == NULL || link->deaf || link->out.begin == link->out.end;
+}
+
+/* --- acknowledgement ----------------------------------------------------------------------------- */
+
+static void send_acks(lo_link *link)
+{
+    lo_connection *connection = link->connection;
+    for (int i = 0; i < connection->lane_room && link->ack_due; i++) {
+        lo_lane *lane = &connection->lanes[i];
+        lo_ack ack = {{lane->arrived[false], lane->arrived[true]}};
+        if (lane->ack_due)
+            lo_link_send_frame(link, &(lo_frame){.kind = LO_ACK,
+                                         .size = sizeof ack,
+                                         .lane = (uint16_t)i,
+                                         .body = (const unsigned char *)&ack});
+        lane->ack_due = false;
+    }
+    link->ack_due = false;
+    link->acks_unsent = link->deaf ? 0 : link->out.end - link->out.begin;
+}
+
+int64_t lo_packet_memory(const lo_packet *packet)
+{
+    return (int64_t)sizeof *packet + packet->message.m_cbSize;
+}
+
+void lo_link_acknowledge(lo_connection *receiver, const lo_packet *packet)
+{
+    lo_link *link = receiver->link;
+    lo_lane *lane = &receiver->lanes[packet->lane];
+    receiver->inbound_bytes -= lo_packet_memory(packet);
+    lane->arrived[packet->reliable].messages++;
+    lane->arrived[packet->reliable].bytes += packet->message.m_cbSize;
+    lane->ack_due = link->ack_due = lo_acks_due = true;
+}
+
+/* While the peer does not read the acks that it was given, no more are added to them. */
+void lo_links_write(void)
+{
+    if (!lo_acks_due)
+        return;
+    lo_acks_due = false;
+    for (lo_link *link = lo_links.first; link != NULL; link = link->listed.after)
+        if (link->connection != NULL && link->acks_unsent == 0)
+            send_acks(link);
+}
+
+/* --- the end ------------------------------------------------------------------------------------- */
+
+void lo_link_landed(lo_packet *packet)
+{
+    lo_connection *connection = packet->receiver;
+    LO_REMOVE(&connection->inbound, packet, grouped);
+    packet->receiver = NULL;
+    if (packet->kind != LO_DATA)
+        connection->inbound_bytes -= lo_packet_memory(packet);
+}
+
+/* The connection ends; its link stays until what was sent is on its way. */
+void lo_link_leave(lo_connection *connection)
+{
+    lo_link *link = connection->link;
+    lo_packet *packet;
+    while ((packet = connection->inbound.first) != NULL) {
+        lo_air_remove(&lo.air, &packet->node);
+        lo_link_landed(packet);
+        lo_bury(packet);
+    }
+    connection->inbound_bytes = 0;
+    if (link == NULL)
+        return;
+    send_acks(link);
+    connection->link = NULL;
+    link->connection = NULL;
+    link->leaving = true;
+}
+
+void lo_links_close(void)
+{
+    while (lo_links.first != NULL)
+        lo_link_destroy(lo_links.first);
+    lo_rendezvous_close();
+}
+
+/* --- the way out --------------------------------------------------------------------------------- */
+
+void lo_leave_sender(lo_connection *connection, lo_packet *packet)
+{
+    const lo_sky *sky = &connection->object.user->sky_send;
+    int64_t due = lo_through(connection, packet, sky, true);
+    bool is_close = packet->kind == LO_CLOSE && packet->stage == LO_ARRIVING;
+    lo_connection *peer = is_close ? lo_peer(connection) : NULL;
+    if (due < 0)
+        lo_lose(connection, packet, true);
+    else if (packet->stage == LO_ARRIVING && connection->link != NULL)
+        lo_link_send(connection, packet, due);
+    else
+        lo_air_push(&lo.air, &packet->node, due);
+    if (peer != NULL)
+        peer->peer_closed = true;
+    if (is_close) {
+        connection->close_sent = true;
+        lo_check_delivered(connection);
+    }
+}
+
+void lo_launch(lo_connection *connection, lo_packet *packet)
+{
+    packet->from = connection->object.handle;
+    if (packet->kind != LO_CALL)
+        packet->to = connection->peer;
+    packet->stage = LO_LEAVING;
+    packet->node.kind = LO_PACKET;
+    packet->node.due = 0;
+    packet->node.order = 0;
+    lo_leave_sender(connection, packet);
+}

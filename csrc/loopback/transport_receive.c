@@ -1,0 +1,216 @@
+/* What comes from other processes. */
+#include <string.h>
+
+#include "transport.h"
+
+enum {
+    READS = 4,         /* from a link before it is another's turn */
+    BACKLOG = 4 << 20, /* bytes of memory that a connection's link may fill, then it waits */
+    GLANCE = 50,       /* µs between two looks at the sockets */
+    MINUTE = 60000000,
+};
+
+static int64_t last_glance;
+
+/* The other process is gone, or not to be listened to any more. */
+static void break_off(lo_link *link)
+{
+    lo_connection *connection = link->connection;
+    link->over = true;
+    if (connection == NULL)
+        return;
+    link->connection = NULL;
+    connection->link = NULL;
+    if (connection->peer_closed)
+        return; /* after all that it sent */
+    if (connection->outgoing && !link->heard) {
+        connection->rung = false; /* nobody there after all */
+        lo_set_deadline(connection, lo.now + LO_RING_AGAIN);
+    } else {
+        lo_bereave(connection);
+    }
+}
+
+static bool open_incoming(lo_link *link, const lo_frame *frame)
+{
+    lo_call call;
+    lo_listener *listener;
+    lo_connection *connection = NULL;
+    memcpy(&call, frame->body, sizeof call);
+    listener = lo_listener_at(call.manner, &call.to, call.port);
+    if (listener != NULL)
+        connection = lo_called_end(listener, &call);
+    if (connection == NULL)
+        return false;
+    connection->link = link;
+    link->connection = connection;
+    link->heard = true;
+    lo_link_send_frame(link, &(lo_frame){.kind = LO_RING});
+    lo_link_weather(connection);
+    return true;
+}
+
+/* Within a minute of now, whatever a frame says. */
+static int64_t plausible(int64_t time)
+{
+    int64_t earliest = lo.now - MINUTE, latest = lo.now + MINUTE;
+    return time < earliest ? earliest : time > latest ? latest : time;
+}
+
+/* False when memory is short: the same frame again later. */
+static bool put_in_air(lo_connection *connection, const lo_frame *frame)
+{
+    lo_packet *packet;
+    if (frame->kind == LO_DATA && lo_lane_at(connection, frame->lane) == NULL)
+        return false;
+    packet = lo_packet_new(frame->kind, frame->size);
+    if (packet == NULL)
+        return false;
+    memcpy(packet->payload, frame->body, frame->size);
+    packet->reliable = frame->reliable;
+    packet->lane = frame->lane;
+    packet->number = frame->number;
+    packet->message.m_nChannel = frame->channel;
+    packet->departs = plausible(frame->departs);
+    packet->stage = LO_ARRIVING;
+    if (frame->kind == LO_CLOSE) {
+        connection->peer_closed = true;
+        if (!frame->reliable)
+            connection->cut = packet->departs;
+    }
+    packet->receiver = connection;
+    LO_APPEND(&connection->inbound, packet, grouped);
+    connection->inbound_bytes += lo_packet_memory(packet);
+    lo_air_push(&lo.air, &packet->node, plausible(frame->due));
+    return true;
+}
+
+/* False: not now, for want of memory. */
+static bool handle(lo_link *link, const lo_frame *frame)
+{
+    lo_connection *connection = link->connection;
+    if (connection == NULL) {
+        if (link->leaving)
+            return true;
+        if (frame->kind != LO_CALL || !open_incoming(link, frame)) {
+            link->over = true;
+            return true;
+        }
+        connection = link->connection;
+        if (connection->state == LO_CONNECTING) { /* one's own call met this one */
+            lo_accept(connection);
+            return true;
+        }
+    }
+    switch (frame->kind) {
+    case LO_CALL:
+        if (connection->outgoing || connection->state != LO_NONE ||
+            connection->inbound.first != NULL)
+            break;
+        return put_in_air(connection, frame);
+    case LO_RING:
+        link->heard = true;
+        return true;
+    case LO_WEATHER:
+        memcpy(&connection->far, frame->body, sizeof connection->far);
+        lo_check_path(connection);
+        return true;
+    case LO_ACK: {
+        lo_ack ack;
+        memcpy(&ack, frame->body, sizeof ack);
+        if (!lo_acknowledged(connection, frame->lane, &ack))
+            break;
+        return true;
+    }
+    case LO_DATA:
+        /* Only who is connected, or just being accepted, has anything to say. */
+        if (!connection->outgoing &&
+            (connection->state == LO_NONE || connection->state == LO_CONNECTING))
+            break;
+        return put_in_air(connection, frame);
+    case LO_ACCEPT:
+    case LO_CONFIRM:
+    case LO_CLOSE:
+        return put_in_air(connection, frame);
+    default:
+        break;
+    }
+    lo_malformed(connection);
+    return true;
+}
+
+/* False: the rest later, for want of memory. */
+static bool read_frames(lo_link *link)
+{
+    lo_buffer *in = &link->in;
+    while (!link->over) {
+        lo_frame frame;
+        ptrdiff_t size = lo_frame_parse(in->bytes + in->begin, in->end - in->begin, &frame);
+        if (size == 0)
+            return true;
+        if (size < 0 && link->connection != NULL)
+            lo_malformed(link->connection);
+        if (size < 0) {
+            link->over = true;
+            return true;
+        }
+        if (!handle(link, &frame))
+            return false;
+        in->begin += (size_t)size;
+    }
+    return true;
+}
+
+static void read_link(lo_link *link)
+{
+    for (int i = 0; i < READS && !link->over; i++) {
+        lo_buffer *in = &link->in;
+        ptrdiff_t got;
+        if (link->connection != NULL && link->connection->inbound_bytes > BACKLOG)
+            return;
+        if (in->end > in->begin && !read_frames(link))
+            return;
+        if (link->over || !lo_buffer_reserve(in, LO_READ))
+            return;
+        got = sn_socket_receive(link->socket, in->bytes + in->end, in->room - in->end);
+        if (got < 0)
+            break_off(link);
+        if (got <= 0)
+            return;
+        in->end += (size_t)got;
+        read_frames(link);
+    }
+}
+
+void lo_links_read(void)
+{
+    enum { GUESTS = 64 };
+    lo_link *link, *next;
+    if (lo.clock < last_glance + GLANCE && lo.clock >= last_glance)
+        return;
+    last_glance = lo.clock;
+    lo.now = lo.clock;
+    for (int i = 0; i < GUESTS; i++) {
+        sn_socket guest = lo_rendezvous_accept();
+        if (guest == SN_NO_SOCKET)
+            break;
+        lo_link_new(guest);
+    }
+    for (link = lo_links.first; link != NULL; link = next) {
+        next = link->listed.after;
+        lo_link_drain(link);
+        if (link->ack_due)
+            lo_acks_due = true; /* it had to wait */
+        read_link(link);
+        if (link->connection != NULL)
+            lo_check_delivered(link->connection);
+        if (link->leaving && (link->out.begin == link->out.end || link->deaf))
+            link->over = true;
+        if (link->connection == NULL && !link->leaving && lo.clock > link->expires)
+            link->over = true;
+        if (link->over) {
+            break_off(link);
+            lo_link_destroy(link);
+        }
+    }
+}
