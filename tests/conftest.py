@@ -3,6 +3,7 @@
 import gc
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -31,6 +32,9 @@ from links import LINKS, PAIRS, ROUTES, Link, Route
 
 ENGINES = ("loopback", "gns")
 ALICE, BOB = "76561198000000001", "76561198000000002"
+
+# A run in a shell's background ignores Ctrl+C, and the programs that tests start would inherit it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
