@@ -48,10 +48,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Say what the suite's own marker means."""
-    config.addinivalue_line(
-        "markers", "not_on(*kinds, why): the test is not for these engines, links or routes"
-    )
+    """Say what the suite's own markers mean."""
+    for marker in (
+        "not_on(*kinds, why): the test is not for these engines, links or routes",
+        "python_behaviour: the test depends on what Python does itself: asyncio, threads, fork, "
+        "exit, signals, buffers, typing, warnings; the gate runs it on the newest Python too",
+    ):
+        config.addinivalue_line("markers", marker)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -26,6 +26,8 @@ from steamnet import (
 )
 from steamnet.aio import Connection, ConnectionEnded, Steam
 
+pytestmark = pytest.mark.python_behaviour
+
 
 def test_an_engine_that_is_not_open_yet_says_how() -> None:
     """What a newcomer forgot is in the words, and no later slip gets them."""

@@ -14,6 +14,8 @@ import steamnet
 from steamnet import ClosedError, ConfigValue, aio, engine
 from steamnet.aio import Connection, Listener, Steam
 
+pytestmark = pytest.mark.python_behaviour
+
 Waiting = Coroutine[Any, Any, object] | asyncio.Task[Any]
 
 

@@ -13,6 +13,8 @@ import pytest
 
 import steamnet
 
+pytestmark = pytest.mark.python_behaviour
+
 
 def run(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
     """Run ``steamnet`` with these arguments, as its user would."""

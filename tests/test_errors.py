@@ -26,6 +26,8 @@ from steamnet import (
 from steamnet._native import ffi
 from steamnet.info import ConnectionInfo, QuickConnectionStatus
 
+pytestmark = pytest.mark.python_behaviour
+
 LIMIT = 512 * 1024
 NAGLE = ConfigValue.NAGLE_TIME
 TIMEOUT = ConfigValue.TIMEOUT_CONNECTED

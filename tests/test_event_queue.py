@@ -13,6 +13,8 @@ import steamnet
 from steamnet import ClosedError, ConnectionEvent, ConnectionState, Steam
 from steamnet.engine import MAX_EVENTS
 
+pytestmark = pytest.mark.python_behaviour
+
 FLOOD = 66_000  # events: more than any backlog of ours
 
 

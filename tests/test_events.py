@@ -11,6 +11,8 @@ import steamnet
 from steamnet import ConnectionEvent, ConnectionState, Steam, SteamNetworkingSocketsManager
 from steamnet.events import BACKLOG, EventStream, raise_first
 
+pytestmark = pytest.mark.python_behaviour
+
 Until = Callable[..., None]
 ALICE = "76561198000000001"
 PORT = 3

@@ -20,6 +20,8 @@ import pytest
 import steamnet.aio
 from steamnet.testing import connected_pair
 
+pytestmark = pytest.mark.python_behaviour
+
 EXAMPLES = Path(__file__).parent.parent / "examples"
 HOST = "76561198000000001"
 NO_PYGAME = "the game needs pygame-ce: pip install 'steamnet[examples]'"

@@ -9,6 +9,8 @@ import time
 
 import pytest
 
+pytestmark = pytest.mark.python_behaviour
+
 PROLOGUE = """
 import gc, os, signal, sys, threading, time, weakref
 import steamnet

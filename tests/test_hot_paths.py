@@ -23,6 +23,8 @@ import pytest
 import steamnet
 from steamnet import EResult, SendFlags, _native
 
+pytestmark = pytest.mark.python_behaviour
+
 HERE = Path(__file__).resolve().parent
 NOW = SendFlags.RELIABLE | SendFlags.NO_NAGLE
 # Around each size at which the C changes its way: inline or held, copied or pooled, the limits.

@@ -12,6 +12,8 @@ from steamnet import ClosedError, Identity, InitError, Steam
 from steamnet._native import receive_on_connection
 from steamnet.engine import Engine
 
+pytestmark = pytest.mark.python_behaviour
+
 ALICE = "76561198000000001"
 
 

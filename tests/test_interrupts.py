@@ -15,7 +15,10 @@ import pytest
 import steamnet
 from steamnet import ConfigValue, SendFlags, Steam
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals as POSIX has them")
+pytestmark = [
+    pytest.mark.python_behaviour,
+    pytest.mark.skipif(sys.platform == "win32", reason="signals as POSIX has them"),
+]
 PROMPTLY = 5.0  # what waits, waits thirty
 
 

@@ -12,6 +12,8 @@ import pytest
 import steamnet
 from steamnet import ConnectionEvent, EResult, SendFlags, Steam
 
+pytestmark = pytest.mark.python_behaviour
+
 NO_NAGLE = SendFlags.RELIABLE_NO_NAGLE
 # What an allocator may keep for later; one byte leaked each time of a million would be as much.
 SLACK = 3 * 1024 * 1024

@@ -27,6 +27,8 @@ from steamnet import (
     SteamNetworkingSocketsManager,
 )
 
+pytestmark = pytest.mark.python_behaviour
+
 Until = Callable[..., None]
 # Payloads on both sides of each boundary: copied or held here, pooled or not where it was sent.
 SIZES = (0, 1, 1023, 1024, 1025, 16 * 1024, 32 * 1024 - 1, 32 * 1024, 300_000, 512 * 1024)

@@ -28,6 +28,8 @@ import pytest
 
 import steamnet
 
+pytestmark = pytest.mark.python_behaviour
+
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"(?:^<!-- run: (\w+) -->\n)?^```(\w+)\n(.*?)^```$", re.M | re.S)

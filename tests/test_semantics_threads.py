@@ -10,6 +10,8 @@ import pytest
 import steamnet
 from steamnet import ClosedError, ConfigValue, ConnectionEvent, ConnectionState, EResult, Steam
 
+pytestmark = pytest.mark.python_behaviour
+
 
 @pytest.mark.parametrize("network", [False, True], ids=["within", "network"])
 def test_many_senders_and_receivers(steam: Steam, network: bool) -> None:

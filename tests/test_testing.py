@@ -15,6 +15,8 @@ from steamnet import ClosedError, ConnectionState, SendFlags
 from steamnet.objects import Connection
 from steamnet.testing import RENDEZVOUS_ENV, connected_pair, players, pump
 
+pytestmark = pytest.mark.python_behaviour
+
 
 def arrivals(caller: Connection, called: Connection, count: int, flags: int) -> list[int]:
     """Send so many numbers and say which arrive, in their order."""

@@ -11,6 +11,8 @@ import pytest
 import steamnet
 from steamnet import ClosedError, EResult, SendFlags, Steam, farewells
 
+pytestmark = pytest.mark.python_behaviour
+
 RELIABLE = SendFlags.RELIABLE_NO_NAGLE
 
 

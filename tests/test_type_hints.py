@@ -12,6 +12,8 @@ import pytest
 
 import steamnet
 
+pytestmark = pytest.mark.python_behaviour
+
 
 def modules() -> Iterator[ModuleType]:
     """Every module of the package that a program may import: not the command line's."""
