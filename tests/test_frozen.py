@@ -11,7 +11,7 @@ from pathlib import Path
 import needs
 import pytest
 
-TALK = Path(__file__).parent.parent / "wheelhouse-config" / "talk.py"
+SMOKE = Path(__file__).parent.parent / "wheelhouse-config" / "smoke_two_processes.py"
 
 
 @pytest.fixture
@@ -20,9 +20,17 @@ def frozen(tmp_path: Path) -> Path:
     if importlib.util.find_spec("PyInstaller") is None:
         needs.missing("PyInstaller is not installed")
     folders = [f"--{kind}path={tmp_path / kind}" for kind in ("dist", "work", "spec")]
-    command = [sys.executable, "-m", "PyInstaller", "--onedir", "--log-level=ERROR", *folders, TALK]
+    command = [
+        sys.executable,
+        "-m",
+        "PyInstaller",
+        "--onedir",
+        "--log-level=ERROR",
+        *folders,
+        SMOKE,
+    ]
     subprocess.run(command, cwd=tmp_path, check=True, timeout=300)
-    return tmp_path / "dist" / "talk"
+    return tmp_path / "dist" / SMOKE.stem
 
 
 def test_a_frozen_game_runs_from_an_empty_environment(frozen: Path, tmp_path: Path) -> None:
@@ -31,7 +39,12 @@ def test_a_frozen_game_runs_from_an_empty_environment(frozen: Path, tmp_path: Pa
     # Windows itself needs to know where Windows is.
     environment = {name: os.environ[name] for name in ("SYSTEMROOT",) if name in os.environ}
     done = subprocess.run(
-        [frozen / "talk"], env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60
+        [frozen / SMOKE.stem],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert done.returncode == 0, done.stderr
     assert "two processes talked" in done.stdout

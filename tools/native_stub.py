@@ -1,14 +1,12 @@
 """Writes steamnet/_native.pyi, the types of the compiled module, from what cffi is told.
 
-    python tools/native_stub.py            write it
-    python tools/native_stub.py --check    fail, with the difference, if it is not up to date
+    python tools/native_stub.py [--check]
 
 The functions and constants of ``lib`` come from the C headers, through build_ffi.py; what our C
 module adds beside them is written out below, and tests/test_native_stub.py holds all of it to the
 module as compiled.
 """
 
-import difflib
 import re
 import sys
 from pathlib import Path
@@ -16,9 +14,11 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 STUB = ROOT / "steamnet" / "_native.pyi"
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / "tools")]
 
-import build_ffi  # noqa: E402  # the folder above is where it is
+import generated
+
+import build_ffi
 
 HEAD = '''\
 """The compiled module, typed. Written by tools/native_stub.py: change that, or the C headers."""
@@ -166,19 +166,5 @@ def stub() -> str:
     return HEAD + "".join(values) + "".join(functions) + TAIL
 
 
-def main(arguments: list[str]) -> int:
-    """Write the stub, or compare it."""
-    new = stub()
-    if arguments != ["--check"]:
-        STUB.write_text(new, encoding="utf-8")
-        return 0
-    old = STUB.read_text(encoding="utf-8") if STUB.exists() else ""
-    difference = difflib.unified_diff(
-        old.splitlines(keepends=True), new.splitlines(keepends=True), "_native.pyi", "the headers"
-    )
-    sys.stdout.writelines(difference)
-    return int(old != new)
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(generated.put(STUB, stub(), generated.parser(__doc__).parse_args().check))

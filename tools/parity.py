@@ -1,7 +1,6 @@
 """Writes docs/parity.md: what becomes of each flat function of Valve's, in Python and by engine.
 
-    python tools/parity.py            write it
-    python tools/parity.py --check    fail if it is not up to date
+    python tools/parity.py [--check]
 
 Names come from flat.def, Python's names from the docstrings that cite Valve's.
 """
@@ -13,6 +12,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "parity.md"
+sys.path.insert(0, str(ROOT / "tools"))
+
+import generated
+
 FLAT = re.compile(r"^FLAT\((\w+), (\w+), .+?, (\w+), (\w+), \(", re.M)
 CITED = re.compile(r"``(?:(ISteamNetworking\w+)::)?(\w+)``")
 # How a user reaches each class of the package.
@@ -150,17 +153,5 @@ def page() -> str:
     return "".join(parts)
 
 
-def main(arguments: list[str]) -> int:
-    """Write the page, or compare it."""
-    new = page()
-    if arguments != ["--check"]:
-        PAGE.write_text(new, encoding="utf-8")
-        return 0
-    if not PAGE.exists() or PAGE.read_text(encoding="utf-8") != new:
-        print("docs/parity.md is not up to date: run python tools/parity.py")
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(generated.put(PAGE, page(), generated.parser(__doc__).parse_args().check))

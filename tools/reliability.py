@@ -7,7 +7,6 @@ The figures are the tests' own (record_property), the fuzzer's and the soak's. T
 are not run again are kept from docs/reliability.json. Real GNS is in it if its Python runs this.
 """
 
-import argparse
 import json
 import os
 import subprocess
@@ -19,6 +18,10 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT / "tools"))
+
+import generated
+
 PAGE, KEPT = ROOT / "docs" / "reliability.md", ROOT / "docs" / "reliability.json"
 FAULTS = "test_faults.py"
 
@@ -194,18 +197,17 @@ def page(kept: dict[str, dict[str, Any]]) -> str:
 
 def main() -> int:
     """Run from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="run nothing, compare")
+    parser = generated.parser(__doc__)
     parser.add_argument("--soak", type=float, default=0, metavar="MINUTES")
     parser.add_argument("--fuzz", type=int, default=0, metavar="SECONDS")
     parser.add_argument("--no-tests", action="store_true", help="keep their figures")
     options = parser.parse_args()
+    kept = json.loads(KEPT.read_text()) if KEPT.exists() else {}
+    kept = {"tests": {}, "fuzz": {}, "soak": {}, **kept}
     if options.check:
         wrong = check()
         print("\n".join(wrong) or "every promise has its test")
-        return bool(wrong)
-    kept = json.loads(KEPT.read_text()) if KEPT.exists() else {}
-    kept = {"tests": {}, "fuzz": {}, "soak": {}, **kept}
+        return generated.put(PAGE, page(kept), check=True) or bool(wrong)
     if not options.no_tests:
         kept["tests"] = run_tests()
     with tempfile.TemporaryDirectory() as folder:
@@ -220,8 +222,7 @@ def main() -> int:
             subprocess.run([*command, f"--route={route}", f"--json={out}"], cwd=ROOT, check=True)
             kept["soak"][route] = json.loads(out.read_text())
     KEPT.write_text(json.dumps(kept, indent=1) + "\n")
-    PAGE.write_text(page(kept))
-    return 0
+    return generated.put(PAGE, page(kept), check=False)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Prints the table of docs/engines.md: what each real libsteam_api does in our hands.
+"""Writes the table of docs/engines.md: what each real libsteam_api does in our hands.
 
     python tools/real_engines.py steam --cache FOLDER
-    python tools/steam_matrix.py FOLDER/steam.json
+    python tools/steam_matrix.py FOLDER/steam.json [--check]
 
 Libraries for this system are loaded by tests/c/steam_probe.c, those for Windows by the same
 program under Wine where mingw-w64 and Wine are installed; of all others the names are read.
@@ -21,8 +21,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT / "tools"))
+
+import generated
+
 CSRC = ROOT / "csrc"
-PROBED = ["engine", "events", "gns", "layout", "platform/posix", "queue", "signaling", "steam"]
 FLAT = re.compile(r"^FLAT\(\w+, \w+, .+?, (\w+), (\w+), \(", re.M)
 ACCESSOR = re.compile(rb"SteamAPI_SteamNetworkingSockets_SteamAPI_v\d{3}(?=\0)")
 
@@ -39,8 +42,12 @@ class Row(NamedTuple):
 def probe(libraries: list[str], folder: Path) -> dict[str, Row]:
     """Load libraries of this system through the C probe."""
     program = folder / "steam_probe"
-    sources = [ROOT / "tests" / "c" / "steam_probe.c", *(CSRC / f"{name}.c" for name in PROBED)]
-    options = ["-std=c11", "-D_GNU_SOURCE", f"-I{CSRC}", "-o", program]
+    sources = [
+        ROOT / "tests" / "c" / "steam_probe.c",
+        *CSRC.glob("*.c"),
+        *CSRC.glob("platform/*.c"),
+    ]
+    options = ["-std=c11", "-D_GNU_SOURCE", '-DSN_VERSION="probe"', f"-I{CSRC}", "-o", program]
     subprocess.run(["cc", *options, *sources, "-ldl", "-lpthread"], check=True)
     return rows([str(program), *libraries], libraries)
 
@@ -68,9 +75,9 @@ def read(library: str) -> Row:
     return Row("not tried", accessors[-1].decode(), ", ".join(missing) or "none", "-")
 
 
-def main() -> None:
-    """Print the table."""
-    engines = json.loads(Path(sys.argv[1]).read_text())
+def table(file: Path) -> str:
+    """The table, in Markdown."""
+    engines = json.loads(file.read_text())
     here = f"{platform.system().lower()}-{platform.machine().lower()}"
     native = [engine["file"] for engine in engines if engine["platform"] == here]
     windows = [engine["file"] for engine in engines if engine["platform"].startswith("windows-")]
@@ -80,18 +87,31 @@ def main() -> None:
         wine = shutil.which("wine64") or shutil.which("wine64", path="/usr/lib/wine")
         if wine and shutil.which("x86_64-w64-mingw32-gcc"):
             found |= probe_windows(windows, folder / "wine")
-    print("| library | platform | loads | accessor | missing functions | init without Steam |")
-    print("|---|---|---|---|---|---|")
+    lines = [
+        "| library | platform | loads | accessor | missing functions | init without Steam |",
+        "|---|---|---|---|---|---|",
+    ]
     for engine in engines:
         row = found.get(engine["file"]) or read(engine["file"])
-        file = engine["file"]  # wherever it lies here; Wine calls the root Z:
-        start = row.start.replace(f"Z:{file}", Path(file).name).replace(file, Path(file).name)
+        place = engine["file"]  # not part of the table; Wine calls the root Z:
+        name = Path(place).name
+        start = row.start.replace(f"Z:{place}", name).replace(place, name)
         start = start.replace(os.path.expanduser("~"), "~")
-        print(
+        lines.append(
             f"| {engine['package']} {engine['version']} | {engine['platform']} | {row.loads} "
             f"| {row.accessor} | {row.missing} | {start} |"
         )
+    return "\n".join(lines) + "\n"
+
+
+def main() -> int:
+    """Write the table, or compare it."""
+    parser = generated.parser(__doc__)
+    parser.add_argument("libraries", type=Path, help="the steam.json of tools/real_engines.py")
+    options = parser.parse_args()
+    page = ROOT / "docs" / "engines.md"
+    return generated.put(page, table(options.libraries), options.check, "libraries")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,14 +1,17 @@
-"""README's table of wheels, made from cibuildwheel.toml; --check FILE compares it."""
+"""Writes README's table of wheels, from cibuildwheel.toml: matrix.py [--check]."""
 
-import argparse
 import itertools
 import sys
 import tomllib
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).parent
-BEGIN, END = "<!-- wheels: begin -->", "<!-- wheels: end -->"
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+sys.path.insert(0, str(ROOT / "tools"))
+
+import generated
+
 OLDEST = "cp311"  # it builds the stable-ABI wheel of each platform
 LIBCS = ("manylinux", "musllinux")
 # What the images mean to a user, and how he calls the processors.
@@ -70,24 +73,12 @@ def table() -> str:
     for name, archs in rows:
         processors = ", ".join(PROCESSORS[arch.lower()] for arch in archs)
         lines.append(f"| {name} | {processors} | {processors} |")
-    return "\n".join(lines)
-
-
-def main() -> int:
-    """Print the table, or compare the one between the two markers."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", type=Path, metavar="FILE")
-    file = parser.parse_args().check
-    if file is None:
-        print(table())
-        return 0
-    _, _, rest = file.read_text(encoding="utf-8").partition(BEGIN)
-    block, _, _ = rest.partition(END)
-    if block.strip() == table():
-        return 0
-    print(f"{file}: between {BEGIN} and {END} must stand:\n{table()}")
-    return 1
+    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(
+        generated.put(
+            ROOT / "README.md", table(), generated.parser(__doc__).parse_args().check, "wheels"
+        )
+    )

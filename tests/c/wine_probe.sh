@@ -9,8 +9,7 @@ shift
 mkdir -p "$work"
 x86_64-w64-mingw32-gcc -std=c11 -O1 -Wall -Wextra -Wpedantic -Wshadow -Wconversion \
     -Wno-sign-conversion -Werror -D__USE_MINGW_ANSI_STDIO=1 -DSN_VERSION='"probe"' -I"$csrc" \
-    "$here/steam_probe.c" "$csrc/engine.c" "$csrc/events.c" "$csrc/flat_table.c" "$csrc/gns.c" "$csrc/guard.c" "$csrc/layout.c" \
-    "$csrc/platform/windows.c" "$csrc/queue.c" "$csrc/signaling.c" "$csrc/steam.c" \
+    "$here/steam_probe.c" "$csrc"/*.c "$csrc"/platform/*.c \
     -o "$work/steam_probe.exe"
 
 wine=$(command -v wine64 || echo /usr/lib/wine/wine64)

@@ -1,8 +1,8 @@
-"""Prove on one Linux machine, without containers, what can be proven of the promised wheels.
+"""Check the promised wheels as far as one Linux machine can, without containers.
 
-Builds the sdist, from it the wheel for glibc 2.17, judges both, tries the wheel on every CPython
-of our range, and compiles our C for every promised platform. ``--keep FOLDER`` keeps what was
-built. The tools live in $STEAMNET_CACHE (default: ~/.cache/steamnet).
+Builds the sdist, and from it the wheel for glibc 2.17; checks both; tries the wheel on every
+CPython of our range, and compiles our C for every promised platform. ``--keep FOLDER`` keeps what
+was built. The tools live in $STEAMNET_CACHE (default: ~/.cache/steamnet).
 """
 
 import argparse
@@ -55,13 +55,14 @@ def run(*command: str | Path, cwd: Path | None = None, extra: dict[str, str] | N
         check=False,
     )
     if done.returncode:
-        sys.exit(f"prove: FAILED ({done.returncode}): {' '.join(map(str, command))}\n{done.stdout}")
+        words = " ".join(map(str, command))
+        sys.exit(f"verify_wheel: FAILED ({done.returncode}): {words}\n{done.stdout}")
     return done.stdout
 
 
 def say(text: str) -> None:
     """Report one thing that holds, and when it was known."""
-    print(f"prove: {time.monotonic() - START:6.1f} s  {text}", flush=True)
+    print(f"verify_wheel: {time.monotonic() - START:6.1f} s  {text}", flush=True)
 
 
 def build_sdist(scratch: Path) -> Path:
@@ -79,7 +80,7 @@ def build_sdist(scratch: Path) -> Path:
     (scratch / "unpacked").mkdir()
     run("tar", "-xzf", sdist, "-C", scratch / "unpacked")
     if forgotten := set(files) - inside - {".gitignore"}:
-        sys.exit(f"prove: MANIFEST.in leaves out {sorted(forgotten)}")
+        sys.exit(f"verify_wheel: MANIFEST.in leaves out {sorted(forgotten)}")
     say(f"{sdist.name} holds every file of the tree")
     return sdist
 
@@ -97,7 +98,7 @@ def python_headers(pythons: dict[str, str], scratch: Path) -> dict[str, Path]:
             for apart in headers.parent.glob(f"{MACHINE}-linux-gnu/{headers.name}/pyconfig.h"):
                 shutil.copy(apart, found[tag])
     if not found:
-        sys.exit("prove: no Python here has its headers; install python3-dev")
+        sys.exit("verify_wheel: no Python here has its headers; install python3-dev")
     return found
 
 
@@ -124,7 +125,7 @@ def build_wheel(headers: Path, scratch: Path, machine: str = MACHINE) -> Path:
     (wheel,) = (scratch / "dist").glob(f"*_{machine}.whl")
     shown = " ".join(run(BIN / "auditwheel", "show", wheel).split())
     if f'following platform tag: "manylinux_2_17_{machine}"' not in shown:
-        sys.exit(f"prove: not a wheel for glibc 2.17: {shown}")
+        sys.exit(f"verify_wheel: not a wheel for glibc 2.17: {shown}")
     say(f"{wheel.name}, as auditwheel sees it, runs on glibc 2.17")
     return wheel
 
@@ -133,8 +134,9 @@ def judge(sdist: Path, wheel: Path) -> None:
     """Hold what was built against the rules of the stable ABI, of the index and our own."""
     run(BIN / "abi3audit", "--strict", wheel)
     run(BIN / "twine", "check", "--strict", sdist, wheel)
+    run(BIN / "check-wheel-contents", "--config", ROOT / "pyproject.toml", wheel)
     run(BIN / "python", HERE / "check_wheel.py", wheel)
-    say("abi3audit, twine and check_wheel find no fault")
+    say("abi3audit, twine, check-wheel-contents and check_wheel find no fault")
 
 
 def try_wheel(wheel: Path, pythons: dict[str, str], scratch: Path) -> None:
@@ -157,14 +159,14 @@ def compare_identifiers() -> None:
         printed += run(BIN / "cibuildwheel", *options, ROOT).split()
     if sorted(printed) != sorted(matrix.identifiers()):
         differ = sorted(set(printed) ^ set(matrix.identifiers()))
-        sys.exit(f"prove: cibuildwheel and matrix.py read differently: {differ}")
+        sys.exit(f"verify_wheel: cibuildwheel and matrix.py read differently: {differ}")
     say(f"cibuildwheel would build or test {len(printed)} times, as matrix.py says")
 
 
 def compile_everywhere(headers: dict[str, Path], scratch: Path) -> None:
     """Compile our C, warnings being errors, and with it the assertions on the layout."""
     if set(TARGETS) != set(matrix.platforms()):
-        sys.exit(f"prove: no target for {set(TARGETS) ^ set(matrix.platforms())}")
+        sys.exit(f"verify_wheel: no target for {set(TARGETS) ^ set(matrix.platforms())}")
     csrc = ROOT / "csrc"
     stable = ("-isystem", next(iter(headers.values())), "-DPy_LIMITED_API=0x030b0000")
     # From 3.13 on one definition turns the headers into those of the free-threaded Python.
@@ -196,7 +198,7 @@ def compile_everywhere(headers: dict[str, Path], scratch: Path) -> None:
 
 
 def main() -> None:
-    """Run every proof; the first that fails ends it."""
+    """Run every check; the first that fails ends it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="copy sdist and wheel there")
     keep = parser.parse_args().keep

@@ -16,7 +16,7 @@ def wait(steam: steamnet.Steam, done: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 20
     while not done():
         if time.monotonic() > deadline:
-            sys.exit("talk: nothing heard from the other process in 20 seconds")
+            sys.exit("smoke: nothing heard from the other process in 20 seconds")
         steam.run_callbacks()
         time.sleep(0.002)
 
@@ -35,7 +35,7 @@ def join(host: str) -> None:
 
         wait(steam, answered)
         if heard != [ANSWER]:
-            sys.exit(f"talk: the client heard {heard}")
+            sys.exit(f"smoke: the client heard {heard}")
         sockets.close_connection(connection)
 
 
@@ -66,8 +66,8 @@ def host() -> None:
         finally:
             client.kill()
         if client.returncode or heard != [GREETING]:
-            sys.exit(f"talk: the client ended with {client.returncode}, the host heard {heard}")
-    print(f"talk: two processes talked through steamnet {steamnet.__version__}")
+            sys.exit(f"smoke: the client ended with {client.returncode}, the host heard {heard}")
+    print(f"smoke: two processes talked through steamnet {steamnet.__version__}")
 
 
 if __name__ == "__main__":

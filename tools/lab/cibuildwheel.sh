@@ -6,9 +6,10 @@
 # targets glibc 2.17, and has cibuildwheel build, repair, audit and test in it as in an official
 # one; then has the wheel's game, frozen, run where there is no Python. What it cannot show: the
 # official toolchains, musl, other systems. Run as root:
-#     podman.sh [FOLDER FOR THE WHEELS]
+#     cibuildwheel.sh [FOLDER FOR THE WHEELS]
 set -eu
-here=$(dirname "$(realpath "$0")")
+root=$(realpath "$(dirname "$0")/../..")
+config=$root/wheelhouse-config
 output=$(realpath -m "${1:-wheelhouse}")
 cache=${STEAMNET_CACHE:-$HOME/.cache/steamnet}/podman
 machine=$(uname -m)
@@ -20,13 +21,13 @@ apt-get update -qq
 apt-get install -qq -y --no-install-recommends podman runc debootstrap git >apt.log 2>&1
 
 # Pythons of the system itself have no folder of their own that could go into the image.
-interpreters=$(python3 "$here/interpreters.py" | grep -v ' /usr/bin/')
+interpreters=$(python3 "$config/interpreters.py" | grep -v ' /usr/bin/')
 floor=$(echo "$interpreters" | sed -n 's/^cp311 //p')
-[ -n "$floor" ] || { echo "podman.sh: needs a CPython 3.11 of its own, such as pyenv's" >&2; exit 1; }
+[ -n "$floor" ] || { echo "cibuildwheel.sh: needs a CPython 3.11 of its own, such as pyenv's" >&2; exit 1; }
 
-"$floor" "$here/toolbox.py" uv --version
+"$floor" "$config/toolbox.py" uv --version
 tools=${STEAMNET_CACHE:-$HOME/.cache/steamnet}/wheel-tools/venv
-key=$( (echo "$interpreters"; cat "$here/requirements.txt" "$here/podman.sh") | sha256sum | cut -c1-12)
+key=$( (echo "$interpreters"; cat "$config/requirements.txt" "$root/tools/lab/cibuildwheel.sh") | sha256sum | cut -c1-12)
 bare=localhost/steamnet-debian:$key
 image=localhost/steamnet-manylinux:$key
 cat >containers.conf <<END
@@ -47,7 +48,7 @@ END
 export CONTAINERS_CONF="$cache/containers.conf" CONTAINERS_STORAGE_CONF="$cache/storage.conf"
 
 if ! podman image exists "$image"; then
-    echo "podman.sh: making $image"
+    echo "cibuildwheel.sh: making $image"
     rm -rf rootfs
     podman image prune --all --force
     # Debian from where this machine's own comes, with the libraries that CPythons are linked with.
@@ -81,7 +82,7 @@ fi
 # A copy of the tree: what is built here must not show there.
 rm -rf tree
 mkdir tree
-(cd "$here/.." && git ls-files -z | xargs -0 cp --parents -t "$cache/tree")
+(cd "$root" && git ls-files -z | xargs -0 cp --parents -t "$cache/tree")
 cd tree
 
 zig="$tools/bin/python -m ziglang cc -target $machine-linux-gnu.2.17"
@@ -98,13 +99,13 @@ export CIBW_TEST_ENVIRONMENT="$certificates"
 PATH=$tools/bin:$PATH cibuildwheel --platform linux --output-dir "$output" \
     --config-file wheelhouse-config/cibuildwheel.toml
 
-echo "podman.sh: a frozen game, on Debian's base: no Python, no header, no compiler, no network"
+echo "cibuildwheel.sh: a frozen game, on Debian's base: no Python, no header, no compiler, no network"
 cd "$cache"
 "$floor" -m venv --clear game
-"$tools/bin/pip" --python game/bin/python install -qq "$(grep ^pyinstaller "$here/requirements.txt")" \
+"$tools/bin/pip" --python game/bin/python install -qq "$(grep ^pyinstaller "$config/requirements.txt")" \
     "$output"/steamnet-*-cp311-abi3-manylinux*_"$machine".whl
-game/bin/python -m PyInstaller --noconfirm --log-level=ERROR "$here/talk.py"
+game/bin/python -m PyInstaller --noconfirm --log-level=ERROR "$config/smoke_two_processes.py"
 for absent in python3 gcc cc; do
     podman run --rm "$bare" sh -c "! command -v $absent"
 done
-podman run --rm --network=none --volume "$cache/dist/talk:/game:ro" "$bare" env -i /game/talk
+podman run --rm --network=none --volume "$cache/dist/smoke_two_processes:/game:ro" "$bare" env -i /game/smoke_two_processes

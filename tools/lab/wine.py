@@ -17,9 +17,12 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "wheelhouse-config"), str(ROOT / "tools")]
+
 from interpreters import interpreters
-from prove import ROOT, build_sdist, python_headers, run, say
 from toolbox import BIN, CACHE, prepare
+from verify_wheel import build_sdist, python_headers, run, say
 
 WINE = CACHE.with_name("wine")
 HOME = WINE / "python"
