@@ -1,0 +1,171 @@
+"""Every check is a session: ``nox -s NAME`` runs one, without root; ``nox -l`` lists them."""
+
+import json
+import os
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).resolve().parent
+CONFIG = ROOT / "wheelhouse-config"
+CACHE = Path(os.environ.get("STEAMNET_CACHE") or Path.home() / ".cache/steamnet")
+sys.path.insert(0, str(CONFIG))
+
+from interpreters import interpreters  # noqa: E402  # found by the path above
+
+nox.needs_version = ">=2024.4.15"
+nox.options.default_venv_backend = "venv"
+nox.options.reuse_venv = "yes"
+nox.options.sessions = ["lint", "types", "generated", "layering", "tests"]
+
+PYTEST = ("-P", "-m", "pytest", "-q")  # -P: the installed package, not the source folder
+
+
+def pinned(*tools: str) -> list[str]:
+    """The requirement of each tool, in the version that the project uses."""
+    text = (CONFIG / "requirements.txt").read_text(encoding="utf-8")
+    return [re.findall(rf"^{tool}==\S+", text, re.MULTILINE)[0].rstrip(";") for tool in tools]
+
+
+def install(session: nox.Session, extras: str, *tools: str, python: str = "python") -> None:
+    """Compile and install this tree into a session's environment, or into another Python."""
+    shutil.rmtree(ROOT / "build", ignore_errors=True)  # setuptools would install removed modules
+    words = ("-m", "pip", "install", "--quiet", f".[{extras}]", *pinned(*tools))
+    session.run(python, *words, external=True)
+
+
+def real_gns(session: nox.Session) -> dict[str, str]:
+    """Fetch GameNetworkingSockets: the environment that tests need, and a Python that loads it."""
+    tool = ("tools/real_engines.py", "gns", "--json", f"--cache={CACHE}")
+    found: dict[str, str] = json.loads(session.run(sys.executable, *tool, silent=True) or "")
+    return found
+
+
+def steam_libraries(session: nox.Session) -> Path:
+    """Fetch real Steam libraries of several ages: the file that lists them."""
+    tool = ("tools/real_engines.py", "steam", "--json", f"--cache={CACHE}")
+    session.run(sys.executable, *tool, silent=True, external=True)
+    return CACHE / "steam.json"
+
+
+def test_files(*names: str) -> list[str]:
+    """The paths of test files, wherever in tests/ they are."""
+    found = [path for name in names for path in ROOT.glob(f"tests/**/test_{name}.py")]
+    return [str(path.relative_to(ROOT)) for path in found]
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """The suite on this Python; ``nox -s tests -- ARGUMENT ...`` hands arguments to pytest."""
+    install(session, "cli,test", "pyinstaller")
+    session.run("python", *PYTEST, *session.posargs)
+
+
+@nox.session(python=False)
+def gns(session: nox.Session) -> None:
+    """The suite over real GameNetworkingSockets and real Steam libraries, which it fetches."""
+    environment = real_gns(session) | {
+        "STEAMNET_STEAM_LIBRARIES": str(steam_libraries(session)),
+        "STEAMNET_REQUIRE_ENGINES": "1",
+    }
+    python = environment["STEAMNET_GNS_PYTHON"]
+    install(session, "test,cli,plot,examples", "setuptools", "pyinstaller", python=python)
+    session.run(python, *PYTEST, "--engine=gns", *session.posargs, env=environment)
+
+
+@nox.session(python=False)
+def newest(session: nox.Session) -> None:
+    """The tests of what Python itself does, on the newest CPython of this machine."""
+    found = [path for tag, path in interpreters().items() if not tag.endswith("t")]
+    environment = ROOT / ".nox" / "newest"
+    session.run(found[-1], "-m", "venv", "--clear", environment)
+    python = str(environment / "bin" / "python")
+    install(session, "test,cli,examples", "setuptools", python=python)
+    marked = () if session.posargs else ("-m", "python")
+    session.run(python, *PYTEST, "--engine=loopback", *marked, *session.posargs)
+
+
+@nox.session
+def steam(session: nox.Session) -> None:
+    """Real Steam libraries load or are refused in words, as docs/engines.md says."""
+    libraries = steam_libraries(session)
+    install(session, "test")
+    files = test_files("real_libraries")
+    environment = {"STEAMNET_STEAM_LIBRARIES": str(libraries), "STEAMNET_REQUIRE_ENGINES": "1"}
+    session.run("python", *PYTEST, *files, *session.posargs, env=environment)
+    session.run("python", "tools/steam_matrix.py", str(libraries), "--check")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """The style of all Python here: ruff."""
+    session.install("--quiet", *pinned("ruff"))
+    session.run("ruff", "format", "--check", ".")
+    session.run("ruff", "check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check with mypy --strict: the package, the pytest plug-in and the examples."""
+    install(session, "test", "mypy")
+    session.run("mypy")
+
+
+@nox.session
+def generated(session: nox.Session) -> None:
+    """Every file that a tool writes is what it would write today."""
+    session.install("--quiet", *pinned("cffi", "setuptools"))
+    for tool in ("tools/native_stub.py", "tools/parity.py", "wheelhouse-config/matrix.py"):
+        session.run("python", tool, "--check")
+
+
+@nox.session
+def layering(session: nox.Session) -> None:
+    """Includes and imports point down."""
+    install(session, "test")
+    session.run("python", *PYTEST, *test_files("layering", "floors"), *session.posargs)
+
+
+@nox.session
+def reliability(session: nox.Session) -> None:
+    """Every promise of docs/reliability.md has its test."""
+    session.run("python", "tools/reliability.py", *(session.posargs or ["--check"]))
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The documentation's site builds without a warning."""
+    install(session, "docs")
+    site = str(Path(session.create_tmp()) / "site")
+    environment = {"NO_MKDOCS_2_WARNING": "1"}
+    session.run("mkdocs", "build", "--quiet", "--strict", "--site-dir", site, env=environment)
+
+
+@nox.session(python=False)
+def c(session: nox.Session) -> None:
+    """Our C without a warning: gcc, clang, gcc's analyzer, cppcheck."""
+    session.run("tools/check_c.sh", env={"PYTHON": sys.executable})
+
+
+@nox.session(python=False)
+def sanitize(session: nox.Session) -> None:
+    """The suite on loopback and on real GNS, and the C checks, under the sanitizers."""
+    python = real_gns(session)
+    words = ("-m", "pip", "install", "--quiet", "pytest", "hypothesis", "psutil", "rich", "cffi")
+    session.run(python["STEAMNET_GNS_PYTHON"], *words)
+    session.run("tools/sanitize.sh", *session.posargs, env=python)
+
+
+@nox.session(python=False)
+def fuzz(session: nox.Session) -> None:
+    """What reads bytes from outside, fuzzed: 10 seconds a target, or ``-- --seconds N``."""
+    session.run(sys.executable, "tests/fuzz/run.py", *(session.posargs or ["--seconds", "10"]))
+
+
+@nox.session(python=False)
+def wheel(session: nox.Session) -> None:
+    """The sdist and the wheel for glibc 2.17, tried on every CPython here; C for all platforms."""
+    session.run(sys.executable, "wheelhouse-config/verify_wheel.py", *session.posargs)
