@@ -11,7 +11,8 @@ PACKAGE = Path(steamnet.__file__).parent
 # Each module's layer. An import goes to a lower layer, never to the same one.
 LAYERS = (
     {"_native", "_version", "events", "libraries"},
-    {"enums", "errors"},
+    {"enums"},
+    {"errors"},
     {"identity", "pump"},
     {"arguments", "info", "signaling"},
     {"engine"},
