@@ -38,6 +38,7 @@ from .enums import (
 )
 from .errors import ClosedError, InitError, ResultError, SteamnetError, UnsupportedError
 from .fake_udp_port import FakeUDPPort
+from .handles import Request
 from .identity import Identity
 from .info import (
     AuthenticationStatus,
@@ -96,6 +97,7 @@ __all__ = [
     "PollGroup",
     "QuickConnectionStatus",
     "RelayNetworkStatus",
+    "Request",
     "ResultError",
     "SendFlags",
     "ServerMode",

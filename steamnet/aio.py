@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, NoReturn, ParamSpec, Self
 
 from . import steam as plain
 from ._native import NetworkingMessage
-from .arguments import Payload
+from .arguments import Payload, close_reason
 from .config import Options
 from .enums import GONE, ConnectionState, EndReason, EResult, SendFlags
-from .errors import ClosedError, ResultError
+from .errors import ClosedError, ResultError, SteamnetError
 from .handles import BaseConnection, BaseListener, Router, ending
 from .identity import Identity
 from .info import ConnectionEvent
@@ -35,7 +35,7 @@ UNDER_WAY = (ConnectionState.FINDING_ROUTE, ConnectionState.CONNECTED)
 PATIENCE = 10.0  # seconds that a closing connection waits for its peer to take everything
 
 
-class ConnectionEnded(ConnectionError):  # noqa: N818  # named as ConnectionError's others are
+class ConnectionEnded(SteamnetError, ConnectionError):  # noqa: N818  # named as ConnectionError's others are
     """A connection could not be made, or is no more."""
 
     def __init__(self, message: str, reason: EndReason | int = 0, by_peer: bool = False) -> None:
@@ -268,6 +268,7 @@ class Connection(BaseConnection):
         up to 127 bytes of ``debug``.
         """
         self._steam._pump.check_place()
+        close_reason(reason)
         self._closed = True  # for everybody else
         self._steam._pump.notify(self._news)
         try:
@@ -299,7 +300,7 @@ class Connection(BaseConnection):
         await self.close()
 
 
-class Listener(BaseListener):
+class Listener(BaseListener[Connection]):
     """Waits for peers on a virtual port; made by `Steam.listen`."""
 
     def __init__(self, steam: Steam, router: Router, handle: int) -> None:
@@ -308,6 +309,9 @@ class Listener(BaseListener):
         self._steam = steam
         self._news = steam._pump.new_event()
 
+    def _connection(self, handle: int) -> Connection:
+        return Connection(self._steam, self._router, handle, self)
+
     def _on_event(self, event: ConnectionEvent) -> None:
         super()._on_event(event)
         self._steam._pump.notify(self._news)
@@ -315,7 +319,7 @@ class Listener(BaseListener):
     async def accept(self) -> Connection:
         """Wait for a peer, and accept it."""
         await self._steam._pump.yield_if_overdue()
-        while (connection := self._accept(partial(Connection, self._steam))) is None:
+        while (connection := self._accept()) is None:
             await self._steam._pump.until(self._news)
         return connection
 

@@ -50,6 +50,14 @@ def seconds(value: float, what: str) -> float:
     return value
 
 
+def close_reason(value: int) -> int:
+    """A reason for closing that a game may give: 0 or 1000-2999, which arrive as they are."""
+    number = integer(value, "reason", -(2**31), 2**31 - 1)
+    if number != 0 and not 1000 <= number <= 2999:
+        raise ValueError(f"reason must be 0 or from 1000 to 2999, not {number}")
+    return number
+
+
 def close_text(text: str) -> bytes:
     """The words of a close, cut to what Valve carries without splitting a character."""
     limit = lib.k_cchSteamNetworkingMaxConnectionCloseReason - 1

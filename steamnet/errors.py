@@ -1,7 +1,7 @@
 """What goes wrong, in as many classes as a caller would catch differently."""
 
 from ._native import set_closed_error
-from .enums import EResult
+from .enums import EndReason, EResult
 
 
 class SteamnetError(Exception):
@@ -32,18 +32,32 @@ class ClosedError(SteamnetError, ValueError):
 
 
 class ResultError(SteamnetError):
-    """A call of the object layer was refused; ``result`` and ``operation`` say which and why."""
+    """A call of the object layer was refused; ``result`` and ``operation`` say which and why.
 
-    def __init__(self, operation: str, result: EResult | int, reason: str = "") -> None:
+    Where a connection has ended, ``reason`` and ``by_peer`` say how.
+    """
+
+    def __init__(
+        self,
+        operation: str,
+        result: EResult | int,
+        detail: str = "",
+        reason: EndReason | int = 0,
+        by_peer: bool = False,
+    ) -> None:
         """Name the operation, Steam's result, and what is known beyond that."""
-        super().__init__(operation, result, reason)  # as they are: it can be pickled
+        super().__init__(operation, result, detail, reason, by_peer)  # as they are, for pickle
         self.operation = operation
         self.result = result
-        self._reason = reason
+        self.reason = reason
+        """Why the connection ended: an `EndReason`, or a game's own number (1000-2999); else 0."""
+        self.by_peer = by_peer
+        """Whether the peer closed the connection."""
+        self._detail = detail
 
     def __str__(self) -> str:
         name = getattr(self.result, "name", self.result)
-        return f"{self.operation}: {name}{f' ({self._reason})' if self._reason else ''}"
+        return f"{self.operation}: {name}{f' ({self._detail})' if self._detail else ''}"
 
 
 set_closed_error(ClosedError)

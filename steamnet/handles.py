@@ -5,24 +5,30 @@ ResourceWarning. The `Router` finds the objects by their handles, without keepin
 """
 
 import contextlib
+import socket
 import threading
 import warnings
 import weakref
-from collections.abc import Callable, Sequence
-from typing import Self, TypeVar
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, Self, TypeVar
 
 from . import config
-from .arguments import Payload
+from ._native import NetworkingMessage
+from .arguments import Payload, close_reason
 from .config import Options, Value
 from .engine import Engine
-from .enums import GONE, ConnectionState, EResult
+from .enums import GONE, ConfigValue, ConnectionState, EResult, SendFlags
 from .errors import ClosedError, ResultError
-from .identity import Identity
+from .identity import Identity, join_address, resolve, split_address
 from .info import ConnectionEvent, ConnectionInfo, QuickConnectionStatus
 from .networking_sockets import SteamNetworkingSocketsManager
 
 C = TypeVar("C", bound="BaseConnection")
-L = TypeVar("L", bound="BaseListener")
+C_co = TypeVar("C_co", bound="BaseConnection", covariant=True)
+L = TypeVar("L", bound="Handle")
+FREE_PORTS = 16  # how many that the system calls free are tried
 
 
 class Router:
@@ -39,7 +45,7 @@ class Router:
         self.sockets = sockets
         self.run_callbacks = run_callbacks
         sockets._claim = self.dispatch
-        self.listeners = weakref.WeakValueDictionary[int, BaseListener]()
+        self.listeners = weakref.WeakValueDictionary[int, BaseListener[BaseConnection]]()
         self.connections = weakref.WeakValueDictionary[int, BaseConnection]()
         # The handles of all objects: their events never reach connection_events() or handlers.
         self._owned: set[int] = set()
@@ -56,8 +62,27 @@ class Router:
         with self.lock:
             handle = self.sockets.create_listen_socket_p2p(virtual_port, options)
             if not handle:
-                raise ResultError("listen", EResult.FAIL, f"is virtual port {virtual_port} taken?")
+                reason = self._refused(options) or f"virtual port {virtual_port} is taken"
+                raise ResultError("listen", EResult.FAIL, reason)
             return kind(self, handle)
+
+    def listen_ip(
+        self, kind: Callable[["Router", int], L], address: str, options: Options | None
+    ) -> L:
+        """Make a listener on a numeric ``address``; a port of 0 stands for a free one."""
+        host, number = split_address(address)
+        for _ in range(1 if number else FREE_PORTS):
+            try:
+                where = join_address(host, number or _free_port(host))
+            except OSError as error:
+                raise ResultError("listen_ip", EResult.FAIL, f"{address}: {error}") from error
+            with self.lock:
+                handle = self.sockets.create_listen_socket_ip(where, options)
+                if handle:
+                    return kind(self, handle)
+            if reason := self._refused(options):
+                raise ResultError("listen_ip", EResult.FAIL, reason)
+        raise ResultError("listen_ip", EResult.FAIL, f"{address}: {_no_port(host, number)}")
 
     def connect(
         self,
@@ -70,8 +95,38 @@ class Router:
         with self.lock:
             handle = self.sockets.connect_p2p(identity, virtual_port, options)
             if not handle:
-                raise ResultError("connect", EResult.CONNECT_FAILED, f"to {identity}")
+                reason = self._refused(options) or f"to {identity}"
+                raise ResultError("connect", EResult.CONNECT_FAILED, reason)
             return kind(self, handle)
+
+    def connect_ip(
+        self, kind: Callable[["Router", int], C], address: str, options: Options | None
+    ) -> C:
+        """Make a connection to a numeric ``address``; ResultError if the engine will not try."""
+        if split_address(address)[1] == 0:
+            raise ValueError(f"{address!r} has no port to connect to: 0 is for listen_ip")
+        with self.lock:
+            handle = self.sockets.connect_by_ip_address(address, options)
+            if not handle:
+                reason = self._refused(options) or f"to {address}"
+                raise ResultError("connect_ip", EResult.CONNECT_FAILED, reason)
+            return kind(self, handle)
+
+    def resolve(self, operation: str, address: str) -> str:
+        """The numeric address to use for a ``host:port``; ResultError if a name is not found."""
+        try:
+            return resolve(address)[0]
+        except OSError as error:
+            raise ResultError(
+                operation, EResult.CONNECT_FAILED, f"{address}: {error.strerror or error}"
+            ) from error
+
+    def _refused(self, options: Options | None) -> str:
+        """Which of the options an engine refuses, and why; "" if none that is known to be."""
+        for key, value in (options or {}).items():
+            if reason := config.refusal(self.engine, key, value):
+                return reason
+        return ""
 
     def dispatch(self, event: ConnectionEvent) -> bool:
         """Pass an event on to its object; False if it has none. The lock is held."""
@@ -95,7 +150,7 @@ class Router:
             self.connections[handle] = connection
             self._owned.add(handle)
 
-    def add_listener(self, handle: int, listener: "BaseListener") -> None:
+    def add_listener(self, handle: int, listener: "BaseListener[BaseConnection]") -> None:
         """Enter a listener."""
         with self.lock:
             self.listeners[handle] = listener
@@ -110,7 +165,7 @@ class Router:
             self.sockets.close_connection(handle, reason, debug, linger)
 
     def close_listen_socket(self, handle: int) -> None:
-        """Stop listening, which says no to those who wait."""
+        """Stop listening, which rejects the requests that wait."""
         with self.lock:
             self.sockets.close_listen_socket(handle)
             self.listeners.pop(handle, None)
@@ -155,11 +210,14 @@ def _warn_unclosed(close: Callable[[int], object], handle: int, kind: str) -> No
 class BaseConnection(Handle):
     """A connection, without the calls that wait."""
 
-    def __init__(self, router: Router, handle: int, listener: "BaseListener | None" = None) -> None:
+    def __init__(
+        self, router: Router, handle: int, listener: "BaseListener[Self] | None" = None
+    ) -> None:
         """Own a connection's handle; an accepted one keeps its listener alive, and so itself."""
         super().__init__(router, handle, router.close_connection)
         self._listener = listener
         self._ended: ConnectionInfo | None = None
+        self._poll_group: weakref.ref[BasePollGroup[Self]] | None = None
         router.add_connection(handle, self)
 
     def _on_event(self, event: ConnectionEvent) -> None:
@@ -169,9 +227,18 @@ class BaseConnection(Handle):
             self._ended = self._ended or event.info
             self._router.connections.pop(self.handle, None)
             self._finalizer.detach()
+        if self._ended is not None and (group := self._group) is not None:
+            group._on_ended(self)
+
+    @property
+    def _group(self) -> "BasePollGroup[Self] | None":
+        return self._poll_group() if self._poll_group is not None else None
 
     def _close(self, reason: int = 0, debug: str = "", linger: bool = True) -> None:
+        close_reason(reason)
         self._closed = True
+        if (group := self._group) is not None:
+            group._forget(self)
         self._release(reason, debug, linger)
 
     def _release(self, reason: int = 0, debug: str = "", linger: bool = True) -> None:
@@ -180,10 +247,25 @@ class BaseConnection(Handle):
                 self._router.close_connection(self.handle, reason, debug, linger)
 
     def _check(self, operation: str, result: EResult) -> None:
-        if result != EResult.OK:
-            if self._ended is None:
-                raise ResultError(operation, result)
-            raise ResultError(operation, EResult.NO_CONNECTION, ending(self._ended))
+        """Raise ResultError unless the result is OK; for a connection that has ended, with how."""
+        if result == EResult.OK:
+            return
+        end = self._ended
+        if end is None:  # the engine knows of an end before its event is dispatched
+            info = self._sockets.get_connection_info(self.handle)
+            end = info if info is not None and info.state in GONE else None
+        if end is not None:
+            by_peer = end.state == ConnectionState.CLOSED_BY_PEER
+            raise ResultError(
+                operation, EResult.NO_CONNECTION, ending(end), end.end_reason, by_peer
+            )
+        detail = ""
+        if result == EResult.LIMIT_EXCEEDED:
+            status = self.status
+            waiting = status.pending_reliable + status.pending_unreliable
+            size = self.config(ConfigValue.SEND_BUFFER_SIZE)
+            detail = f"send buffer full ({waiting} of {size} bytes); try again later"
+        raise ResultError(operation, result, detail)
 
     def _send(self, data: Payload, flags: int, lane: int) -> int:
         handle = self._open("send")
@@ -282,36 +364,99 @@ class BaseConnection(Handle):
         return value
 
 
-class BaseListener(Handle):
+@dataclass(frozen=True)
+class Request(Generic[C_co]):
+    """A peer that waits to be accepted by a listener; one of ``listener.waiting``."""
+
+    peer: Identity
+    """Who asks."""
+    info: ConnectionInfo
+    """All about its connection, as it was when it asked."""
+    handle: int
+    """The engine's handle of the connection."""
+    _listener: "BaseListener[C_co]" = field(repr=False)
+
+    def accept(self) -> C_co:
+        """Accept the peer; ResultError if it has left, or was answered before."""
+        connection = self._listener._answer(self.handle)
+        if connection is None:
+            raise ResultError(
+                "accept", EResult.NO_CONNECTION, f"{self.peer} has left, or was answered before"
+            )
+        return connection
+
+    def reject(self, reason: int = 0, debug: str = "") -> None:
+        """Reject the peer, if it still waits.
+
+        It is told a ``reason`` (0 or 1000-2999) and up to 127 bytes of ``debug``.
+        """
+        self._listener._reject(self.handle, close_reason(reason), debug)
+
+
+class BaseListener(Handle, Generic[C_co]):
     """A listen socket, without the calls that wait."""
 
     def __init__(self, router: Router, handle: int) -> None:
         """Own a listen socket's handle."""
         super().__init__(router, handle, router.close_listen_socket)
-        self._waiting: dict[int, None] = {}  # requests, oldest first
+        self._waiting: dict[int, ConnectionInfo] = {}  # requests, oldest first
         router.add_listener(handle, self)
+
+    @abstractmethod
+    def _connection(self, handle: int) -> C_co:
+        """Make the connection of a request that has been accepted."""
+
+    @property
+    def waiting(self) -> list[Request[C_co]]:
+        """Those who ask to be accepted, oldest first; each stays until it is answered or leaves."""
+        self._open("waiting")
+        return [
+            Request(info.identity_remote, info, handle, self)
+            for handle, info in list(self._waiting.items())
+        ]
+
+    @property
+    def address(self) -> str:
+        """The local address that it listens on, with its port; "" for a virtual port."""
+        return self._sockets.get_listen_socket_address(self._open("address")) or ""
 
     def _on_event(self, event: ConnectionEvent) -> None:
         if event.is_incoming_request:
-            self._waiting[event.connection] = None
+            self._waiting[event.connection] = event.info
         elif event.connection in self._waiting:
             del self._waiting[event.connection]
             if event.state in GONE:  # it did not wait
                 self._router.close_connection(event.connection)
 
-    def _accept(self, kind: Callable[[Router, int, Self], C]) -> C | None:
+    def _accept(self) -> C_co | None:
+        """Accept the request that has waited longest; None if none waits."""
         self._open("accept")
         with self._router.lock:
             while self._waiting:
-                handle = next(iter(self._waiting))
-                del self._waiting[handle]
-                result = self._sockets.accept_connection_result(handle)
-                if result == EResult.OK:
-                    return kind(self._router, handle, self)
-                self._router.close_connection(handle)
-                if result not in (EResult.INVALID_STATE, EResult.INVALID_PARAM):  # it has left
-                    raise ResultError("accept", result)
+                connection = self._answer(next(iter(self._waiting)))
+                if connection is not None:
+                    return connection
         return None
+
+    def _answer(self, handle: int) -> C_co | None:
+        """Accept one request; None if it does not wait any more."""
+        self._open("accept")
+        with self._router.lock:
+            if self._waiting.pop(handle, None) is None:
+                return None
+            result = self._sockets.accept_connection_result(handle)
+            if result == EResult.OK:
+                return self._connection(handle)
+            self._router.close_connection(handle)
+            if result not in (EResult.INVALID_STATE, EResult.INVALID_PARAM):  # it has left
+                raise ResultError("accept", result)
+            return None
+
+    def _reject(self, handle: int, reason: int, debug: str) -> None:
+        self._open("reject")
+        with self._router.lock:
+            if self._waiting.pop(handle, None) is not None:
+                self._router.close_connection(handle, reason, debug, linger=False)
 
     def _accepted(self) -> list[BaseConnection]:
         return [c for c in list(self._router.connections.values()) if c._listener is self]
@@ -323,6 +468,167 @@ class BaseListener(Handle):
                 for connection in self._accepted():
                     connection._close()
                 self._router.close_listen_socket(self.handle)
+
+
+class BasePollGroup(Handle, Generic[C]):
+    """A poll group, without the calls that wait.
+
+    It keeps its members alive. Those that end leave it, and are kept until they are closed.
+    """
+
+    _kind: type[C]  # what members are
+
+    def __init__(self, router: Router) -> None:
+        """Make a group; ResultError if the engine refuses."""
+        handle = router.sockets.create_poll_group()
+        if not handle:
+            raise ResultError("poll_group", EResult.FAIL)
+        super().__init__(router, handle, router.sockets.destroy_poll_group)
+        self._members: dict[int, C] = {}
+        self._ended: dict[int, C] = {}  # members that ended and have not been closed by us
+        self._unread: dict[int, C] = {}  # those of them whose messages may still wait
+        self._departed: list[C] = []  # those of them that `departed` has not told of
+
+    def add(self, connection: C) -> None:
+        """Receive from this connection too, what already waits included."""
+        if not isinstance(connection, self._kind):
+            raise TypeError(f"a group has Connections as members, not {type(connection)}")
+        handle = self._open("add")
+        connection._open("add")
+        if connection._router is not self._router:
+            raise ValueError("the connection is another engine's")
+        with self._router.lock:
+            self._move(connection, handle)
+            connection._poll_group = weakref.ref(self)
+            self._members[connection.handle] = connection
+            if connection._ended is not None:
+                self._on_ended(connection)
+
+    def remove(self, connection: C) -> None:
+        """Leave the connection to be received from by itself; KeyError if it is no member."""
+        self._open("remove")
+        with self._router.lock:
+            if connection not in self and connection.handle not in self._ended:
+                raise KeyError(connection)
+            if not connection.closed:
+                self._move(connection, 0)
+            self._forget(connection)
+
+    def _move(self, connection: C, group: int) -> None:
+        """Have the engine put the connection into a group, or (0) out of any."""
+        if not self._sockets.set_connection_poll_group(connection._open("poll group"), group):
+            connection._check("poll group", EResult.INVALID_PARAM)
+        if (before := connection._group) is not None and before.handle != group:
+            before._forget(connection)
+
+    def _forget(self, connection: C) -> None:
+        """Drop a connection that was closed by us or left the group."""
+        connection._poll_group = None
+        for connections in (self._members, self._unread, self._ended):
+            connections.pop(connection.handle, None)
+
+    def _on_ended(self, connection: C) -> None:
+        """A member has ended; the lock is held."""
+        if self._members.pop(connection.handle, None) is not None:
+            self._ended[connection.handle] = self._unread[connection.handle] = connection
+            self._departed.append(connection)
+
+    def _release_read(self, messages: list[NetworkingMessage], limit: int) -> None:
+        """After a receive: let the engine drop the ended members that have been read to the end."""
+        if self._unread and len(messages) < limit:
+            heard = {message.connection for message in messages}
+            for handle, connection in list(self._unread.items()):
+                if handle not in heard:
+                    self._unread.pop(handle, None)  # another thread may be at it too
+                    connection._release()
+
+    def departed(self) -> list[C]:
+        """The members that ended since the last call, in that order; each one's ``info`` says why.
+
+        They are members no more. What they sent before can still be received, and `sender` knows
+        them, until they are closed: close() them when they are done with. What was closed on this
+        side does not appear.
+        """
+        self._open("departed")
+        with self._router.lock:
+            departed, self._departed = self._departed, []
+        return [c for c in departed if self._ended.get(c.handle) is c]
+
+    def sender(self, message: NetworkingMessage) -> C:
+        """The connection that a ``message`` came from, also when it has ended since.
+
+        KeyError once it has been closed on this side.
+        """
+        handle = message.connection
+        connection = self._members.get(handle) or self._ended.get(handle)
+        if connection is None:  # perhaps one that has left the group
+            other = self._router.connections.get(handle)
+            if not isinstance(other, self._kind):
+                raise KeyError(f"the connection {handle} of the message has been closed")
+            connection = other
+        return connection
+
+    def broadcast(
+        self,
+        data: Payload,
+        flags: int = SendFlags.RELIABLE,
+        lane: int = 0,
+        besides: Iterable[C] = (),
+    ) -> list[int]:
+        """Send ``data`` to all members but those in ``besides``, with ``flags`` on a ``lane``.
+
+        Returns for each of them, in their order, the message's number, or minus the `EResult`:
+        -LIMIT_EXCEEDED for one whose send buffer is full. It never waits.
+        """
+        self._open("broadcast")
+        left_out = {connection.handle for connection in besides}
+        handles = [handle for handle in list(self._members) if handle not in left_out]
+        return self._sockets.broadcast(handles, data, flags, lane)
+
+    def __iter__(self) -> Iterator[C]:
+        """Iterate over the members that there are now, in the order in which they were added."""
+        return iter(list(self._members.values()))
+
+    def __len__(self) -> int:
+        """The number of members."""
+        return len(self._members)
+
+    def __contains__(self, connection: object) -> bool:
+        return (
+            isinstance(connection, BaseConnection)
+            and self._members.get(connection.handle) is connection
+        )
+
+    def _close(self) -> None:
+        self._closed = True
+        with self._router.lock:
+            for connection in [*self._members.values(), *self._ended.values()]:
+                self._forget(connection)
+            self._departed.clear()
+        if self._finalizer.detach() is not None:
+            with contextlib.suppress(ClosedError):  # a shutdown was faster
+                self._sockets.destroy_poll_group(self.handle)
+
+
+def _free_port(host: str) -> int:
+    """A UDP port that the system calls free on a numeric host; OSError if it has none there."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
+
+
+def _no_port(host: str, number: int) -> str:
+    """Why an engine does not listen on an address, in the system's words where it has some."""
+    if not number:
+        return f"the engine refused {FREE_PORTS} free ports"
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((host, number))
+        except OSError as error:
+            return error.strerror or str(error)
+    return f"port {number} is taken"
 
 
 def ending(info: ConnectionInfo) -> str:

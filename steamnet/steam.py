@@ -129,15 +129,40 @@ class Steam:
             return f"<Steam on {self.engine.name}, shut down>"
         return f"<Steam on {self.engine.name}: {self.networking_sockets.get_identity()}>"
 
-    def listen(self, virtual_port: int, options: Options | None = None) -> Listener:
-        """Listen on a virtual port; ResultError if it is taken."""
+    def listen(self, virtual_port: int = 0, options: Options | None = None) -> Listener:
+        """Listen on a ``virtual_port`` with ``options``; ResultError if it is taken."""
         return self._router.listen(Listener, virtual_port, options)
 
     def connect(
-        self, identity: "str | int | Identity", virtual_port: int, options: Options | None = None
+        self,
+        identity: "str | int | Identity",
+        virtual_port: int = 0,
+        options: Options | None = None,
     ) -> Connection:
-        """Begin to connect to somebody's virtual port; ResultError if the engine refuses."""
+        """Begin to connect to a ``virtual_port`` of the user with that ``identity``.
+
+        ``options`` hold from the beginning. ResultError if the engine refuses; ValueError for
+        what is no identity.
+        """
         return self._router.connect(Connection, identity, virtual_port, options)
+
+    def listen_ip(self, address: str, options: Options | None = None) -> Listener:
+        """Listen on a local ``address`` with ``options``: ``0.0.0.0:27015`` or ``[::]:27015``.
+
+        Port 0 stands for a free one, which ``listener.address`` tells. ResultError if it is
+        taken, or no address of this machine.
+        """
+        return self._router.listen_ip(Listener, self._router.resolve("listen_ip", address), options)
+
+    def connect_ip(self, address: str, options: Options | None = None) -> Connection:
+        """Begin to connect to an ``address``: ``203.0.113.5:27015`` or ``[2001:db8::1]:27015``.
+
+        A host's name, as in ``play.example.org:27015``, is looked up first, which may take
+        seconds. ``options`` hold from the beginning. ResultError if the name is not found, or
+        the engine refuses.
+        """
+        where = self._router.resolve("connect_ip", address)
+        return self._router.connect_ip(Connection, where, options)
 
     def adopt(self, connection: int) -> Connection:
         """Make an object of a handle of `networking_sockets`; it owns the handle from then on.

@@ -1,6 +1,8 @@
 """Listeners, connections and poll groups as objects, alone and beside the manager's handles."""
 
 import gc
+import pickle
+import socket
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -185,13 +187,287 @@ def test_a_member_that_moves_to_another_group_is_that_groups(two: list[Steam]) -
         assert [m.decode() for m in second.receive()] == ["last words"]
 
 
+def test_a_group_tells_who_has_departed_and_why(two: list[Steam]) -> None:
+    """Once for each, in order, with its info; those closed on this side are not told of."""
+    host, guest = two
+    with host.listen() as listener, host.poll_group() as group:
+        pairs = [connected(host, guest, listener) for _ in range(4)]
+        for _, called in pairs:
+            group.add(called)
+        assert group.departed() == []
+        pairs[1][0].close(1001, "dinner")
+        gone = pump(host, guest, until=group.departed)
+        assert gone == [pairs[1][1]]
+        assert (gone[0].info.end_reason, gone[0].info.end_debug) == (1001, "dinner")
+        assert gone[0].peer == my_id(guest)
+        assert group.departed() == []
+        assert list(group) == [pairs[n][1] for n in (0, 2, 3)]
+        assert gone[0] not in group
+        assert pairs[0][1] in group
+        pairs[0][1].close()
+        for number in (0, 2, 3):
+            pairs[number][0].close()
+        pump(host, guest, until=lambda: not len(group))
+        pairs[3][1].close()
+        assert group.departed() == [pairs[2][1]]
+
+
+def test_a_member_that_ended_before_it_was_added_departs_too(two: list[Steam]) -> None:
+    """It is received from, and never a member."""
+    host, guest = two
+    with host.listen() as listener, host.poll_group() as group:
+        caller, called = connected(host, guest, listener)
+        caller.send("last words")
+        caller.close()
+        pump(host, guest, until=lambda: called._ended)
+        group.add(called)
+        assert len(group) == 0
+        assert group.departed() == [called]
+        (message,) = group.receive()
+        assert group.sender(message) is called
+        called.close()
+
+
+def test_the_manager_closes_a_member(two: list[Steam]) -> None:
+    """It has departed like others."""
+    host, guest = two
+    with host.listen() as listener, host.poll_group() as group:
+        caller, called = connected(host, guest, listener)
+        group.add(called)
+        host.networking_sockets.close_connection(called.handle, 1001, "by hand")
+        assert pump(host, until=group.departed) == [called]
+        assert called.info.end_debug == "by hand"
+        assert group.receive() == []
+        called.close()
+        pump(guest, until=lambda: caller.state == CLOSED_BY_PEER)
+        caller.close()
+
+
+@pytest.mark.parametrize("left", ["stays", "ended", "removed", "moved"])
+def test_the_sender_of_a_message_is_known_until_it_is_closed(two: list[Steam], left: str) -> None:
+    """However long the message is kept, and whatever the member does meanwhile."""
+    host, guest = two
+    with host.listen() as listener, host.poll_group() as group, host.poll_group() as other:
+        caller, called = connected(host, guest, listener)
+        peer = called.peer
+        group.add(called)
+        caller.send("hello")
+        (message,) = pump(host, guest, until=group.receive)
+        if left == "ended":
+            caller.close()
+            (departed,) = pump(host, guest, until=group.departed)
+            assert departed is called
+            for _ in range(3):  # until the engine has dropped it
+                assert group.receive() == []
+            assert host.networking_sockets.get_connection_info(called.handle) is None
+            del called, departed
+            gc.collect()
+        elif left == "removed":
+            group.remove(called)
+        elif left == "moved":
+            other.add(called)
+            assert list(group) == []
+        sender = group.sender(message)
+        assert sender.peer == peer == message.identity
+        sender.close()
+        with pytest.raises(KeyError):
+            group.sender(message)
+        if left != "ended":
+            pump(host, guest, until=lambda: caller.state == CLOSED_BY_PEER)
+            caller.close()
+
+
+def test_nothing_is_kept_of_members_that_were_closed(two: list[Steam]) -> None:
+    """Players come and go, and the group does not grow."""
+    host, guest = two
+    with host.listen() as listener, host.poll_group() as group:
+        for number in range(6):
+            caller, called = connected(host, guest, listener)
+            group.add(called)
+            if number % 2:
+                caller.close()
+                (gone,) = pump(host, guest, until=group.departed)
+                gone.close()
+            else:
+                called.close()
+                pump(host, guest, until=lambda: caller.state == CLOSED_BY_PEER)  # noqa: B023  # asked at once
+                caller.close()
+        assert group.departed() == []
+        assert not group._members
+        assert not group._ended
+        assert not group._unread
+
+
+def test_a_broadcast_goes_to_the_members_but_some(two: list[Steam]) -> None:
+    """Its results are in the order of the members: numbers, or why it was not sent."""
+    host, guest = two
+    with host.listen() as listener, host.poll_group() as group:
+        assert group.broadcast("to nobody") == []
+        pairs = [connected(host, guest, listener) for _ in range(4)]
+        for _, called in pairs:
+            group.add(called)
+        assert group.broadcast("all") == [1, 1, 1, 1]
+        assert group.broadcast(b"some", SendFlags.RELIABLE, besides=[pairs[1][1]]) == [2, 2, 2]
+        for number, (caller, _) in enumerate(pairs):
+            heard: list[str] = []
+            wanted = ["all"] if number == 1 else ["all", "some"]
+            pump(
+                host,
+                guest,
+                until=lambda: heard.extend(m.decode() for m in caller.receive()) or heard == wanted,  # noqa: B023  # asked at once
+            )
+        full = pairs[2][1]
+        full.configure({ConfigValue.SEND_BUFFER_SIZE: 4096})
+        pairs[3][1].configure_lanes([0, 1])
+        assert group.broadcast(bytes(8000), lane=0) == [3, 2, -EResult.LIMIT_EXCEEDED, 3]
+        assert group.broadcast("x", lane=1)[0] == -EResult.INVALID_PARAM
+        pairs[0][0].close()
+        pump(host, guest, until=lambda: len(group) == 3)
+        assert len(group.broadcast("y")) == 3
+        for caller, _ in pairs[1:]:
+            caller.close()
+        group.close()
+        with pytest.raises(ClosedError):
+            group.broadcast("z")
+
+
+def test_a_group_has_connections_of_its_own_engine(two: list[Steam]) -> None:
+    """Handles of another engine may be the same numbers."""
+    host, guest = two
+    with host.listen() as listener, guest.poll_group() as group:
+        caller, called = connected(host, guest, listener)
+        with pytest.raises(ValueError, match="another engine"):
+            group.add(called)
+        with pytest.raises(KeyError):
+            group.remove(called)
+        caller.close()
+
+
+def test_who_waits_is_asked_and_refused_or_accepted(two: list[Steam]) -> None:
+    """Each request names its peer; one is rejected with a reason, another accepted, once."""
+    host, guest = two
+    with host.listen() as listener:
+        assert listener.waiting == []
+        first, second, third = [guest.connect(my_id(host)) for _ in range(3)]
+        pump(host, guest, until=lambda: len(listener.waiting) == 3)
+        one, other, last = listener.waiting
+        assert one.peer == my_id(guest)
+        assert one.info.state == ConnectionState.CONNECTING
+        assert one == listener.waiting[0] != other
+        with pytest.raises(ValueError, match="1000 to 2999"):
+            one.reject(5)
+        one.reject(1001, "the server is full")
+        assert listener.waiting == [other, last]
+        called = other.accept()
+        assert listener.waiting == [last]
+        pump(host, guest, until=lambda: second.state == ConnectionState.CONNECTED)
+        pump(host, guest, until=lambda: first.state == CLOSED_BY_PEER)
+        assert (first.info.end_reason, first.info.end_debug) == (1001, "the server is full")
+        for request in (one, other):
+            with pytest.raises(ResultError, match="has left, or was answered") as refused:
+                request.accept()
+            assert (refused.value.operation, refused.value.result) == (
+                "accept",
+                EResult.NO_CONNECTION,
+            )
+            request.reject(1002, "again")  # of no effect
+        third.close()
+        pump(host, guest, until=lambda: not listener.waiting)
+        with pytest.raises(ResultError, match="has left"):
+            last.accept()
+        called.send("still here")
+        assert pump(host, guest, until=second.receive)[0].decode() == "still here"
+        for caller in (first, second):
+            caller.close()
+    with pytest.raises(ClosedError):
+        listener.waiting  # noqa: B018  # the reading is it
+    for use in (last.accept, last.reject):
+        with pytest.raises(ClosedError):
+            use()
+
+
+# --- addresses ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1:0", "0.0.0.0:0", "[::1]:0", "[::]:0", "localhost:0"]
+)
+def test_connections_by_address(two: list[Steam], address: str) -> None:
+    """A listener on a free port tells which, and is reached there."""
+    host, guest = two
+    if "[" in address:
+        requirements_ipv6()
+    with host.listen_ip(address) as listener:
+        port = listener.address.rpartition(":")[2]
+        assert int(port) > 0
+        near = "[::1]" if "[" in address else "127.0.0.1"
+        with guest.connect_ip(f"{near}:{port}") as caller:
+            called = pump(host, guest, until=listener.accept)
+            pump(host, guest, until=lambda: caller.state == ConnectionState.CONNECTED)
+            assert called.peer == my_id(guest)
+            assert caller.peer == my_id(host)
+            assert caller.info.addr_remote == f"{near}:{port}"
+            caller.send("by address")
+            assert pump(host, guest, until=called.receive)[0].decode() == "by address"
+            with pytest.raises(ResultError, match=f"{port}") as refused:
+                host.listen_ip(f"{near}:{port}")
+            assert (refused.value.operation, refused.value.result) == ("listen_ip", EResult.FAIL)
+    with host.listen() as listener:
+        assert listener.address == ""
+
+
+def requirements_ipv6() -> None:
+    """Skip where the machine has no IPv6."""
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("no IPv6 here")
+
+
+@pytest.mark.parametrize(
+    "address", ["", "127.0.0.1", "::1", "127.0.0.1:", "127.0.0.1:65536", "::1:5", "1.2.3.4:x", ":5"]
+)
+def test_what_is_no_address(two: list[Steam], address: str) -> None:
+    """It raises at once, with examples of what would do."""
+    for call in (two[0].listen_ip, two[0].connect_ip):
+        with pytest.raises(ValueError, match="no address"):
+            call(address)
+    with pytest.raises(ValueError, match="no port"):
+        two[0].connect_ip("127.0.0.1:0")
+
+
+def test_a_host_that_is_not_found_and_an_address_of_others(two: list[Steam]) -> None:
+    """Both are errors at once, which name the address."""
+    with pytest.raises(ResultError, match=r"nowhere\.invalid:5") as refused:
+        two[0].connect_ip("nowhere.invalid:5")
+    assert (refused.value.operation, refused.value.result) == ("connect_ip", EResult.CONNECT_FAILED)
+    with pytest.raises(ResultError, match=r"192\.0\.2\.77:0") as refused:
+        two[0].listen_ip("192.0.2.77:0")
+    assert refused.value.operation == "listen_ip"
+
+
+def test_no_more_ports_are_tried_than_promised(
+    two: list[Steam], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An engine that refuses every port ends in an error, after so many tries."""
+    tried: list[str] = []
+    monkeypatch.setattr(
+        two[0].networking_sockets,
+        "create_listen_socket_ip",
+        lambda address, options: tried.append(address) or 0,
+    )
+    with pytest.raises(ResultError, match="free ports"):
+        two[0].listen_ip("127.0.0.1:0")
+    assert len(tried) == 16
+
+
 # --- refusals -------------------------------------------------------------------------------------
 
 
 def test_refusals_say_what_was_refused_and_why(two: list[Steam], pair: Pair) -> None:
     """A port taken, a peer that cannot be, a full buffer and a missing lane raise ResultError."""
     host, _ = two
-    with host.listen(3), pytest.raises(ResultError, match="port 3") as refused:
+    with host.listen(3), pytest.raises(ResultError, match="virtual port 3 is taken") as refused:
         host.listen(3)
     assert (refused.value.operation, refused.value.result) == ("listen", EResult.FAIL)
     with pytest.raises(ResultError, match=my_id(host)) as refused:
@@ -201,9 +477,71 @@ def test_refusals_say_what_was_refused_and_why(two: list[Steam], pair: Pair) -> 
     with pytest.raises(ResultError) as refused:
         caller.send("nowhere", lane=7)
     assert refused.value.result == EResult.INVALID_PARAM
-    with pytest.raises(ResultError) as refused:
+    words = r"^send: LIMIT_EXCEEDED \(send buffer full \(\d+ of 524288 bytes\); try again later\)$"
+    with pytest.raises(ResultError, match=words) as refused:
         [caller.send(bytes(100_000)) for _ in range(20)]
     assert (refused.value.operation, refused.value.result) == ("send", EResult.LIMIT_EXCEEDED)
+    assert (refused.value.reason, refused.value.by_peer) == (0, False)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({ConfigValue.FAKE_PACKET_LAG_SEND: 5}, "FAKE_PACKET_LAG_SEND can only be set globally"),
+        ({ConfigValue.NAGLE_TIME: 5, ConfigValue.SEND_BUFFER_SIZE: "big"}, "SEND_BUFFER_SIZE must"),
+        ({12345: 1}, "does not know 12345"),
+    ],
+)
+def test_a_refused_option_is_named(
+    two: list[Steam], options: dict[ConfigValue, int | str], words: str
+) -> None:
+    """Whichever call refuses it."""
+    host, guest = two
+    with host.listen() as listener, host.listen_ip("127.0.0.1:0") as by_address:
+        for call in (
+            lambda: host.listen(1, options),
+            lambda: host.listen_ip("127.0.0.1:0", options),
+            lambda: guest.connect(my_id(host), 0, options),
+            lambda: guest.connect_ip(by_address.address, options),
+        ):
+            with pytest.raises(ResultError, match=words):
+                call()
+        assert not listener.waiting
+
+
+@pytest.mark.parametrize("reason", [-1, 1, 999, 3000, 5003, 2**31])
+def test_a_reason_that_would_not_arrive_is_refused(pair: Pair, reason: int) -> None:
+    """Engines turn it into another; the connection stays open."""
+    caller, called = pair
+    with pytest.raises(ValueError, match="reason must be"):
+        caller.close(reason)
+    assert not caller.closed
+    caller.send("still here")
+    assert pump(caller, called, until=called.receive)
+
+
+@pytest.mark.parametrize("by_peer", [True, False])
+def test_an_end_is_told_with_its_reason(two: list[Steam], by_peer: bool) -> None:
+    """In words, in numbers and by whom; also after a pickle."""
+    host, guest = two
+    with host.listen() as listener:
+        caller, called = connected(host, guest, listener)
+        if by_peer:
+            caller.close(1234, "good night")
+        else:
+            host.networking_sockets.close_connection(called.handle, 1234, "good night")
+        pump(host, guest, until=lambda: called._ended)
+        for use in (called.receive, lambda: called.send("x"), called.flush):
+            with pytest.raises(ResultError, match="1234: good night") as ended:
+                use()
+            for error in (ended.value, pickle.loads(pickle.dumps(ended.value))):
+                assert error.result == EResult.NO_CONNECTION
+                assert (error.reason, error.by_peer) == (1234, by_peer)
+                assert "good night" in str(error)
+        called.close()
+        if not by_peer:
+            pump(host, guest, until=lambda: caller.state == CLOSED_BY_PEER)
+            caller.close()
 
 
 def test_a_poll_group_that_the_engine_refuses_is_none(
