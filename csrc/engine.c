@@ -31,6 +31,7 @@ sn_engine *sn_load(int kind, const char *path, char *error)
     atomic_init(&engine->calls, 0);
     atomic_init(&engine->references, 1);
     queues_init(engine);
+    sn_undelivered_init(engine);
     atomic_flag_clear(&engine->unacked.busy);
     if (!engine->backend->load(engine, path, error)) {
         sn_release(engine);
@@ -77,9 +78,12 @@ void sn_stop(sn_engine *engine)
     while (state < SN_STOPPING && !atomic_compare_exchange_weak(&engine->state, &state, SN_STOPPING))
         ;
     if (state < SN_STOPPING) {
+        bool disconnected;
         while (atomic_load(&engine->calls) > 0)
             sn_sleep(100);
-        sn_events_detach(engine, engine->alive != NULL && !engine->alive(engine));
+        disconnected = engine->alive != NULL && !engine->alive(engine);
+        sn_undelivered_clear(engine, disconnected);
+        sn_events_detach(engine, disconnected);
         engine->backend->stop(engine);
         atomic_store(&engine->state, SN_STOPPED);
     }
@@ -93,6 +97,7 @@ void sn_detach_after_fork(sn_engine *engine)
     atomic_store(&engine->state, SN_STOPPED);
     atomic_store(&engine->calls, 0);
     queues_init(engine); /* a thread that only the parent has may be in the middle of one */
+    sn_undelivered_init(engine);
     if (engine->library != NULL)
         sn_leave_exit_handlers_out();
 }

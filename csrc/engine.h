@@ -7,6 +7,7 @@
 #include "queue.h"
 #include "steamnet.h"
 #include "unacked.h"
+#include "undelivered.h"
 
 typedef struct sn_flat {
 #define FLAT(need, gil, ret, interface, name, parameters, default_result) ret(*interface##_##name) parameters;
@@ -56,6 +57,7 @@ struct sn_engine {
     atomic_int references; /* Python's, and one for each message it still holds */
     sn_queue events, debug, signals;
     sn_unacked_table unacked;
+    sn_undelivered undelivered;
 };
 
 #endif

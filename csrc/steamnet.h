@@ -123,6 +123,9 @@ int sn_connection_texts(const SteamNetConnectionInfo_t *info, char *texts);
  * means that Steam starts the game anew and this process should exit. Never asked unbidden. */
 bool sn_restart_app_if_necessary(sn_engine *engine, uint32_t app_id_wanted);
 
+/* After SetConnectionPollGroup: messages that could not be delivered for want of memory go along. */
+void sn_regroup_undelivered(sn_engine *engine, HSteamNetConnection connection, HSteamNetPollGroup group);
+
 /* The loopback engine: the chance of a user's simulated network, and a fresh start in a forked child. */
 void sn_loopback_seed(sn_engine *engine, uint64_t seed);
 void sn_loopback_after_fork(void);

@@ -497,9 +497,12 @@ class SteamNetworkingSocketsManager:
 
         ``ISteamNetworkingSockets::SetConnectionPollGroup``
         """
-        return lib.ISteamNetworkingSockets_SetConnectionPollGroup(
-            self._engine.pointer, handle(connection, "connection"), handle(poll_group, "poll_group")
-        )
+        pointer = self._engine.pointer
+        number, group = handle(connection, "connection"), handle(poll_group, "poll_group")
+        if not lib.ISteamNetworkingSockets_SetConnectionPollGroup(pointer, number, group):
+            return False
+        lib.sn_regroup_undelivered(pointer, number, group)
+        return True
 
     def receive_messages_on_poll_group(
         self, poll_group: int, max_messages: int = 100

@@ -62,10 +62,14 @@ class Counted:
         self.address = library.hot_open(release_after_stop)
         self._numbers = itertools.count(1)
 
-    def receive(self, *sizes: int) -> list[steamnet.NetworkingMessage]:
-        """Messages of these sizes, received in one call."""
+    def queue(self, *sizes: int) -> None:
+        """Have messages of these sizes wait."""
         for size in sizes:
             self.library.hot_queue(size, next(self._numbers))
+
+    def receive(self, *sizes: int) -> list[steamnet.NetworkingMessage]:
+        """Messages of these sizes, received in one call."""
+        self.queue(*sizes)
         return _native.receive_on_connection(self.address, 1, 2**40)
 
     def close(self) -> None:

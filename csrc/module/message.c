@@ -17,8 +17,8 @@ typedef struct Message {
     PyObject_VAR_HEAD
     const char *bytes;
     Py_ssize_t size;
-    SteamNetworkingMessage_t *held; /* NULL where the payload is our own copy */
-    sn_engine *engine;              /* a reference while held */
+    SteamNetworkingMessage_t *native; /* NULL where the payload is our own copy */
+    sn_engine *engine;                /* a reference while there is a native message */
     PyObject *identity;
     long long message_number;
     long long time_received;
@@ -74,8 +74,6 @@ static PyObject *new_identity(const SteamNetworkingIdentity *identity)
 
 static PyObject *find_identity(const SteamNetworkingIdentity *identity)
 {
-    size_t used = offsetof(SteamNetworkingIdentity, m_steamID64) +
-                  (identity->m_cbSize >= 0 && identity->m_cbSize <= 128 ? (size_t)identity->m_cbSize : 128);
     uint64_t bits = identity->m_steamID64;
     known_identity *slot = &known[(bits ^ bits >> 8 ^ bits >> 32) % 256];
     PyObject *object, *old = NULL;
@@ -83,7 +81,7 @@ static PyObject *find_identity(const SteamNetworkingIdentity *identity)
     if (atomic_flag_test_and_set(&slot->busy))
         return new_identity(identity);
 #endif
-    if (slot->object != NULL && memcmp(&slot->identity, identity, used) == 0) {
+    if (slot->object != NULL && memcmp(&slot->identity, identity, sizeof *identity) == 0) {
         object = Py_NewRef(slot->object);
     } else if ((object = new_identity(identity)) != NULL) {
         old = slot->object;
@@ -97,65 +95,69 @@ static PyObject *find_identity(const SteamNetworkingIdentity *identity)
     return object;
 }
 
-static void pin_library(const SteamNetworkingMessage_t *valves)
+static void pin_library(const SteamNetworkingMessage_t *native)
 {
     /* Steam may unload its client when it shuts down; the bytes and the code to free them stay. */
     static _Atomic(void (*)(SteamNetworkingMessage_t *)) pinned;
-    if (atomic_load(&pinned) != valves->m_pfnRelease) {
-        sn_library_pin((void (*)(void))valves->m_pfnRelease);
-        atomic_store(&pinned, valves->m_pfnRelease);
+    if (atomic_load(&pinned) != native->m_pfnRelease) {
+        sn_library_pin((void (*)(void))native->m_pfnRelease);
+        atomic_store(&pinned, native->m_pfnRelease);
     }
 }
 
-PyObject *sn_message_new(sn_engine *engine, SteamNetworkingMessage_t *valves)
+PyObject *sn_message_new(const SteamNetworkingMessage_t *native)
 {
-    Py_ssize_t size = valves->m_cbSize > 0 ? valves->m_cbSize : 0;
+    /* A size without data would be a fault of the library; an empty message may have none. */
+    Py_ssize_t size = native->m_cbSize > 0 && native->m_pData != NULL ? native->m_cbSize : 0;
     bool copied = size <= INLINE_LIMIT;
-    PyObject *identity = find_identity(&valves->m_identityPeer);
+    PyObject *identity = find_identity(&native->m_identityPeer);
     Message *message = identity != NULL ? PyObject_NewVar(Message, message_type, copied ? size : 0) : NULL;
     if (message == NULL) {
         Py_XDECREF(identity);
-        valves->m_pfnRelease(valves);
         return NULL;
     }
     message->identity = identity;
     message->size = size;
-    message->connection = valves->m_conn;
+    message->connection = native->m_conn;
     /* A connection's messages carry their lane; those of ISteamNetworkingMessages a channel. */
-    message->channel = valves->m_conn == 0 ? valves->m_nChannel : valves->m_idxLane;
-    message->flags = valves->m_nFlags;
-    message->message_number = valves->m_nMessageNumber;
-    message->time_received = valves->m_usecTimeReceived;
-    message->connection_user_data = valves->m_nConnUserData;
+    message->channel = native->m_conn == 0 ? native->m_nChannel : native->m_idxLane;
+    message->flags = native->m_nFlags;
+    message->message_number = native->m_nMessageNumber;
+    message->time_received = native->m_usecTimeReceived;
+    message->connection_user_data = native->m_nConnUserData;
+    message->native = NULL;
+    message->engine = NULL;
     atomic_init(&message->views, 0);
-    if (copied) {
-        if (size > 0) /* an empty one may have no data at all */
-            memcpy(message->payload, valves->m_pData, (size_t)size);
-        message->bytes = message->payload;
-        message->held = NULL;
-        message->engine = NULL;
-        valves->m_pfnRelease(valves);
-    } else {
-        if (!engine->backend->release_after_stop)
-            pin_library(valves);
-        message->bytes = valves->m_pData;
-        message->held = valves;
-        message->engine = engine;
-        atomic_fetch_add(&engine->references, 1);
-    }
+    message->bytes = copied ? message->payload : native->m_pData;
+    if (copied && size > 0)
+        memcpy(message->payload, native->m_pData, (size_t)size);
     return (PyObject *)message;
+}
+
+void sn_message_take_over(PyObject *self, sn_engine *engine, SteamNetworkingMessage_t *native)
+{
+    Message *message = (Message *)self;
+    if (message->bytes == message->payload) {
+        native->m_pfnRelease(native);
+        return;
+    }
+    if (!engine->backend->release_after_stop)
+        pin_library(native);
+    message->native = native;
+    message->engine = engine;
+    atomic_fetch_add(&engine->references, 1);
 }
 
 static void give_back(Message *message)
 {
-    SteamNetworkingMessage_t *held = message->held;
-    if (held == NULL)
+    SteamNetworkingMessage_t *native = message->native;
+    if (native == NULL)
         return;
-    message->held = NULL;
+    message->native = NULL;
     if (message->engine->backend->release_after_stop) {
-        held->m_pfnRelease(held);
+        native->m_pfnRelease(native);
     } else if (sn_enter(message->engine)) {
-        held->m_pfnRelease(held);
+        native->m_pfnRelease(native);
         sn_leave(message->engine);
     } /* else Steam is gone and nobody is left to take it: a bounded leak instead of a crash */
     sn_release(message->engine);

@@ -14,10 +14,13 @@ sn_engine *sn_engine_argument(PyObject *address);
 /* Reads a whole number within bounds: TypeError for another type, ValueError outside. */
 bool sn_int_argument(PyObject *value, const char *what, long long low, long long high, long long *out);
 
-/* The message type, and a message made of Valve's, which is released or owned from then on. */
+/* The message type. */
 bool sn_message_type_init(PyObject *module);
 void sn_message_identity_type(PyObject *type); /* a kind of str, of which the identities are made */
-PyObject *sn_message_new(sn_engine *engine, SteamNetworkingMessage_t *valves);
+/* A message made of Valve's, and, once nothing can fail any more, what the message has from Valve's:
+ * the payload if that was not copied. Until then Valve's message is the caller's. */
+PyObject *sn_message_new(const SteamNetworkingMessage_t *native);
+void sn_message_take_over(PyObject *message, sn_engine *engine, SteamNetworkingMessage_t *native);
 
 extern PyMethodDef sn_receive_methods[], sn_send_methods[];
 

@@ -3,8 +3,6 @@
 
 #include <limits.h>
 
-enum { BATCH = 256 };
-
 typedef int (*receiver)(sn_engine *engine, long long handle, SteamNetworkingMessage_t **messages, int limit);
 
 static int from_connection(sn_engine *engine, long long handle, SteamNetworkingMessage_t **messages, int limit)
@@ -31,42 +29,60 @@ static int from_fake_port(sn_engine *engine, long long handle, SteamNetworkingMe
         (ISteamNetworkingFakeUDPPort *)(uintptr_t)handle, messages, limit);
 }
 
-/* Appends a batch to the list. Every message is owned or released, also when memory runs out. */
-static bool append(PyObject **list, sn_engine *engine, SteamNetworkingMessage_t **batch, int count)
+/* Takes a batch from the engine. What it answers is bounded by what it was asked for. */
+static void take(sn_engine *engine, sn_received *batch, int limit, receiver from)
 {
-    bool first = *list == NULL;
-    if (first) {
-        /* No collection here: a finalizer that shuts the engine down would wait for this call. */
-        int collecting = PyGC_Disable();
-        *list = PyList_New(count);
-        if (collecting)
-            PyGC_Enable();
+    int got = from(engine, batch->handle, batch->messages, limit);
+    for (int i = 0; i < got && i < limit; i++)
+        if (batch->messages[i] != NULL)
+            batch->messages[batch->count++] = batch->messages[i];
+}
+
+/* A list of the whole batch; NULL when memory is short, and the messages are still the engine's. */
+static PyObject *list_of(sn_engine *engine, const sn_received *batch)
+{
+    /* No collection here: a finalizer that shuts the engine down would wait for this call. */
+    int collecting = PyGC_Disable();
+    PyObject *list = PyList_New(batch->count);
+    if (collecting)
+        PyGC_Enable();
+    for (int i = 0; list != NULL && i < batch->count; i++) {
+        PyObject *message = sn_message_new(batch->messages[i]);
+        if (message == NULL)
+            Py_CLEAR(list);
+        else
+            PyList_SetItem(list, i, message);
     }
-    for (int i = 0; i < count; i++) {
-        PyObject *message = *list != NULL ? sn_message_new(engine, batch[i]) : NULL;
-        int failed = message == NULL;
-        if (*list == NULL)
-            batch[i]->m_pfnRelease(batch[i]);
-        else if (message != NULL && first)
-            failed = PyList_SetItem(*list, i, message);
-        else if (message != NULL) {
-            failed = PyList_Append(*list, message);
-            Py_DECREF(message);
-        }
+    for (int i = 0; list != NULL && i < batch->count; i++)
+        sn_message_take_over(PyList_GetItem(list, i), engine, batch->messages[i]);
+    return list;
+}
+
+/* Appends the batch to the list: how many messages of it, fewer when memory is short. */
+static int append(PyObject *list, sn_engine *engine, const sn_received *batch)
+{
+    int done = 0;
+    for (bool failed = false; done < batch->count; done++) {
+        PyObject *message = sn_message_new(batch->messages[done]);
+        if (message == NULL)
+            break;
+        failed = PyList_Append(list, message) < 0;
+        if (!failed)
+            sn_message_take_over(message, engine, batch->messages[done]);
+        Py_DECREF(message);
         if (failed)
-            Py_CLEAR(*list);
+            break;
     }
-    return *list != NULL;
+    return done;
 }
 
 static PyObject *receive(PyObject *const *args, Py_ssize_t count, const char *what, long long low,
-                         long long high, receiver take)
+                         long long high, sn_source source, receiver from)
 {
-    SteamNetworkingMessage_t *batch[BATCH];
     PyObject *list = NULL;
     sn_engine *engine;
     long long handle, limit;
-    int got, asked;
+    bool more = true;
     if (count != 3) {
         PyErr_SetString(PyExc_TypeError, "three arguments are needed");
         return NULL;
@@ -77,41 +93,57 @@ static PyObject *receive(PyObject *const *args, Py_ssize_t count, const char *wh
         return NULL;
     if (!sn_enter(engine))
         return sn_raise_closed();
-    do {
-        asked = limit < BATCH ? (int)limit : BATCH;
-        got = take(engine, handle, batch, asked);
-        if (got > 0 && !append(&list, engine, batch, got)) {
-            sn_leave(engine);
-            return NULL;
+    while (more && limit > 0) {
+        int asked = limit < SN_BATCH_SIZE ? (int)limit : SN_BATCH_SIZE, done = 0;
+        bool undelivered;
+        sn_received *batch = sn_received_begin(engine, source, handle);
+        if (batch == NULL) {
+            if (list == NULL)
+                PyErr_NoMemory();
+            break;
         }
-        limit -= asked;
-    } while (got == asked && limit > 0);
+        undelivered = sn_received_fill_undelivered(engine, batch, asked);
+        if (!undelivered)
+            take(engine, batch, asked, from);
+        more = undelivered || batch->count == asked;
+        if (list != NULL)
+            done = append(list, engine, batch);
+        else if ((list = list_of(engine, batch)) != NULL)
+            done = batch->count;
+        if (done < batch->count) {
+            more = false;
+            if (list != NULL)
+                PyErr_Clear(); /* what is in the list is returned, the rest is for the next call */
+        }
+        limit -= batch->count;
+        sn_received_end(engine, batch, done);
+    }
     sn_leave(engine);
-    return list != NULL ? list : PyList_New(0);
+    return list;
 }
 
 static PyObject *receive_on_connection(PyObject *module, PyObject *const *args, Py_ssize_t count)
 {
     (void)module;
-    return receive(args, count, "connection", 0, UINT32_MAX, from_connection);
+    return receive(args, count, "connection", 0, UINT32_MAX, SN_CONNECTION, from_connection);
 }
 
 static PyObject *receive_on_poll_group(PyObject *module, PyObject *const *args, Py_ssize_t count)
 {
     (void)module;
-    return receive(args, count, "poll_group", 0, UINT32_MAX, from_poll_group);
+    return receive(args, count, "poll_group", 0, UINT32_MAX, SN_POLL_GROUP, from_poll_group);
 }
 
 static PyObject *receive_on_channel(PyObject *module, PyObject *const *args, Py_ssize_t count)
 {
     (void)module;
-    return receive(args, count, "channel", INT32_MIN, INT32_MAX, from_channel);
+    return receive(args, count, "channel", INT32_MIN, INT32_MAX, SN_CHANNEL, from_channel);
 }
 
 static PyObject *receive_on_fake_port(PyObject *module, PyObject *const *args, Py_ssize_t count)
 {
     (void)module;
-    return receive(args, count, "port", 1, LLONG_MAX, from_fake_port);
+    return receive(args, count, "port", 1, LLONG_MAX, SN_FAKE_PORT, from_fake_port);
 }
 
 #define FAST(function) (PyCFunction)(void (*)(void))function, METH_FASTCALL

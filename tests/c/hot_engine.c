@@ -48,6 +48,13 @@ static int receive(ISteamNetworkingSockets *self, HSteamNetConnection connection
     return count;
 }
 
+static bool info(ISteamNetworkingSockets *self, HSteamNetConnection connection, SteamNetConnectionInfo_t *out)
+{
+    (void)self;
+    memset(out, 0, sizeof *out);
+    return connection != 0;
+}
+
 /* Queues a message of that size; its number seeds its bytes, none of which is the poison. */
 EXPORT void hot_queue(int size, int number)
 {
@@ -176,6 +183,7 @@ EXPORT sn_engine *hot_open(bool release_after_stop)
     backend = (sn_backend){.name = "counted", .release_after_stop = release_after_stop};
     engine.backend = &backend;
     engine.flat.ISteamNetworkingSockets_ReceiveMessagesOnConnection = receive;
+    engine.flat.ISteamNetworkingSockets_GetConnectionInfo = info;
     engine.flat.ISteamNetworkingSockets_SendMessages = send_messages;
     engine.flat.ISteamNetworkingSockets_SendMessageToConnection = send_one;
     engine.flat.ISteamNetworkingUtils_AllocateMessage = allocate;
