@@ -80,11 +80,10 @@ def unwritable(place: Path) -> Iterator[tuple[Path, str]]:
 
 
 @contextmanager
-def too_long(place: Path) -> Iterator[tuple[Path, str]]:
-    """Let its path leave no room for names in a local socket's address."""
-    long = place.parent / ("x" * 80)
-    long.mkdir()
-    yield long / "steamnet", "File name too long"
+def replaceable(place: Path) -> Iterator[tuple[Path, str]]:
+    """Let others write to its parent, and so put another directory in its place."""
+    place.parent.chmod(0o777)
+    yield place, "others can write to its parent, which is not sticky"
 
 
 @contextmanager
@@ -109,7 +108,7 @@ each_kind = pytest.mark.parametrize(
         pytest.param(of_somebody_else, marks=only_root),
         without_a_parent,
         unwritable,
-        too_long,
+        replaceable,
         full_disk,
     ],
 )

@@ -367,6 +367,7 @@ void lo_RunCallbacks(ISteamNetworkingSockets *self)
     lo_enter();
     if (lo_config(&user->global, LO_Callback_MessagesSessionRequest)->pointer != NULL)
         lo_session_door(user);
+    lo_publish_again();
     line = user->lines.first;
     user->lines.first = user->lines.last = NULL;
     user->line_count = 0;

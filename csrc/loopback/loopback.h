@@ -205,6 +205,8 @@ struct lo_listener {
     uint64_t key;   /* in the map of listeners */
     bool opened;    /* a door that is in use */
     bool published; /* to other processes */
+    bool warned;    /* that it is not */
+    int64_t checked; /* when it was last published, or tried to be */
 };
 
 /* A poll group; without a handle, what came on a channel for ISteamNetworkingMessages. */
@@ -384,6 +386,15 @@ lo_listener *lo_listen(lo_user *user, int manner, int port, int count,
 void lo_listener_destroy(lo_listener *listener);
 bool lo_is_local(const SteamNetworkingIPAddr *address, bool any_will_do);
 
+
+/* --- publish.c -------------------------------------------------------------------------------- */
+
+/* Lets other processes find a listener; false if one of them already has its address. */
+bool lo_publish(lo_listener *listener);
+void lo_unpublish(lo_listener *listener);
+/* Tries again, now and then, what could not be published or is published no more. */
+void lo_publish_again(void);
+
 /* --- connection.c ----------------------------------------------------------------------------- */
 
 lo_connection *lo_connection_new(lo_user *user, int manner, lo_listener *listener, int count,
@@ -494,12 +505,6 @@ void lo_change_group(lo_connection *connection, lo_group *group);
 
 /* --- link.c: streams to other processes ------------------------------------------------------- */
 
-/* Makes this process one that others find; otherwise `lo_rendezvous_error` says why it stays alone. */
-bool lo_rendezvous_open(void);
-const char *lo_rendezvous_error(void);
-/* Lets other processes find a listener; false if one of them already has its address. */
-bool lo_publish(lo_listener *listener);
-void lo_unpublish(lo_listener *listener);
 /* Reaches the process where the wanted peer listens; false if there is none yet. */
 bool lo_link_to(lo_connection *connection);
 /* Sends a packet that is to arrive when due; it is the link's from then on. */

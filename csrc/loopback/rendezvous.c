@@ -1,9 +1,10 @@
-/* Rendezvous in a private directory. Of every process that listens there is
+/* Rendezvous in a private directory. Of every process that can be reached there is
  *     TOKEN.sock   its socket, for all its listeners
- *     TOKEN.lock   locked for as long as it lives, however it ends
- * and of every listener a file named by the key of its address, in which that token stands.
- * Who changes any of this holds the lock of the file `lock`; who only looks needs no lock,
- * for a name that is wrong or half written leads nowhere and is looked up again.
+ *     TOKEN.lock   locked for as long as the process lives, however it ends
+ * and of every listener an entry: a file named by the key of its address, which holds the token.
+ * While a process lives nobody else changes its files. What a dead one has left is taken over, or
+ * removed, by whoever holds the lock of that one file. Nothing here waits, and readers need no
+ * lock: an entry that is wrong or half written leads nowhere, and is read again later.
  */
 #include "rendezvous.h"
 
@@ -11,16 +12,17 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { TOKEN = 16, PATH = 512 };
+enum { TOKEN = 16, DIRECTORY = 480, PATH = DIRECTORY + 32, REASON = 128 };
 
 static struct {
-    char directory[PATH - 32];
+    char directory[DIRECTORY];
     char token[TOKEN + 1];
-    intptr_t lock;  /* our own lock */
+    intptr_t lock; /* of TOKEN.lock */
     sn_socket listening;
-    bool open;
-    char error[PATH + 256]; /* why it could not be opened */
+    char error[DIRECTORY + REASON + 2]; /* why it could not be opened */
 } rendezvous = {.lock = -1, .listening = SN_NO_SOCKET};
+
+static bool is_open(void) { return rendezvous.listening != SN_NO_SOCKET; }
 
 static const char *in_directory(char path[PATH], const char *name, const char *ending)
 {
@@ -28,170 +30,248 @@ static const char *in_directory(char path[PATH], const char *name, const char *e
     return path;
 }
 
-static bool is_token(const char *text) { return strspn(text, "0123456789abcdef") >= TOKEN; }
-
-/* The process that a listener's file names, if it does. */
-static bool read_token(const char *name, char token[TOKEN + 1])
+static const char *entry_path(char path[PATH], uint64_t key)
 {
-    char path[PATH];
-    memset(token, 0, TOKEN + 1);
-    return sn_file_read(in_directory(path, name, ""), token, TOKEN) == TOKEN && is_token(token);
+    snprintf(path, PATH, "%s/%016" PRIx64, rendezvous.directory, key);
+    return path;
 }
 
-static bool is_alive(const char *token)
+static bool is_token(const char *text) { return strspn(text, "0123456789abcdef") >= TOKEN; }
+
+/* The process that an entry names, if it does. */
+static bool read_token(const char *entry, char token[TOKEN + 1])
+{
+    memset(token, 0, TOKEN + 1);
+    return sn_file_read(entry, token, TOKEN) == TOKEN && is_token(token);
+}
+
+static bool is_own(const char *entry)
+{
+    char token[TOKEN + 1];
+    return read_token(entry, token) && strcmp(token, rendezvous.token) == 0;
+}
+
+/* A shared lock, so that two who ask at once do not take each other for the living process. */
+static intptr_t lock_of(const char *token)
 {
     char path[PATH];
-    intptr_t lock = sn_file_lock(in_directory(path, token, ".lock"), false);
+    return sn_file_lock(in_directory(path, token, ".lock"), SN_LOCK_SHARED);
+}
+
+static bool has_living_owner(const char *entry)
+{
+    char token[TOKEN + 1];
+    intptr_t lock = read_token(entry, token) ? lock_of(token) : -1;
     if (lock >= 0)
         sn_file_unlock(lock);
     return lock == -2;
 }
 
-static void sweep_listener(const char *name)
-{
-    char path[PATH], token[TOKEN + 1];
-    if (strlen(name) == TOKEN && is_token(name) && !(read_token(name, token) && is_alive(token)))
-        sn_file_remove(in_directory(path, name, ""));
-}
+/* --- what killed processes have left ---------------------------------------------------------- */
 
 static void sweep_process(const char *name)
 {
     char path[PATH], token[TOKEN + 1] = "";
-    if (strlen(name) != TOKEN + 5 || !is_token(name) || strcmp(name + TOKEN, ".lock") != 0)
-        return;
+    intptr_t lock;
     memcpy(token, name, TOKEN);
-    if (!is_alive(token)) {
-        sn_file_remove(in_directory(path, token, ".sock"));
+    lock = lock_of(token);
+    if (lock == -2)
+        return;
+    sn_file_remove(in_directory(path, token, ".sock"));
+    if (lock >= 0) {
         sn_file_remove(in_directory(path, token, ".lock"));
+        sn_file_unlock(lock);
     }
 }
 
-/* The lock of the directory; others hold it for moments only, unless one was stopped there. */
-static intptr_t lock_directory(void)
+static void sweep_entry(const char *name)
 {
     char path[PATH];
     intptr_t lock = -1;
-    in_directory(path, "lock", "");
-    for (int i = 0; i < 200 && (lock = sn_file_lock(path, true)) == -2; i++)
-        sn_sleep(1000);
-    return lock;
+    in_directory(path, name, "");
+    if (!has_living_owner(path))
+        lock = sn_file_lock(path, SN_LOCK_FILE);
+    if (lock < 0)
+        return;
+    if (!has_living_owner(path)) /* nor since then */
+        sn_file_remove(path);
+    sn_file_unlock(lock);
 }
 
-static void unlock_directory(intptr_t lock)
+static void sweep_file(const char *name)
 {
-    if (lock >= 0)
-        sn_file_unlock(lock);
+    size_t length = strlen(name);
+    if (length < TOKEN || !is_token(name))
+        return;
+    if (length == TOKEN)
+        sweep_entry(name);
+    else if (strcmp(name + TOKEN, ".lock") == 0 || strcmp(name + TOKEN, ".sock") == 0)
+        sweep_process(name);
 }
 
-/* With the directory's lock held. */
-static bool open_door(void)
+/* One process at a time is enough. */
+static void sweep(void)
 {
     char path[PATH];
-    sn_each_file(rendezvous.directory, sweep_process);
-    sn_each_file(rendezvous.directory, sweep_listener);
-    snprintf(rendezvous.token, sizeof rendezvous.token, "%016" PRIx64, lo_random(&lo.random));
-    in_directory(path, rendezvous.token, ".lock");
-    if (sn_file_write(path, rendezvous.token, TOKEN)) /* a full disk shows here already */
-        rendezvous.lock = sn_file_lock(path, true);
+    intptr_t lock = sn_file_lock(in_directory(path, "lock", ""), SN_LOCK_OR_MAKE);
+    if (lock < 0)
+        return;
+    sn_each_file(rendezvous.directory, sweep_file);
+    sn_file_unlock(lock);
+}
+
+/* --- this process ----------------------------------------------------------------------------- */
+
+/* splitmix64 over what differs between processes; a token that is taken is not taken again. */
+static void new_token(void)
+{
+    static uint64_t drawn;
+    uint64_t z = drawn += 0x9E3779B97F4A7C15u + (uint64_t)sn_now();
+    z ^= (uint64_t)sn_process_id() << 32 ^ (uint64_t)(uintptr_t)&z;
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+    snprintf(rendezvous.token, sizeof rendezvous.token, "%016" PRIx64, z ^ (z >> 31));
+}
+
+static void remove_own(void)
+{
+    char path[PATH];
+    if (*rendezvous.token == '\0')
+        return;
+    sn_file_remove(in_directory(path, rendezvous.token, ".sock"));
+    sn_file_remove(in_directory(path, rendezvous.token, ".lock"));
+}
+
+/* All but the directory's name, and why. */
+static void release(void)
+{
+    if (is_open())
+        sn_socket_close(rendezvous.listening);
     if (rendezvous.lock >= 0)
+        sn_file_unlock(rendezvous.lock);
+    rendezvous.listening = SN_NO_SOCKET;
+    rendezvous.lock = -1;
+    *rendezvous.token = '\0';
+}
+
+static bool open_socket(void)
+{
+    enum { TRIES = 8 };
+    char path[PATH];
+    /* Somebody who sweeps may just look at the new file. */
+    for (int i = 0; i < TRIES && rendezvous.lock < 0; i++) {
+        new_token();
+        in_directory(path, rendezvous.token, ".lock");
+        rendezvous.lock = sn_file_lock(path, SN_LOCK_NEW);
+        if (rendezvous.lock == -1)
+            break;
+    }
+    /* That there is something in it shows whether the disk is full. */
+    if (rendezvous.lock >= 0 && sn_file_write(path, rendezvous.token, TOKEN))
         rendezvous.listening = sn_socket_listen(in_directory(path, rendezvous.token, ".sock"));
-    return rendezvous.listening != SN_NO_SOCKET;
+    return is_open();
 }
 
 bool lo_rendezvous_open(void)
 {
-    char path[PATH], reason[128];
-    intptr_t lock;
-    if (rendezvous.open || !sn_private_directory(rendezvous.directory, sizeof rendezvous.directory,
-                                              rendezvous.error, sizeof rendezvous.error))
-        return rendezvous.open;
-    lock = lock_directory();
-    rendezvous.open = lock >= 0 && open_door();
-    if (!rendezvous.open) {
+    char reason[REASON];
+    if (is_open())
+        return true;
+    if (!sn_private_directory(rendezvous.directory, sizeof rendezvous.directory, rendezvous.error,
+                              sizeof rendezvous.error)) {
+        *rendezvous.directory = '\0';
+    } else if (!open_socket()) {
         sn_last_error(reason, sizeof reason);
-        snprintf(path, sizeof path, "%s", rendezvous.directory);
-        lo_rendezvous_close();
-        snprintf(rendezvous.error, sizeof rendezvous.error, "%s: %s", reason, path);
+        remove_own();
+        release();
+        snprintf(rendezvous.error, sizeof rendezvous.error, "%s: %s", reason, rendezvous.directory);
+    } else {
+        *rendezvous.error = '\0';
+        sweep();
     }
-    unlock_directory(lock);
-    return rendezvous.open;
+    return is_open();
 }
 
-const char *lo_rendezvous_error(void) { return rendezvous.open || *rendezvous.error == '\0' ? NULL : rendezvous.error; }
+const char *lo_rendezvous_error(void) { return *rendezvous.error != '\0' ? rendezvous.error : NULL; }
 
-static void listener_name(const lo_listener *listener, char name[TOKEN + 1])
+bool lo_rendezvous_lost(void)
 {
-    snprintf(name, TOKEN + 1, "%016" PRIx64, listener->key);
+    char path[PATH];
+    if (!is_open() ||
+        (sn_file_is_locked_one(rendezvous.lock, in_directory(path, rendezvous.token, ".lock")) &&
+         sn_socket_exists(in_directory(path, rendezvous.token, ".sock"))))
+        return false;
+    remove_own();
+    release();
+    return true;
 }
 
-bool lo_publish(lo_listener *listener)
+void lo_rendezvous_detach(void)
 {
-    lo_user *user = listener->object.user;
-    char path[PATH], name[TOKEN + 1], token[TOKEN + 1];
-    bool taken = false;
-    intptr_t lock = lo_rendezvous_open() ? lock_directory() : -1;
-    if (lock >= 0) {
-        listener_name(listener, name);
-        taken = read_token(name, token) && strcmp(token, rendezvous.token) != 0 && is_alive(token);
-        listener->published =
-            !taken && sn_file_write(in_directory(path, name, ""), rendezvous.token, TOKEN);
-        if (!taken && !listener->published)
+    release();
+    *rendezvous.directory = *rendezvous.error = '\0';
+}
+
+void lo_rendezvous_close(void)
+{
+    remove_own();
+    lo_rendezvous_detach();
+}
+
+/* --- entries ---------------------------------------------------------------------------------- */
+
+int lo_rendezvous_publish(uint64_t key, char *error, size_t error_size)
+{
+    char path[PATH];
+    int published = LO_UNPUBLISHED;
+    intptr_t lock;
+    if (!lo_rendezvous_open()) {
+        snprintf(error, error_size, "%s", rendezvous.error);
+        return LO_UNPUBLISHED;
+    }
+    lock = sn_file_lock(entry_path(path, key), SN_LOCK_OR_MAKE);
+    if (lock == -2)
+        snprintf(error, error_size, "another process has locked %s", path);
+    else if (lock >= 0 && !is_own(path) && has_living_owner(path))
+        published = LO_TAKEN;
+    else if (lock >= 0 && sn_file_write(path, rendezvous.token, TOKEN))
+        published = LO_PUBLISHED;
+    else {
+        char reason[REASON];
+        sn_last_error(reason, sizeof reason);
+        snprintf(error, error_size, "%s: %s", reason, path);
+        if (lock >= 0)
             sn_file_remove(path); /* a full disk holds the name, and not what it stands for */
     }
-    unlock_directory(lock);
-    if (taken)
-        lo_say(user, LO_WARNING, "another process already listens there");
-    else if (!listener->published)
-        lo_say(user, LO_WARNING, "cannot be found by other processes: %s",
-               lo_rendezvous_error() != NULL ? lo_rendezvous_error() : "the directory is locked or full");
-    return !taken;
+    if (lock >= 0)
+        sn_file_unlock(lock);
+    return published;
 }
 
-void lo_unpublish(lo_listener *listener)
+bool lo_rendezvous_published(uint64_t key)
 {
-    char path[PATH], name[TOKEN + 1], token[TOKEN + 1];
-    intptr_t lock;
-    if (!listener->published)
-        return;
-    listener->published = false;
-    listener_name(listener, name);
-    lock = lock_directory();
-    if (lock >= 0 && read_token(name, token) && strcmp(token, rendezvous.token) == 0)
-        sn_file_remove(in_directory(path, name, ""));
-    unlock_directory(lock);
+    char path[PATH];
+    return is_open() && is_own(entry_path(path, key));
+}
+
+void lo_rendezvous_unpublish(uint64_t key)
+{
+    char path[PATH];
+    if (lo_rendezvous_published(key))
+        sn_file_remove(entry_path(path, key));
 }
 
 sn_socket lo_rendezvous_connect(uint64_t key)
 {
-    char path[PATH], name[TOKEN + 1], token[TOKEN + 1];
-    snprintf(name, sizeof name, "%016" PRIx64, key);
-    if (!lo_rendezvous_open() || !read_token(name, token) || strcmp(token, rendezvous.token) == 0)
+    char path[PATH], token[TOKEN + 1];
+    lo_rendezvous_open();
+    if (*rendezvous.directory == '\0' || !read_token(entry_path(path, key), token) ||
+        strcmp(token, rendezvous.token) == 0)
         return SN_NO_SOCKET;
     return sn_socket_connect(in_directory(path, token, ".sock"));
 }
 
 sn_socket lo_rendezvous_accept(void)
 {
-    return rendezvous.open ? sn_socket_accept(rendezvous.listening) : SN_NO_SOCKET;
-}
-
-void lo_rendezvous_close(void)
-{
-    char path[PATH];
-    if (*rendezvous.token != '\0') {
-        sn_file_remove(in_directory(path, rendezvous.token, ".sock"));
-        sn_file_remove(in_directory(path, rendezvous.token, ".lock"));
-    }
-    lo_rendezvous_detach();
-}
-
-void lo_rendezvous_detach(void)
-{
-    if (rendezvous.listening != SN_NO_SOCKET)
-        sn_socket_close(rendezvous.listening);
-    if (rendezvous.lock >= 0)
-        sn_file_unlock(rendezvous.lock);
-    memset(&rendezvous, 0, sizeof rendezvous);
-    rendezvous.lock = -1;
-    rendezvous.listening = SN_NO_SOCKET;
+    return is_open() ? sn_socket_accept(rendezvous.listening) : SN_NO_SOCKET;
 }

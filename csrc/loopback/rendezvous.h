@@ -1,15 +1,30 @@
-/* Rendezvous: how processes find each other. */
+/* Rendezvous: how processes of one user find each other. */
 #ifndef STEAMNET_LOOPBACK_RENDEZVOUS_H
 #define STEAMNET_LOOPBACK_RENDEZVOUS_H
 
-#include "loopback.h"
+#include "../platform/platform.h"
 
-/* A stream to the process that listens at this address; SN_NO_SOCKET if nobody does, or not now. */
-sn_socket lo_rendezvous_connect(uint64_t key);
-/* A stream from a process that wants something of this one. */
-sn_socket lo_rendezvous_accept(void);
+/* Lets other processes reach this one; otherwise `lo_rendezvous_error` says why they cannot. */
+bool lo_rendezvous_open(void);
+/* NULL while it is open, and before it was tried. */
+const char *lo_rendezvous_error(void);
+/* Whether it was open and has been removed by somebody else, with all that was published. It is
+ * closed then, and may be opened again. */
+bool lo_rendezvous_lost(void);
 void lo_rendezvous_close(void);
-/* In a forked child: it stays the parent's, which goes on using it. */
+/* In a forked child: the files and the sockets stay the parent's, which goes on using them. */
 void lo_rendezvous_detach(void);
+
+enum { LO_UNPUBLISHED, LO_PUBLISHED, LO_TAKEN };
+/* Lets other processes find the address of this key here, unless one of them has it already. */
+int lo_rendezvous_publish(uint64_t key, char *error, size_t error_size);
+/* Whether others still find it here. */
+bool lo_rendezvous_published(uint64_t key);
+void lo_rendezvous_unpublish(uint64_t key);
+
+/* A stream to the process that has this address; SN_NO_SOCKET if there is none, or not now. */
+sn_socket lo_rendezvous_connect(uint64_t key);
+/* A stream from a process that wants to connect to this one; SN_NO_SOCKET if there is none. */
+sn_socket lo_rendezvous_accept(void);
 
 #endif

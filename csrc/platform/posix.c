@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -23,11 +24,32 @@
 void sn_lock(sn_mutex *mutex) { pthread_mutex_lock(&mutex->mutex); }
 void sn_unlock(sn_mutex *mutex) { pthread_mutex_unlock(&mutex->mutex); }
 
+static pthread_once_t clock_once = PTHREAD_ONCE_INIT;
+static int64_t clock_offset; /* µs that our time namespace adds to the machine's clock */
+
+/* Linux tells it in a line like "monotonic  100000  0": seconds and nanoseconds. */
+static void read_clock_offset(void)
+{
+    char text[256], *line;
+    int file = open("/proc/self/timens_offsets", O_RDONLY | O_CLOEXEC);
+    ssize_t size = file >= 0 ? read(file, text, sizeof text - 1) : 0;
+    if (file >= 0)
+        close(file);
+    text[size > 0 ? size : 0] = '\0';
+    line = strstr(text, "monotonic");
+    if (line != NULL) {
+        char *end;
+        long long seconds = strtoll(line + strlen("monotonic"), &end, 10);
+        clock_offset = (int64_t)seconds * 1000000 + strtoll(end, NULL, 10) / 1000;
+    }
+}
+
 int64_t sn_now(void)
 {
     struct timespec now;
+    pthread_once(&clock_once, read_clock_offset);
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000 - clock_offset;
 }
 
 void sn_sleep(int64_t microseconds)
@@ -116,6 +138,21 @@ static const char *environment(const char *name)
     return value != NULL && *value == '/' ? value : NULL;
 }
 
+/* Whoever may write to the parent can put another directory in this one's place, unless it is
+ * sticky, as /tmp is. */
+static bool is_replaceable(const char *path)
+{
+    char parent[1024];
+    struct stat found;
+    size_t length = strlen(path);
+    while (length > 1 && path[length - 1] == '/')
+        length--;
+    while (length > 1 && path[length - 1] != '/')
+        length--;
+    snprintf(parent, sizeof parent, "%.*s", (int)length, path);
+    return stat(parent, &found) == 0 && (found.st_mode & 022) != 0 && !(found.st_mode & S_ISVTX);
+}
+
 bool sn_private_directory(char *path, size_t size, char *error, size_t error_size)
 {
     const char *own = getenv("STEAMNET_LOOPBACK_DIR"), *run = environment("XDG_RUNTIME_DIR");
@@ -141,6 +178,8 @@ bool sn_private_directory(char *path, size_t size, char *error, size_t error_siz
         snprintf(error, error_size, "not this user's own: %s", path);
     else if ((found.st_mode & 022) != 0)
         snprintf(error, error_size, "others can write to it: %s", path);
+    else if (is_replaceable(path))
+        snprintf(error, error_size, "others can write to its parent, which is not sticky: %s", path);
     else
         return true;
     return false;
@@ -157,9 +196,22 @@ void sn_each_file(const char *path, void (*each)(const char *name))
     closedir(directory);
 }
 
+/* Opens a regular file and nothing else, without following a link or waiting for a pipe. */
+static int open_file(const char *path, int flags)
+{
+    struct stat found;
+    int file = open(path, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0600);
+    if (file >= 0 && (fstat(file, &found) != 0 || !S_ISREG(found.st_mode))) {
+        close(file);
+        errno = EINVAL;
+        return -1;
+    }
+    return file;
+}
+
 bool sn_file_write(const char *path, const void *bytes, size_t size)
 {
-    int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int file = open_file(path, O_WRONLY | O_CREAT | O_TRUNC);
     bool whole;
     if (file < 0)
         return false;
@@ -169,10 +221,11 @@ bool sn_file_write(const char *path, const void *bytes, size_t size)
 
 size_t sn_file_read(const char *path, void *bytes, size_t size)
 {
-    int file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    int file = open_file(path, O_RDONLY);
     ssize_t got;
     if (file < 0)
         return 0;
+    errno = 0;
     got = read(file, bytes, size);
     close(file);
     return got > 0 ? (size_t)got : 0;
@@ -180,14 +233,26 @@ size_t sn_file_read(const char *path, void *bytes, size_t size)
 
 void sn_file_remove(const char *path) { unlink(path); }
 
-intptr_t sn_file_lock(const char *path, bool make)
+bool sn_file_is_locked_one(intptr_t lock, const char *path)
 {
-    int file = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | (make ? O_CREAT : 0), 0600);
-    if (file < 0)
-        return make || errno == ENOENT ? -1 : -2;
-    if (flock(file, LOCK_EX | LOCK_NB) == 0)
-        return file;
-    close(file);
+    struct stat held, named;
+    return fstat((int)lock, &held) == 0 && lstat(path, &named) == 0 && held.st_dev == named.st_dev &&
+           held.st_ino == named.st_ino;
+}
+
+intptr_t sn_file_lock(const char *path, int how)
+{
+    static const int flags[] = {0, O_CREAT, O_CREAT | O_EXCL, 0};
+    for (int i = 0; i < 8; i++) {
+        int file = open_file(path, O_RDWR | flags[how]);
+        if (file < 0)
+            return (flags[how] & O_CREAT) || errno == ENOENT || errno == EINVAL ? -1 : -2;
+        if (flock(file, (how == SN_LOCK_SHARED ? LOCK_SH : LOCK_EX) | LOCK_NB) != 0)
+            i = 8;
+        else if (sn_file_is_locked_one(file, path))
+            return file;
+        close(file); /* it was removed meanwhile: what the path names now is another file */
+    }
     return -2;
 }
 
@@ -195,14 +260,48 @@ void sn_file_unlock(intptr_t lock) { close((int)lock); }
 
 /* --- local stream sockets ------------------------------------------------------------------- */
 
-static bool address_of(const char *path, struct sockaddr_un *address)
+/* A socket's address holds about a hundred bytes of path. For a longer one there is, as long as this
+ * takes, a link to its directory in a directory of our own with a short name. */
+typedef struct address {
+    struct sockaddr_un name;
+    char folder[24], link[28]; /* empty where they are not needed */
+} address;
+
+static void address_done(const address *used)
 {
-    memset(address, 0, sizeof *address);
-    address->sun_family = AF_UNIX;
+    int error = errno; /* of the call that it was used for */
+    if (*used->link != '\0')
+        unlink(used->link);
+    if (*used->folder != '\0')
+        rmdir(used->folder);
+    errno = error;
+}
+
+static bool address_of(const char *path, address *made)
+{
+    const char *slash = strrchr(path, '/');
+    char directory[1024];
+    memset(made, 0, sizeof *made);
+    made->name.sun_family = AF_UNIX;
     errno = ENAMETOOLONG;
-    if (strlen(path) >= sizeof address->sun_path)
+    if (strlen(path) < sizeof made->name.sun_path) {
+        memcpy(made->name.sun_path, path, strlen(path) + 1);
+        return true;
+    }
+    if (slash == NULL || slash - path >= (ptrdiff_t)sizeof directory || strlen(slash) > 64)
         return false;
-    memcpy(address->sun_path, path, strlen(path) + 1);
+    snprintf(directory, sizeof directory, "%.*s", (int)(slash - path), path);
+    snprintf(made->folder, sizeof made->folder, "/tmp/steamnet-XXXXXX");
+    if (mkdtemp(made->folder) == NULL) {
+        *made->folder = '\0';
+        return false;
+    }
+    snprintf(made->link, sizeof made->link, "%s/d", made->folder);
+    if (symlink(directory, made->link) != 0) {
+        address_done(made);
+        return false;
+    }
+    snprintf(made->name.sun_path, sizeof made->name.sun_path, "%s%.64s", made->link, slash);
     return true;
 }
 
@@ -230,15 +329,34 @@ static sn_socket new_socket(void)
 
 sn_socket sn_socket_listen(const char *path)
 {
-    struct sockaddr_un address;
-    sn_socket listening = address_of(path, &address) ? new_socket() : SN_NO_SOCKET;
-    if (listening != SN_NO_SOCKET &&
-        (bind((int)listening, (struct sockaddr *)&address, sizeof address) != 0 ||
-         listen((int)listening, SOMAXCONN) != 0)) {
+    address at;
+    sn_socket listening;
+    if (!address_of(path, &at))
+        return SN_NO_SOCKET;
+    listening = new_socket();
+    if (listening != SN_NO_SOCKET && (bind((int)listening, (struct sockaddr *)&at.name, sizeof at.name) != 0 ||
+                                      listen((int)listening, SOMAXCONN) != 0)) {
         sn_socket_close(listening);
         listening = SN_NO_SOCKET;
     }
+    address_done(&at);
     return listening;
+}
+
+bool sn_socket_exists(const char *path)
+{
+    struct stat found;
+    return lstat(path, &found) == 0 && S_ISSOCK(found.st_mode);
+}
+
+bool sn_too_many_files(sn_socket newest)
+{
+    enum { LEFT = 16 };
+    struct rlimit limit;
+    if (newest == SN_NO_SOCKET)
+        return errno == EMFILE || errno == ENFILE;
+    return getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
+           (rlim_t)newest + LEFT >= limit.rlim_cur && limit.rlim_cur > 4 * LEFT;
 }
 
 static bool is_same_user(int fd)
@@ -270,14 +388,18 @@ sn_socket sn_socket_accept(sn_socket listening)
 
 sn_socket sn_socket_connect(const char *path)
 {
-    struct sockaddr_un address;
-    sn_socket connecting = address_of(path, &address) ? new_socket() : SN_NO_SOCKET;
+    address at;
+    sn_socket connecting;
+    if (!address_of(path, &at))
+        return SN_NO_SOCKET;
+    connecting = new_socket();
     if (connecting != SN_NO_SOCKET &&
-        (connect((int)connecting, (struct sockaddr *)&address, sizeof address) != 0 ||
+        (connect((int)connecting, (struct sockaddr *)&at.name, sizeof at.name) != 0 ||
          !is_same_user((int)connecting))) {
         sn_socket_close(connecting);
         connecting = SN_NO_SOCKET;
     }
+    address_done(&at);
     return connecting;
 }
 
@@ -303,6 +425,11 @@ ptrdiff_t sn_socket_receive(sn_socket socket, void *bytes, size_t size)
     return count == 0 ? -1 : outcome(count);
 }
 
-void sn_socket_close(sn_socket socket) { close((int)socket); }
+void sn_socket_close(sn_socket socket)
+{
+    int error = errno; /* of the call that failed */
+    close((int)socket);
+    errno = error;
+}
 
 #endif

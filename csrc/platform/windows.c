@@ -253,13 +253,23 @@ void sn_file_remove(const char *path)
         DeleteFileW(wide);
 }
 
-intptr_t sn_file_lock(const char *path, bool make)
+bool sn_file_is_locked_one(intptr_t lock, const char *path)
 {
-    OVERLAPPED whence = {0};
-    HANDLE file = open_file(path, GENERIC_READ | GENERIC_WRITE, make ? OPEN_ALWAYS : OPEN_EXISTING);
+    FILE_STANDARD_INFO info;
+    (void)path; /* an open file keeps its name, unless it is about to be removed */
+    return GetFileInformationByHandleEx((HANDLE)lock, FileStandardInfo, &info, sizeof info) &&
+           !info.DeletePending;
+}
+
+intptr_t sn_file_lock(const char *path, int how)
+{
+    static const DWORD dispositions[] = {OPEN_EXISTING, OPEN_ALWAYS, CREATE_NEW, OPEN_EXISTING};
+    OVERLAPPED where = {.Offset = 1 << 30}; /* beyond what is in it, which others may read */
+    DWORD flags = LOCKFILE_FAIL_IMMEDIATELY | (how == SN_LOCK_SHARED ? 0 : LOCKFILE_EXCLUSIVE_LOCK);
+    HANDLE file = open_file(path, GENERIC_READ | GENERIC_WRITE, dispositions[how]);
     if (file == INVALID_HANDLE_VALUE)
-        return make || GetLastError() == ERROR_FILE_NOT_FOUND ? -1 : -2;
-    if (LockFileEx(file, LOCKFILE_EXCLUSIVE_LOCK | LOCKFILE_FAIL_IMMEDIATELY, 0, 1, 0, &whence))
+        return dispositions[how] != OPEN_EXISTING || GetLastError() == ERROR_FILE_NOT_FOUND ? -1 : -2;
+    if (LockFileEx(file, flags, 0, 1, 0, &where) && sn_file_is_locked_one((intptr_t)file, path))
         return (intptr_t)file;
     CloseHandle(file);
     return -2;
@@ -381,6 +391,10 @@ sn_socket sn_socket_connect(const char *path)
     }
     return socket_of(new_pipe(end));
 }
+
+/* A pipe is there for as long as one end is open; of handles there are enough. */
+bool sn_socket_exists(const char *path) { return (void)path, true; }
+bool sn_too_many_files(sn_socket newest) { return (void)newest, false; }
 
 ptrdiff_t sn_socket_send(sn_socket socket, const void *bytes, size_t size)
 {

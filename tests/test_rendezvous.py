@@ -1,0 +1,309 @@
+"""How processes of one machine find each other on loopback, whatever happens to the directory."""
+
+import logging
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import pytest
+from far import Far, FarSteam
+
+import steamnet
+from steamnet import ConnectionState, DebugOutputType, InitError, Steam
+from steamnet.testing import pump
+
+ALICE, BOB = "76561198000000001", "76561198000000002"
+FIRST = 76561198000001000
+TOKEN = 16  # hex digits
+
+pytestmark = pytest.mark.skipif(
+    os.name == "nt", reason="files that Windows would not let us remove"
+)
+
+
+@pytest.fixture
+def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A directory of this test's own, not yet made."""
+    with tempfile.TemporaryDirectory(prefix="sn-") as directory:
+        monkeypatch.setenv("STEAMNET_LOOPBACK_DIR", f"{directory}/steamnet")
+        yield Path(directory) / "steamnet"
+
+
+@pytest.fixture
+def bob(place: Path) -> Iterator[FarSteam]:
+    """Bob, in another process."""
+    process = Far()
+    yield process.open(engine="loopback", identity=BOB)
+    process.close()
+
+
+def meet(alice: Steam, bob: FarSteam, port: int) -> None:
+    """Bob connects to Alice's port."""
+    caller = bob.networking_sockets.connect_p2p(ALICE, port)
+
+    def connected() -> bool:
+        for event in alice.networking_sockets.connection_events():
+            if event.is_incoming_request:
+                alice.networking_sockets.accept_connection(event.connection)
+        bob.run_callbacks()
+        info = bob.networking_sockets.get_connection_info(caller)
+        return bool(info.state == ConnectionState.CONNECTED)
+
+    pump(alice, until=connected, timeout=15)
+    assert bob.networking_sockets.close_connection(caller)
+
+
+# --- many processes ------------------------------------------------------------------------------
+
+HOST = """
+import sys, time, steamnet
+identity, ports = int(sys.argv[1]), int(sys.argv[2])
+print("ready", flush=True)
+sys.stdin.readline()
+with steamnet.init(engine="loopback", identity=identity) as steam:
+    listeners = [steam.listen(port) for port in range(ports)]
+    print("listening", flush=True)
+    guests = []
+    while len(guests) < ports:
+        steam.run_callbacks()
+        guests.extend(guest for one in listeners for guest in one)
+        time.sleep(0.01)
+    sys.stdin.readline()
+"""
+
+
+@pytest.mark.parametrize(("processes", "ports"), [(30, 4), (2, 200)])
+def test_processes_that_start_at_once_all_find_each_other(
+    place: Path, processes: int, ports: int
+) -> None:
+    """Every one can listen on every port, and every port can be reached."""
+    hosts = [
+        subprocess.Popen(
+            [sys.executable, "-c", HOST, str(FIRST + i), str(ports)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for i in range(processes)
+    ]
+
+    def all_say(what: str) -> None:
+        for host in hosts:
+            assert host.stdout is not None
+            assert host.stdout.readline() == what + "\n"
+
+    def tell_all() -> None:
+        for host in hosts:
+            assert host.stdin is not None
+            host.stdin.write("\n")
+            host.stdin.flush()
+
+    all_say("ready")
+    tell_all()
+    all_say("listening")
+    with steamnet.init(engine="loopback", identity=ALICE) as alice:
+        calls = [alice.connect(str(FIRST + i), p) for i in range(processes) for p in range(ports)]
+        pump(
+            alice,
+            until=lambda: all(c.state == ConnectionState.CONNECTED for c in calls),
+            timeout=30,
+        )
+        tell_all()
+        for host in hosts:
+            host.communicate()
+            assert host.returncode == 0
+    assert [file.name for file in place.iterdir()] == ["lock"]
+
+
+def test_what_killed_processes_left_is_swept(place: Path, bob: FarSteam) -> None:
+    """A process that starts removes the files of those that were killed, and of no other."""
+    bob.networking_sockets.create_listen_socket_p2p(1)
+    living = {file.name for file in place.iterdir()}
+    doomed = [Far() for _ in range(5)]
+    for number, process in enumerate(doomed):
+        other = process.open(engine="loopback", identity=FIRST + number)
+        for port in range(10):
+            assert other.networking_sockets.create_listen_socket_p2p(port)
+    for process in doomed:
+        process.kill()
+        process.close()
+    for name in ("f" * TOKEN, "e" * TOKEN + ".sock", "d" * TOKEN + ".lock"):
+        (place / name).write_text("0" * TOKEN)
+    assert len(list(place.iterdir())) > len(living) + 60
+    steamnet.init(engine="loopback", identity=ALICE).shutdown()
+    assert {file.name for file in place.iterdir()} == living | {"lock"}
+
+
+def test_a_killed_process_gives_its_ports_free(place: Path, bob: FarSteam) -> None:
+    """The next to listen on an address that a killed process had is found there."""
+    process = Far()
+    killed = process.open(engine="loopback", identity=ALICE)
+    assert killed.networking_sockets.create_listen_socket_p2p(1)
+    with steamnet.init(engine="loopback", identity=ALICE) as alice:
+        assert not alice.networking_sockets.create_listen_socket_p2p(1)
+        process.kill()
+        process.close()
+        assert alice.networking_sockets.create_listen_socket_p2p(1)
+        meet(alice, bob, 1)
+
+
+# --- what cannot be published now ----------------------------------------------------------------
+
+Spoil = Callable[[Path], None]
+
+
+def everything(place: Path) -> None:
+    """Remove the directory, as a logout does."""
+    shutil.rmtree(place)
+
+
+def made_again(place: Path) -> None:
+    """Remove the directory and make it again, as a test's clean-up may."""
+    shutil.rmtree(place)
+    place.mkdir(mode=0o700)
+
+
+def entries(place: Path) -> None:
+    """Remove the listeners' entries, as a cleaner of old files may."""
+    for file in place.iterdir():
+        if len(file.name) == TOKEN:
+            file.unlink()
+
+
+def locks(place: Path) -> None:
+    """Remove the locks."""
+    for file in place.glob("*lock"):
+        file.unlink()
+
+
+def sockets(place: Path) -> None:
+    """Remove the sockets."""
+    for file in place.glob("*.sock"):
+        file.unlink()
+
+
+def rubbish(place: Path) -> None:
+    """Write over the entries."""
+    for file in place.iterdir():
+        if len(file.name) == TOKEN:
+            file.write_bytes(b"\xff\0")
+
+
+@pytest.mark.parametrize("spoil", [everything, made_again, entries, locks, sockets, rubbish])
+def test_what_was_removed_is_published_again(spoil: Spoil, place: Path, bob: FarSteam) -> None:
+    """A listener is found although its files were removed: by those that come then, too."""
+    with steamnet.init(engine="loopback", identity=ALICE) as alice:
+        for port in (1, 2):
+            assert alice.networking_sockets.create_listen_socket_p2p(port)
+        meet(alice, bob, 1)
+        spoil(place)
+        meet(alice, bob, 2)
+        late = Far()
+        meet(alice, late.open(engine="loopback", identity=FIRST), 1)
+        late.close()
+
+
+@contextmanager
+def full_disk(place: Path) -> Iterator[None]:
+    """Let no file grow."""
+    import resource  # which Windows has not
+
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+@contextmanager
+def directory_moved(place: Path) -> Iterator[None]:
+    """Take the directory away, and let none be made."""
+    away = place.with_name("away")
+    place.rename(away)
+    place.write_text("")
+    try:
+        yield
+    finally:
+        place.unlink()
+        away.rename(place)
+
+
+@contextmanager
+def entry_locked(place: Path) -> Iterator[None]:
+    """Hold the entry's lock, as a process may that was stopped while it published."""
+    import fcntl  # which Windows has not
+
+    with open(place / address_of_port_2(place), "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def address_of_port_2(place: Path) -> str:
+    """The name of Alice's entry for virtual port 2."""
+    process = Far()
+    alice = process.open(engine="loopback", identity=ALICE)
+    before = set(place.iterdir())
+    alice.networking_sockets.create_listen_socket_p2p(2)
+    (entry,) = set(place.iterdir()) - before
+    process.close()
+    return entry.name
+
+
+Trouble = Callable[[Path], AbstractContextManager[None]]
+
+
+@pytest.mark.parametrize("trouble", [full_disk, directory_moved, entry_locked])
+def test_a_listener_is_published_later(
+    trouble: Trouble, place: Path, bob: FarSteam, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What could not be published when it was opened is, from run_callbacks; the log says both."""
+    with steamnet.init(engine="loopback", identity=ALICE) as alice:
+        alice.networking_utils.set_debug_output(DebugOutputType.MSG)
+        caplog.set_level(logging.DEBUG)
+        with trouble(place):
+            assert alice.networking_sockets.create_listen_socket_p2p(2)
+            for _ in range(3):
+                alice.run_callbacks()
+            assert caplog.text.count("virtual port 2: not found by other processes: ") == 1
+            assert str(place) in caplog.text
+        meet(alice, bob, 2)
+        assert caplog.text.count("virtual port 2: found by other processes again") == 1
+
+
+# --- where the directory is ----------------------------------------------------------------------
+
+
+def long_path(place: Path, length: int) -> Path:
+    """A directory below the place whose path has so many characters."""
+    while len(str(place)) < length - 1:
+        place /= "x" * min(200, length - len(str(place)) - 1)
+    place.mkdir(parents=True, mode=0o700)
+    return place
+
+
+@pytest.mark.parametrize("length", [90, 108, 400])
+def test_a_long_path(length: int, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A path may be longer than the hundred bytes of a local socket's address."""
+    directory = long_path(place, length)
+    monkeypatch.setenv("STEAMNET_LOOPBACK_DIR", str(directory))
+    before = set(Path("/tmp").glob("steamnet-*"))
+    process = Far()
+    with steamnet.init(engine="loopback", identity=ALICE) as alice:
+        assert alice.networking_sockets.create_listen_socket_p2p(1)
+        meet(alice, process.open(engine="loopback", identity=BOB), 1)
+        assert list(directory.glob("*.sock"))
+    process.close()
+    assert set(Path("/tmp").glob("steamnet-*")) <= before
+
+
+def test_a_path_that_is_too_long(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond 479 bytes it is refused."""
+    monkeypatch.setenv("STEAMNET_LOOPBACK_DIR", str(long_path(place, 480)))
+    with pytest.raises(InitError, match="STEAMNET_LOOPBACK_DIR: File name too long: /"):
+        steamnet.init(engine="loopback", identity=ALICE)
