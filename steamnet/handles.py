@@ -600,11 +600,8 @@ class BasePollGroup(Handle, Generic[C]):
         )
 
     def _close(self) -> None:
+        # Members are kept: a listener that is closed next, as in one with statement, closes them.
         self._closed = True
-        with self._router.lock:
-            for connection in [*self._members.values(), *self._ended.values()]:
-                self._forget(connection)
-            self._departed.clear()
         if self._finalizer.detach() is not None:
             with contextlib.suppress(ClosedError):  # a shutdown was faster
                 self._sockets.destroy_poll_group(self.handle)

@@ -6,6 +6,7 @@ import socket
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import pytest
 
@@ -769,6 +770,31 @@ def test_what_was_closed_or_shut_down_does_not_warn() -> None:
             gc.collect()
         del listener, third
         gc.collect()
+
+
+def test_leaving_the_blocks_of_a_listener_and_a_group_closes_the_members_in_either_order(
+    two: list[Steam],
+) -> None:
+    """Members that only their group holds are closed by their listener, without a warning."""
+    host, guest = two
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for first in ("listener", "group"):
+            with ExitStack() as stack:
+                if first == "listener":
+                    listener = stack.enter_context(host.listen())
+                group = stack.enter_context(host.poll_group())
+                if first == "group":
+                    listener = stack.enter_context(host.listen())
+                caller = guest.connect(my_id(host))
+                group.add(pump(host, guest, until=listener.accept))
+                pump(host, guest, until=lambda: caller.state == ConnectionState.CONNECTED)  # noqa: B023  # asked at once
+                group.broadcast("last words")
+            pump(host, guest, until=lambda: caller.state == CLOSED_BY_PEER)  # noqa: B023  # asked at once
+            assert [message.decode() for message in caller.receive()] == ["last words"]
+            caller.close()
+            del group
+            gc.collect()
 
 
 def test_a_listener_lives_as_long_as_its_connections(two: list[Steam]) -> None:
