@@ -151,6 +151,13 @@ class SteamNetworkingMessagesManager:
         self._be_found()
         return self._requests.subscribe(handler)
 
+    def remove_session_request_handler(self, handler: Callable[[Identity], object]) -> None:
+        """Stop calling a handler; ValueError if it was not subscribed.
+
+        ``SteamNetworkingMessagesSessionRequest_t``
+        """
+        self._requests.unsubscribe(handler)
+
     def on_session_failed(
         self, handler: Callable[[ConnectionInfo], object]
     ) -> Callable[[ConnectionInfo], object]:
@@ -159,6 +166,13 @@ class SteamNetworkingMessagesManager:
         ``SteamNetworkingMessagesSessionFailed_t``
         """
         return self._failures.subscribe(handler)
+
+    def remove_session_failed_handler(self, handler: Callable[[ConnectionInfo], object]) -> None:
+        """Stop calling a handler; ValueError if it was not subscribed.
+
+        ``SteamNetworkingMessagesSessionFailed_t``
+        """
+        self._failures.unsubscribe(handler)
 
     def _be_found(self) -> None:
         """Who waits for requests is to be found: loopback opens its door at the first call."""

@@ -809,6 +809,15 @@ class SteamNetworkingSocketsManager:
         """
         return self._authentication.subscribe(handler)
 
+    def remove_authentication_status_handler(
+        self, handler: Callable[[AuthenticationStatus], object]
+    ) -> None:
+        """Stop calling a handler; ValueError if it was not subscribed.
+
+        ``SteamNetAuthenticationStatus_t``
+        """
+        self._authentication.unsubscribe(handler)
+
     def on_fake_ip_result(
         self, handler: Callable[[FakeIPResult], object]
     ) -> Callable[[FakeIPResult], object]:
@@ -817,6 +826,13 @@ class SteamNetworkingSocketsManager:
         ``SteamNetworkingFakeIPResult_t``
         """
         return self._fake_ips.subscribe(handler)
+
+    def remove_fake_ip_result_handler(self, handler: Callable[[FakeIPResult], object]) -> None:
+        """Stop calling a handler; ValueError if it was not subscribed.
+
+        ``SteamNetworkingFakeIPResult_t``
+        """
+        self._fake_ips.unsubscribe(handler)
 
     # --- for Steam, which owns this manager -----------------------------------------------------
 

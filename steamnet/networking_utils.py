@@ -113,6 +113,15 @@ class SteamNetworkingUtilsManager:
         """
         return self._relay.subscribe(handler)
 
+    def remove_relay_network_status_handler(
+        self, handler: Callable[[RelayNetworkStatus], object]
+    ) -> None:
+        """Stop calling a handler; ValueError if it was not subscribed.
+
+        ``SteamRelayNetworkStatus_t``
+        """
+        self._relay.unsubscribe(handler)
+
     def get_local_ping_location(self) -> tuple[str, float]:
         """Where we are, as text to send to others, and its age in seconds (-1: not known yet).
 

@@ -72,6 +72,10 @@ class Core:
         """Call the handler with each event of Steam's own; also a decorator."""
         return self._events.subscribe(handler)
 
+    def remove_steam_event_handler(self, handler: Callable[[SteamEvent], object]) -> None:
+        """Stop calling a ``handler``; ValueError if it was not subscribed."""
+        self._events.unsubscribe(handler)
+
     def get_steam_id(self) -> str:
         """Our Steam ID in decimal; "" where our identity is no Steam ID."""
         steam_id = lib.sn_steam_id(self._engine.pointer)

@@ -368,3 +368,34 @@ def test_errors_without_notes_pass_as_they_are() -> None:
     with pytest.raises(KeyError) as caught:
         raise_first([KeyError("alone")])
     assert not hasattr(caught.value, "__notes__")
+
+
+def test_every_subscription_has_its_removal(steam: Steam) -> None:
+    """What on_x subscribes, remove_x_handler ends, once; the events can be drained from then on."""
+    seen = 0
+    for manager in (
+        steam.networking_sockets,
+        steam.networking_messages,
+        steam.networking_utils,
+        steam.core,
+    ):
+        for name in [name for name in dir(manager) if name.startswith("on_")]:
+            got: list[object] = []
+            remove = getattr(
+                manager, f"remove_{name.removeprefix('on_').removesuffix('_changed')}_handler"
+            )
+            handler = got.append
+            assert getattr(manager, name)(handler) is handler
+            for event in ("one", "two"):
+                for stream in manager._streams():
+                    stream.push(event)  # type: ignore[arg-type]  # handlers do not look
+                    stream.deliver(10, [])
+                if event == "one":
+                    remove(handler)
+            assert got == ["one"]
+            for stream in manager._streams():
+                stream.drain()
+            with pytest.raises(ValueError, match="not in list"):
+                remove(handler)
+            seen += 1
+    assert seen == 7
