@@ -7,8 +7,8 @@
 
 static void enter(lo_user *user)
 {
-    lo_enter();
-    lo_session_door(user);
+    lo_api_begin();
+    lo_open_session_listener(user);
 }
 
 /* To oneself no connection is needed. */
@@ -20,7 +20,7 @@ static EResult send_to_self(lo_user *user, lo_packet *packet, int flags, int cha
     packet->message.m_identityPeer = user->identity;
     packet->message.m_nFlags = flags & k_nSteamNetworkingSend_Reliable;
     packet->message.m_usecTimeReceived = lo_timestamp(lo.now);
-    lo_join(inbox, packet);
+    lo_group_append(inbox, packet);
     return k_EResultOK;
 }
 
@@ -34,21 +34,21 @@ static EResult send_to(lo_user *user, const SteamNetworkingIdentity *to, lo_pack
     if (session != NULL && session->connection == NULL) {
         if (!(flags & k_nSteamNetworkingSend_AutoRestartBrokenSession))
             return k_EResultConnectFailed;
-        lo_session_forget(user, session);
+        lo_session_free(user, session);
         session = NULL;
     }
     if (session == NULL) {
         session = lo_session_new(user, to);
         if (session == NULL)
             return k_EResultFail;
-        session->connection = lo_connect(user, LO_SESSION, to, 0, 0, NULL);
+        session->connection = lo_connect(user, LO_KIND_SESSION, to, 0, 0, NULL);
         if (session->connection == NULL) {
-            lo_session_forget(user, session);
+            lo_session_free(user, session);
             return k_EResultFail;
         }
         session->connection->session = session;
-        lo_change(session->connection, LO_CONNECTING);
-        lo_ring(session->connection);
+        lo_set_state(session->connection, LO_CONNECTING);
+        lo_send_connect_request(session->connection);
     } else if (!session->connection->outgoing && session->connection->state == LO_CONNECTING) {
         lo_accept(session->connection); /* an answer is consent */
     }
@@ -72,8 +72,8 @@ EResult lo_SendMessageToUser(ISteamNetworkingMessages *self,
     enter((lo_user *)self);
     result = send_to((lo_user *)self, &to, packet, nSendFlags, nRemoteChannel);
     if (result != k_EResultOK)
-        lo_bury(packet);
-    lo_leave();
+        lo_release_later(packet);
+    lo_api_end();
     return result;
 }
 
@@ -85,8 +85,8 @@ int lo_ReceiveMessagesOnChannel(ISteamNetworkingMessages *self, int nLocalChanne
     enter((lo_user *)self);
     inbox = lo_inbox_find((lo_user *)self, nLocalChannel);
     if (inbox != NULL)
-        count = lo_take_all(inbox, ppOutMessages, nMaxMessages);
-    lo_leave();
+        count = lo_dequeue_all(inbox, ppOutMessages, nMaxMessages);
+    lo_api_end();
     return count;
 }
 
@@ -106,7 +106,7 @@ bool lo_AcceptSessionWithUser(ISteamNetworkingMessages *self,
     bool open = session != NULL && session->connection != NULL;
     if (open && !session->connection->outgoing && session->connection->state == LO_CONNECTING)
         open = lo_accept(session->connection) == k_EResultOK;
-    lo_leave();
+    lo_api_end();
     return open;
 }
 
@@ -115,7 +115,7 @@ static void close_session(lo_user *user, lo_session *session)
 {
     SteamNetworkingIdentity with = session->with;
     lo_connection *connection = session->connection;
-    lo_session_forget(user, session);
+    lo_session_free(user, session);
     if (connection != NULL)
         lo_close(connection, 0, "Session closed", true);
     lo_inbox_discard(user, &with, NULL);
@@ -127,7 +127,7 @@ bool lo_CloseSessionWithUser(ISteamNetworkingMessages *self,
     lo_session *session = enter_session(self, identityRemote);
     if (session != NULL)
         close_session((lo_user *)self, session);
-    lo_leave();
+    lo_api_end();
     return session != NULL;
 }
 
@@ -147,7 +147,7 @@ bool lo_CloseChannelWithUser(ISteamNetworkingMessages *self,
         if (session != NULL && session->channels == NULL)
             close_session((lo_user *)self, session);
     }
-    lo_leave();
+    lo_api_end();
     return channel != NULL;
 }
 
@@ -165,7 +165,7 @@ ESteamNetworkingConnectionState lo_GetSessionConnectionInfo(
         info = session->end;
         status.m_eState = info.m_eState;
     }
-    lo_leave();
+    lo_api_end();
     if (pConnectionInfo != NULL)
         *pConnectionInfo = info;
     if (pQuickStatus != NULL)

@@ -15,12 +15,12 @@ EResult lo_SendMessageToConnection(ISteamNetworkingSockets *self, HSteamNetConne
     if (result != k_EResultOK)
         return result;
     packet->message.m_nFlags = nSendFlags;
-    connection = lo_enter_connection(self, hConn);
+    connection = lo_api_begin_connection(self, hConn);
     result = connection != NULL ? lo_send(connection, packet, pOutMessageNumber)
                                 : (EResult)k_EResultInvalidParam;
     if (result != k_EResultOK)
-        lo_bury(packet);
-    lo_leave();
+        lo_release_later(packet);
+    lo_api_end();
     return result;
 }
 
@@ -31,7 +31,7 @@ void lo_SendMessages(ISteamNetworkingSockets *self, int nMessages,
     lo_list failed = {NULL, NULL};
     lo_map failures = {NULL, 0, 0}; /* connections that failed in this call */
     lo_packet *packet;
-    lo_enter();
+    lo_api_begin();
     for (int i = 0; i < nMessages && pMessages != NULL; i++) {
         SteamNetworkingMessage_t *message = pMessages[i];
         lo_connection *connection;
@@ -62,16 +62,16 @@ void lo_SendMessages(ISteamNetworkingSockets *self, int nMessages,
             pOutMessageNumberOrResult[i] = outcome;
     }
     if (bDeleteFailedMessages)
-        lo_bury_all(&failed);
+        lo_release_all_later(&failed);
     while ((packet = lo_list_take(&failed)) != NULL)
         packet->taken = false;
     lo_map_free(&failures);
-    lo_leave();
+    lo_api_end();
 }
 
 EResult lo_FlushMessagesOnConnection(ISteamNetworkingSockets *self, HSteamNetConnection hConn)
 {
-    lo_connection *connection = lo_enter_connection(self, hConn);
+    lo_connection *connection = lo_api_begin_connection(self, hConn);
     EResult result = k_EResultOK;
     if (connection == NULL)
         result = k_EResultInvalidParam;
@@ -81,7 +81,7 @@ EResult lo_FlushMessagesOnConnection(ISteamNetworkingSockets *self, HSteamNetCon
         result = k_EResultIgnored;
     else
         lo_flush(connection);
-    lo_leave();
+    lo_api_end();
     return result;
 }
 
@@ -89,7 +89,7 @@ EResult lo_ConfigureConnectionLanes(ISteamNetworkingSockets *self, HSteamNetConn
                                     int nNumLanes, const int *pLanePriorities,
                                     const uint16_t *pLaneWeights)
 {
-    lo_connection *connection = lo_enter_connection(self, hConn);
+    lo_connection *connection = lo_api_begin_connection(self, hConn);
     EResult result = k_EResultOK;
     if (connection == NULL)
         result = k_EResultNoConnection;
@@ -107,10 +107,10 @@ EResult lo_ConfigureConnectionLanes(ISteamNetworkingSockets *self, HSteamNetConn
         for (int i = 0; i < nNumLanes; i++) {
             connection->lanes[i].priority = pLanePriorities != NULL ? pLanePriorities[i] : 0;
             connection->lanes[i].weight = pLaneWeights != NULL ? pLaneWeights[i] : 1;
-            connection->lanes[i].service = 0;
+            connection->lanes[i].virtual_time = 0;
         }
     }
-    lo_leave();
+    lo_api_end();
     return result;
 }
 
@@ -119,12 +119,12 @@ EResult lo_ConfigureConnectionLanes(ISteamNetworkingSockets *self, HSteamNetConn
 int lo_ReceiveMessagesOnConnection(ISteamNetworkingSockets *self, HSteamNetConnection hConn,
                                    SteamNetworkingMessage_t **ppOutMessages, int nMaxMessages)
 {
-    lo_connection *connection = lo_enter_connection(self, hConn);
+    lo_connection *connection = lo_api_begin_connection(self, hConn);
     int count = connection != NULL ? 0 : -1;
     while (connection != NULL && ppOutMessages != NULL && count < nMaxMessages &&
            connection->queue.first != NULL)
-        ppOutMessages[count++] = lo_take(connection->queue.first);
-    lo_leave();
+        ppOutMessages[count++] = lo_dequeue(connection->queue.first);
+    lo_api_end();
     return count;
 }
 
@@ -132,36 +132,36 @@ HSteamNetPollGroup lo_CreatePollGroup(ISteamNetworkingSockets *self)
 {
     lo_group *group;
     HSteamNetPollGroup handle = 0;
-    lo_enter();
+    lo_api_begin();
     group = lo_group_new((lo_user *)self);
     if (group != NULL && lo_object_add(&group->object, (lo_user *)self, LO_GROUP))
         handle = group->object.handle;
     else if (group != NULL)
         lo_group_destroy(group);
-    lo_leave();
+    lo_api_end();
     return handle;
 }
 
 bool lo_DestroyPollGroup(ISteamNetworkingSockets *self, HSteamNetPollGroup hPollGroup)
 {
     lo_group *group;
-    lo_enter();
+    lo_api_begin();
     group = lo_find_group(self, hPollGroup);
     if (group != NULL)
         lo_group_destroy(group);
-    lo_leave();
+    lo_api_end();
     return group != NULL;
 }
 
 bool lo_SetConnectionPollGroup(ISteamNetworkingSockets *self, HSteamNetConnection hConn,
                                HSteamNetPollGroup hPollGroup)
 {
-    lo_connection *connection = lo_enter_connection(self, hConn);
+    lo_connection *connection = lo_api_begin_connection(self, hConn);
     lo_group *group = lo_find_group(self, hPollGroup);
     bool done = connection != NULL && (group != NULL || hPollGroup == 0);
     if (done)
         lo_change_group(connection, group);
-    lo_leave();
+    lo_api_end();
     return done;
 }
 
@@ -170,9 +170,9 @@ int lo_ReceiveMessagesOnPollGroup(ISteamNetworkingSockets *self, HSteamNetPollGr
 {
     lo_group *group;
     int count;
-    lo_enter();
+    lo_api_begin();
     group = lo_find_group(self, hPollGroup);
-    count = group != NULL ? lo_take_all(group, ppOutMessages, nMaxMessages) : -1;
-    lo_leave();
+    count = group != NULL ? lo_dequeue_all(group, ppOutMessages, nMaxMessages) : -1;
+    lo_api_end();
     return count;
 }

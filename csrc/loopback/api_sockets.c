@@ -13,7 +13,7 @@ static lo_connection *twin_of(const lo_connection *connection)
     if (!connection->symmetric)
         return NULL;
     while (twin != NULL && !(twin != connection && twin->symmetric && !twin->closing &&
-                             !lo_is_over(twin) && twin->port == connection->port &&
+                             !lo_is_ended(twin) && twin->port == connection->port &&
                              lo_same_identity(&twin->remote, &connection->remote)))
         twin = twin->listed.after;
     return twin;
@@ -31,20 +31,20 @@ HSteamNetConnection lo_ConnectP2P(ISteamNetworkingSockets *self,
     if (!lo_clean_identity(&to, identityRemote) || nRemoteVirtualPort < 0 ||
         nRemoteVirtualPort > 65535)
         return 0;
-    lo_enter();
+    lo_api_begin();
     if (!lo_same_identity(&to, &user->identity) ||
-        lo_listener_at(LO_P2P, &to, nRemoteVirtualPort) != NULL)
-        connection = lo_connect(user, LO_P2P, &to, nRemoteVirtualPort, nOptions, pOptions);
+        lo_listener_at(LO_KIND_P2P, &to, nRemoteVirtualPort) != NULL)
+        connection = lo_connect(user, LO_KIND_P2P, &to, nRemoteVirtualPort, nOptions, pOptions);
     twin = connection != NULL ? twin_of(connection) : NULL;
     if (twin != NULL) {
         lo_destroy(connection);
         handle = lo_accept(twin) == k_EResultOK ? twin->object.handle : 0;
     } else if (connection != NULL) {
         handle = connection->object.handle;
-        lo_change(connection, LO_CONNECTING);
-        lo_ring(connection);
+        lo_set_state(connection, LO_CONNECTING);
+        lo_send_connect_request(connection);
     }
-    lo_leave();
+    lo_api_end();
     return handle;
 }
 
@@ -57,35 +57,35 @@ HSteamNetConnection lo_ConnectByIPAddress(ISteamNetworkingSockets *self,
     HSteamNetConnection handle = 0;
     if (address == NULL)
         return 0;
-    lo_enter();
+    lo_api_begin();
     /* Port 0 is nobody's: whoever is not on this machine is never found. */
-    connection = lo_connect(user, LO_IP, NULL, lo_is_local(address, false) ? address->m_port : 0,
+    connection = lo_connect(user, LO_KIND_IP, NULL, lo_is_local(address, false) ? address->m_port : 0,
                             nOptions, pOptions);
     if (connection != NULL) {
         handle = connection->object.handle;
         connection->address = *address;
-        lo_change(connection, LO_CONNECTING);
-        lo_ring(connection);
+        lo_set_state(connection, LO_CONNECTING);
+        lo_send_connect_request(connection);
     }
-    lo_leave();
+    lo_api_end();
     return handle;
 }
 
 EResult lo_AcceptConnection(ISteamNetworkingSockets *self, HSteamNetConnection hConn)
 {
-    lo_connection *connection = lo_enter_connection(self, hConn);
+    lo_connection *connection = lo_api_begin_connection(self, hConn);
     EResult result = connection != NULL ? lo_accept(connection) : k_EResultInvalidParam;
-    lo_leave();
+    lo_api_end();
     return result;
 }
 
 bool lo_CloseConnection(ISteamNetworkingSockets *self, HSteamNetConnection hPeer, int nReason,
                         const char *pszDebug, bool bEnableLinger)
 {
-    lo_connection *connection = lo_enter_connection(self, hPeer);
+    lo_connection *connection = lo_api_begin_connection(self, hPeer);
     if (connection != NULL)
         lo_close(connection, nReason, pszDebug, bEnableLinger);
-    lo_leave();
+    lo_api_end();
     return connection != NULL;
 }
 
@@ -100,9 +100,9 @@ bool lo_CreateSocketPair(ISteamNetworkingSockets *self, HSteamNetConnection *pOu
     (void)bUseNetworkLoopback; /* both behave like the network */
     if (pOutConnection1 == NULL || pOutConnection2 == NULL)
         return false;
-    lo_enter();
+    lo_api_begin();
     for (int i = 0; i < 2; i++)
-        pair[i] = lo_connection_new(user, LO_PAIR, NULL, 0, NULL);
+        pair[i] = lo_connection_new(user, LO_KIND_PAIR, NULL, 0, NULL);
     for (int i = 0; i < 2 && pair[0] != NULL && pair[1] != NULL; i++) {
         if (!lo_clean_identity(&pair[i]->remote, identities[i])) {
             pair[i]->remote.m_eType = k_ESteamNetworkingIdentityType_IPAddress;
@@ -118,13 +118,13 @@ bool lo_CreateSocketPair(ISteamNetworkingSockets *self, HSteamNetConnection *pOu
         *pOutConnection2 = pair[1]->object.handle;
         lo_check_path(pair[0]);
         lo_check_path(pair[1]);
-        lo_leave();
+        lo_api_end();
         return true;
     }
     for (int i = 0; i < 2; i++)
         if (pair[i] != NULL)
             lo_destroy(pair[i]);
-    lo_leave();
+    lo_api_end();
     return false;
 }
 
@@ -138,10 +138,10 @@ HSteamListenSocket lo_CreateListenSocketP2P(ISteamNetworkingSockets *self, int n
     HSteamListenSocket handle;
     if (nLocalVirtualPort < 0 || nLocalVirtualPort > 65535)
         return 0;
-    lo_enter();
-    listener = lo_listen((lo_user *)self, LO_P2P, nLocalVirtualPort, nOptions, pOptions);
+    lo_api_begin();
+    listener = lo_listen((lo_user *)self, LO_KIND_P2P, nLocalVirtualPort, nOptions, pOptions);
     handle = listener != NULL ? listener->object.handle : 0;
-    lo_leave();
+    lo_api_end();
     return handle;
 }
 
@@ -154,27 +154,27 @@ HSteamListenSocket lo_CreateListenSocketIP(ISteamNetworkingSockets *self,
     HSteamListenSocket handle;
     if (localAddress == NULL || localAddress->m_port == 0)
         return 0;
-    lo_enter();
+    lo_api_begin();
     if (lo_is_local(localAddress, true))
-        listener = lo_listen(user, LO_IP, localAddress->m_port, nOptions, pOptions);
+        listener = lo_listen(user, LO_KIND_IP, localAddress->m_port, nOptions, pOptions);
     else
-        lo_say(user, LO_WARNING,
+        lo_log(user, LO_WARNING,
                "the loopback engine listens on [::], 0.0.0.0, ::1 and 127.x.x.x only");
     if (listener != NULL)
         listener->address = *localAddress;
     handle = listener != NULL ? listener->object.handle : 0;
-    lo_leave();
+    lo_api_end();
     return handle;
 }
 
 bool lo_CloseListenSocket(ISteamNetworkingSockets *self, HSteamListenSocket hSocket)
 {
     lo_listener *listener;
-    lo_enter();
+    lo_api_begin();
     listener = lo_find_listener(self, hSocket);
     if (listener != NULL)
         lo_listener_destroy(listener);
-    lo_leave();
+    lo_api_end();
     return listener != NULL;
 }
 
@@ -183,12 +183,12 @@ bool lo_GetListenSocketAddress(ISteamNetworkingSockets *self, HSteamListenSocket
 {
     lo_listener *listener;
     bool known;
-    lo_enter();
+    lo_api_begin();
     listener = lo_find_listener(self, hSocket);
-    known = listener != NULL && listener->manner == LO_IP;
+    known = listener != NULL && listener->kind == LO_KIND_IP;
     if (known && address != NULL)
         *address = listener->address;
-    lo_leave();
+    lo_api_end();
     return known;
 }
 
@@ -197,10 +197,10 @@ bool lo_GetListenSocketAddress(ISteamNetworkingSockets *self, HSteamListenSocket
 bool lo_GetConnectionInfo(ISteamNetworkingSockets *self, HSteamNetConnection hConn,
                           SteamNetConnectionInfo_t *pInfo)
 {
-    lo_connection *connection = lo_enter_connection(self, hConn);
+    lo_connection *connection = lo_api_begin_connection(self, hConn);
     if (connection != NULL && pInfo != NULL)
         lo_fill_info(connection, pInfo);
-    lo_leave();
+    lo_api_end();
     return connection != NULL;
 }
 
@@ -208,7 +208,7 @@ EResult lo_GetConnectionRealTimeStatus(ISteamNetworkingSockets *self, HSteamNetC
                                        SteamNetConnectionRealTimeStatus_t *pStatus, int nLanes,
                                        SteamNetConnectionRealTimeLaneStatus_t *pLanes)
 {
-    lo_connection *connection = lo_enter_connection(self, hConn);
+    lo_connection *connection = lo_api_begin_connection(self, hConn);
     EResult result = k_EResultOK;
     if (connection == NULL)
         result = k_EResultNoConnection;
@@ -225,60 +225,60 @@ EResult lo_GetConnectionRealTimeStatus(ISteamNetworkingSockets *self, HSteamNetC
             .m_usecQueueTime = lo_queue_time(connection, lo_bytes_ahead(connection, lane)),
         };
     }
-    lo_leave();
+    lo_api_end();
     return result;
 }
 
 int lo_GetDetailedConnectionStatus(ISteamNetworkingSockets *self, HSteamNetConnection hConn,
                                    char *pszBuf, int cbBuf)
 {
-    lo_connection *connection = lo_enter_connection(self, hConn);
+    lo_connection *connection = lo_api_begin_connection(self, hConn);
     int result = -1;
     if (connection != NULL) {
         int needed =
             lo_write_details(connection, pszBuf, pszBuf != NULL && cbBuf > 0 ? (size_t)cbBuf : 0) + 1;
         result = pszBuf == NULL || cbBuf < needed ? needed : 0;
     }
-    lo_leave();
+    lo_api_end();
     return result;
 }
 
 bool lo_SetConnectionUserData(ISteamNetworkingSockets *self, HSteamNetConnection hPeer,
                               int64_t nUserData)
 {
-    lo_connection *connection = lo_enter_connection(self, hPeer);
+    lo_connection *connection = lo_api_begin_connection(self, hPeer);
     if (connection != NULL)
         lo_config_set(&connection->scope, LO_ConnectionUserData, (lo_value){.int64 = nUserData});
-    lo_leave();
+    lo_api_end();
     return connection != NULL;
 }
 
 int64_t lo_GetConnectionUserData(ISteamNetworkingSockets *self, HSteamNetConnection hPeer)
 {
-    lo_connection *connection = lo_enter_connection(self, hPeer);
+    lo_connection *connection = lo_api_begin_connection(self, hPeer);
     int64_t data = -1;
     if (connection != NULL)
         data = lo_config(&connection->scope, LO_ConnectionUserData)->int64;
-    lo_leave();
+    lo_api_end();
     return data;
 }
 
 void lo_SetConnectionName(ISteamNetworkingSockets *self, HSteamNetConnection hPeer,
                           const char *pszName)
 {
-    lo_connection *connection = lo_enter_connection(self, hPeer);
+    lo_connection *connection = lo_api_begin_connection(self, hPeer);
     if (connection != NULL)
         snprintf(connection->name, sizeof connection->name, "%s", pszName != NULL ? pszName : "");
-    lo_leave();
+    lo_api_end();
 }
 
 bool lo_GetConnectionName(ISteamNetworkingSockets *self, HSteamNetConnection hPeer, char *pszName,
                           int nMaxLen)
 {
-    lo_connection *connection = lo_enter_connection(self, hPeer);
+    lo_connection *connection = lo_api_begin_connection(self, hPeer);
     if (connection != NULL && pszName != NULL && nMaxLen > 0)
         snprintf(pszName, (size_t)nMaxLen, "%s", connection->name);
-    lo_leave();
+    lo_api_end();
     return connection != NULL;
 }
 
@@ -287,19 +287,19 @@ bool lo_GetConnectionName(ISteamNetworkingSockets *self, HSteamNetConnection hPe
 bool lo_GetIdentity(ISteamNetworkingSockets *self, SteamNetworkingIdentity *pIdentity)
 {
     if (pIdentity != NULL) {
-        lo_enter();
+        lo_api_begin();
         *pIdentity = ((lo_user *)self)->identity;
-        lo_leave();
+        lo_api_end();
     }
     return true;
 }
 
 static void rename_user(lo_user *user, const SteamNetworkingIdentity *identity)
 {
-    if (user->door != NULL)
-        lo_listener_destroy(user->door);
+    if (user->session_listener != NULL)
+        lo_listener_destroy(user->session_listener);
     user->identity = *identity;
-    user->door = lo_listen(user, LO_SESSION, 0, 0, NULL);
+    user->session_listener = lo_listen(user, LO_KIND_SESSION, 0, 0, NULL);
 }
 
 /* Only for one who has nothing open under the old name. */
@@ -307,15 +307,15 @@ void lo_ResetIdentity(ISteamNetworkingSockets *self, const SteamNetworkingIdenti
 {
     lo_user *user = (lo_user *)self;
     SteamNetworkingIdentity identity;
-    lo_enter();
-    if (user->connections.first != NULL || user->listeners.first != user->door ||
-        user->listeners.last != user->door)
-        lo_say(user, LO_ERROR, "ResetIdentity refused: connections or listen sockets are open");
+    lo_api_begin();
+    if (user->connections.first != NULL || user->listeners.first != user->session_listener ||
+        user->listeners.last != user->session_listener)
+        lo_log(user, LO_ERROR, "ResetIdentity refused: connections or listen sockets are open");
     else if (!lo_clean_identity(&identity, pIdentity))
-        lo_say(user, LO_ERROR, "ResetIdentity refused: not a valid identity");
+        lo_log(user, LO_ERROR, "ResetIdentity refused: not a valid identity");
     else
         rename_user(user, &identity);
-    lo_leave();
+    lo_api_end();
 }
 
 ESteamNetworkingAvailability lo_GetAuthenticationStatus(ISteamNetworkingSockets *self,
@@ -363,10 +363,10 @@ void lo_RunCallbacks(ISteamNetworkingSockets *self)
     lo_user *user = (lo_user *)self;
     FSteamNetworkingSocketsDebugOutput output;
     lo_event *event;
-    lo_line *line;
-    lo_enter();
+    lo_log_entry *line;
+    lo_api_begin();
     if (lo_config(&user->global, LO_Callback_MessagesSessionRequest)->pointer != NULL)
-        lo_session_door(user);
+        lo_open_session_listener(user);
     lo_publish_again();
     line = user->lines.first;
     user->lines.first = user->lines.last = NULL;
@@ -377,9 +377,9 @@ void lo_RunCallbacks(ISteamNetworkingSockets *self)
         if (one->function == NULL)
             one->function = lo_config(&user->local, one->callback)->pointer;
     output = user->debug_output;
-    lo_leave();
+    lo_api_end();
     while (line != NULL) {
-        lo_line *next = line->queued.after;
+        lo_log_entry *next = line->queued.after;
         if (output != NULL)
             output(line->level, line->text);
         lo_free(line);

@@ -49,7 +49,7 @@ bool lo_SetConfigValue(ISteamNetworkingUtils *self, ESteamNetworkingConfigValue 
     bool done = false;
     if (key < 0 || !fits(key, eScopeType))
         return false;
-    lo_enter();
+    lo_api_begin();
     scope = scope_of(user, eScopeType, scopeObj);
     if (scope != NULL && eScopeType == k_ESteamNetworkingConfig_Connection &&
         (key == LO_SymmetricConnect || key == LO_Unencrypted || key == LO_LocalVirtualPort)) {
@@ -62,8 +62,8 @@ bool lo_SetConfigValue(ISteamNetworkingUtils *self, ESteamNetworkingConfigValue 
         done = lo_config_assign(scope, key, eDataType, pArg);
     }
     if (done && lo_config_keys[key].scope == GLOBAL)
-        lo_sky_changed(user);
-    lo_leave();
+        lo_sim_reload(user);
+    lo_api_end();
     return done;
 }
 
@@ -79,7 +79,7 @@ lo_GetConfigValue(ISteamNetworkingUtils *self, ESteamNetworkingConfigValue eValu
     lo_scope *scope;
     if (key < 0)
         return k_ESteamNetworkingGetConfigValue_BadValue;
-    lo_enter();
+    lo_api_begin();
     scope = fits(key, eScopeType) ? scope_of((lo_user *)self, eScopeType, scopeObj) : NULL;
     if (scope != NULL) {
         lo_value value = *lo_config(scope, key);
@@ -104,7 +104,7 @@ lo_GetConfigValue(ISteamNetworkingUtils *self, ESteamNetworkingConfigValue eValu
                          : k_ESteamNetworkingGetConfigValue_OKInherited;
         }
     }
-    lo_leave();
+    lo_api_end();
     return result;
 }
 
@@ -163,11 +163,11 @@ void lo_SetDebugOutputFunction(ISteamNetworkingUtils *self,
                                FSteamNetworkingSocketsDebugOutput pfnFunc)
 {
     lo_user *user = (lo_user *)self;
-    lo_enter();
+    lo_api_begin();
     user->debug_output =
         eDetailLevel > k_ESteamNetworkingSocketsDebugOutputType_None ? pfnFunc : NULL;
     user->debug_level = eDetailLevel;
-    lo_leave();
+    lo_api_end();
 }
 
 SteamNetworkingMicroseconds lo_GetLocalTimestamp(ISteamNetworkingUtils *self)

@@ -57,20 +57,20 @@ static ESteamAPIInitResult start(sn_engine *engine, const sn_options *options, c
     }
     user->engine = engine;
     user->local.parent = &user->global;
-    lo_enter();
+    lo_api_begin();
     lo.random ^= (uint64_t)lo.clock ^ (uint64_t)sn_process_id() << 40 ^ (uintptr_t)user;
     /* Who names a directory wants to be found in it; without one, a process may do alone. */
     if (*setting("STEAMNET_LOOPBACK_DIR") != '\0' && !lo_rendezvous_open()) {
         snprintf(error, SN_ERROR_SIZE, "STEAMNET_LOOPBACK_DIR: %s", lo_rendezvous_error());
-        lo_leave();
+        lo_api_end();
         lo_free(user);
         return k_ESteamAPIInitResult_FailedGeneric;
     }
     user->seed = new_seed();
-    lo_sky_changed(user);
-    user->door = lo_listen(user, LO_SESSION, 0, 0, NULL);
+    lo_sim_reload(user);
+    user->session_listener = lo_listen(user, LO_KIND_SESSION, 0, 0, NULL);
     LO_APPEND(&lo.users, user, listed);
-    lo_leave();
+    lo_api_end();
     engine->own = user;
     engine->sockets = (ISteamNetworkingSockets *)user;
     engine->utils = (ISteamNetworkingUtils *)user;
@@ -79,14 +79,14 @@ static ESteamAPIInitResult start(sn_engine *engine, const sn_options *options, c
 }
 
 /* After the last user nobody is left to receive what is still in the air. */
-static void end_of_world(void)
+static void free_state(void)
 {
-    lo_node *node;
-    while ((node = lo_air_first(&lo.air)) != NULL) {
-        lo_air_remove(&lo.air, node);
-        lo_bury((lo_packet *)(void *)node); /* no connection is left, so no timer either */
+    lo_timer *node;
+    while ((node = lo_timer_peek(&lo.timers)) != NULL) {
+        lo_timer_remove(&lo.timers, node);
+        lo_release_later((lo_packet *)(void *)node); /* no connection is left, so no timer either */
     }
-    lo_links_close();
+    lo_transport_close();
     lo_map_free(&lo.objects);
     lo_map_free(&lo.listeners);
 }
@@ -96,13 +96,13 @@ static void stop(sn_engine *engine)
     lo_user *user = engine->own;
     lo_abandoned *abandoned;
     lo_event *event;
-    lo_line *line;
-    lo_enter();
+    lo_log_entry *line;
+    lo_api_begin();
     while (user->connections.first != NULL)
-        lo_vanish(user->connections.first);
+        lo_abort(user->connections.first);
     while (user->listeners.first != NULL)
         lo_listener_destroy(user->listeners.first);
-    lo_sessions_free(user);
+    lo_sessions_free_all(user);
     while (user->groups.first != NULL)
         lo_group_destroy(user->groups.first);
     while ((event = user->events.first) != NULL) {
@@ -121,8 +121,8 @@ static void stop(sn_engine *engine)
     lo_config_free(&user->global);
     LO_REMOVE(&lo.users, user, listed);
     if (lo.users.first == NULL)
-        end_of_world();
-    lo_leave();
+        free_state();
+    lo_api_end();
     lo_free(user);
     engine->own = NULL;
 }
@@ -140,7 +140,7 @@ static int closing(sn_engine *engine, sn_closing *out, int room)
 {
     const lo_user *user = engine->own;
     int count = 0;
-    lo_enter();
+    lo_api_begin();
     for (const lo_connection *connection = user->connections.first; connection != NULL;
          connection = connection->listed.after) {
         lo_total left = lo_unacknowledged(connection);
@@ -148,7 +148,7 @@ static int closing(sn_engine *engine, sn_closing *out, int room)
             count++ < room)
             out[count - 1] = lo_undelivered(connection);
     }
-    lo_leave();
+    lo_api_end();
     return count;
 }
 
@@ -157,13 +157,13 @@ static int abandoned(sn_engine *engine, sn_closing *out, int room)
     lo_user *user = engine->own;
     lo_abandoned *record;
     int count = 0;
-    lo_enter();
+    lo_api_begin();
     while (count < room && (record = user->abandoned.first) != NULL) {
         out[count++] = record->what;
         LO_REMOVE(&user->abandoned, record, listed);
         lo_free(record);
     }
-    lo_leave();
+    lo_api_end();
     return count;
 }
 
@@ -182,10 +182,10 @@ const sn_backend sn_loopback_backend = {
 void sn_loopback_seed(sn_engine *engine, uint64_t seed)
 {
     if (sn_enter(engine)) {
-        lo_enter();
+        lo_api_begin();
         if (engine->backend == &sn_loopback_backend)
             ((lo_user *)engine->own)->seed = seed;
-        lo_leave();
+        lo_api_end();
         sn_leave(engine);
     }
 }
@@ -198,5 +198,5 @@ void sn_loopback_after_fork(void)
     lo_acks_due = false;
     lo_rendezvous_detach();
     /* Whatever another thread of the parent was doing to the world, it does there. */
-    lo = (lo_world){.mutex = SN_MUTEX_INIT};
+    lo = (lo_state){.mutex = SN_MUTEX_INIT};
 }

@@ -13,11 +13,11 @@ static void dismantle(lo_connection *connection)
 {
     lo_event *event;
     for (int i = 0; i < connection->lane_room; i++)
-        lo_bury_all(&connection->lanes[i].waiting);
-    lo_bury(connection->close_packet);
+        lo_release_all_later(&connection->lanes[i].waiting);
+    lo_release_later(connection->close_packet);
     lo_free(connection->abandoned);
-    while ((event = connection->spare.first) != NULL) {
-        LO_REMOVE(&connection->spare, event, queued);
+    while ((event = connection->event_pool.first) != NULL) {
+        LO_REMOVE(&connection->event_pool, event, queued);
         lo_free(event);
     }
     lo_config_free(&connection->scope);
@@ -26,31 +26,31 @@ static void dismantle(lo_connection *connection)
     lo_free(connection);
 }
 
-lo_connection *lo_connection_new(lo_user *user, int manner, lo_listener *listener, int count,
+lo_connection *lo_connection_new(lo_user *user, int kind, lo_listener *listener, int count,
                                  const SteamNetworkingConfigValue_t *options)
 {
     lo_connection *connection = lo_alloc(sizeof *connection);
     bool complete;
     if (connection == NULL)
         return NULL;
-    connection->manner = manner;
+    connection->kind = kind;
     connection->listener = listener;
     connection->scope.parent = listener != NULL ? &listener->scope : &user->local;
-    connection->departure.kind = LO_DEPARTURE;
-    connection->deadline.kind = LO_DEADLINE;
+    connection->send_timer.kind = LO_SEND_TIMER;
+    connection->timeout_timer.kind = LO_TIMEOUT_TIMER;
     connection->lanes = &connection->first_lane;
     connection->first_lane.weight = 1;
     connection->lane_count = connection->lane_room = 1;
-    connection->leaves_at = connection->cut = INT64_MAX;
+    connection->nagle_deadline = connection->discard_after = INT64_MAX;
     connection->created = lo.now;
-    connection->close_packet = lo_packet_new(LO_CLOSE, sizeof(lo_close_body));
+    connection->close_packet = lo_packet_new(LO_CONNECTION_CLOSED, sizeof(lo_close_body));
     connection->abandoned = lo_alloc(sizeof *connection->abandoned);
     complete = connection->close_packet != NULL && connection->abandoned != NULL;
     for (int i = 0; i < LO_EVENTS && complete; i++) {
         lo_event *event = lo_alloc(sizeof *event);
         complete = event != NULL;
         if (complete)
-            LO_APPEND(&connection->spare, event, queued);
+            LO_APPEND(&connection->event_pool, event, queued);
     }
     if (!complete || !lo_config_options(&connection->scope, count, options) ||
         !lo_object_add(&connection->object, user, LO_CONNECTION)) {
@@ -66,7 +66,7 @@ sn_closing lo_undelivered(const lo_connection *connection)
 {
     lo_total left = lo_unacknowledged(connection);
     return (sn_closing){
-        .connection = connection->manner != LO_SESSION ? connection->object.handle : 0,
+        .connection = connection->kind != LO_KIND_SESSION ? connection->object.handle : 0,
         .peer = connection->remote,
         .messages = left.messages,
         .bytes = left.bytes,
@@ -91,10 +91,10 @@ void lo_destroy(lo_connection *connection)
     lo_object_remove(&connection->object);
     if (peer != NULL)
         lo_check_path(peer);
-    lo_air_remove(&lo.air, &connection->departure);
-    lo_air_remove(&lo.air, &connection->deadline);
+    lo_timer_remove(&lo.timers, &connection->send_timer);
+    lo_timer_remove(&lo.timers, &connection->timeout_timer);
     if (connection->session != NULL)
-        lo_session_let_go(connection->session);
+        lo_session_detach(connection->session);
     lo_drop_queue(connection);
     lo_change_group(connection, NULL);
     lo_link_leave(connection);
@@ -102,23 +102,23 @@ void lo_destroy(lo_connection *connection)
     dismantle(connection);
 }
 
-void lo_vanish(lo_connection *connection)
+void lo_abort(lo_connection *connection)
 {
     lo_connection *peer = lo_peer(connection);
     if (peer != NULL && !peer->peer_closed)
-        lo_bereave(peer);
+        lo_peer_lost(peer);
     lo_destroy(connection);
 }
 
-void lo_bereave(lo_connection *connection)
+void lo_peer_lost(lo_connection *connection)
 {
-    connection->lost = true;
-    lo_set_deadline(connection, lo.now);
+    connection->peer_gone = true;
+    lo_set_timeout(connection, lo.now);
 }
 
 /* --- states -------------------------------------------------------------------------------------- */
 
-bool lo_is_over(const lo_connection *connection)
+bool lo_is_ended(const lo_connection *connection)
 {
     return connection->state == LO_CLOSED_BY_PEER || connection->state == LO_PROBLEM;
 }
@@ -133,22 +133,22 @@ static void *own_callback(const lo_connection *connection)
     return NULL;
 }
 
-void lo_change(lo_connection *connection, ESteamNetworkingConnectionState state)
+void lo_set_state(lo_connection *connection, ESteamNetworkingConnectionState state)
 {
     ESteamNetworkingConnectionState old = connection->state;
     connection->state = state;
-    if (connection->manner == LO_SESSION)
+    if (connection->kind == LO_KIND_SESSION)
         lo_session_changed(connection, old);
     else if (!connection->closing)
-        lo_tell(connection, LO_Callback_ConnectionStatusChanged, old);
+        lo_post_event(connection, LO_Callback_ConnectionStatusChanged, old);
 }
 
-void lo_tell(lo_connection *connection, int callback, ESteamNetworkingConnectionState old)
+void lo_post_event(lo_connection *connection, int callback, ESteamNetworkingConnectionState old)
 {
-    lo_event *event = connection->spare.first;
+    lo_event *event = connection->event_pool.first;
     if (event == NULL)
         return;
-    LO_REMOVE(&connection->spare, event, queued);
+    LO_REMOVE(&connection->event_pool, event, queued);
     event->callback = callback;
     event->connection = connection->object.handle;
     event->old_state = old;
@@ -157,9 +157,9 @@ void lo_tell(lo_connection *connection, int callback, ESteamNetworkingConnection
     LO_APPEND(&connection->object.user->events, event, queued);
 }
 
-void lo_set_deadline(lo_connection *connection, int64_t when)
+void lo_set_timeout(lo_connection *connection, int64_t when)
 {
-    lo_air_push(&lo.air, &connection->deadline, when);
+    lo_timer_add(&lo.timers, &connection->timeout_timer, when);
 }
 
 int64_t lo_timeout(const lo_connection *connection, int key)
@@ -169,22 +169,22 @@ int64_t lo_timeout(const lo_connection *connection, int key)
 
 void lo_check_path(lo_connection *connection)
 {
-    lo_weather near = lo_weather_of(connection->object.user), far = lo_far_weather(connection);
+    lo_conditions local = lo_local_conditions(connection->object.user), remote_conditions = lo_remote_conditions(connection);
     const lo_packet *kept_back = connection->deferred.last;
-    bool silent = near.loss_send >= 100 || near.loss_receive >= 100 || far.loss_send >= 100 ||
-                  far.loss_receive >= 100 ||
+    bool silent = local.loss_send >= 100 || local.loss_receive >= 100 || remote_conditions.loss_send >= 100 ||
+                  remote_conditions.loss_receive >= 100 ||
                   (connection->link == NULL && lo_peer(connection) == NULL &&
                    !connection->peer_closed);
-    if (kept_back != NULL && kept_back->kind == LO_CLOSE)
+    if (kept_back != NULL && kept_back->kind == LO_CONNECTION_CLOSED)
         silent = false; /* all that will ever come is here */
-    if (connection->state != LO_CONNECTED || connection->lost || silent == connection->silent ||
+    if (connection->state != LO_CONNECTED || connection->peer_gone || silent == connection->silent ||
         lo_is_delivered(connection))
         return;
     connection->silent = silent;
     if (silent)
-        lo_set_deadline(connection, lo_timeout(connection, LO_TimeoutConnected));
+        lo_set_timeout(connection, lo_timeout(connection, LO_TimeoutConnected));
     else
-        lo_air_remove(&lo.air, &connection->deadline);
+        lo_timer_remove(&lo.timers, &connection->timeout_timer);
 }
 
 /* 127.0.0.1 and a port that nobody has. */
@@ -196,20 +196,20 @@ void lo_invent_address(lo_connection *connection)
     };
 }
 
-static void become_connected(lo_connection *connection)
+static void set_connected(lo_connection *connection)
 {
-    if (connection->manner == LO_P2P || connection->manner == LO_SESSION) {
+    if (connection->kind == LO_KIND_P2P || connection->kind == LO_KIND_SESSION) {
         if (connection->state == LO_CONNECTING)
-            lo_change(connection, LO_FINDING_ROUTE);
+            lo_set_state(connection, LO_FINDING_ROUTE);
         lo_invent_address(connection);
     }
-    lo_air_remove(&lo.air, &connection->deadline);
-    lo_change(connection, LO_CONNECTED);
-    lo_say(connection->object.user, LO_MSG, "#%u connected", connection->ordinal);
+    lo_timer_remove(&lo.timers, &connection->timeout_timer);
+    lo_set_state(connection, LO_CONNECTED);
+    lo_log(connection->object.user, LO_MSG, "#%u connected", connection->ordinal);
     lo_check_path(connection);
     lo_schedule(connection);
-    if (connection->lost)
-        lo_set_deadline(connection, lo.now); /* its last word came after it was gone */
+    if (connection->peer_gone)
+        lo_set_timeout(connection, lo.now); /* its last word came after it was gone */
 }
 
 /* Before it is connected there is no data to overtake, only the calls that the other side has to
@@ -226,10 +226,10 @@ static void send_close(lo_connection *connection, int64_t when, bool linger)
     memcpy(closed.text, connection->end_text, sizeof closed.text);
     memcpy(packet->payload, &closed, sizeof closed);
     packet->reliable = !haste;
-    packet->departs = when = haste ? when + LO_SERVICE : when;
+    packet->send_time = when = haste ? when + LO_SERVICE_DELAY : when;
     if (peer != NULL && haste)
-        peer->cut = when; /* what the link has not sent to its end is lost */
-    lo_launch(connection, packet);
+        peer->discard_after = when; /* what the link has not sent to its end is lost */
+    lo_transmit(connection, packet);
 }
 
 static void set_end(lo_connection *connection, int reason, const char *text)
@@ -238,66 +238,66 @@ static void set_end(lo_connection *connection, int reason, const char *text)
     snprintf(connection->end_text, sizeof connection->end_text, "%s", text);
 }
 
-void lo_end(lo_connection *connection, ESteamNetworkingConnectionState state, int reason,
+void lo_terminate(lo_connection *connection, ESteamNetworkingConnectionState state, int reason,
             const char *text, bool tell)
 {
     if (connection->closing || connection->state == LO_NONE) {
         lo_destroy(connection); /* the application does not know it: any more, or yet */
         return;
     }
-    if (lo_is_over(connection))
+    if (lo_is_ended(connection))
         return;
     set_end(connection, reason, text);
-    lo_say(connection->object.user, LO_MSG, "#%u %s: %d %s", connection->ordinal,
+    lo_log(connection->object.user, LO_MSG, "#%u %s: %d %s", connection->ordinal,
            state == LO_CLOSED_BY_PEER ? "closed by peer" : "problem", reason, text);
     if (tell)
         send_close(connection, lo.now, false);
     lo_link_leave(connection);
-    lo_air_remove(&lo.air, &connection->departure);
-    lo_air_remove(&lo.air, &connection->deadline);
+    lo_timer_remove(&lo.timers, &connection->send_timer);
+    lo_timer_remove(&lo.timers, &connection->timeout_timer);
     lo_drop_lanes(connection);
-    lo_change(connection, state);
+    lo_set_state(connection, state);
 }
 
-void lo_malformed(lo_connection *connection)
+void lo_protocol_error(lo_connection *connection)
 {
-    lo_end(connection, LO_PROBLEM, k_ESteamNetConnectionEnd_Misc_InternalError,
+    lo_terminate(connection, LO_PROBLEM, k_ESteamNetConnectionEnd_Misc_InternalError,
            "The peer's process sent what makes no sense", true);
 }
 
-void lo_deadline(lo_connection *connection)
+void lo_on_timeout(lo_connection *connection)
 {
     if (connection->closing || connection->state == LO_NONE) {
         lo_destroy(connection);
-    } else if (connection->state == LO_CONNECTED || connection->lost) {
-        lo_end(connection, LO_PROBLEM, TIMEOUT, "Connection dropped", false);
+    } else if (connection->state == LO_CONNECTED || connection->peer_gone) {
+        lo_terminate(connection, LO_PROBLEM, TIMEOUT, "Connection dropped", false);
     } else if (connection->state == LO_FINDING_ROUTE) {
-        lo_end(connection, LO_PROBLEM, k_ESteamNetConnectionEnd_Misc_P2P_Rendezvous,
+        lo_terminate(connection, LO_PROBLEM, k_ESteamNetConnectionEnd_Misc_P2P_Rendezvous,
                "Timed out attempting to negotiate rendezvous", false);
     } else if (!connection->outgoing) {
-        lo_end(connection, LO_PROBLEM, TIMEOUT,
+        lo_terminate(connection, LO_PROBLEM, TIMEOUT,
                "App didn't accept or close incoming connection in time.", false);
-    } else if (lo.now >= connection->gives_up && !connection->rung && lo_rendezvous_error() != NULL) {
+    } else if (lo.now >= connection->connect_deadline && !connection->request_sent && lo_rendezvous_error() != NULL) {
         char text[sizeof connection->end_text];
         snprintf(text, sizeof text, "Cannot meet other processes, set STEAMNET_LOOPBACK_DIR: %s",
                  lo_rendezvous_error());
-        lo_end(connection, LO_PROBLEM, k_ESteamNetConnectionEnd_Local_NetworkConfig, text, false);
-    } else if (lo.now >= connection->gives_up) {
-        lo_end(connection, LO_PROBLEM, TIMEOUT, "Timed out attempting to connect", false);
+        lo_terminate(connection, LO_PROBLEM, k_ESteamNetConnectionEnd_Local_NetworkConfig, text, false);
+    } else if (lo.now >= connection->connect_deadline) {
+        lo_terminate(connection, LO_PROBLEM, TIMEOUT, "Timed out attempting to connect", false);
     } else {
-        lo_ring(connection);
+        lo_send_connect_request(connection);
     }
 }
 
 /* --- connecting ---------------------------------------------------------------------------------- */
 
-lo_packet *lo_call_packet(const lo_connection *connection)
+lo_packet *lo_request_packet(const lo_connection *connection)
 {
-    lo_packet *packet = lo_packet_new(LO_CALL, sizeof(lo_call));
+    lo_packet *packet = lo_packet_new(LO_CONNECT_REQUEST, sizeof(lo_connect_request));
     if (packet != NULL) {
-        lo_call call = {.from = connection->object.user->identity,
-                        .to = connection->called,
-                        .manner = connection->manner,
+        lo_connect_request call = {.from = connection->object.user->identity,
+                        .to = connection->target,
+                        .kind = connection->kind,
                         .port = connection->port,
                         .protocol = LO_PROTOCOL,
                         .symmetric = connection->symmetric};
@@ -309,26 +309,26 @@ lo_packet *lo_call_packet(const lo_connection *connection)
 static int64_t earlier(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /* Looks for the one it wants and calls, until the call got through or it gives up. */
-void lo_ring(lo_connection *connection)
+void lo_send_connect_request(lo_connection *connection)
 {
     lo_listener *listener =
-        lo_listener_at(connection->manner, &connection->called, connection->port);
+        lo_listener_at(connection->kind, &connection->target, connection->port);
     int64_t again;
-    if (!connection->rung && connection->object.user->sky_send.loss < 100) {
+    if (!connection->request_sent && connection->object.user->sim_send.loss < 100) {
         lo_packet *packet = NULL;
         if (listener != NULL || connection->link != NULL || lo_link_to(connection))
-            packet = lo_call_packet(connection);
+            packet = lo_request_packet(connection);
         if (packet != NULL) {
-            connection->rung = true;
+            connection->request_sent = true;
             packet->to = listener != NULL ? listener->object.handle : 0;
-            packet->departs = lo.now + LO_SERVICE;
-            lo_launch(connection, packet);
+            packet->send_time = lo.now + LO_SERVICE_DELAY;
+            lo_transmit(connection, packet);
         }
     }
-    if (!connection->rung && lo_rendezvous_error() != NULL)
-        connection->gives_up = earlier(connection->gives_up, connection->created + LO_RING_ALONE);
-    again = connection->rung ? INT64_MAX : lo.now + LO_RING_AGAIN;
-    lo_set_deadline(connection, earlier(connection->gives_up, again));
+    if (!connection->request_sent && lo_rendezvous_error() != NULL)
+        connection->connect_deadline = earlier(connection->connect_deadline, connection->created + LO_CONNECT_ALONE);
+    again = connection->request_sent ? INT64_MAX : lo.now + LO_CONNECT_RETRY;
+    lo_set_timeout(connection, earlier(connection->connect_deadline, again));
 }
 
 EResult lo_accept(lo_connection *connection)
@@ -338,56 +338,56 @@ EResult lo_accept(lo_connection *connection)
         return k_EResultInvalidParam;
     if (connection->state != LO_CONNECTING)
         return k_EResultInvalidState;
-    packet = lo_packet_new(LO_ACCEPT, sizeof(SteamNetworkingIdentity));
+    packet = lo_packet_new(LO_CONNECT_OK, sizeof(SteamNetworkingIdentity));
     if (packet == NULL)
         return k_EResultFail;
     memcpy(packet->payload, &connection->object.user->identity, sizeof(SteamNetworkingIdentity));
-    packet->departs = lo.now + LO_SERVICE;
-    lo_launch(connection, packet);
-    if (connection->manner == LO_IP) {
-        become_connected(connection);
+    packet->send_time = lo.now + LO_SERVICE_DELAY;
+    lo_transmit(connection, packet);
+    if (connection->kind == LO_KIND_IP) {
+        set_connected(connection);
     } else {
-        lo_change(connection, LO_FINDING_ROUTE);
-        lo_set_deadline(connection, lo_timeout(connection, LO_TimeoutInitial));
+        lo_set_state(connection, LO_FINDING_ROUTE);
+        lo_set_timeout(connection, lo_timeout(connection, LO_TimeoutInitial));
     }
     return k_EResultOK;
 }
 
-void lo_signalled(lo_connection *connection, lo_packet *packet)
+void lo_handle_control(lo_connection *connection, lo_packet *packet)
 {
     switch (packet->kind) {
-    case LO_CALL:
+    case LO_CONNECT_REQUEST:
         if (connection->state == LO_NONE)
-            lo_change(connection, LO_CONNECTING);
+            lo_set_state(connection, LO_CONNECTING);
         break;
-    case LO_ACCEPT:
+    case LO_CONNECT_OK:
         if (!connection->outgoing || connection->state != LO_CONNECTING)
             break;
-        if (connection->manner == LO_IP)
+        if (connection->kind == LO_KIND_IP)
             memcpy(&connection->remote, packet->payload, sizeof connection->remote);
         /* The same packet goes back: yes, I am here. It goes ahead of what waits to be sent. */
-        packet->kind = LO_CONFIRM;
+        packet->kind = LO_CONNECT_CONFIRM;
         packet->message.m_cbSize = 0;
-        packet->departs = lo.now + LO_SERVICE;
-        lo_launch(connection, packet);
-        become_connected(connection);
+        packet->send_time = lo.now + LO_SERVICE_DELAY;
+        lo_transmit(connection, packet);
+        set_connected(connection);
         return;
-    case LO_CONFIRM:
+    case LO_CONNECT_CONFIRM:
     case LO_DATA:
         if (!connection->outgoing && connection->state == LO_FINDING_ROUTE)
-            become_connected(connection);
+            set_connected(connection);
         break;
-    case LO_CLOSE: {
+    case LO_CONNECTION_CLOSED: {
         lo_close_body closed;
         memcpy(&closed, packet->payload, sizeof closed);
-        lo_end(connection, LO_CLOSED_BY_PEER, closed.reason, closed.text, false);
+        lo_terminate(connection, LO_CLOSED_BY_PEER, closed.reason, closed.text, false);
         break;
     }
     default:
         break;
     }
     if (packet->kind != LO_DATA)
-        lo_bury(packet);
+        lo_release_later(packet);
 }
 
 /* --- closing ------------------------------------------------------------------------------------- */
@@ -395,7 +395,7 @@ void lo_signalled(lo_connection *connection, lo_packet *packet)
 void lo_finish_close(lo_connection *connection)
 {
     if (connection->close_packet != NULL)
-        send_close(connection, connection->link_free > lo.now ? connection->link_free : lo.now,
+        send_close(connection, connection->link_idle_at > lo.now ? connection->link_idle_at : lo.now,
                    true);
 }
 
@@ -408,13 +408,13 @@ bool lo_is_delivered(const lo_connection *connection)
 void lo_check_delivered(lo_connection *connection)
 {
     if (lo_is_delivered(connection))
-        lo_set_deadline(connection, lo.now);
+        lo_set_timeout(connection, lo.now);
 }
 
 void lo_close(lo_connection *connection, int reason, const char *text, bool linger)
 {
     ESteamNetworkingConnectionState state = connection->state;
-    if (!lo_is_over(connection)) {
+    if (!lo_is_ended(connection)) {
         if (reason == 0)
             reason = k_ESteamNetConnectionEnd_App_Generic;
         if (reason < k_ESteamNetConnectionEnd_App_Min ||
@@ -430,16 +430,16 @@ void lo_close(lo_connection *connection, int reason, const char *text, bool ling
     }
     lo_drop_queue(connection);
     lo_change_group(connection, NULL);
-    lo_change(connection, LO_NONE);
+    lo_set_state(connection, LO_NONE);
     connection->state = state;
     connection->closing = true;
     connection->lingering = linger;
     if (linger && state == LO_CONNECTED) {
         lo_flush(connection);
-        lo_depart(connection);
+        lo_send_due(connection);
         return;
     }
-    if (!lo_is_over(connection))
+    if (!lo_is_ended(connection))
         send_close(connection, lo.now, linger);
     lo_destroy(connection);
 }

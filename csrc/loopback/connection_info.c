@@ -11,14 +11,14 @@ void lo_describe(const lo_connection *connection,
     size_t room = sizeof whole;
     sn_identity_format(&connection->remote, who, sizeof who);
     sn_address_format(&connection->address, where, sizeof where, true);
-    if (connection->manner == LO_P2P)
+    if (connection->kind == LO_KIND_P2P)
         end += snprintf(end, room, "#%u P2P loopback %s vport %d", connection->ordinal, who,
                         connection->port);
-    else if (connection->manner == LO_IP)
+    else if (connection->kind == LO_KIND_IP)
         end += snprintf(end, room, "#%u UDP loopback %s@%s", connection->ordinal, who, where);
     else
         end += snprintf(end, room, "#%u %s loopback %s", connection->ordinal,
-                        connection->manner == LO_PAIR ? "pair" : "messages", who);
+                        connection->kind == LO_KIND_PAIR ? "pair" : "messages", who);
     if (connection->name[0] != '\0')
         snprintf(end, room - (size_t)(end - whole), " '%s'", connection->name);
     whole[k_cchSteamNetworkingMaxConnectionDescription - 1] = '\0';
@@ -30,16 +30,16 @@ static int info_flags(const lo_connection *connection)
 {
     int flags = k_nSteamNetworkConnectionInfoFlags_Unauthenticated |
                 k_nSteamNetworkConnectionInfoFlags_Unencrypted;
-    if (connection->manner == LO_PAIR)
+    if (connection->kind == LO_KIND_PAIR)
         flags |= k_nSteamNetworkConnectionInfoFlags_LoopbackBuffers;
-    if (connection->state == LO_CONNECTED || connection->manner == LO_IP)
+    if (connection->state == LO_CONNECTED || connection->kind == LO_KIND_IP)
         flags |= k_nSteamNetworkConnectionInfoFlags_Fast;
     return flags;
 }
 
 void lo_fill_info(const lo_connection *connection, SteamNetConnectionInfo_t *info)
 {
-    bool visible = connection->listener != NULL && connection->manner != LO_SESSION;
+    bool visible = connection->listener != NULL && connection->kind != LO_KIND_SESSION;
     memset(info, 0, sizeof *info);
     info->m_identityRemote = connection->remote;
     info->m_nUserData = lo_config(&connection->scope, LO_ConnectionUserData)->int64;

@@ -5,51 +5,51 @@
 
 #define HOLDER(pointer, type, member) ((type *)((char *)(pointer) - offsetof(type, member)))
 
-static void live(lo_node *node)
+static void run_timer(lo_timer *timer)
 {
-    switch (node->kind) {
-    case LO_PACKET:
-        lo_land(HOLDER(node, lo_packet, node));
+    switch (timer->kind) {
+    case LO_PACKET_TIMER:
+        lo_packet_arrived(HOLDER(timer, lo_packet, timer));
         break;
-    case LO_DEPARTURE:
-        lo_depart(HOLDER(node, lo_connection, departure));
+    case LO_SEND_TIMER:
+        lo_send_due(HOLDER(timer, lo_connection, send_timer));
         break;
     default:
-        lo_deadline(HOLDER(node, lo_connection, deadline));
+        lo_on_timeout(HOLDER(timer, lo_connection, timeout_timer));
     }
 }
 
-void lo_enter(void)
+void lo_api_begin(void)
 {
     int64_t lived;
-    lo_node *node;
+    lo_timer *timer;
     sn_lock(&lo.mutex);
-    lived = lo.lived;
+    lived = lo.latest;
     lo.clock = sn_now();
-    lo_links_read();
+    lo_transport_receive();
     /* Time does not run backwards, not even for what was due before it could be known. */
-    while ((node = lo_air_first(&lo.air)) != NULL && node->due <= lo.clock) {
-        lo_air_remove(&lo.air, node);
-        lived = node->due > lived ? node->due : lived;
+    while ((timer = lo_timer_peek(&lo.timers)) != NULL && timer->time <= lo.clock) {
+        lo_timer_remove(&lo.timers, timer);
+        lived = timer->time > lived ? timer->time : lived;
         lo.now = lived;
-        live(node);
+        run_timer(timer);
     }
-    lo.lived = lo.now = lo.clock;
+    lo.latest = lo.now = lo.clock;
 }
 
-void lo_leave(void)
+void lo_api_end(void)
 {
     lo_list dead = lo.dead;
     lo_packet *packet;
     lo.dead = (lo_list){NULL, NULL};
-    lo_links_write();
+    lo_transport_send_acks();
     sn_unlock(&lo.mutex);
     while ((packet = lo_list_take(&dead)) != NULL)
         packet->message.m_pfnRelease(&packet->message);
 }
 
-lo_connection *lo_enter_connection(const void *self, HSteamNetConnection handle)
+lo_connection *lo_api_begin_connection(const void *self, HSteamNetConnection handle)
 {
-    lo_enter();
+    lo_api_begin();
     return lo_find_connection(self, handle);
 }

@@ -1,36 +1,40 @@
-/* What is due when: everything that will happen, ordered by time, then by what was there first. */
-#ifndef STEAMNET_LOOPBACK_AIR_H
-#define STEAMNET_LOOPBACK_AIR_H
+/* The event queue: timers and packets in flight, in order of time; at the same time, first come first. */
+#ifndef STEAMNET_LOOPBACK_EVENT_QUEUE_H
+#define STEAMNET_LOOPBACK_EVENT_QUEUE_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "list.h"
 
-enum { LO_KINDS = 3 };
+/* What a timer belongs to. */
+typedef enum lo_timer_kind {
+    LO_PACKET_TIMER,
+    LO_SEND_TIMER,
+    LO_TIMEOUT_TIMER,
+    LO_TIMER_KINDS,
+} lo_timer_kind;
 
-/* Lives inside what it stands for, so that nothing here needs memory or can fail. */
-typedef struct lo_node {
-    int64_t due;
-    uint64_t order;          /* who was there first: kept while it moves, so that it stays ahead */
-    LO_LINK(lo_node) placed; /* in its line, or among siblings in the heap: */
-    struct lo_node *child;   /* the first of those has its parent before it */
-    int kind;
-    enum { LO_NOWHERE, LO_IN_HEAP, LO_IN_LINE } place;
-} lo_node;
+/* Part of what it stands for, so that the queue needs no memory and cannot fail. */
+typedef struct lo_timer {
+    int64_t time;
+    uint64_t seq; /* kept when the timer moves, so that equal times keep their order */
+    LO_LINK(lo_timer) queued;
+    lo_timer_kind kind;
+    bool is_queued;
+} lo_timer;
 
-/* What comes in order of time stands in line, one line for each kind; the rest is in a heap. */
-typedef struct lo_air {
-    lo_node *heap;
-    LO_LIST(lo_node) lines[LO_KINDS];
-    uint64_t order;
-} lo_air;
+/* A list for each kind, so that packets need not pass timeouts that are far away. */
+typedef struct lo_event_queue {
+    LO_LIST(lo_timer) timers[LO_TIMER_KINDS];
+    uint64_t seq;
+} lo_event_queue;
 
-/* The node that is due next, NULL if there is none. */
-lo_node *lo_air_first(const lo_air *air);
-/* Puts a node where its time is; one that is there already moves. */
-void lo_air_push(lo_air *air, lo_node *node, int64_t due);
-/* Takes a node out; harmless if it is not there. */
-void lo_air_remove(lo_air *air, lo_node *node);
+/* The timer that is due next, NULL if there is none. */
+lo_timer *lo_timer_peek(const lo_event_queue *queue);
+/* Adds a timer, or moves one that is there already. */
+void lo_timer_add(lo_event_queue *queue, lo_timer *timer, int64_t time);
+/* Harmless if the timer is not there. */
+void lo_timer_remove(lo_event_queue *queue, lo_timer *timer);
 
 #endif

@@ -29,19 +29,19 @@ lo_lane *lo_next_lane(lo_connection *connection)
         lo_lane *lane = &connection->lanes[i];
         if (lane->waiting.first != NULL &&
             (best == NULL || lane->priority < best->priority ||
-             (lane->priority == best->priority && lane->service < best->service)))
+             (lane->priority == best->priority && lane->virtual_time < best->virtual_time)))
             best = lane;
     }
     return best;
 }
 
 /* A lane that was idle has no claim on the time when it was. */
-void lo_lane_rejoin(lo_connection *connection, lo_lane *lane)
+void lo_sync_virtual_time(lo_connection *connection, lo_lane *lane)
 {
     lo_lane *rival = lo_next_lane(connection);
     if (connection->lane_count > 1 && lane->waiting.first == NULL && rival != NULL &&
-        rival->service > lane->service)
-        lane->service = rival->service;
+        rival->virtual_time > lane->virtual_time)
+        lane->virtual_time = rival->virtual_time;
 }
 
 void lo_count_pending(lo_connection *connection, const lo_packet *packet, int sign)
@@ -69,7 +69,7 @@ void lo_drop_lanes(lo_connection *connection)
 {
     for (int i = 0; i < connection->lane_room; i++) {
         lo_lane *lane = &connection->lanes[i];
-        lo_bury_all(&lane->waiting);
+        lo_release_all_later(&lane->waiting);
         memset(lane->pending, 0, sizeof lane->pending);
         memcpy(lane->acked, lane->sent, sizeof lane->acked);
     }

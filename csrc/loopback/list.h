@@ -1,4 +1,4 @@
-/* Lists whose links lie in what they hold: typed, without memory of their own, quick to leave. */
+/* Typed doubly linked lists whose links are members of their items. */
 #ifndef STEAMNET_LOOPBACK_LIST_H
 #define STEAMNET_LOOPBACK_LIST_H
 
@@ -11,6 +11,21 @@
     struct {                                                                                       \
         struct type *before, *after;                                                               \
     }
+
+/* Behind another item, or first where that is NULL. */
+#define LO_INSERT(list, behind, item, member)                                                      \
+    do {                                                                                           \
+        (item)->member.before = (behind);                                                          \
+        (item)->member.after = (behind) != NULL ? (behind)->member.after : (list)->first;          \
+        if ((item)->member.after != NULL)                                                          \
+            (item)->member.after->member.before = (item);                                          \
+        else                                                                                       \
+            (list)->last = (item);                                                                 \
+        if ((behind) != NULL)                                                                      \
+            (behind)->member.after = (item);                                                       \
+        else                                                                                       \
+            (list)->first = (item);                                                                \
+    } while (0)
 
 #define LO_APPEND(list, item, member)                                                              \
     do {                                                                                           \

@@ -3,17 +3,17 @@
 
 #include "loopback.h"
 
-lo_listener *lo_listen(lo_user *user, int manner, int port, int count,
+lo_listener *lo_listen(lo_user *user, int kind, int port, int count,
                        const SteamNetworkingConfigValue_t *options)
 {
     lo_listener *listener = lo_alloc(sizeof *listener);
     if (listener == NULL)
         return NULL;
-    listener->manner = manner;
+    listener->kind = kind;
     listener->port = port;
-    listener->key = lo_address_key(manner, &user->identity, port);
+    listener->key = lo_address_key(kind, &user->identity, port);
     listener->scope.parent = &user->local;
-    if (manner == LO_P2P)
+    if (kind == LO_KIND_P2P)
         lo_config_set(&listener->scope, LO_LocalVirtualPort, (lo_value){.int32 = port});
     if (!lo_config_options(&listener->scope, count, options) ||
         lo_map_get(&lo.listeners, listener->key) != NULL ||
@@ -24,12 +24,12 @@ lo_listener *lo_listen(lo_user *user, int manner, int port, int count,
     }
     LO_APPEND(&user->listeners, listener, listed);
     if (!lo_map_put(&lo.listeners, listener->key, listener) ||
-        (manner != LO_SESSION && !lo_publish(listener))) {
+        (kind != LO_KIND_SESSION && !lo_publish(listener))) {
         lo_listener_destroy(listener);
         return NULL;
     }
-    if (manner != LO_SESSION)
-        lo_say(user, LO_MSG, "listening on %s port %d", manner == LO_IP ? "UDP" : "virtual", port);
+    if (kind != LO_KIND_SESSION)
+        lo_log(user, LO_MSG, "listening on %s port %d", kind == LO_KIND_IP ? "UDP" : "virtual", port);
     return listener;
 }
 
@@ -44,8 +44,8 @@ void lo_listener_destroy(lo_listener *listener)
             connection->scope.parent = &user->local;
         } else if (connection->listener == listener) {
             if (connection->state != LO_NONE)
-                lo_change(connection, LO_NONE);
-            lo_vanish(connection);
+                lo_set_state(connection, LO_NONE);
+            lo_abort(connection);
         }
     }
     lo_unpublish(listener);
@@ -70,51 +70,51 @@ bool lo_is_local(const SteamNetworkingIPAddr *address, bool any_will_do)
     return loopback || (any && any_will_do);
 }
 
-void lo_session_door(lo_user *user)
+void lo_open_session_listener(lo_user *user)
 {
-    if (user->door != NULL && !user->door->opened) {
-        user->door->opened = true;
-        lo_publish(user->door);
+    if (user->session_listener != NULL && !user->session_listener->opened) {
+        user->session_listener->opened = true;
+        lo_publish(user->session_listener);
     }
 }
 
 /* --- connect requests ---------------------------------------------------------------------------- */
 
 /* One's own call to the caller, if both mean one connection. */
-static lo_connection *crossing(const lo_listener *listener, const lo_call *call)
+static lo_connection *crossing_request(const lo_listener *listener, const lo_connect_request *call)
 {
     lo_connection *own = listener->object.user->connections.first;
-    bool session = listener->manner == LO_SESSION;
+    bool session = listener->kind == LO_KIND_SESSION;
     if (!call->symmetric && !session)
         return NULL;
     while (own != NULL &&
-           !(own->manner == listener->manner && own->outgoing && !own->closing &&
+           !(own->kind == listener->kind && own->outgoing && !own->closing &&
              own->state == LO_CONNECTING && own->port == call->port &&
-             (own->symmetric || session) && lo_same_identity(&own->called, &call->from)))
+             (own->symmetric || session) && lo_same_identity(&own->target, &call->from)))
         own = own->listed.after;
     return own;
 }
 
-static lo_connection *incoming(lo_listener *listener, const lo_call *call)
+static lo_connection *incoming(lo_listener *listener, const lo_connect_request *call)
 {
     lo_user *user = listener->object.user;
-    lo_connection *connection = lo_connection_new(user, listener->manner, listener, 0, NULL);
+    lo_connection *connection = lo_connection_new(user, listener->kind, listener, 0, NULL);
     if (connection == NULL)
         return NULL;
     connection->remote = call->from;
     connection->symmetric =
         call->symmetric && lo_config(&listener->scope, LO_SymmetricConnect)->int32 != 0;
     connection->port = listener->port;
-    if (listener->manner == LO_IP)
+    if (listener->kind == LO_KIND_IP)
         lo_invent_address(connection);
-    lo_set_deadline(connection, lo_timeout(connection, LO_TimeoutInitial));
-    lo_say(user, LO_MSG, "#%u asked for on port %d", connection->ordinal, listener->port);
+    lo_set_timeout(connection, lo_timeout(connection, LO_TimeoutInitial));
+    lo_log(user, LO_MSG, "#%u asked for on port %d", connection->ordinal, listener->port);
     return connection;
 }
 
-lo_connection *lo_called_end(lo_listener *listener, const lo_call *call)
+lo_connection *lo_incoming_end(lo_listener *listener, const lo_connect_request *call)
 {
-    lo_connection *own = crossing(listener, call);
+    lo_connection *own = crossing_request(listener, call);
     if (own == NULL)
         return incoming(listener, call);
     /* The call of the lesser name counts. */
@@ -125,16 +125,16 @@ lo_connection *lo_called_end(lo_listener *listener, const lo_call *call)
     return own;
 }
 
-void lo_called(lo_listener *listener, lo_packet *packet)
+void lo_handle_connect_request(lo_listener *listener, lo_packet *packet)
 {
     lo_connection *caller = lo_find_any(packet->from, LO_CONNECTION), *connection;
-    lo_call call;
+    lo_connect_request call;
     if (caller == NULL || caller->closing || caller->state > LO_CONNECTING || caller->peer != 0)
         return;
     memcpy(&call, packet->payload, sizeof call);
-    connection = lo_called_end(listener, &call);
+    connection = lo_incoming_end(listener, &call);
     if (connection == NULL) {
-        caller->rung = false; /* it will try again, unless it is called itself */
+        caller->request_sent = false; /* it will try again, unless it is called itself */
         return;
     }
     connection->peer = caller->object.handle;
@@ -142,31 +142,31 @@ void lo_called(lo_listener *listener, lo_packet *packet)
     if (connection->state == LO_CONNECTING)
         lo_accept(connection);
     else
-        lo_change(connection, LO_CONNECTING);
+        lo_set_state(connection, LO_CONNECTING);
 }
 
-lo_connection *lo_connect(lo_user *user, int manner, const SteamNetworkingIdentity *to, int port,
+lo_connection *lo_connect(lo_user *user, int kind, const SteamNetworkingIdentity *to, int port,
                           int count, const SteamNetworkingConfigValue_t *options)
 {
-    lo_connection *connection = lo_connection_new(user, manner, NULL, count, options);
+    lo_connection *connection = lo_connection_new(user, kind, NULL, count, options);
     lo_listener *listener;
     if (connection == NULL)
         return NULL;
     connection->outgoing = true;
     connection->symmetric = lo_config(&connection->scope, LO_SymmetricConnect)->int32 != 0;
     connection->port = port;
-    if (manner != LO_IP)
-        connection->remote = connection->called = *to;
-    connection->gives_up = lo_timeout(connection, LO_TimeoutInitial);
-    listener = lo_listener_at(manner, &connection->called, port);
+    if (kind != LO_KIND_IP)
+        connection->remote = connection->target = *to;
+    connection->connect_deadline = lo_timeout(connection, LO_TimeoutInitial);
+    listener = lo_listener_at(kind, &connection->target, port);
     if (listener != NULL && listener->object.user == user) {
         /* One's own call is there at once, and heard before it is made. */
-        lo_packet *packet = lo_call_packet(connection);
-        connection->rung = packet != NULL;
+        lo_packet *packet = lo_request_packet(connection);
+        connection->request_sent = packet != NULL;
         if (packet != NULL) {
             packet->from = connection->object.handle;
-            lo_called(listener, packet);
-            lo_bury(packet);
+            lo_handle_connect_request(listener, packet);
+            lo_release_later(packet);
         }
     }
     return connection;

@@ -4,11 +4,11 @@
 
 #include "loopback.h"
 
-void lo_say(lo_user *user, int level, const char *format, ...)
+void lo_log(lo_user *user, int level, const char *format, ...)
 {
     enum { ENOUGH = 1000 };
     va_list arguments;
-    lo_line *line;
+    lo_log_entry *line;
     if (user->debug_output == NULL || level > user->debug_level || user->line_count >= ENOUGH)
         return;
     line = lo_alloc(sizeof *line);

@@ -55,17 +55,17 @@ lo_packet *lo_list_take(lo_list *list)
     return packet;
 }
 
-void lo_bury(lo_packet *packet)
+void lo_release_later(lo_packet *packet)
 {
     if (packet != NULL)
         lo_list_append(&lo.dead, packet);
 }
 
-void lo_bury_all(lo_list *list)
+void lo_release_all_later(lo_list *list)
 {
     lo_packet *packet;
     while ((packet = lo_list_take(list)) != NULL)
-        lo_bury(packet);
+        lo_release_later(packet);
 }
 
 /* Like Valve's clock: monotonic microseconds, from 3,000,000 seconds on. */

@@ -14,8 +14,8 @@ static int32_t milliseconds(const lo_user *user, int key)
     return lo_config(&user->global, key)->int32 * 1000;
 }
 
-#define SKY(user, way)                                                                             \
-    (lo_sky)                                                                                       \
+#define SIM_PARAMS(user, way)                                                                             \
+    (lo_sim_params)                                                                                       \
     {                                                                                              \
         .loss = real(user, LO_FakePacketLoss_##way),                                               \
         .lag = milliseconds(user, LO_FakePacketLag_##way),                                         \
@@ -28,18 +28,18 @@ static int32_t milliseconds(const lo_user *user, int key)
         .burst = lo_config(&user->global, LO_FakeRateLimit_##way##_Burst)->int32,                  \
     }
 
-static bool is_clear(const lo_sky *sky)
+static bool is_clear(const lo_sim_params *sim)
 {
-    return sky->loss <= 0 && sky->lag <= 0 && sky->reorder <= 0 && sky->jitter <= 0 &&
-           sky->rate <= 0;
+    return sim->loss <= 0 && sim->lag <= 0 && sim->reorder <= 0 && sim->jitter <= 0 &&
+           sim->rate <= 0;
 }
 
-void lo_sky_changed(lo_user *user)
+void lo_sim_reload(lo_user *user)
 {
-    user->sky_send = SKY(user, Send);
-    user->sky_receive = SKY(user, Recv);
-    user->sky_send.clear = is_clear(&user->sky_send);
-    user->sky_receive.clear = is_clear(&user->sky_receive);
+    user->sim_send = SIM_PARAMS(user, Send);
+    user->sim_receive = SIM_PARAMS(user, Recv);
+    user->sim_send.clear = is_clear(&user->sim_send);
+    user->sim_receive.clear = is_clear(&user->sim_receive);
     for (lo_connection *connection = user->connections.first; connection != NULL;
          connection = connection->listed.after) {
         lo_connection *peer = lo_peer(connection);
@@ -47,31 +47,31 @@ void lo_sky_changed(lo_user *user)
         if (peer != NULL)
             lo_check_path(peer);
         if (connection->link != NULL)
-            lo_link_weather(connection);
+            lo_link_send_conditions(connection);
     }
 }
 
-lo_weather lo_weather_of(const lo_user *user)
+lo_conditions lo_local_conditions(const lo_user *user)
 {
-    return (lo_weather){user->sky_send.loss, user->sky_receive.loss, user->sky_send.lag,
-                        user->sky_receive.lag};
+    return (lo_conditions){user->sim_send.loss, user->sim_receive.loss, user->sim_send.lag,
+                        user->sim_receive.lag};
 }
 
-lo_weather lo_far_weather(const lo_connection *connection)
+lo_conditions lo_remote_conditions(const lo_connection *connection)
 {
     const lo_connection *peer = lo_peer(connection);
-    return peer != NULL ? lo_weather_of(peer->object.user) : connection->far;
+    return peer != NULL ? lo_local_conditions(peer->object.user) : connection->remote_conditions;
 }
 
 int64_t lo_round_trip(const lo_connection *connection)
 {
-    lo_weather near = lo_weather_of(connection->object.user), far = lo_far_weather(connection);
-    return (int64_t)near.lag_send + far.lag_receive + far.lag_send + near.lag_receive;
+    lo_conditions local = lo_local_conditions(connection->object.user), remote_conditions = lo_remote_conditions(connection);
+    return (int64_t)local.lag_send + remote_conditions.lag_receive + remote_conditions.lag_send + local.lag_receive;
 }
 
 /* --- what happens to one packet ------------------------------------------------------------------ */
 
-static uint64_t chances(const lo_connection *connection, const lo_packet *packet, bool sending)
+static uint64_t packet_rng(const lo_connection *connection, const lo_packet *packet, bool sending)
 {
     uint64_t state = connection->object.user->seed + sending;
     uint64_t which = packet->kind == LO_DATA ? packet->lane : 0x10000u + packet->kind;
@@ -81,64 +81,64 @@ static uint64_t chances(const lo_connection *connection, const lo_packet *packet
     return lo_random(&state);
 }
 
-static bool happens(uint64_t *chance, float percent)
+static bool bernoulli(uint64_t *chance, float percent)
 {
     return percent > 0 &&
            (double)(lo_random(chance) >> 11) * (100.0 / 9007199254740992.0) < percent;
 }
 
-bool lo_may_be_lost(const lo_packet *packet)
+bool lo_is_droppable(const lo_packet *packet)
 {
     return packet->kind == LO_DATA && !packet->reliable;
 }
 
 /* A bucket of `burst` bytes that fills at `rate`: how late what finds too little in it gets
  * through, sent again when there is enough; -1: never. */
-static int64_t wait_for_rate(lo_user *user, const lo_packet *packet, const lo_sky *sky,
+static int64_t token_bucket_delay(lo_user *user, const lo_packet *packet, const lo_sim_params *sim,
                              bool sending, int64_t at)
 {
-    int64_t *busy = &user->busy[sending], room, until;
-    if (sky->rate <= 0)
+    int64_t *bucket_time = &user->bucket_time[sending], room, until;
+    if (sim->rate <= 0)
         return 0;
-    room = (int64_t)sky->burst * 1000000 / sky->rate;
-    until = (*busy > at ? *busy : at) +
-            ((int64_t)packet->message.m_cbSize + LO_OVERHEAD) * 1000000 / sky->rate;
-    if (lo_may_be_lost(packet) && until - at > room)
+    room = (int64_t)sim->burst * 1000000 / sim->rate;
+    until = (*bucket_time > at ? *bucket_time : at) +
+            ((int64_t)packet->message.m_cbSize + LO_OVERHEAD) * 1000000 / sim->rate;
+    if (lo_is_droppable(packet) && until - at > room)
         return -1;
-    *busy = until;
+    *bucket_time = until;
     return until - at > room ? until - at - room + LO_RESEND : 0;
 }
 
 /* How late the packet gets through; -1: never. */
-static int64_t delay(const lo_connection *connection, const lo_packet *packet, const lo_sky *sky,
+static int64_t sim_delay(const lo_connection *connection, const lo_packet *packet, const lo_sim_params *sim,
                      bool sending, int64_t at)
 {
-    enum { PERSEVERANCE = 50 };
+    enum { MAX_TRIES = 50 };
     int pieces = 1 + (packet->message.m_cbSize - 1) / LO_PACKET_BYTES, worst = 0;
     int64_t late;
     uint64_t chance;
-    if (sky->clear)
+    if (sim->clear)
         return 0;
-    late = wait_for_rate(connection->object.user, packet, sky, sending, at);
+    late = token_bucket_delay(connection->object.user, packet, sim, sending, at);
     if (late < 0)
         return -1;
-    late += sky->lag;
-    chance = chances(connection, packet, sending);
-    for (int i = 0; i < pieces && sky->loss > 0; i++) {
+    late += sim->lag;
+    chance = packet_rng(connection, packet, sending);
+    for (int i = 0; i < pieces && sim->loss > 0; i++) {
         int tries = 0;
-        while (tries < PERSEVERANCE && happens(&chance, sky->loss)) {
-            if (lo_may_be_lost(packet))
+        while (tries < MAX_TRIES && bernoulli(&chance, sim->loss)) {
+            if (lo_is_droppable(packet))
                 return -1; /* all its pieces, or nothing */
             tries++;
         }
         worst = tries > worst ? tries : worst;
     }
     late += worst * (lo_round_trip(connection) + LO_RESEND);
-    if (happens(&chance, sky->reorder))
-        late += sky->reorder_time;
-    if (sky->jitter > 0 && happens(&chance, sky->jitter_share)) {
-        int64_t extra = (int64_t)(lo_random(&chance) % (2 * (uint64_t)sky->jitter + 1));
-        late += extra < sky->jitter_most ? extra : sky->jitter_most;
+    if (bernoulli(&chance, sim->reorder))
+        late += sim->reorder_time;
+    if (sim->jitter > 0 && bernoulli(&chance, sim->jitter_share)) {
+        int64_t extra = (int64_t)(lo_random(&chance) % (2 * (uint64_t)sim->jitter + 1));
+        late += extra < sim->jitter_most ? extra : sim->jitter_most;
     }
     return late;
 }
@@ -147,13 +147,13 @@ static int64_t later(int64_t a, int64_t b) { return a > b ? a : b; }
 
 /* While nothing gets through, everything reliable waits for the same moment, so that it keeps its
  * order however the network changes meanwhile. */
-static bool is_blocked(lo_connection *connection, const lo_packet *packet, const lo_sky *sky,
+static bool is_blocked(lo_connection *connection, const lo_packet *packet, const lo_sim_params *sim,
                        bool sending)
 {
     int64_t *blocked = &connection->blocked[sending];
     bool no_lane = packet->kind == LO_DATA && lo_lane_at(connection, packet->lane) == NULL;
-    if ((sky->loss >= 100 || no_lane) && lo.now >= *blocked)
-        *blocked = lo.now + LO_RING_AGAIN;
+    if ((sim->loss >= 100 || no_lane) && lo.now >= *blocked)
+        *blocked = lo.now + LO_CONNECT_RETRY;
     return lo.now < *blocked;
 }
 
@@ -175,19 +175,19 @@ static int64_t in_order(lo_connection *connection, const lo_packet *packet, bool
 }
 
 /* When it is through the sky, or if its stage is still the same, when to try again; -1: never. */
-int64_t lo_through(lo_connection *connection, lo_packet *packet, const lo_sky *sky,
+int64_t lo_delivery_time(lo_connection *connection, lo_packet *packet, const lo_sim_params *sim,
                        bool sending)
 {
-    int64_t late, from = sending ? packet->departs : lo.now;
-    if (lo_may_be_lost(packet) && sky->loss >= 100)
+    int64_t late, from = sending ? packet->send_time : lo.now;
+    if (lo_is_droppable(packet) && sim->loss >= 100)
         return -1;
-    if (!lo_may_be_lost(packet) && is_blocked(connection, packet, sky, sending))
+    if (!lo_is_droppable(packet) && is_blocked(connection, packet, sim, sending))
         return connection->blocked[sending];
     if (sending)
-        from = later(from, packet->node.due); /* it was blocked until now */
-    late = delay(connection, packet, sky, sending, from);
+        from = later(from, packet->timer.time); /* it was blocked until now */
+    late = sim_delay(connection, packet, sim, sending, from);
     if (late < 0)
         return -1;
-    packet->stage = sending ? LO_ARRIVING : LO_THERE;
+    packet->stage = sending ? LO_IN_FLIGHT : LO_DELIVERED;
     return packet->reliable ? in_order(connection, packet, sending, from + late) : from + late;
 }

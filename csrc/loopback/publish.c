@@ -19,13 +19,13 @@ bool lo_publish(lo_listener *listener)
     int outcome = lo_rendezvous_publish(listener->key, why, sizeof why);
     listener->published = outcome == LO_PUBLISHED;
     listener->checked = lo.clock;
-    if (listener->manner != LO_SESSION)
-        snprintf(what, sizeof what, "%s port %d", listener->manner == LO_IP ? "UDP" : "virtual",
+    if (listener->kind != LO_KIND_SESSION)
+        snprintf(what, sizeof what, "%s port %d", listener->kind == LO_KIND_IP ? "UDP" : "virtual",
                  listener->port);
     if (listener->published && listener->warned)
-        lo_say(user, LO_MSG, "%s: found by other processes again", what);
+        lo_log(user, LO_MSG, "%s: found by other processes again", what);
     else if (!listener->published && !listener->warned)
-        lo_say(user, LO_WARNING, "%s: not found by other processes: %s", what, why);
+        lo_log(user, LO_WARNING, "%s: not found by other processes: %s", what, why);
     listener->warned = !listener->published;
     return outcome != LO_TAKEN;
 }
@@ -39,7 +39,7 @@ void lo_unpublish(lo_listener *listener)
 
 static bool is_due(const lo_listener *listener)
 {
-    bool wanted = listener->manner != LO_SESSION || listener->opened;
+    bool wanted = listener->kind != LO_KIND_SESSION || listener->opened;
     int64_t again = listener->published ? STILL_PUBLISHED : CHECK_AGAIN;
     return wanted && (lo.clock < listener->checked || lo.clock >= listener->checked + again);
 }

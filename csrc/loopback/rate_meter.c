@@ -1,7 +1,7 @@
 /* How much was sent and received in the last second. */
 #include "loopback.h"
 
-static void turn(lo_meter *meter, int64_t now)
+static void advance(lo_meter *meter, int64_t now)
 {
     int64_t slot = now / (1000000 / LO_SLOTS);
     for (int i = 0; i <= LO_SLOTS && meter->slot < slot; i++) {
@@ -14,7 +14,7 @@ static void turn(lo_meter *meter, int64_t now)
 
 void lo_measure(lo_meter *meter, int64_t now, int bytes)
 {
-    turn(meter, now);
+    advance(meter, now);
     meter->present.packets += (uint32_t)(1 + (bytes - 1) / LO_PACKET_BYTES);
     meter->present.bytes += (uint32_t)bytes;
 }
@@ -23,7 +23,7 @@ void lo_measure(lo_meter *meter, int64_t now, int bytes)
 void lo_rates(lo_meter *meter, float *packets, float *bytes)
 {
     struct lo_flow sum = {0, 0};
-    turn(meter, lo.now);
+    advance(meter, lo.now);
     for (int i = 0; i < LO_SLOTS; i++) {
         sum.packets += meter->past[i].packets;
         sum.bytes += meter->past[i].bytes;

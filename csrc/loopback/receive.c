@@ -38,11 +38,11 @@ static void enqueue(lo_connection *connection, lo_packet *packet)
     message->m_nUserData = 0;
     message->m_idxLane = packet->lane;
     packet->taken = false;
-    if (connection->manner == LO_SESSION) {
+    if (connection->kind == LO_KIND_SESSION) {
         group = lo_session_inbox(connection, message->m_nChannel);
         message->m_conn = 0;
         if (group == NULL) {
-            lo_bury(packet);
+            lo_release_later(packet);
             return;
         }
     } else {
@@ -52,27 +52,27 @@ static void enqueue(lo_connection *connection, lo_packet *packet)
     lo_list_append(&connection->queue, packet);
     connection->queue_count++;
     connection->queue_bytes += message->m_cbSize;
-    lo_join(group, packet);
+    lo_group_append(group, packet);
 }
 
-static void take_in(lo_connection *connection, lo_packet *packet)
+static void accept_data(lo_connection *connection, lo_packet *packet)
 {
     int size = packet->message.m_cbSize;
     bool may_wait =
         packet->reliable && (connection->deferred.first != NULL || is_full(connection, size));
     if (packet->reliable && size > lo_config(&connection->scope, LO_RecvMaxMessageSize)->int32) {
-        lo_bury(packet);
-        lo_end(connection, LO_PROBLEM, k_ESteamNetConnectionEnd_Misc_InternalError,
+        lo_release_later(packet);
+        lo_terminate(connection, LO_PROBLEM, k_ESteamNetConnectionEnd_Misc_InternalError,
                "Reliable message size too large for the receiver's RecvMaxMessageSize", true);
     } else if (may_wait) {
         lo_list_append(&connection->deferred, packet);
     } else if (!packet->reliable &&
                (is_full(connection, size) ||
                 size > lo_config(&connection->scope, LO_RecvMaxMessageSize)->int32)) {
-        lo_say(connection->object.user, LO_VERBOSE,
+        lo_log(connection->object.user, LO_VERBOSE,
                "#%u unreliable message dropped: the receive buffer is full", connection->ordinal);
         lo_acknowledge(connection, packet);
-        lo_bury(packet);
+        lo_release_later(packet);
     } else {
         enqueue(connection, packet);
     }
@@ -82,25 +82,25 @@ void lo_receive(lo_connection *connection, lo_packet *packet)
 {
     if (packet->kind == LO_DATA) {
         lo_measure(&connection->received, lo.now, packet->message.m_cbSize);
-        lo_signalled(connection, packet); /* who sends is connected */
+        lo_handle_control(connection, packet); /* who sends is connected */
     }
-    if (packet->kind == LO_CLOSE && !packet->reliable)
-        lo_bury_all(&connection->deferred); /* without linger: what has no room is lost */
-    if (packet->kind == LO_CLOSE && connection->deferred.first != NULL) {
+    if (packet->kind == LO_CONNECTION_CLOSED && !packet->reliable)
+        lo_release_all_later(&connection->deferred); /* without linger: what has no room is lost */
+    if (packet->kind == LO_CONNECTION_CLOSED && connection->deferred.first != NULL) {
         lo_list_append(&connection->deferred, packet);
         lo_check_path(connection);
-    } else if (packet->kind == LO_CLOSE) {
-        lo_signalled(connection, packet);
+    } else if (packet->kind == LO_CONNECTION_CLOSED) {
+        lo_handle_control(connection, packet);
     } else if (connection->state == LO_CONNECTED && !connection->closing &&
-               packet->departs <= connection->cut) {
-        take_in(connection, packet);
+               packet->send_time <= connection->discard_after) {
+        accept_data(connection, packet);
     } else {
         lo_acknowledge(connection, packet);
-        lo_bury(packet);
+        lo_release_later(packet);
     }
 }
 
-void lo_move_up(lo_connection *connection)
+void lo_drain_deferred(lo_connection *connection)
 {
     while (connection->deferred.first != NULL) {
         lo_packet *packet = connection->deferred.first;
@@ -108,7 +108,7 @@ void lo_move_up(lo_connection *connection)
             return;
         lo_list_take(&connection->deferred);
         if (packet->kind != LO_DATA) {
-            lo_signalled(connection, packet);
+            lo_handle_control(connection, packet);
             return; /* nothing honest comes after a goodbye, and a second one ends the connection */
         }
         enqueue(connection, packet);
@@ -117,78 +117,78 @@ void lo_move_up(lo_connection *connection)
 
 /* --- arrivals ------------------------------------------------------------------------------------ */
 
-void lo_lose(lo_connection *connection, lo_packet *packet, bool sending)
+void lo_drop_packet(lo_connection *connection, lo_packet *packet, bool sending)
 {
     if (sending)
         lo_unsend(connection, packet);
     else
         lo_acknowledge(connection, packet);
-    lo_bury(packet);
+    lo_release_later(packet);
 }
 
-static void deliver(lo_connection *connection, lo_packet *packet)
+static void dispatch(lo_connection *connection, lo_packet *packet)
 {
-    if (packet->kind == LO_DATA || packet->kind == LO_CLOSE)
+    if (packet->kind == LO_DATA || packet->kind == LO_CONNECTION_CLOSED)
         lo_receive(connection, packet);
     else
-        lo_signalled(connection, packet);
+        lo_handle_control(connection, packet);
 }
 
-static void knock(lo_packet *packet)
+static void deliver_connect_request(lo_packet *packet)
 {
     lo_listener *listener = lo_find_any(packet->to, LO_LISTENER);
     lo_connection *caller = lo_find_any(packet->from, LO_CONNECTION);
-    const lo_sky *sky = listener != NULL ? &listener->object.user->sky_receive : NULL;
-    if (sky != NULL && packet->stage == LO_ARRIVING && (sky->lag > 0 || sky->loss >= 100)) {
+    const lo_sim_params *sim = listener != NULL ? &listener->object.user->sim_receive : NULL;
+    if (sim != NULL && packet->stage == LO_IN_FLIGHT && (sim->lag > 0 || sim->loss >= 100)) {
         /* Nobody's connection yet, so nobody's chance: only what hits every packet. */
-        packet->stage = sky->loss >= 100 ? LO_ARRIVING : LO_THERE;
-        lo_air_push(&lo.air, &packet->node,
-                    lo.now + sky->lag + (sky->loss >= 100 ? LO_RING_AGAIN : 0));
+        packet->stage = sim->loss >= 100 ? LO_IN_FLIGHT : LO_DELIVERED;
+        lo_timer_add(&lo.timers, &packet->timer,
+                    lo.now + sim->lag + (sim->loss >= 100 ? LO_CONNECT_RETRY : 0));
         return;
     }
     if (listener != NULL) {
-        lo_called(listener, packet);
+        lo_handle_connect_request(listener, packet);
     } else if (caller != NULL) {
-        caller->rung = false;
-        lo_set_deadline(caller, lo.now + LO_RING_AGAIN);
+        caller->request_sent = false;
+        lo_set_timeout(caller, lo.now + LO_CONNECT_RETRY);
     }
-    lo_bury(packet);
+    lo_release_later(packet);
 }
 
-void lo_land(lo_packet *packet)
+void lo_packet_arrived(lo_packet *packet)
 {
     lo_connection *connection;
-    if (packet->stage == LO_LEAVING) {
+    if (packet->stage == LO_AT_SENDER) {
         connection = lo_find_any(packet->from, LO_CONNECTION);
         if (connection != NULL)
-            lo_leave_sender(connection, packet);
+            lo_pass_sender(connection, packet);
         else
-            lo_bury(packet);
+            lo_release_later(packet);
         return;
     }
-    if (packet->kind == LO_CALL && packet->receiver == NULL) {
-        knock(packet);
+    if (packet->kind == LO_CONNECT_REQUEST && packet->receiver == NULL) {
+        deliver_connect_request(packet);
         return;
     }
     connection =
         packet->receiver != NULL ? packet->receiver : lo_find_any(packet->to, LO_CONNECTION);
-    if (connection != NULL && packet->stage == LO_ARRIVING) {
-        int64_t due = lo_through(connection, packet, &connection->object.user->sky_receive, false);
-        if (due > lo.now || (due >= 0 && packet->stage == LO_ARRIVING)) {
-            lo_air_push(&lo.air, &packet->node, due);
+    if (connection != NULL && packet->stage == LO_IN_FLIGHT) {
+        int64_t due = lo_delivery_time(connection, packet, &connection->object.user->sim_receive, false);
+        if (due > lo.now || (due >= 0 && packet->stage == LO_IN_FLIGHT)) {
+            lo_timer_add(&lo.timers, &packet->timer, due);
             return;
         }
         if (packet->receiver != NULL)
-            lo_link_landed(packet);
+            lo_link_arrived(packet);
         if (due < 0) {
-            lo_lose(connection, packet, false);
+            lo_drop_packet(connection, packet, false);
             return;
         }
     } else if (packet->receiver != NULL) {
-        lo_link_landed(packet);
+        lo_link_arrived(packet);
     }
     if (connection != NULL)
-        deliver(connection, packet);
+        dispatch(connection, packet);
     else
-        lo_bury(packet);
+        lo_release_later(packet);
 }

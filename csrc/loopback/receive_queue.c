@@ -1,7 +1,7 @@
 /* The queues of connections and poll groups. */
 #include "loopback.h"
 
-void lo_join(lo_group *group, lo_packet *packet)
+void lo_group_append(lo_group *group, lo_packet *packet)
 {
     packet->group = group;
     if (group != NULL)
@@ -15,7 +15,7 @@ static void leave_group(lo_packet *packet)
     packet->group = NULL;
 }
 
-SteamNetworkingMessage_t *lo_take(lo_packet *packet)
+SteamNetworkingMessage_t *lo_dequeue(lo_packet *packet)
 {
     lo_connection *connection = packet->receiver;
     bool session = packet->message.m_conn == 0;
@@ -28,16 +28,16 @@ SteamNetworkingMessage_t *lo_take(lo_packet *packet)
         connection->queue_count--;
         connection->queue_bytes -= packet->message.m_cbSize;
         if (connection->deferred.first != NULL)
-            lo_move_up(connection);
+            lo_drain_deferred(connection);
     }
     return &packet->message;
 }
 
-int lo_take_all(lo_group *group, SteamNetworkingMessage_t **messages, int most)
+int lo_dequeue_all(lo_group *group, SteamNetworkingMessage_t **messages, int most)
 {
     int count = 0;
     while (count < most && messages != NULL && group->packets.first != NULL)
-        messages[count++] = lo_take(group->packets.first);
+        messages[count++] = lo_dequeue(group->packets.first);
     return count;
 }
 
@@ -47,12 +47,12 @@ void lo_drop_queue(lo_connection *connection)
     lo_packet *packet;
     while ((packet = lo_list_take(&connection->queue)) != NULL) {
         packet->receiver = NULL;
-        if (connection->manner == LO_SESSION)
+        if (connection->kind == LO_KIND_SESSION)
             continue;
         leave_group(packet);
-        lo_bury(packet);
+        lo_release_later(packet);
     }
-    lo_bury_all(&connection->deferred);
+    lo_release_all_later(&connection->deferred);
     connection->queue_count = 0;
     connection->queue_bytes = 0;
 }
@@ -81,7 +81,7 @@ void lo_change_group(lo_connection *connection, lo_group *group)
     for (lo_packet *packet = connection->queue.first; packet != NULL;
          packet = packet->queued.after) {
         leave_group(packet);
-        lo_join(group, packet);
+        lo_group_append(group, packet);
     }
 }
 
@@ -91,8 +91,8 @@ void lo_group_destroy(lo_group *group)
         lo_change_group(group->members.first, NULL);
     while (group->packets.first != NULL) {
         lo_packet *packet = group->packets.first;
-        lo_take(packet);
-        lo_bury(packet);
+        lo_dequeue(packet);
+        lo_release_later(packet);
     }
     lo_object_remove(&group->object);
     LO_REMOVE(&group->object.user->groups, group, listed);

@@ -3,7 +3,7 @@
 
 #include "loopback.h"
 
-lo_world lo = {.mutex = SN_MUTEX_INIT};
+lo_state lo = {.mutex = SN_MUTEX_INIT};
 
 /* splitmix64: every state gives good numbers, so states may be made from anything. */
 uint64_t lo_random(uint64_t *state)
@@ -53,14 +53,14 @@ static void *find(const void *self, uint32_t handle, int kind)
 lo_connection *lo_find_connection(const void *self, HSteamNetConnection handle)
 {
     lo_connection *connection = find(self, handle, LO_CONNECTION);
-    bool visible = connection != NULL && !connection->closing && connection->manner != LO_SESSION;
+    bool visible = connection != NULL && !connection->closing && connection->kind != LO_KIND_SESSION;
     return visible ? connection : NULL;
 }
 
 lo_listener *lo_find_listener(const void *self, HSteamListenSocket handle)
 {
     lo_listener *listener = find(self, handle, LO_LISTENER);
-    return listener != NULL && listener->manner != LO_SESSION ? listener : NULL;
+    return listener != NULL && listener->kind != LO_KIND_SESSION ? listener : NULL;
 }
 
 lo_group *lo_find_group(const void *self, HSteamNetPollGroup handle)
@@ -74,12 +74,12 @@ lo_connection *lo_peer(const lo_connection *connection)
 }
 
 /* FNV-1a over what makes an address. Whoever finds a listener by it compares the address too. */
-uint64_t lo_address_key(int manner, const SteamNetworkingIdentity *identity, int port)
+uint64_t lo_address_key(int kind, const SteamNetworkingIdentity *identity, int port)
 {
     uint64_t hash = 0xCBF29CE484222325u;
-    int head[] = {manner, port, 0, 0};
+    int head[] = {kind, port, 0, 0};
     const unsigned char *bytes = (const unsigned char *)head;
-    if (manner != LO_IP) {
+    if (kind != LO_KIND_IP) {
         head[2] = identity->m_eType;
         head[3] = identity->m_cbSize;
     }
@@ -90,10 +90,10 @@ uint64_t lo_address_key(int manner, const SteamNetworkingIdentity *identity, int
     return hash;
 }
 
-lo_listener *lo_listener_at(int manner, const SteamNetworkingIdentity *identity, int port)
+lo_listener *lo_listener_at(int kind, const SteamNetworkingIdentity *identity, int port)
 {
-    lo_listener *listener = lo_map_get(&lo.listeners, lo_address_key(manner, identity, port));
-    bool same = listener != NULL && listener->manner == manner && listener->port == port &&
-                (manner == LO_IP || lo_same_identity(&listener->object.user->identity, identity));
+    lo_listener *listener = lo_map_get(&lo.listeners, lo_address_key(kind, identity, port));
+    bool same = listener != NULL && listener->kind == kind && listener->port == port &&
+                (kind == LO_KIND_IP || lo_same_identity(&listener->object.user->identity, identity));
     return same ? listener : NULL;
 }

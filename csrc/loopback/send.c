@@ -11,7 +11,7 @@ int lo_rate(const lo_connection *connection)
 }
 
 /* May the next packet go, or is too much under way that nobody has taken in? */
-static bool window_open(const lo_connection *connection, const lo_packet *packet)
+static bool flow_control_allows(const lo_connection *connection, const lo_packet *packet)
 {
     int64_t window = lo_config(&connection->scope, LO_RecvBufferSize)->int32;
     if (window < LO_MAX_MESSAGE)
@@ -22,36 +22,36 @@ static bool window_open(const lo_connection *connection, const lo_packet *packet
 
 static int64_t next_departure(const lo_connection *connection)
 {
-    return connection->leaves_at > connection->link_free ? connection->leaves_at
-                                                         : connection->link_free;
+    return connection->nagle_deadline > connection->link_idle_at ? connection->nagle_deadline
+                                                         : connection->link_idle_at;
 }
 
 /* When that packet is sent. Into another process this is ahead of its departure, since nobody may
  * be there to send it when that comes; but what Nagle holds may still become part of more. */
 static int64_t next_transmission(const lo_connection *connection)
 {
-    int64_t held = connection->leaves_at, busy = connection->link_free;
+    int64_t held = connection->nagle_deadline, bucket_time = connection->link_idle_at;
     if (connection->link != NULL) {
-        held -= LO_SERVICE;
-        busy -= LO_HORIZON;
+        held -= LO_SERVICE_DELAY;
+        bucket_time -= LO_HORIZON;
     }
-    return held > busy ? held : busy;
+    return held > bucket_time ? held : bucket_time;
 }
 
 void lo_schedule(lo_connection *connection)
 {
     const lo_lane *lane = lo_next_lane(connection);
-    if (connection->link_free < lo.now)
-        connection->link_free = lo.now; /* it was idle: nothing leaves in the past */
+    if (connection->link_idle_at < lo.now)
+        connection->link_idle_at = lo.now; /* it was idle: nothing leaves in the past */
     if (connection->state == LO_CONNECTED && lane != NULL &&
-        window_open(connection, lane->waiting.first))
-        lo_air_push(&lo.air, &connection->departure, next_transmission(connection));
+        flow_control_allows(connection, lane->waiting.first))
+        lo_timer_add(&lo.timers, &connection->send_timer, next_transmission(connection));
 }
 
 /* Estimated from the time it still takes; a message counts until it has left as a whole. */
 int lo_on_link(const lo_connection *connection)
 {
-    int64_t left = connection->link_free - lo.now, bytes;
+    int64_t left = connection->link_idle_at - lo.now, bytes;
     if (left <= 0 || connection->on_link == 0)
         return 0;
     bytes = left * lo_rate(connection) / 1000000 + connection->on_link_last;
@@ -67,39 +67,39 @@ static void depart(lo_connection *connection, lo_lane *lane, int64_t at)
 {
     lo_packet *packet = lo_list_take(&lane->waiting);
     int bytes = packet->message.m_cbSize, rate = lo_rate(connection);
-    if (connection->link_free <= lo.now)
+    if (connection->link_idle_at <= lo.now)
         connection->on_link = 0;
     connection->on_link += bytes;
     connection->on_link_last = bytes;
-    connection->link_rest += (int64_t)bytes * 1000000;
-    connection->link_free = at + connection->link_rest / rate;
-    connection->link_rest %= rate;
-    packet->departs = connection->link_free;
-    lane->service += ((int64_t)bytes << 16) / lane->weight;
+    connection->rate_remainder += (int64_t)bytes * 1000000;
+    connection->link_idle_at = at + connection->rate_remainder / rate;
+    connection->rate_remainder %= rate;
+    packet->send_time = connection->link_idle_at;
+    lane->virtual_time += ((int64_t)bytes << 16) / lane->weight;
     connection->in_flight += bytes + LO_OVERHEAD;
     lane->sent[packet->reliable].messages++;
     lane->sent[packet->reliable].bytes += bytes;
     lo_measure(&connection->sent, at, bytes);
     lo_count_pending(connection, packet, -1);
-    lo_launch(connection, packet);
+    lo_transmit(connection, packet);
 }
 
 /* Everything happens at its own moment, even if that is past by now: as often as the link is
  * free another packet leaves. */
-void lo_depart(lo_connection *connection)
+void lo_send_due(lo_connection *connection)
 {
     lo_lane *lane;
     if (connection->state != LO_CONNECTED)
         return;
     while (next_transmission(connection) <= lo.clock && (lane = lo_next_lane(connection)) != NULL &&
-           window_open(connection, lane->waiting.first))
+           flow_control_allows(connection, lane->waiting.first))
         depart(connection, lane, next_departure(connection));
     if (lo_next_lane(connection) != NULL) {
         lo_schedule(connection);
         return;
     }
-    connection->leaves_at = INT64_MAX;
-    lo_air_remove(&lo.air, &connection->departure);
+    connection->nagle_deadline = INT64_MAX;
+    lo_timer_remove(&lo.timers, &connection->send_timer);
     if (connection->closing)
         lo_finish_close(connection);
 }
@@ -135,7 +135,7 @@ void lo_unsend(lo_connection *sender, const lo_packet *packet)
 
 /* --- messages in --------------------------------------------------------------------------------- */
 
-static EResult objection(lo_connection *connection, int64_t size, int flags, int lane)
+static EResult check_send(lo_connection *connection, int64_t size, int flags, int lane)
 {
     if (connection == NULL || size < 0 || size > LO_MAX_MESSAGE || lane >= connection->lane_count)
         return k_EResultInvalidParam;
@@ -150,15 +150,15 @@ static EResult objection(lo_connection *connection, int64_t size, int flags, int
 
 static void leave_by(lo_connection *connection, int64_t when)
 {
-    if (when < connection->leaves_at)
-        connection->leaves_at = when;
+    if (when < connection->nagle_deadline)
+        connection->nagle_deadline = when;
     lo_schedule(connection);
 }
 
 EResult lo_send(lo_connection *connection, lo_packet *packet, int64_t *number)
 {
     int size = packet->message.m_cbSize, flags = packet->message.m_nFlags;
-    EResult result = objection(connection, size, flags, packet->lane);
+    EResult result = check_send(connection, size, flags, packet->lane);
     int64_t nagle;
     lo_lane *lane;
     if (number != NULL)
@@ -172,21 +172,21 @@ EResult lo_send(lo_connection *connection, lo_packet *packet, int64_t *number)
     packet->number = ++lane->numbered;
     if (number != NULL)
         *number = packet->number;
-    lo_lane_rejoin(connection, lane);
+    lo_sync_virtual_time(connection, lane);
     lo_list_append(&lane->waiting, packet);
     lo_count_pending(connection, packet, +1);
     nagle = lo_config(&connection->scope, LO_NagleTime)->int32;
     if ((flags & k_nSteamNetworkingSend_NoNagle) || lo_pending(connection) >= LO_PACKET_BYTES)
         lo_flush(connection);
     else
-        leave_by(connection, lo.now + (nagle > LO_SERVICE ? nagle : LO_SERVICE));
+        leave_by(connection, lo.now + (nagle > LO_SERVICE_DELAY ? nagle : LO_SERVICE_DELAY));
     if (connection->link != NULL)
-        lo_depart(connection);
+        lo_send_due(connection);
     return k_EResultOK;
 }
 
 void lo_flush(lo_connection *connection)
 {
     if (lo_next_lane(connection) != NULL)
-        leave_by(connection, lo.now + LO_SERVICE);
+        leave_by(connection, lo.now + LO_SERVICE_DELAY);
 }

@@ -22,17 +22,17 @@ lo_session *lo_session_new(lo_user *user, const SteamNetworkingIdentity *with)
 }
 
 /* The connection is no longer a session's and goes as soon as it may. */
-void lo_session_let_go(lo_session *session)
+void lo_session_detach(lo_session *session)
 {
     if (session->connection != NULL)
         session->connection->session = NULL;
     session->connection = NULL;
 }
 
-void lo_session_forget(lo_user *user, lo_session *session)
+void lo_session_free(lo_user *user, lo_session *session)
 {
     LO_REMOVE(&user->sessions, session, listed);
-    lo_session_let_go(session);
+    lo_session_detach(session);
     while (session->channels != NULL) {
         struct lo_channel *channel = session->channels;
         session->channels = channel->next;
@@ -92,8 +92,8 @@ void lo_inbox_discard(lo_user *user, const SteamNetworkingIdentity *from, const 
         for (packet = group->packets.first; packet != NULL; packet = next) {
             next = packet->grouped.after;
             if (lo_same_identity(&packet->message.m_identityPeer, from)) {
-                lo_take(packet);
-                lo_bury(packet);
+                lo_dequeue(packet);
+                lo_release_later(packet);
             }
         }
     }
@@ -113,30 +113,30 @@ void lo_session_changed(lo_connection *connection, ESteamNetworkingConnectionSta
         if (session == NULL)
             return; /* unanswered, it times out */
         before = session->connection;
-        lo_session_let_go(session);
+        lo_session_detach(session);
         if (before != NULL)
             lo_close(before, 0, NULL, false); /* the other side has begun anew */
         session->connection = connection;
         connection->session = session;
-        lo_tell(connection, LO_Callback_MessagesSessionRequest, old);
+        lo_post_event(connection, LO_Callback_MessagesSessionRequest, old);
     } else if (connection->state >= LO_CLOSED_BY_PEER) {
         bool closed = connection->state == LO_CLOSED_BY_PEER &&
                       connection->end_reason < k_ESteamNetConnectionEnd_AppException_Min;
         if (session != NULL) {
             lo_fill_info(connection, &session->end);
             if (!closed)
-                lo_tell(connection, LO_Callback_MessagesSessionFailed, old);
-            lo_session_let_go(session);
+                lo_post_event(connection, LO_Callback_MessagesSessionFailed, old);
+            lo_session_detach(session);
             if (closed)
-                lo_session_forget(user, session);
+                lo_session_free(user, session);
         }
         connection->closing = true; /* its deadline takes it away */
-        lo_set_deadline(connection, lo.now);
+        lo_set_timeout(connection, lo.now);
     }
 }
 
-void lo_sessions_free(lo_user *user)
+void lo_sessions_free_all(lo_user *user)
 {
     while (user->sessions.first != NULL)
-        lo_session_forget(user, user->sessions.first);
+        lo_session_free(user, user->sessions.first);
 }

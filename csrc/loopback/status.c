@@ -7,7 +7,7 @@
 /* How long what is sent now has to wait, with so many bytes ahead of it. */
 int64_t lo_queue_time(const lo_connection *connection, int64_t bytes)
 {
-    int64_t starts = connection->link_free > lo.now ? connection->link_free - lo.now : 0;
+    int64_t starts = connection->link_idle_at > lo.now ? connection->link_idle_at - lo.now : 0;
     if (connection->state != LO_CONNECTED)
         return INT64_MAX;
     return starts + bytes * 1000000 / lo_rate(connection);
@@ -47,15 +47,15 @@ static float quality(float lost_leaving, float lost_arriving)
 
 void lo_fill_status(lo_connection *connection, SteamNetConnectionRealTimeStatus_t *status)
 {
-    lo_weather near = lo_weather_of(connection->object.user), far = lo_far_weather(connection);
+    lo_conditions local = lo_local_conditions(connection->object.user), remote_conditions = lo_remote_conditions(connection);
     bool connected = connection->state == LO_CONNECTED;
     int on_link = lo_on_link(connection);
     memset(status, 0, sizeof *status);
     status->m_eState = connection->state;
     status->m_nPing = connected ? (int)(lo_round_trip(connection) / 1000) : -1;
-    status->m_flConnectionQualityLocal = connected ? quality(far.loss_send, near.loss_receive) : -1;
+    status->m_flConnectionQualityLocal = connected ? quality(remote_conditions.loss_send, local.loss_receive) : -1;
     status->m_flConnectionQualityRemote =
-        connected ? quality(near.loss_send, far.loss_receive) : -1;
+        connected ? quality(local.loss_send, remote_conditions.loss_receive) : -1;
     lo_rates(&connection->sent, &status->m_flOutPacketsPerSec, &status->m_flOutBytesPerSec);
     lo_rates(&connection->received, &status->m_flInPacketsPerSec, &status->m_flInBytesPerSec);
     status->m_nSendRateBytesPerSecond = lo_rate(connection);
@@ -98,7 +98,7 @@ int lo_write_details(lo_connection *connection, char *text, size_t size)
 {
     SteamNetConnectionRealTimeStatus_t status;
     char what[k_cchSteamNetworkingMaxConnectionDescription], end[160] = "";
-    lo_weather near = lo_weather_of(connection->object.user), far = lo_far_weather(connection);
+    lo_conditions local = lo_local_conditions(connection->object.user), remote_conditions = lo_remote_conditions(connection);
     lo_describe(connection, what);
     lo_fill_status(connection, &status);
     if (connection->state >= LO_CLOSED_BY_PEER)
@@ -119,9 +119,9 @@ int lo_write_details(lo_connection *connection, char *text, size_t size)
         state_words(connection), end, what,
         connection->link != NULL ? "another process" : "this process",
         (double)(lo.now - connection->created) / 1e6, status.m_nPing,
-        (near.lag_send + far.lag_receive) / 1000, (far.lag_send + near.lag_receive) / 1000,
-        (double)(100 - 100 * quality(near.loss_send, far.loss_receive)),
-        (double)(100 - 100 * quality(far.loss_send, near.loss_receive)),
+        (local.lag_send + remote_conditions.lag_receive) / 1000, (remote_conditions.lag_send + local.lag_receive) / 1000,
+        (double)(100 - 100 * quality(local.loss_send, remote_conditions.loss_receive)),
+        (double)(100 - 100 * quality(remote_conditions.loss_send, local.loss_receive)),
         (double)status.m_flOutPacketsPerSec, (double)status.m_flOutBytesPerSec / 1000,
         (double)status.m_nSendRateBytesPerSecond / 1000, (double)status.m_flInPacketsPerSec,
         (double)status.m_flInBytesPerSec / 1000, status.m_cbPendingReliable,

@@ -9,7 +9,7 @@
 
 #include "transport.h"
 
-enum { HANDSHAKE = 5000000 /* µs that a new link may take to say what it wants */ };
+enum { HANDSHAKE_TIME = 5000000 /* µs that a new link may take to say what it wants */ };
 
 lo_link_list lo_links;
 bool lo_acks_due;
@@ -46,7 +46,7 @@ lo_link *lo_link_new(sn_socket socket)
         return NULL;
     }
     link->socket = socket;
-    link->expires = lo.now + HANDSHAKE;
+    link->expires = lo.now + HANDSHAKE_TIME;
     LO_APPEND(&lo_links, link, listed);
     return link;
 }
@@ -63,27 +63,27 @@ void lo_link_destroy(lo_link *link)
 bool lo_link_to(lo_connection *connection)
 {
     lo_user *user = connection->object.user;
-    uint64_t key = lo_address_key(connection->manner, &connection->called, connection->port);
+    uint64_t key = lo_address_key(connection->kind, &connection->target, connection->port);
     sn_socket socket = lo_rendezvous_connect(key);
     lo_link *link = socket != SN_NO_SOCKET ? lo_link_new(socket) : NULL;
     if (link == NULL)
         return false;
     link->connection = connection;
     connection->link = link;
-    lo_say(user, LO_VERBOSE, "#%u calls another process", connection->ordinal);
+    lo_log(user, LO_VERBOSE, "#%u calls another process", connection->ordinal);
     return true;
 }
 
 void lo_link_drain(lo_link *link)
 {
     lo_buffer *out = &link->out;
-    while (out->begin < out->end && !link->deaf) {
+    while (out->begin < out->end && !link->write_closed) {
         ptrdiff_t sent =
             sn_socket_send(link->socket, out->bytes + out->begin, out->end - out->begin);
         if (sent == 0)
             return;
         if (sent < 0) {
-            link->deaf = true;
+            link->write_closed = true;
             return;
         }
         out->begin += (size_t)sent;
@@ -94,10 +94,10 @@ void lo_link_drain(lo_link *link)
 void lo_link_send_frame(lo_link *link, lo_frame *frame)
 {
     unsigned char head[LO_HEADER];
-    if (link->deaf)
+    if (link->write_closed)
         return;
     if (!lo_buffer_reserve(&link->out, LO_HEADER + frame->size)) {
-        link->deaf = link->over = true; /* the peer could not follow a stream with a gap */
+        link->write_closed = link->dead = true; /* the peer could not follow a stream with a gap */
         return;
     }
     lo_frame_head(frame, head);
@@ -115,30 +115,30 @@ void lo_link_send(lo_connection *connection, lo_packet *packet, int64_t due)
         .kind = packet->kind,
         .reliable = packet->reliable,
         .lane = packet->lane,
-        .departs = packet->departs,
+        .send_time = packet->send_time,
         .due = due,
         .number = packet->number,
         .channel = packet->message.m_nChannel,
         .body = packet->message.m_pData,
     };
     lo_link_send_frame(connection->link, &frame);
-    if (packet->kind == LO_CALL)
-        lo_link_weather(connection);
-    lo_bury(packet);
+    if (packet->kind == LO_CONNECT_REQUEST)
+        lo_link_send_conditions(connection);
+    lo_release_later(packet);
 }
 
-void lo_link_weather(lo_connection *connection)
+void lo_link_send_conditions(lo_connection *connection)
 {
-    lo_weather weather = lo_weather_of(connection->object.user);
-    lo_link_send_frame(connection->link, &(lo_frame){.kind = LO_WEATHER,
-                                             .size = sizeof weather,
-                                             .body = (const unsigned char *)&weather});
+    lo_conditions conditions = lo_local_conditions(connection->object.user);
+    lo_link_send_frame(connection->link, &(lo_frame){.kind = LO_CONDITIONS,
+                                             .size = sizeof conditions,
+                                             .body = (const unsigned char *)&conditions});
 }
 
 bool lo_link_is_drained(const lo_connection *connection)
 {
     const lo_link *link = connection->link;
-    return link == NULL || link->deaf || link->out.begin == link->out.end;
+    return link == NULL || link->write_closed || link->out.begin == link->out.end;
 }
 
 /* --- acknowledgement ----------------------------------------------------------------------------- */
@@ -157,7 +157,7 @@ static void send_acks(lo_link *link)
         lane->ack_due = false;
     }
     link->ack_due = false;
-    link->acks_unsent = link->deaf ? 0 : link->out.end - link->out.begin;
+    link->acks_unsent = link->write_closed ? 0 : link->out.end - link->out.begin;
 }
 
 int64_t lo_packet_memory(const lo_packet *packet)
@@ -176,7 +176,7 @@ void lo_link_acknowledge(lo_connection *receiver, const lo_packet *packet)
 }
 
 /* While the peer does not read the acks that it was given, no more are added to them. */
-void lo_links_write(void)
+void lo_transport_send_acks(void)
 {
     if (!lo_acks_due)
         return;
@@ -188,7 +188,7 @@ void lo_links_write(void)
 
 /* --- the end ------------------------------------------------------------------------------------- */
 
-void lo_link_landed(lo_packet *packet)
+void lo_link_arrived(lo_packet *packet)
 {
     lo_connection *connection = packet->receiver;
     LO_REMOVE(&connection->inbound, packet, grouped);
@@ -203,9 +203,9 @@ void lo_link_leave(lo_connection *connection)
     lo_link *link = connection->link;
     lo_packet *packet;
     while ((packet = connection->inbound.first) != NULL) {
-        lo_air_remove(&lo.air, &packet->node);
-        lo_link_landed(packet);
-        lo_bury(packet);
+        lo_timer_remove(&lo.timers, &packet->timer);
+        lo_link_arrived(packet);
+        lo_release_later(packet);
     }
     connection->inbound_bytes = 0;
     if (link == NULL)
@@ -213,10 +213,10 @@ void lo_link_leave(lo_connection *connection)
     send_acks(link);
     connection->link = NULL;
     link->connection = NULL;
-    link->leaving = true;
+    link->draining = true;
 }
 
-void lo_links_close(void)
+void lo_transport_close(void)
 {
     while (lo_links.first != NULL)
         lo_link_destroy(lo_links.first);
@@ -225,18 +225,18 @@ void lo_links_close(void)
 
 /* --- the way out --------------------------------------------------------------------------------- */
 
-void lo_leave_sender(lo_connection *connection, lo_packet *packet)
+void lo_pass_sender(lo_connection *connection, lo_packet *packet)
 {
-    const lo_sky *sky = &connection->object.user->sky_send;
-    int64_t due = lo_through(connection, packet, sky, true);
-    bool is_close = packet->kind == LO_CLOSE && packet->stage == LO_ARRIVING;
+    const lo_sim_params *sim = &connection->object.user->sim_send;
+    int64_t due = lo_delivery_time(connection, packet, sim, true);
+    bool is_close = packet->kind == LO_CONNECTION_CLOSED && packet->stage == LO_IN_FLIGHT;
     lo_connection *peer = is_close ? lo_peer(connection) : NULL;
     if (due < 0)
-        lo_lose(connection, packet, true);
-    else if (packet->stage == LO_ARRIVING && connection->link != NULL)
+        lo_drop_packet(connection, packet, true);
+    else if (packet->stage == LO_IN_FLIGHT && connection->link != NULL)
         lo_link_send(connection, packet, due);
     else
-        lo_air_push(&lo.air, &packet->node, due);
+        lo_timer_add(&lo.timers, &packet->timer, due);
     if (peer != NULL)
         peer->peer_closed = true;
     if (is_close) {
@@ -245,14 +245,14 @@ void lo_leave_sender(lo_connection *connection, lo_packet *packet)
     }
 }
 
-void lo_launch(lo_connection *connection, lo_packet *packet)
+void lo_transmit(lo_connection *connection, lo_packet *packet)
 {
     packet->from = connection->object.handle;
-    if (packet->kind != LO_CALL)
+    if (packet->kind != LO_CONNECT_REQUEST)
         packet->to = connection->peer;
-    packet->stage = LO_LEAVING;
-    packet->node.kind = LO_PACKET;
-    packet->node.due = 0;
-    packet->node.order = 0;
-    lo_leave_sender(connection, packet);
+    packet->stage = LO_AT_SENDER;
+    packet->timer.kind = LO_PACKET_TIMER;
+    packet->timer.time = 0;
+    packet->timer.seq = 0;
+    lo_pass_sender(connection, packet);
 }

@@ -16,10 +16,10 @@ struct lo_link {
     LO_LINK(lo_link) listed;
     sn_socket socket;
     lo_connection *connection; /* NULL: not yet, or not any more */
-    bool heard;                /* the other side has answered at all */
-    bool leaving;              /* the connection is over, what it sent last may still go out */
-    bool deaf;                 /* nothing more goes out; what came in before still counts */
-    bool over;
+    bool handshake_seen;                /* the other side has answered at all */
+    bool draining;              /* the connection is over, what it sent last may still go out */
+    bool write_closed;                 /* nothing more goes out; what came in before still counts */
+    bool dead;
     int64_t expires; /* ... and has not said what it wants until then */
     lo_buffer in, out;
     bool ack_due;       /* for a lane */

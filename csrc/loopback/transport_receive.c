@@ -6,47 +6,47 @@
 enum {
     READS = 4,         /* from a link before it is another's turn */
     BACKLOG = 4 << 20, /* bytes of memory that a connection's link may fill, then it waits */
-    GLANCE = 50,       /* µs between two looks at the sockets */
+    POLL_INTERVAL = 50,       /* µs between two looks at the sockets */
     MINUTE = 60000000,
 };
 
-static int64_t last_glance;
+static int64_t last_poll;
 
 /* The other process is gone, or not to be listened to any more. */
 static void break_off(lo_link *link)
 {
     lo_connection *connection = link->connection;
-    link->over = true;
+    link->dead = true;
     if (connection == NULL)
         return;
     link->connection = NULL;
     connection->link = NULL;
     if (connection->peer_closed)
         return; /* after all that it sent */
-    if (connection->outgoing && !link->heard) {
-        connection->rung = false; /* nobody there after all */
-        lo_set_deadline(connection, lo.now + LO_RING_AGAIN);
+    if (connection->outgoing && !link->handshake_seen) {
+        connection->request_sent = false; /* nobody there after all */
+        lo_set_timeout(connection, lo.now + LO_CONNECT_RETRY);
     } else {
-        lo_bereave(connection);
+        lo_peer_lost(connection);
     }
 }
 
 static bool open_incoming(lo_link *link, const lo_frame *frame)
 {
-    lo_call call;
+    lo_connect_request call;
     lo_listener *listener;
     lo_connection *connection = NULL;
     memcpy(&call, frame->body, sizeof call);
-    listener = lo_listener_at(call.manner, &call.to, call.port);
+    listener = lo_listener_at(call.kind, &call.to, call.port);
     if (listener != NULL)
-        connection = lo_called_end(listener, &call);
+        connection = lo_incoming_end(listener, &call);
     if (connection == NULL)
         return false;
     connection->link = link;
     link->connection = connection;
-    link->heard = true;
-    lo_link_send_frame(link, &(lo_frame){.kind = LO_RING});
-    lo_link_weather(connection);
+    link->handshake_seen = true;
+    lo_link_send_frame(link, &(lo_frame){.kind = LO_REQUEST_SEEN});
+    lo_link_send_conditions(connection);
     return true;
 }
 
@@ -58,7 +58,7 @@ static int64_t plausible(int64_t time)
 }
 
 /* False when memory is short: the same frame again later. */
-static bool put_in_air(lo_connection *connection, const lo_frame *frame)
+static bool add_in_flight(lo_connection *connection, const lo_frame *frame)
 {
     lo_packet *packet;
     if (frame->kind == LO_DATA && lo_lane_at(connection, frame->lane) == NULL)
@@ -71,17 +71,17 @@ static bool put_in_air(lo_connection *connection, const lo_frame *frame)
     packet->lane = frame->lane;
     packet->number = frame->number;
     packet->message.m_nChannel = frame->channel;
-    packet->departs = plausible(frame->departs);
-    packet->stage = LO_ARRIVING;
-    if (frame->kind == LO_CLOSE) {
+    packet->send_time = plausible(frame->send_time);
+    packet->stage = LO_IN_FLIGHT;
+    if (frame->kind == LO_CONNECTION_CLOSED) {
         connection->peer_closed = true;
         if (!frame->reliable)
-            connection->cut = packet->departs;
+            connection->discard_after = packet->send_time;
     }
     packet->receiver = connection;
     LO_APPEND(&connection->inbound, packet, grouped);
     connection->inbound_bytes += lo_packet_memory(packet);
-    lo_air_push(&lo.air, &packet->node, plausible(frame->due));
+    lo_timer_add(&lo.timers, &packet->timer, plausible(frame->due));
     return true;
 }
 
@@ -90,10 +90,10 @@ static bool handle(lo_link *link, const lo_frame *frame)
 {
     lo_connection *connection = link->connection;
     if (connection == NULL) {
-        if (link->leaving)
+        if (link->draining)
             return true;
-        if (frame->kind != LO_CALL || !open_incoming(link, frame)) {
-            link->over = true;
+        if (frame->kind != LO_CONNECT_REQUEST || !open_incoming(link, frame)) {
+            link->dead = true;
             return true;
         }
         connection = link->connection;
@@ -103,16 +103,16 @@ static bool handle(lo_link *link, const lo_frame *frame)
         }
     }
     switch (frame->kind) {
-    case LO_CALL:
+    case LO_CONNECT_REQUEST:
         if (connection->outgoing || connection->state != LO_NONE ||
             connection->inbound.first != NULL)
             break;
-        return put_in_air(connection, frame);
-    case LO_RING:
-        link->heard = true;
+        return add_in_flight(connection, frame);
+    case LO_REQUEST_SEEN:
+        link->handshake_seen = true;
         return true;
-    case LO_WEATHER:
-        memcpy(&connection->far, frame->body, sizeof connection->far);
+    case LO_CONDITIONS:
+        memcpy(&connection->remote_conditions, frame->body, sizeof connection->remote_conditions);
         lo_check_path(connection);
         return true;
     case LO_ACK: {
@@ -127,15 +127,15 @@ static bool handle(lo_link *link, const lo_frame *frame)
         if (!connection->outgoing &&
             (connection->state == LO_NONE || connection->state == LO_CONNECTING))
             break;
-        return put_in_air(connection, frame);
-    case LO_ACCEPT:
-    case LO_CONFIRM:
-    case LO_CLOSE:
-        return put_in_air(connection, frame);
+        return add_in_flight(connection, frame);
+    case LO_CONNECT_OK:
+    case LO_CONNECT_CONFIRM:
+    case LO_CONNECTION_CLOSED:
+        return add_in_flight(connection, frame);
     default:
         break;
     }
-    lo_malformed(connection);
+    lo_protocol_error(connection);
     return true;
 }
 
@@ -143,15 +143,15 @@ static bool handle(lo_link *link, const lo_frame *frame)
 static bool read_frames(lo_link *link)
 {
     lo_buffer *in = &link->in;
-    while (!link->over) {
+    while (!link->dead) {
         lo_frame frame;
         ptrdiff_t size = lo_frame_parse(in->bytes + in->begin, in->end - in->begin, &frame);
         if (size == 0)
             return true;
         if (size < 0 && link->connection != NULL)
-            lo_malformed(link->connection);
+            lo_protocol_error(link->connection);
         if (size < 0) {
-            link->over = true;
+            link->dead = true;
             return true;
         }
         if (!handle(link, &frame))
@@ -163,14 +163,14 @@ static bool read_frames(lo_link *link)
 
 static void read_link(lo_link *link)
 {
-    for (int i = 0; i < READS && !link->over; i++) {
+    for (int i = 0; i < READS && !link->dead; i++) {
         lo_buffer *in = &link->in;
         ptrdiff_t got;
         if (link->connection != NULL && link->connection->inbound_bytes > BACKLOG)
             return;
         if (in->end > in->begin && !read_frames(link))
             return;
-        if (link->over || !lo_buffer_reserve(in, LO_READ))
+        if (link->dead || !lo_buffer_reserve(in, LO_READ))
             return;
         got = sn_socket_receive(link->socket, in->bytes + in->end, in->room - in->end);
         if (got < 0)
@@ -182,13 +182,13 @@ static void read_link(lo_link *link)
     }
 }
 
-void lo_links_read(void)
+void lo_transport_receive(void)
 {
     enum { GUESTS = 64 };
     lo_link *link, *next;
-    if (lo.clock < last_glance + GLANCE && lo.clock >= last_glance)
+    if (lo.clock < last_poll + POLL_INTERVAL && lo.clock >= last_poll)
         return;
-    last_glance = lo.clock;
+    last_poll = lo.clock;
     lo.now = lo.clock;
     for (int i = 0; i < GUESTS; i++) {
         sn_socket guest = lo_rendezvous_accept();
@@ -204,11 +204,11 @@ void lo_links_read(void)
         read_link(link);
         if (link->connection != NULL)
             lo_check_delivered(link->connection);
-        if (link->leaving && (link->out.begin == link->out.end || link->deaf))
-            link->over = true;
-        if (link->connection == NULL && !link->leaving && lo.clock > link->expires)
-            link->over = true;
-        if (link->over) {
+        if (link->draining && (link->out.begin == link->out.end || link->write_closed))
+            link->dead = true;
+        if (link->connection == NULL && !link->draining && lo.clock > link->expires)
+            link->dead = true;
+        if (link->dead) {
             break_off(link);
             lo_link_destroy(link);
         }

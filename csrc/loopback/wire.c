@@ -46,30 +46,30 @@ static bool is_identity(const unsigned char *bytes)
     return lo_clean_identity(&clean, &identity) && memcmp(&clean, &identity, sizeof clean) == 0;
 }
 
-static bool is_call(const lo_frame *frame)
+static bool is_connect_request(const lo_frame *frame)
 {
-    lo_call call;
-    if (frame->size != sizeof call || !is_identity(frame->body + offsetof(lo_call, from)))
+    lo_connect_request call;
+    if (frame->size != sizeof call || !is_identity(frame->body + offsetof(lo_connect_request, from)))
         return false;
     memcpy(&call, frame->body, sizeof call);
     return call.protocol == LO_PROTOCOL &&
-           (call.manner == LO_IP || is_identity(frame->body + offsetof(lo_call, to))) &&
-           (call.manner == LO_P2P || call.manner == LO_IP || call.manner == LO_SESSION) &&
+           (call.kind == LO_KIND_IP || is_identity(frame->body + offsetof(lo_connect_request, to))) &&
+           (call.kind == LO_KIND_P2P || call.kind == LO_KIND_IP || call.kind == LO_KIND_SESSION) &&
            call.port >= 0 && call.port <= 65535;
 }
 
 static bool is_percent(float number) { return number >= 0 && number <= 100; }
 
-static bool is_weather(const lo_frame *frame)
+static bool is_conditions(const lo_frame *frame)
 {
-    enum { FAR_TOO_LATE = 60 * 1000000 };
-    lo_weather weather;
-    if (frame->size != sizeof weather)
+    enum { LONGEST_LAG = 60 * 1000000 };
+    lo_conditions conditions;
+    if (frame->size != sizeof conditions)
         return false;
-    memcpy(&weather, frame->body, sizeof weather);
-    return is_percent(weather.loss_send) && is_percent(weather.loss_receive) &&
-           weather.lag_send >= 0 && weather.lag_send <= FAR_TOO_LATE && weather.lag_receive >= 0 &&
-           weather.lag_receive <= FAR_TOO_LATE;
+    memcpy(&conditions, frame->body, sizeof conditions);
+    return is_percent(conditions.loss_send) && is_percent(conditions.loss_receive) &&
+           conditions.lag_send >= 0 && conditions.lag_send <= LONGEST_LAG && conditions.lag_receive >= 0 &&
+           conditions.lag_receive <= LONGEST_LAG;
 }
 
 static bool is_close(const lo_frame *frame)
@@ -85,21 +85,21 @@ static bool is_close(const lo_frame *frame)
 static bool is_sound(const lo_frame *frame)
 {
     switch (frame->kind) {
-    case LO_CALL:
-        return is_call(frame);
-    case LO_RING:
-    case LO_CONFIRM:
+    case LO_CONNECT_REQUEST:
+        return is_connect_request(frame);
+    case LO_REQUEST_SEEN:
+    case LO_CONNECT_CONFIRM:
         return frame->size == 0;
-    case LO_ACCEPT:
+    case LO_CONNECT_OK:
         return frame->size == sizeof(SteamNetworkingIdentity) && is_identity(frame->body);
     case LO_DATA:
         return frame->size <= LO_MAX_MESSAGE && frame->number > 0 && frame->lane < LO_MAX_LANES;
-    case LO_CLOSE:
+    case LO_CONNECTION_CLOSED:
         return is_close(frame);
     case LO_ACK:
         return frame->size == sizeof(lo_ack) && frame->lane < LO_MAX_LANES;
-    case LO_WEATHER:
-        return is_weather(frame);
+    case LO_CONDITIONS:
+        return is_conditions(frame);
     default:
         return false;
     }

@@ -16,7 +16,7 @@ typedef struct lo_frame {
     uint8_t kind;
     uint8_t reliable;
     uint16_t lane;
-    int64_t departs, due, number;
+    int64_t send_time, due, number;
     int32_t channel; /* of a session's message */
     int32_t unused;
     const unsigned char *body;

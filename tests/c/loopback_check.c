@@ -1014,7 +1014,7 @@ static void check_rates(void)
 static void check_ip(void)
 {
     user host = open_user("str:host"), client = open_user("str:client");
-    SteamNetworkingIPAddr any, local, far;
+    SteamNetworkingIPAddr any, local, remote_conditions;
     HSteamNetConnection at_host, at_client;
     HSteamListenSocket listen;
     SteamNetConnectionInfo_t info;
@@ -1022,11 +1022,11 @@ static void check_ip(void)
     section = "IP";
     sn_address_parse(&any, "[::]:27015");
     sn_address_parse(&local, "127.0.0.1:27015");
-    sn_address_parse(&far, "8.8.8.8:27015");
-    CHECK(S(host, CreateListenSocketIP, &far, 0, NULL) == 0);
+    sn_address_parse(&remote_conditions, "8.8.8.8:27015");
+    CHECK(S(host, CreateListenSocketIP, &remote_conditions, 0, NULL) == 0);
     listen = S(host, CreateListenSocketIP, &any, 0, NULL);
     CHECK(listen != 0 && S(client, CreateListenSocketIP, &local, 0, NULL) == 0);
-    CHECK(S(host, GetListenSocketAddress, listen, &far) && memcmp(&far, &any, sizeof any) == 0);
+    CHECK(S(host, GetListenSocketAddress, listen, &remote_conditions) && memcmp(&remote_conditions, &any, sizeof any) == 0);
     CHECK(S(host, GetListenSocketAddress, listen, NULL));
     at_client = S(client, ConnectByIPAddress, &local, 0, NULL);
     CHECK(S(client, GetConnectionInfo, at_client, &info) && info.m_identityRemote.m_eType == 0 &&
@@ -1528,28 +1528,28 @@ static void check_frozen_peer(void)
 }
 
 /* A stream to the process that listens at this address, by the files alone. */
-static sn_socket reach(int manner, const char *name, int port)
+static sn_socket reach(int kind, const char *name, int port)
 {
     SteamNetworkingIdentity identity = identity_of(name);
     char directory[400], path[500], token[17] = "", error[500];
     if (!sn_private_directory(directory, sizeof directory, error, sizeof error))
         return SN_NO_SOCKET;
     snprintf(path, sizeof path, "%s/%016llx", directory,
-             (unsigned long long)lo_address_key(manner, &identity, port));
+             (unsigned long long)lo_address_key(kind, &identity, port));
     if (sn_file_read(path, token, 16) != 16)
         return SN_NO_SOCKET;
     snprintf(path, sizeof path, "%s/%s.sock", directory, token);
     return sn_socket_connect(path);
 }
 
-static void send_call_to(sn_socket stranger, int manner, int port, int64_t due)
+static void send_call_to(sn_socket stranger, int kind, int port, int64_t due)
 {
-    unsigned char bytes[LO_HEADER + sizeof(lo_call)];
+    unsigned char bytes[LO_HEADER + sizeof(lo_connect_request)];
     lo_frame frame = {
-        .kind = LO_CALL, .size = sizeof(lo_call), .due = due};
-    lo_call call = {.from = identity_of("str:stranger"),
+        .kind = LO_CONNECT_REQUEST, .size = sizeof(lo_connect_request), .due = due};
+    lo_connect_request call = {.from = identity_of("str:stranger"),
                     .to = identity_of("str:parent"),
-                    .manner = manner,
+                    .kind = kind,
                     .protocol = LO_PROTOCOL,
                     .port = port};
     lo_frame_head(&frame, bytes);
@@ -1557,7 +1557,7 @@ static void send_call_to(sn_socket stranger, int manner, int port, int64_t due)
     CHECK(sn_socket_send(stranger, bytes, sizeof bytes) == sizeof bytes);
 }
 
-static void send_call(sn_socket stranger) { send_call_to(stranger, LO_P2P, 7, 0); }
+static void send_call(sn_socket stranger) { send_call_to(stranger, LO_KIND_P2P, 7, 0); }
 
 static long allocations_left;
 static void *lacking(size_t size) { return allocations_left-- == 0 ? NULL : malloc(size); }
@@ -1575,7 +1575,7 @@ static void send_frame(sn_socket stranger, lo_frame frame, const void *body, siz
 static void send_empty(sn_socket stranger, int kind, int64_t number)
 {
     send_frame(stranger,
-               (lo_frame){.kind = (uint8_t)kind, .reliable = true, .number = number, .departs = sn_now()},
+               (lo_frame){.kind = (uint8_t)kind, .reliable = true, .number = number, .send_time = sn_now()},
                NULL, 0);
 }
 
@@ -1584,12 +1584,12 @@ static HSteamNetConnection let_in(user *who, sn_socket *stranger)
 {
     HSteamNetConnection connection;
     CHECK(S(*who, CreateListenSocketP2P, 7, 0, NULL) != 0);
-    *stranger = reach(LO_P2P, "str:parent", 7);
+    *stranger = reach(LO_KIND_P2P, "str:parent", 7);
     send_call(*stranger);
     connection = await_event(who, 1000).connection;
     CHECK(S(*who, AcceptConnection, connection) == k_EResultOK);
     CHECK(await_state(who, connection, CONNECTING, FINDING_ROUTE));
-    send_empty(*stranger, LO_CONFIRM, 0);
+    send_empty(*stranger, LO_CONNECT_CONFIRM, 0);
     CHECK(await_state(who, connection, FINDING_ROUTE, CONNECTED));
     return connection;
 }
@@ -1664,8 +1664,8 @@ static void check_crossing_links(void)
 {
     SteamNetworkingIdentity mine = identity_of("str:of the longer name");
     SteamNetworkingIdentity theirs = identity_of("str:a");
-    lo_call call = {.from = theirs, .to = mine, .manner = LO_SESSION, .protocol = LO_PROTOCOL};
-    lo_frame frame = {.kind = LO_CALL, .size = sizeof call},
+    lo_connect_request call = {.from = theirs, .to = mine, .kind = LO_KIND_SESSION, .protocol = LO_PROTOCOL};
+    lo_frame frame = {.kind = LO_CONNECT_REQUEST, .size = sizeof call},
              never = {.kind = LO_DATA, .reliable = true, .due = sn_now() + 30000000};
     char directory[400], name[500], error[SN_ERROR_SIZE], token[] = "00000000000000aa";
     unsigned char bytes[LO_HEADER + sizeof call];
@@ -1677,7 +1677,7 @@ static void check_crossing_links(void)
     snprintf(name, sizeof name, "%s/%s.sock", directory, token);
     door = sn_socket_listen(name);
     snprintf(name, sizeof name, "%s/%016llx", directory,
-             (unsigned long long)lo_address_key(LO_SESSION, &theirs, 0));
+             (unsigned long long)lo_address_key(LO_KIND_SESSION, &theirs, 0));
     CHECK(sn_file_write(name, token, 16));
     CHECK(say(&who, "str:a", "x", RELIABLE, 0) == k_EResultOK);
     called = sn_socket_accept(door);
@@ -1687,14 +1687,14 @@ static void check_crossing_links(void)
         sn_sleep(100);
         sn_pump(who.engine);
     }
-    caller = reach(LO_SESSION, "str:of the longer name", 0);
+    caller = reach(LO_KIND_SESSION, "str:of the longer name", 0);
     lo_frame_head(&frame, bytes);
     memcpy(bytes + LO_HEADER, &call, sizeof call);
     CHECK(sn_socket_send(caller, bytes, sizeof bytes) == sizeof bytes);
     for (int i = 0; i < 1000 && M(who, GetSessionConnectionInfo, &theirs, NULL, NULL) == CONNECTING;
          i++)
         sn_sleep(1000);
-    send_empty(caller, LO_CONFIRM, 0); /* not read together with the call */
+    send_empty(caller, LO_CONNECT_CONFIRM, 0); /* not read together with the call */
     for (int i = 0; i < 1000 && M(who, GetSessionConnectionInfo, &theirs, NULL, NULL) != CONNECTED;
          i++)
         sn_sleep(1000);
@@ -1773,14 +1773,14 @@ static void check_two_goodbyes(void)
     section = "two goodbyes";
     set_int(&who, k_ESteamNetworkingConfig_RecvBufferMessages, 1, 0, 2);
     CHECK(M(who, ReceiveMessagesOnChannel, 0, messages, 1) == 0); /* it can be found from now on */
-    stranger = reach(LO_SESSION, "str:parent", 0);
-    send_call_to(stranger, LO_SESSION, 0, 0);
+    stranger = reach(LO_KIND_SESSION, "str:parent", 0);
+    send_call_to(stranger, LO_KIND_SESSION, 0, 0);
     CHECK(await_event(&who, 1000).kind == k_iCallback_SteamNetworkingMessagesSessionRequest);
     CHECK(M(who, AcceptSessionWithUser, &from));
     for (int i = 1; i <= 5; i++)
         send_empty(stranger, LO_DATA, i);
     for (int i = 0; i < 2; i++)
-        send_frame(stranger, (lo_frame){.kind = LO_CLOSE, .reliable = true, .departs = sn_now()},
+        send_frame(stranger, (lo_frame){.kind = LO_CONNECTION_CLOSED, .reliable = true, .send_time = sn_now()},
                    &(lo_close_body){.reason = 1000}, sizeof(lo_close_body));
     for (int i = 0; i < 20; i++) {
         sn_pump(who.engine);
@@ -1801,8 +1801,8 @@ static void check_unheard(void)
     sn_socket stranger;
     section = "unheard";
     CHECK(S(who, CreateListenSocketP2P, 7, 0, NULL) != 0);
-    stranger = reach(LO_P2P, "str:parent", 7);
-    send_call_to(stranger, LO_P2P, 7, sn_now() + 30000000);
+    stranger = reach(LO_KIND_P2P, "str:parent", 7);
+    send_call_to(stranger, LO_KIND_P2P, 7, sn_now() + 30000000);
     send_frame(stranger, (lo_frame){.kind = LO_ACK}, &(lo_ack){{{0, 0}, {5, 5}}}, sizeof(lo_ack));
     CHECK(await_event(&who, 20).kind == 0);
     sn_socket_close(stranger);
@@ -1821,7 +1821,7 @@ static void check_flood(void)
     int sent = 0, patience = 0;
     section = "a flood of nothing";
     CHECK(S(who, CreateListenSocketP2P, 7, 0, NULL) != 0);
-    stranger = reach(LO_P2P, "str:parent", 7);
+    stranger = reach(LO_KIND_P2P, "str:parent", 7);
     send_call(stranger);
     connection = await_event(&who, 1000).connection;
     CHECK(S(who, AcceptConnection, connection) == k_EResultOK);
@@ -1858,9 +1858,9 @@ static void check_hostile(void)
         lo_frame frame = {.kind = (uint8_t)(1 + lo_random(&chance) % 11),
                           .size = (uint32_t)(lo_random(&chance) % 40),
                           .number = (int64_t)(lo_random(&chance) % 2000),
-                          .departs = (int64_t)lo_random(&chance),
+                          .send_time = (int64_t)lo_random(&chance),
                           .due = (int64_t)lo_random(&chance)};
-        stranger = reach(LO_P2P, "str:parent", 7);
+        stranger = reach(LO_KIND_P2P, "str:parent", 7);
         if (!CHECK(stranger != SN_NO_SOCKET))
             break;
         if (round % 3 > 0)
@@ -1883,7 +1883,7 @@ static void check_hostile(void)
     }
     sn_pump(who.engine);
     forget_events(&who);
-    stranger = reach(LO_P2P, "str:parent", 7);
+    stranger = reach(LO_KIND_P2P, "str:parent", 7);
     send_call(stranger);
     connection = await_event(&who, 1000).connection;
     CHECK(S(who, AcceptConnection, connection) == k_EResultOK);
@@ -2123,7 +2123,7 @@ static void check_call_without_memory(void)
     SteamNetworkingIdentity echo = identity_of("str:echo");
     section = "a call without memory";
     sn_socket there = SN_NO_SOCKET;
-    for (int i = 0; i < 1000 && (there = reach(LO_P2P, "str:echo", 7)) == SN_NO_SOCKET; i++)
+    for (int i = 0; i < 1000 && (there = reach(LO_KIND_P2P, "str:echo", 7)) == SN_NO_SOCKET; i++)
         sn_sleep(10000);
     if (CHECK(there != SN_NO_SOCKET))
         sn_socket_close(there);

@@ -16,12 +16,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     length = lo_frame_parse(bytes, size, &frame);
     HOLDS(length <= (ptrdiff_t)size);
     if (length > 0) {
-        lo_call call;
+        lo_connect_request call;
         lo_frame again;
         HOLDS((size_t)length == LO_HEADER + frame.size && frame.size <= LO_MAX_MESSAGE);
-        HOLDS(frame.kind >= LO_CALL && frame.kind <= LO_HURRY && frame.kind != 8);
+        HOLDS(frame.kind >= LO_CONNECT_REQUEST && frame.kind <= LO_CONDITIONS);
         HOLDS(frame.kind != LO_DATA || (frame.lane < LO_MAX_LANES && frame.number > 0));
-        if (frame.kind == LO_CALL) {
+        if (frame.kind == LO_CONNECT_REQUEST) {
             SteamNetworkingIdentity clean;
             memcpy(&call, frame.body, sizeof call);
             HOLDS(lo_clean_identity(&clean, &call.from) && lo_same_identity(&clean, &call.from));
@@ -31,7 +31,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         memcpy(bytes, head, LO_HEADER);
         HOLDS(lo_frame_parse(bytes, size, &again) == length && again.kind == frame.kind &&
               again.size == frame.size && again.reliable == frame.reliable && again.lane == frame.lane &&
-              again.departs == frame.departs && again.due == frame.due && again.number == frame.number &&
+              again.send_time == frame.send_time && again.due == frame.due && again.number == frame.number &&
               again.channel == frame.channel);
         HOLDS(lo_frame_parse(bytes, (size_t)length - 1, &again) == 0);
     }

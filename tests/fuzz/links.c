@@ -43,40 +43,53 @@ static void send_frame(int wire, lo_frame *frame, const void *body)
 
 static void send_call(int wire, input *from)
 {
-    static const int manners[] = {LO_P2P, LO_IP, LO_SESSION, LO_PAIR};
+    static const int kinds[] = {LO_KIND_P2P, LO_KIND_IP, LO_KIND_SESSION, LO_KIND_PAIR};
     uint64_t how = take(from, 1);
-    lo_call call = {
-        .from = name(how), .to = name(1), .manner = manners[how / 4 % 4], .symmetric = how / 16 % 2};
-    call.port = call.manner == LO_SESSION ? 0 : PORT;
-    if (call.manner == LO_IP)
+    lo_connect_request call = {
+        .from = name(how), .to = name(1), .kind = kinds[how / 4 % 4],
+        .protocol = LO_PROTOCOL, .symmetric = how / 16 % 2};
+    call.port = call.kind == LO_KIND_SESSION ? 0 : PORT;
+    if (call.kind == LO_KIND_IP)
         memset(&call.to, 0, sizeof call.to);
-    send_frame(wire, &(lo_frame){.kind = LO_CALL, .size = sizeof call, .number = LO_PROTOCOL}, &call);
+    send_frame(wire, &(lo_frame){.kind = LO_CONNECT_REQUEST, .size = sizeof call}, &call);
 }
 
 static void send_sound(int wire, input *from)
 {
     static unsigned char body[70000];
     uint64_t how = take(from, 1);
-    lo_frame frame = {.kind = (uint8_t)(LO_RING + how % 10), .reliable = how / 16 % 2};
+    lo_frame frame = {.kind = (uint8_t)(LO_REQUEST_SEEN + how % 8), .reliable = how / 16 % 2};
     input some = {NULL, 0};
     frame.lane = (uint16_t)(take(from, 1) % (how / 32 % 2 ? 256 : 3));
     frame.number = (int64_t)take(from, how / 64 % 2 ? 8 : 1) + 1;
-    frame.departs = sn_now() + (int16_t)take(from, 2) * 10;
-    frame.due = frame.departs + (int16_t)take(from, 1);
+    frame.send_time = sn_now() + (int16_t)take(from, 2) * 10;
+    frame.due = frame.send_time + (int16_t)take(from, 1);
     frame.channel = (int32_t)(how % 3);
-    if (frame.kind == LO_ACCEPT) {
+    if (frame.kind == LO_CONNECT_OK) {
         SteamNetworkingIdentity identity = name(how / 16);
         frame.size = sizeof identity;
         send_frame(wire, &frame, &identity);
         return;
     }
-    if (frame.kind == LO_WEATHER) {
-        lo_weather weather = {.loss_send = (float)(how % 101), .lag_receive = (int32_t)take(from, 3)};
-        frame.size = sizeof weather;
-        send_frame(wire, &frame, &weather);
+    if (frame.kind == LO_CONDITIONS) {
+        lo_conditions conditions = {.loss_send = (float)(how % 101), .lag_receive = (int32_t)take(from, 3)};
+        frame.size = sizeof conditions;
+        send_frame(wire, &frame, &conditions);
         return;
     }
-    if (frame.kind == LO_DATA || frame.kind == LO_CLOSE) {
+    if (frame.kind == LO_CONNECTION_CLOSED) {
+        lo_close_body closed = {.reason = 1 + (int32_t)(how % 6000)};
+        frame.size = sizeof closed;
+        send_frame(wire, &frame, &closed);
+        return;
+    }
+    if (frame.kind == LO_ACK) {
+        lo_ack ack = {{{0, 0}, {(int64_t)take(from, 1), (int64_t)take(from, 2)}}};
+        frame.size = sizeof ack;
+        send_frame(wire, &frame, &ack);
+        return;
+    }
+    if (frame.kind == LO_DATA) {
         some = take_some(from, 127);
         memcpy(body, some.bytes, some.size);
         frame.size = (uint32_t)some.size;

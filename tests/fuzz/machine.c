@@ -152,6 +152,8 @@ void sn_unlock(sn_mutex *mutex) { (void)mutex; }
 uint32_t sn_process_id(void) { return 1; }
 void sn_leave_exit_handlers_out(void) {}
 bool sn_has_network(void) { return true; }
+sn_locale sn_locale_c_numbers(void) { return 0; }
+void sn_locale_restore(sn_locale before) { (void)before; }
 
 void *sn_library_open(const char *path, char *error, size_t error_size)
 {
