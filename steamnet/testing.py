@@ -7,8 +7,8 @@
             assert message.decode() == "hello"
 
 The plug-in gives the same as fixtures, ``steamnet_players`` and ``steamnet_pair``. Which packets
-get lost, late or doubled is drawn from the seed and from which packets they are, never from the
-time: the same seed repeats the same losses for the same messages.
+get lost or late is drawn from the seed and from which packets they are, never from the time: the
+same seed repeats the same losses for the same messages.
 """
 
 import math
@@ -17,7 +17,7 @@ import random
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TypeVar
 
 from ._native import lib
@@ -25,6 +25,7 @@ from .arguments import integer
 from .enums import ConfigValue, ConnectionState
 from .handles import Router
 from .objects import Connection
+from .signaling import rendezvous_directory
 from .steam import Steam, init
 
 T = TypeVar("T")
@@ -40,13 +41,12 @@ def players(
     lag: float = 0,
     loss: float = 0.0,
     reorder: float = 0.0,
-    duplicate: float = 0.0,
     seed: int | None = None,
 ) -> Iterator[list[Steam]]:
     """Open ``n`` engines on loopback, whose Steam IDs count up from 76561198000000001.
 
-    Each packet takes ``lag`` milliseconds one way; ``loss``, ``reorder`` and ``duplicate`` are
-    the shares, 0-1, of packets that suffer it, drawn from the ``seed``. ValueError for others.
+    Each packet takes ``lag`` milliseconds one way; ``loss`` and ``reorder`` are the shares, 0-1,
+    of packets that suffer it, drawn from the ``seed``. ValueError for others.
     All are shut down at the end.
     """
     integer(n, "n", 1, 0xFFFF)
@@ -56,7 +56,7 @@ def players(
         if not _taken:
             stack.enter_context(_private_directory())
         steams = [stack.enter_context(_player()) for _ in range(n)]
-        _set_network(steams, lag, loss, reorder, duplicate, seed)
+        _set_network(steams, lag, loss, reorder, seed)
         yield steams
 
 
@@ -66,7 +66,6 @@ def connected_pair(
     lag: float = 0,
     loss: float = 0.0,
     reorder: float = 0.0,
-    duplicate: float = 0.0,
     seed: int | None = None,
 ) -> Iterator[tuple[Connection, Connection]]:
     """Connect two players: gives the connection of the one who called, and of the one who accepted.
@@ -78,7 +77,7 @@ def connected_pair(
         host = pump(*steams, until=listener.accept)
         both = caller, host
         pump(*steams, until=lambda: all(c.state == ConnectionState.CONNECTED for c in both))
-        _set_network(steams, lag, loss, reorder, duplicate, seed)
+        _set_network(steams, lag, loss, reorder, seed)
         with caller, host:
             yield both
 
@@ -120,16 +119,30 @@ def _picture(router: Router) -> Iterator[str]:
 
 @contextmanager
 def _private_directory() -> Iterator[None]:
-    # Other processes' players have the same Steam IDs: these meet in a place of their own.
+    # Other processes' players have the same Steam IDs: these meet in a directory of their own.
+    # Where none is to be had, they meet within this process, which needs none.
     before = os.environ.get(RENDEZVOUS_ENV)
-    with tempfile.TemporaryDirectory(prefix="sn-", ignore_cleanup_errors=True) as place:
-        os.environ[RENDEZVOUS_ENV] = place
+    with ExitStack() as stack:
+        for parent in _parents():
+            try:
+                own = tempfile.TemporaryDirectory("", "sn-", parent, ignore_cleanup_errors=True)
+                os.environ[RENDEZVOUS_ENV] = stack.enter_context(own)
+                rendezvous_directory()
+                break
+            except OSError:
+                os.environ.pop(RENDEZVOUS_ENV, None)
         try:
             yield
         finally:
-            del os.environ[RENDEZVOUS_ENV]
+            os.environ.pop(RENDEZVOUS_ENV, None)
             if before is not None:
                 os.environ[RENDEZVOUS_ENV] = before
+
+
+def _parents() -> Iterator[str | None]:
+    yield None  # the usual place of temporary files
+    with suppress(OSError):
+        yield str(rendezvous_directory())
 
 
 @contextmanager
@@ -144,9 +157,9 @@ def _player() -> Iterator[Steam]:
 
 
 def _set_network(
-    steams: list[Steam], lag: float, loss: float, reorder: float, duplicate: float, seed: int | None
+    steams: list[Steam], lag: float, loss: float, reorder: float, seed: int | None
 ) -> None:
-    for name, share in (("loss", loss), ("reorder", reorder), ("duplicate", duplicate)):
+    for name, share in (("loss", loss), ("reorder", reorder)):
         if not 0 <= share <= 1:
             raise ValueError(f"{name} is a share from 0 to 1, not {share!r}")
     if not 0 <= lag < math.inf:
@@ -158,7 +171,6 @@ def _set_network(
             (ConfigValue.FAKE_PACKET_LAG_SEND, round(lag)),
             (ConfigValue.FAKE_PACKET_LOSS_SEND, loss * 100),
             (ConfigValue.FAKE_PACKET_REORDER_SEND, reorder * 100),
-            (ConfigValue.FAKE_PACKET_DUP_SEND, duplicate * 100),
         ):
             steam.networking_utils.set_config_value(key, value)
         lib.sn_loopback_seed(steam.engine.pointer, chance.getrandbits(64))

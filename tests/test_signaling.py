@@ -90,6 +90,119 @@ def test_stale_file_is_harmless(local: Make, directory: Path) -> None:
     assert list(bob.receive()) == [b"hello"]
 
 
+def fifo(path: Path) -> None:
+    """Put a named pipe there, which whoever opens it waits at."""
+    os.mkfifo(path)
+
+
+def device(path: Path) -> None:
+    """Lay a link to a device that never ends."""
+    path.symlink_to("/dev/zero")
+
+
+def link(path: Path) -> None:
+    """Lay a link to a file that says what an entry says."""
+    (path.parent / "elsewhere").write_text(f"9 {bytes(32).hex()}")
+    path.symlink_to(path.parent / "elsewhere")
+
+
+def folder(path: Path) -> None:
+    """Put a directory there."""
+    path.mkdir()
+
+
+def bad_bytes(path: Path) -> None:
+    """Put bytes there that are no text."""
+    path.write_bytes(b"\xff\xfe 9 \x00\xff")
+
+
+def long_text(path: Path) -> None:
+    """Put much more there than an entry has."""
+    path.write_bytes(b"9 " + b"ab" * 1_000_000)
+
+
+HOSTILE = [fifo, device, link, folder, bad_bytes, long_text]
+
+
+@POSIX
+@pytest.mark.parametrize("put", HOSTILE)
+def test_what_is_no_entry_does_no_harm(
+    put: Callable[[Path], None], local: Make, directory: Path
+) -> None:
+    """A user's file may be anything: none waits for it, and close works; others come and go."""
+    alice, bob = local(ALICE), local(BOB)
+    for identity in (ALICE, BOB):
+        entry(directory, identity).unlink()
+        put(entry(directory, identity))
+        for left in directory.glob("elsewhere"):
+            left.unlink()
+    alice.send(BOB, b"into the void")
+    assert list(alice.receive()) == list(bob.receive()) == []
+    local(Identity.parse("str:late"))
+    bob.close()
+    alice.close()
+
+
+@POSIX
+@pytest.mark.parametrize("put", [p for p in HOSTILE if p is not folder])
+def test_what_took_the_place_of_an_entry_is_replaced(
+    put: Callable[[Path], None], local: Make, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A user is found again, soon after that."""
+    monkeypatch.setattr(signaling, "CHECK_SECONDS", 0)
+    alice, bob = local(ALICE), local(BOB)
+    entry(directory, BOB).unlink()
+    put(entry(directory, BOB))
+    assert list(bob.receive()) == []
+    alice.send(BOB, b"hello")
+    assert list(bob.receive()) == [b"hello"]
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_directory_that_was_removed(
+    again: bool, local: Make, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Users are found after their directory was removed, whether or not somebody made it again."""
+    monkeypatch.setattr(signaling, "CHECK_SECONDS", 0)
+    alice, bob = local(ALICE), local(BOB)
+    shutil.rmtree(directory)
+    if again:
+        directory.mkdir(mode=0o700)
+    assert list(bob.receive()) == []
+    alice.send(BOB, b"hello")
+    assert list(bob.receive()) == [b"hello"]
+
+
+def test_files_of_killed_users_are_swept(local: Make, directory: Path) -> None:
+    """The next user removes them, a thousand of them too, and no file of the living."""
+    alice = local(ALICE)
+    code = """if True:
+        import os
+        from steamnet import Identity
+        from steamnet.signaling import LocalSignaling
+        kept = [LocalSignaling(Identity.parse(f"str:{i}")) for i in range(10)]
+        print("open", flush=True)
+        os.kill(os.getpid(), 9) if os.name == "posix" else os._exit(9)
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "open\n"
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    for number in range(1000):
+        (directory / f"{number:032x}.signaling").write_text(f"{port} {bytes(32).hex()}")
+    old, new = directory / f"{1:032x}.{2:016x}", directory / f"{1:032x}.{3:016x}"
+    for file in (old, new):
+        file.write_text("")
+    os.utime(old, (1, 1))
+    assert len(list(directory.iterdir())) == 1013
+    bob = local(BOB)
+    assert {*directory.iterdir()} == {entry(directory, ALICE), entry(directory, BOB), new}
+    alice.send(BOB, b"hello")
+    assert list(bob.receive()) == [b"hello"]
+    new.unlink()
+
+
 def test_signals_without_the_secret_are_ignored(local: Make, directory: Path) -> None:
     """Who cannot read the directory cannot put signals in, even at the right port."""
     bob = local(BOB)
