@@ -136,16 +136,18 @@ class Steam:
             self._pump.check()
         return ready
 
-    def _tick(self) -> None:
+    def _tick(self) -> bool:
         self.sync.run_callbacks()
+        more = self.engine.has_more
         if not self._reading:
-            return
+            return more
         sockets = self.networking_sockets
         for message in sockets.receive_messages_on_poll_group(self._group.handle, 4 * BATCH):
             connection = self._router.connections.get(message.connection)
             if isinstance(connection, Connection):
                 connection._queue.append(message)
                 self._pump.notify(connection._news)
+        return more
 
     def _pump_ended(self, failure: BaseException) -> None:
         if isinstance(failure, ClosedError):  # not a handler's error, which leaves it open

@@ -20,8 +20,11 @@ class Pump:
     loop is closed. Then everybody who waits gets the reason, and so does who comes later.
     """
 
-    def __init__(self, tick: Callable[[], None], ended: Callable[[BaseException], None]) -> None:
-        """Begin to call ``tick``; ``ended`` is called once, with the reason, from any thread."""
+    def __init__(self, tick: Callable[[], bool], ended: Callable[[BaseException], None]) -> None:
+        """Begin to call ``tick``, again at once when it returns True.
+
+        ``ended`` is called once, with the reason, from any thread.
+        """
         self._tick = tick
         self._ended = ended
         self._loop = running_loop()
@@ -139,8 +142,12 @@ class Pump:
         while self.failure is None:
             self._thread = threading.get_ident()
             self._latest = self._loop.time()
-            self._tick()
+            more = self._tick()
             self._ticked.set()
+            if more:
+                self._delay = FAST
+                await asyncio.sleep(0)  # only to let the others work
+                continue
             busy = self._traffic or self._waiting
             self._delay = FAST if busy else min(self._delay * SLOWER, SLOW)
             self._traffic = False

@@ -17,14 +17,17 @@ from on_asyncio import GUEST, HOST, meet, pair, two, with_asyncio
 from steamnet import (
     ClosedError,
     ConfigValue,
+    ConnectionEvent,
     ConnectionState,
     EResult,
     ResultError,
     SendFlags,
     aio,
+    pump,
     steam,
 )
 from steamnet.aio import Connection, ConnectionEnded, Steam
+from steamnet.engine import MAX_EVENTS
 
 pytestmark = pytest.mark.python_behaviour
 
@@ -573,6 +576,26 @@ async def test_a_busy_sender_does_not_stop_the_pump() -> None:
         assert reading.done()
         counting.cancel()
         await asyncio.gather(counting, reading, return_exceptions=True)
+
+
+@with_asyncio
+async def test_a_flood_of_events_is_taken_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each tick takes so many; the next comes at once, and other tasks have their turn before."""
+    heard: list[ConnectionEvent] = []
+    async with aio.init(engine="loopback") as steam:
+        sockets = steam.networking_sockets
+        sockets.on_connection_status_changed(heard.append)
+        for _ in range(2 * MAX_EVENTS):
+            for connection in sockets.create_socket_pair():
+                sockets.close_connection(connection)
+        monkeypatch.setattr(pump, "FAST", 60.0)  # only what comes at once comes in time
+        monkeypatch.setattr(pump, "SLOW", 60.0)
+        parts = []
+        while len(heard) < 4 * MAX_EVENTS:
+            await asyncio.sleep(0)
+            if len(heard) > sum(parts):
+                parts.append(len(heard) - sum(parts))
+    assert parts == [MAX_EVENTS] * 4
 
 
 @with_asyncio
