@@ -74,7 +74,7 @@ static void fake_ip_result(SteamNetworkingFakeIPResult_t *result)
 static void debug_output(ESteamNetworkingSocketsDebugOutputType level, const char *text)
 {
     sn_engine *engine = current();
-    size_t length = strlen(text);
+    size_t length = text != NULL ? strlen(text) : 0;
     if (engine != NULL)
         sn_queue_push(&engine->debug, &level, sizeof level, text,
                       length < SN_ERROR_SIZE ? length : SN_ERROR_SIZE - 1);

@@ -46,6 +46,11 @@ static ESteamAPIInitResult start(sn_engine *engine, const sn_options *options, c
     engine->sockets = gns.sockets();
     engine->utils = gns.utils();
     engine->messages = gns.messages();
+    if (engine->sockets == NULL || engine->utils == NULL || engine->messages == NULL) {
+        snprintf(error, SN_ERROR_SIZE, "GameNetworkingSockets_Init succeeded, but there are no interfaces");
+        gns.GameNetworkingSockets_Kill();
+        return k_ESteamAPIInitResult_FailedGeneric;
+    }
     sn_signaling_attach(engine);
     return k_ESteamAPIInitResult_OK;
 }
@@ -63,7 +68,7 @@ static void stop(sn_engine *engine)
 
 static uint64_t steam_id(sn_engine *engine)
 {
-    SteamNetworkingIdentity identity;
+    SteamNetworkingIdentity identity = {.m_eType = k_ESteamNetworkingIdentityType_Invalid};
     if (engine->flat.ISteamNetworkingSockets_GetIdentity(engine->sockets, &identity) &&
         identity.m_eType == k_ESteamNetworkingIdentityType_SteamID)
         return identity.m_steamID64;

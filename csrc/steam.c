@@ -201,7 +201,7 @@ static void run_callback(steam_callback *self, const void *param)
 {
     sn_event event = {.kind = self->m_iCallback};
     for (int i = 0; i < HEARD; i++)
-        if (heard[i].id == self->m_iCallback && heard[i].has_result)
+        if (heard[i].id == self->m_iCallback && heard[i].has_result && param != NULL)
             memcpy(&event.result, param, sizeof event.result);
     sn_events_push(atomic_load(&self->side->engine), &event);
 }

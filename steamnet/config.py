@@ -20,6 +20,8 @@ NUMBERS: dict[int, tuple[str, int]] = {
     ConfigDataType.INT64: ("int64_t *", 63),
     ConfigDataType.FLOAT: ("float *", 127),
 }
+# A value or text that is longer each time we ask, or longer than this, is cut off.
+TRIES, LARGEST = 4, 2**20  # calls; bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +69,10 @@ def get_value(engine: Engine, key: int, scope: int, target: int) -> Value | None
     """The value in force on a scope's object; None for an unknown key or a dead object."""
     number = _key(key)
     data_type, size = ffi.new("int *"), ffi.new("size_t *", 256)
-    while True:
-        room = size[0]
+    for _ in range(TRIES):
+        room = min(size[0], LARGEST)
         buffer = ffi.new("char[]", room)
+        size[0] = room
         result = lib.ISteamNetworkingUtils_GetConfigValue(
             engine.pointer, number, scope, target, data_type, buffer, size
         )

@@ -419,7 +419,7 @@ class SteamNetworkingSocketsManager:
         ``ISteamNetworkingSockets::GetDetailedConnectionStatus``
         """
         number, size = handle(connection, "connection"), 4096
-        while True:
+        for _ in range(config.TRIES):
             buffer = ffi.new("char[]", size)
             needed = lib.ISteamNetworkingSockets_GetDetailedConnectionStatus(
                 self._engine.pointer, number, buffer, size
@@ -427,8 +427,9 @@ class SteamNetworkingSocketsManager:
             if needed < 0:
                 return ""
             if needed <= size:
-                return text_of(buffer)
-            size = needed + 256  # it may have grown meanwhile
+                break
+            size = min(needed + 256, config.LARGEST)  # it may have grown meanwhile
+        return text_of(buffer)
 
     def get_connection_user_data(self, connection: int) -> int:
         """The number that the game attached; -1 for none, and for a dead handle.
@@ -599,14 +600,16 @@ class SteamNetworkingSocketsManager:
         """
         pointer = self._engine.require("ISteamNetworkingSockets_GetCertificateRequest")
         error = ffi.new("char[]", lib.k_cchMaxSteamNetworkingErrMsg)
-        size = ffi.new("int *")
-        blob = ffi.NULL
-        for _ in range(2):  # the first call tells the size
+        size, room = ffi.new("int *"), 0
+        for _ in range(config.TRIES):  # the first call tells the size
+            blob = ffi.new("char[]", room) if room else ffi.NULL
+            size[0] = room
             if not lib.ISteamNetworkingSockets_GetCertificateRequest(pointer, size, blob, error):
                 raise ValueError(text_of(error) or "the engine makes no certificate request")
-            if blob == ffi.NULL:
-                blob = ffi.new("char[]", size[0])
-        return bytes(ffi.buffer(blob, size[0]))
+            if 0 < size[0] <= room:
+                return bytes(ffi.buffer(blob, size[0]))
+            room = max(0, min(size[0], config.LARGEST))
+        raise ValueError("the engine does not say how long its certificate request is")
 
     def set_certificate(self, certificate: bytes) -> None:
         """Use a ``certificate`` that an authority signed.

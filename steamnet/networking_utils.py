@@ -31,6 +31,8 @@ LOG_LEVELS = {
     DebugOutputType.WARNING: logging.WARNING,
     DebugOutputType.MSG: logging.INFO,
 }
+# More than any engine has: a library that counts wrongly does not keep us.
+MAX_KEYS, MAX_POPS = 1000, 4096
 
 
 def relay_answers(utils: "SteamNetworkingUtilsManager", timeout: float) -> Iterator[bool | None]:
@@ -179,7 +181,7 @@ class SteamNetworkingUtilsManager:
         ``ISteamNetworkingUtils::GetPOPList``
         """
         pointer = self._engine.require("ISteamNetworkingUtils_GetPOPList")
-        room = max(0, self.get_pop_count())
+        room = max(0, min(self.get_pop_count(), MAX_POPS))
         pops = ffi.new("SteamNetworkingPOPID[]", room + 1)
         count = lib.ISteamNetworkingUtils_GetPOPList(pointer, pops, room)
         return [(pops[i], pop_name(pops[i])) for i in range(max(0, min(count, room)))]
@@ -304,7 +306,9 @@ class SteamNetworkingUtilsManager:
 
         def keys() -> Iterator[ConfigValue | int]:
             key = first
-            while key != lib.k_ESteamNetworkingConfig_Invalid:
+            for _ in range(MAX_KEYS):
+                if key == lib.k_ESteamNetworkingConfig_Invalid:
+                    break
                 yield known(ConfigValue, key)
                 key = next_after(key)
 

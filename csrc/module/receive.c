@@ -2,6 +2,7 @@
 #include "module.h"
 
 #include <limits.h>
+#include <string.h>
 
 typedef int (*receiver)(sn_engine *engine, long long handle, SteamNetworkingMessage_t **messages, int limit);
 
@@ -29,10 +30,13 @@ static int from_fake_port(sn_engine *engine, long long handle, SteamNetworkingMe
         (ISteamNetworkingFakeUDPPort *)(uintptr_t)handle, messages, limit);
 }
 
-/* Takes a batch from the engine. What it answers is bounded by what it was asked for. */
+/* Takes a batch from the engine. A library that counts wrongly, or leaves out a message, is not
+ * followed into memory that is not there. */
 static void take(sn_engine *engine, sn_received *batch, int limit, receiver from)
 {
-    int got = from(engine, batch->handle, batch->messages, limit);
+    int got;
+    memset(batch->messages, 0, (size_t)limit * sizeof batch->messages[0]);
+    got = from(engine, batch->handle, batch->messages, limit);
     for (int i = 0; i < got && i < limit; i++)
         if (batch->messages[i] != NULL)
             batch->messages[batch->count++] = batch->messages[i];

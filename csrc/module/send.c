@@ -342,7 +342,7 @@ static void batch_run(sn_batch *batch, sn_engine *engine)
     Py_ssize_t next = 0;
     while (next < batch->count) {
         SteamNetworkingMessage_t *run[CHUNK];
-        int64_t results[CHUNK];
+        int64_t results[CHUNK] = {0}; /* a library might leave some unwritten */
         sn_item *sent[CHUNK];
         int running = 0;
         for (; next < batch->count && running < CHUNK; next++) {

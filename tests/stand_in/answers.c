@@ -1,0 +1,7 @@
+/* A library with every flat function of Valve's, none of which does anything. */
+#include "stand_in.h"
+
+#define NOTHING
+#define FLAT(need, gil, ret, interface, name, parameters, default_result)                               \
+    __attribute__((weak)) EXPORT ret SteamAPI_##interface##_##name parameters { return default_result; }
+#include "flat.def"
