@@ -84,7 +84,7 @@ def newest(session: nox.Session) -> None:
     session.run(found[-1], "-m", "venv", "--clear", environment)
     python = str(environment / "bin" / "python")
     install(session, "test,cli,examples", "setuptools", python=python)
-    marked = () if session.posargs else ("-m", "python")
+    marked = () if session.posargs else ("-m", "python_behaviour")
     session.run(python, *PYTEST, "--engine=loopback", *marked, *session.posargs)
 
 
