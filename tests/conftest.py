@@ -122,7 +122,7 @@ def until(request: pytest.FixtureRequest) -> Callable[..., None]:
     def until(
         condition: Callable[[], object],
         *steams: steamnet.Steam,
-        timeout: float = 10.0,
+        timeout: float = 30.0,
         what: str = "",
     ) -> None:
         deadline = time.monotonic() + timeout

@@ -170,7 +170,7 @@ class Route:
                 ]
                 (mine[0].events if mine else self.events).append(event)
 
-    def until(self, condition: Callable[[], object], timeout: float = 10, what: str = "") -> None:
+    def until(self, condition: Callable[[], object], timeout: float = 30, what: str = "") -> None:
         """Pump until a condition holds; fails with its text when time is up."""
         deadline = time.monotonic() + timeout
         while not condition():
@@ -213,7 +213,7 @@ class Link:
         """Whether nothing is a network about it."""
         return self.kind == "gns-pipe"
 
-    def until(self, condition: Callable[[], object], timeout: float = 10, what: str = "") -> None:
+    def until(self, condition: Callable[[], object], timeout: float = 30, what: str = "") -> None:
         """As `Route.until`."""
         self.route.until(condition, timeout, what)
 

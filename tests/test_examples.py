@@ -25,7 +25,7 @@ pytestmark = pytest.mark.python_behaviour
 EXAMPLES = Path(__file__).parent.parent / "examples"
 HOST = "76561198000000001"
 NO_PYGAME = "the game needs pygame-ce: pip install 'steamnet[examples]'"
-PATIENCE = 20.0  # seconds
+PATIENCE = 40.0  # seconds: GNS notices the death of a peer after up to 21
 
 Start = Callable[..., "subprocess.Popen[str]"]
 
