@@ -131,7 +131,7 @@ class Route:
         assert connection
         return self.hold(self.caller, connection)
 
-    def requested(self, timeout: float = 10) -> End:
+    def requested(self, timeout: float = 30) -> End:
         """Wait for the host to hear of a request."""
         found: list[ConnectionEvent] = []
 
@@ -217,7 +217,7 @@ class Link:
         """As `Route.until`."""
         self.route.until(condition, timeout, what)
 
-    def collect(self, end: End, count: int, timeout: float = 10) -> list[Received]:
+    def collect(self, end: End, count: int, timeout: float = 30) -> list[Received]:
         """Wait for as many messages at an end."""
         messages: list[Received] = []
 

@@ -228,7 +228,7 @@ def test_peer_that_vanishes_is_noticed(route: Route) -> None:
     here, there = route.join()
     there.steam.engine.close()
     route.steams.remove(there.steam)
-    route.until(lambda: here.last in GONE, timeout=6, what="the loss to be noticed")
+    route.until(lambda: here.last in GONE, timeout=9, what="the loss to be noticed")
 
 
 def test_peer_process_that_dies(engine: str) -> None:
