@@ -24,64 +24,89 @@ import generated
 
 PAGE, KEPT = ROOT / "docs" / "reliability.md", ROOT / "docs" / "reliability.json"
 FAULTS = "test_faults.py"
+STATEFUL = "test_stateful.py::test_programs_of"
 
 # (promise, the test's file[::function]), by section
 PROMISES: dict[str, list[tuple[str, str]]] = {
     "Nothing lost": [
         (
-            "Random programs of three users go as the model says",
-            "test_stateful.py::test_programs_of_users_on_loopback",
-        ),
-        ("So do programs of pairs, on either engine", "test_stateful.py::test_programs_of_pairs"),
-        (
             "Between processes, under lag, loss, churn, kills and stalls, every reliable message "
-            "comes once and in order, and before the close of whoever sent it",
+            "arrives once and in order, and before the close of who sent it",
             "test_soak.py::test_soak",
         ),
         ("So it does by P2P on GNS", "test_soak.py::test_soak_by_p2p"),
+        (
+            "So it does on loopback under each kind of simulated condition",
+            "test_loopback_order.py::test_reliable_messages_between_processes",
+        ),
+        ("When memory is short, received messages stay for the next call", "test_memory_short.py"),
+        ("Random programs of users behave as the model says", f"{STATEFUL}_users_on_loopback"),
+        ("So do random programs of socket pairs, on either engine", f"{STATEFUL}_pairs"),
     ],
-    "Nobody let in": [
-        ("Garbage at the loopback's door disturbs nobody", f"{FAULTS}::test_garbage_at_the_door"),
-        ("Visitors who say nothing are shown out", f"{FAULTS}::test_visitors_who_say_nothing"),
-        ("Another user is not let in", f"{FAULTS}::test_another_user"),
-        ("A run-time directory that is not private is not used", f"{FAULTS}::test_bad_directory"),
-        ("Damaged and random signals do not disturb GNS", f"{FAULTS}::test_hostile_signals"),
-        ("No planted library is loaded", "test_loading.py"),
+    "Hostile input": [
+        (
+            "Garbage sent to loopback's socket affects no user",
+            f"{FAULTS}::test_garbage_at_the_door",
+        ),
+        ("Clients that send nothing are disconnected", f"{FAULTS}::test_visitors_who_say_nothing"),
+        ("Another user of the machine cannot connect", f"{FAULTS}::test_another_user"),
+        (
+            "A run-time directory that others can write to is refused",
+            f"{FAULTS}::test_bad_directory",
+        ),
+        ("Damaged and random signals do not affect GNS", f"{FAULTS}::test_hostile_signals"),
+        (
+            "A call to a port where nobody listens is ignored, and leaves nothing",
+            "test_strangers.py::test_ten_thousand_strangers",
+        ),
+        ("No library is loaded from where others may have put it", "test_loading.py"),
     ],
     "Faults": [
-        ("A peer killed at any step is noticed, and left nothing", f"{FAULTS}::test_peer_killed"),
-        ("A flood fills buffers, not memory", f"{FAULTS}::test_flood"),
+        ("A peer killed at any step is noticed, and leaves nothing", f"{FAULTS}::test_peer_killed"),
+        ("A flood of messages fills buffers, not memory", f"{FAULTS}::test_flood"),
+        (
+            "A flood of events delays neither a frame nor a shutdown",
+            "test_event_queue.py::test_a_flood_holds_up_neither_a_frame_nor_a_shutdown",
+        ),
         ("Thousands of attempts leave nothing behind", f"{FAULTS}::test_thousands_of_attempts"),
         (
-            "Each allocation of ours fails once: an answer, and nothing kept",
+            "Each allocation of ours fails once: there is an answer, and no leak",
             f"{FAULTS}::test_each_allocation_fails_once",
         ),
         ("A full disk is survived", f"{FAULTS}::test_full_disk"),
-        ("What killed processes left is swept", f"{FAULTS}::test_stale_files"),
+        ("Files of killed processes are removed", f"{FAULTS}::test_stale_files"),
+        (
+            "Many processes that start at once all find each other",
+            "test_rendezvous.py::test_processes_that_start_at_once_all_find_each_other",
+        ),
     ],
     "Threads and process life": [
-        ("Many threads on one manager, and on several", "test_threads.py"),
-        ("Calls from handlers; shutdown while others call", "test_semantics_threads.py"),
-        ("A forked child does not disturb its parent", "test_fork.py"),
-        ("Exit with everything open", "test_exit.py"),
-        ("Ctrl+C inside every loop", "test_interrupts.py::test_interrupted_loops"),
+        ("Many threads may use one manager, and several", "test_threads.py"),
         (
-            "Ctrl+C during a lingering shutdown still shuts down",
+            "Handlers may call anything; shutdown may come while others call",
+            "test_semantics_threads.py",
+        ),
+        ("A forked child does not disturb its parent", "test_fork.py"),
+        ("A program may exit with everything open", "test_exit.py"),
+        ("An event loop that ends leaves no coroutine waiting", "test_aio_ends.py"),
+        ("Ctrl+C ends every loop", "test_interrupts.py::test_interrupted_loops"),
+        (
+            "Ctrl+C ends the wait of a shutdown, which still shuts down",
             "test_interrupts.py::test_interrupted_shutdown",
         ),
         (
-            "Subinterpreters are refused in words",
+            "Subinterpreters are refused with the reason",
             "test_interrupts.py::test_subinterpreters_are_refused",
         ),
-        ("No view of a message ever dangles", "test_messages.py"),
-        ("Memory stays where it was", "test_memory.py"),
+        ("The view of a message's data stays valid", "test_messages.py"),
+        ("Memory does not grow", "test_memory.py"),
     ],
 }
 FUZZED = {
     "frames": "Frames from another process (`csrc/loopback/wire.c`)",
-    "links": "A hostile process at the other end of links that are in use",
-    "texts": "Identity and address strings, there and back",
-    "config": "Config values, every key, scope and type",
+    "links": "A hostile process at the other end of connections that are in use",
+    "texts": "Identity and address strings, parsed and formatted",
+    "config": "Config values: every key, scope and type",
 }
 
 
