@@ -21,6 +21,7 @@ from . import steam as plain
 from ._native import NetworkingMessage
 from .arguments import Payload, close_reason
 from .config import Options
+from .engine import Uncopyable
 from .enums import GONE, ConnectionState, EndReason, EResult, SendFlags
 from .errors import ClosedError, ResultError, SteamnetError
 from .handles import BaseConnection, BaseListener, Router, ending
@@ -47,7 +48,7 @@ class ConnectionEnded(SteamnetError, ConnectionError):  # noqa: N818  # named as
         """Whether the peer closed it, and not a problem on the way."""
 
 
-class Steam:
+class Steam(Uncopyable):
     """An engine on this event loop, open within ``async with``; made by `init`."""
 
     def __init__(self, opener: Callable[[], plain.Steam]) -> None:

@@ -1,6 +1,7 @@
 """Engines: found, loaded, started, owned; and closed, newest first, when the program ends."""
 
 import atexit
+import copyreg
 import os
 import secrets
 import threading
@@ -8,10 +9,10 @@ import warnings
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, NoReturn
 
 from . import libraries
-from ._native import ffi, lib
+from ._native import NetworkingMessage, ffi, lib
 from ._version import __version__
 from .errors import ClosedError, InitError, UnsupportedError
 from .identity import Identity, c_string, text_of, to_native
@@ -28,7 +29,26 @@ _lock = threading.Lock()  # held by `load` from asking for the one engine until 
 _engines: "weakref.WeakSet[Engine]" = weakref.WeakSet()
 
 
-class Engine:
+def refuse_copy(owner: object) -> NoReturn:
+    """What belongs to an engine of this process has no second one: both would close it."""
+    raise TypeError(
+        f"a {type(owner).__module__}.{type(owner).__qualname__} cannot be copied or pickled: it "
+        "belongs to the engine of this process; another process opens its own"
+    )
+
+
+class Uncopyable:
+    """What can be neither copied nor pickled."""
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        """Refuse what copy, deepcopy and pickle all ask."""
+        refuse_copy(self)
+
+
+copyreg.pickle(NetworkingMessage, refuse_copy)  # bytes(message) is a copy
+
+
+class Engine(Uncopyable):
     """One engine, from loading to its end; `Steam.engine` shows it."""
 
     def __init__(self, name: str, kind: int, library: str | None, pointer: Any) -> None:
@@ -127,7 +147,8 @@ class Engine:
         result = lib.sn_start(self._pointer, options, error)
         if result != lib.k_ESteamAPIInitResult_OK:
             self._closed = True
-            raise InitError(_refusal(self, result, text_of(error)))
+            refusal = _refusal(self, result, text_of(error))
+            raise InitError(f"{refusal}\n  {_loaded_here()}" if options.attach else refusal)
         self._attached = self.name == "steam" and bool(options.attach)
 
     def on_event(self, kind: int, sink: Callable[[Any], object]) -> None:
@@ -232,7 +253,7 @@ def load(
                     return engine
                 reason = text_of(error).removeprefix(f"{path}: ")  # which the loader says, too
             tried.append(f"{path}: {reason}")
-    raise InitError(_not_loaded(name, library), tried)
+    raise InitError(_not_loaded(name, library, attach), tried)
 
 
 def identity_of(name: str, identity: "str | int | Identity | None") -> Any:
@@ -268,7 +289,7 @@ def app_id_in_environment(app_id: int | None) -> Iterator[None]:
         raise
 
 
-def _not_loaded(name: str, library: str | os.PathLike[str] | None) -> str:
+def _not_loaded(name: str, library: str | os.PathLike[str] | None, attach: bool) -> str:
     """Why there is no engine, before the list of all that was tried."""
     if library is not None:
         lines = [f"the library given cannot serve as the {name} engine"]
@@ -284,7 +305,15 @@ def _not_loaded(name: str, library: str | os.PathLike[str] | None) -> str:
             f"{file} comes with {source}, not with steamnet.",
             "Put it beside your program, or give its path as library= or in STEAMNET_LIBRARY.",
         ]
+    if attach:
+        lines.append(_loaded_here())
     return "\n  ".join([*lines, LOOPBACK_HINT, "Tried:"])
+
+
+def _loaded_here() -> str:
+    """What of Steam's the process has loaded, for who wants to attach to it."""
+    paths = [path for path in libraries.loaded() if "steam" in os.path.basename(path).lower()]
+    return f"This process has loaded: {', '.join(paths) or 'no library with steam in its name'}"
 
 
 def _refusal(engine: Engine, result: int, words: str) -> str:

@@ -5,13 +5,13 @@ from typing import Any
 
 from ._native import NetworkingMessage, ffi, lib, receive_on_fake_port
 from .arguments import Payload, integer, payload
-from .engine import Engine
+from .engine import Engine, Uncopyable
 from .enums import EResult, SendFlags, known
 from .errors import ClosedError
 from .identity import address_to_native
 
 
-class FakeUDPPort:
+class FakeUDPPort(Uncopyable):
     """``ISteamNetworkingFakeUDPPort``: a port for plain datagrams between FakeIPs.
 
     ``remote_address`` is a FakeIP with its port, such as ``169.254.1.2:7777``. Used after `close`

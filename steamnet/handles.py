@@ -18,7 +18,7 @@ from . import config
 from ._native import NetworkingMessage
 from .arguments import Payload, close_reason
 from .config import Options, Value
-from .engine import Engine
+from .engine import Engine, Uncopyable
 from .enums import GONE, ConfigValue, ConnectionState, EResult, SendFlags
 from .errors import ClosedError, ResultError
 from .identity import Identity, join_address, resolve, split_address
@@ -172,7 +172,7 @@ class Router:
             self._owned.discard(handle)
 
 
-class Handle:
+class Handle(Uncopyable):
     """The object of a handle; nothing else closes it."""
 
     def __init__(self, router: Router, handle: int, close: Callable[[int], object]) -> None:

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["Host", "candidates", "describe", "file_name"]
+__all__ = ["Host", "candidates", "describe", "file_name", "loaded"]
 
 _NAMES = {
     ("steam", "linux"): ["libsteam_api.so"],
@@ -104,7 +104,7 @@ def candidates(
     if chosen:
         return [os.path.abspath(chosen)]
     names = _NAMES.get((engine, host.system), [])
-    found = [path for name in names for path in _loaded(name)] if attach else []
+    found = [path for name in names for path in _loaded_as(name)] if attach else []
     for folder in _folders(engine, host):
         found += [os.path.join(folder, name) for name in names]
     if engine == "gns" and host.system == "linux":
@@ -136,32 +136,46 @@ def _folders(engine: str, host: Host) -> Iterator[str]:
         yield from _MACOS_FOLDERS
 
 
-def _loaded(name: str) -> Iterator[str]:
-    """Yield the path of a library of this name that the process has loaded."""
+def _loaded_as(name: str) -> list[str]:
+    """Return the loaded libraries of this name, and of longer ones that begin with it.
+
+    Who repairs a wheel renames what it brings along: libsteam_api-1a2b3c4d.so.
+    """
+    stem = name.partition(".")[0].lower()
+    found = [path for path in loaded() if os.path.basename(path).lower().startswith(stem)]
+    return sorted(found, key=lambda path: os.path.basename(path) != name)
+
+
+def loaded() -> list[str]:
+    """Return the paths of the shared libraries that the process has loaded."""
+    return list(dict.fromkeys(_loaded()))
+
+
+def _loaded() -> Iterator[str]:
     if sys.platform.startswith("linux"):
         for line in Path("/proc/self/maps").read_text(errors="replace").splitlines():
             path = line[line.find("/") :] if "/" in line else ""
-            if os.path.basename(path) == name:
+            if ".so" in os.path.basename(path):
                 yield path
-                return
     elif sys.platform == "win32":
         import ctypes
 
         kernel, path = ctypes.WinDLL("kernel32"), ctypes.create_unicode_buffer(32768)
-        kernel.GetModuleHandleW.restype = ctypes.c_void_p
-        handle = kernel.GetModuleHandleW(name)
-        if handle and kernel.GetModuleFileNameW(ctypes.c_void_p(handle), path, len(path)):
-            yield path.value
+        modules, size = (ctypes.c_void_p * 4096)(), ctypes.c_uint32()
+        process = ctypes.c_void_p(-1)  # this one
+        if kernel.K32EnumProcessModules(
+            process, modules, ctypes.sizeof(modules), ctypes.byref(size)
+        ):
+            for module in modules[: size.value // ctypes.sizeof(ctypes.c_void_p)]:
+                if kernel.GetModuleFileNameW(ctypes.c_void_p(module), path, len(path)):
+                    yield path.value
     elif sys.platform == "darwin":
         import ctypes
 
         system = ctypes.CDLL(None)
         system._dyld_get_image_name.restype = ctypes.c_char_p
         for index in range(system._dyld_image_count()):
-            image = os.fsdecode(system._dyld_get_image_name(index) or b"")
-            if os.path.basename(image) == name:
-                yield image
-                return
+            yield os.fsdecode(system._dyld_get_image_name(index) or b"")
 
 
 def describe(path: str, *, host: Host | None = None) -> str | None:

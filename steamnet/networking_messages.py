@@ -5,7 +5,7 @@ from typing import Any
 
 from ._native import NetworkingMessage, ffi, lib, receive_on_channel
 from .arguments import Payload, integer, payload
-from .engine import Engine
+from .engine import Engine, Uncopyable
 from .enums import OPENING, ConnectionState, EResult, SendFlags, known
 from .events import EventStream
 from .identity import Identity, from_native, to_native
@@ -14,7 +14,7 @@ from .info import ConnectionInfo, QuickConnectionStatus
 Who = str | int | Identity
 
 
-class SteamNetworkingMessagesManager:
+class SteamNetworkingMessagesManager(Uncopyable):
     """``ISteamNetworkingMessages``: messages to users, on channels; sessions come and go.
 
     Calls return what the SDK returns. Arguments of another type raise TypeError, ones that cannot

@@ -16,7 +16,7 @@ from ._native import (
 )
 from .arguments import Payload, close_text, handle, integer, payload, port
 from .config import Options, Value
-from .engine import Engine
+from .engine import Engine, Uncopyable
 from .enums import OPENING, Availability, ConfigScope, ConnectionState, EResult, SendFlags, known
 from .events import EventStream
 from .fake_udp_port import FakeUDPPort
@@ -47,7 +47,7 @@ def _eresult(number: int) -> EResult:
     return known(EResult, number)  # type: ignore[return-value]  # newer engines' stay numbers
 
 
-class SteamNetworkingSocketsManager:
+class SteamNetworkingSocketsManager(Uncopyable):
     """``ISteamNetworkingSockets``: connections, messages, poll groups.
 
     Calls return what the SDK returns; only arguments that cannot be meant raise: TypeError for one

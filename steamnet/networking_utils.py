@@ -9,7 +9,7 @@ from . import config
 from ._native import ffi, lib
 from .arguments import handle, integer, seconds
 from .config import ConfigValueInfo, Value
-from .engine import MAX_EVENTS, Engine
+from .engine import MAX_EVENTS, Engine, Uncopyable
 from .enums import (
     Availability,
     ConfigScope,
@@ -44,7 +44,7 @@ def relay_answers(utils: "SteamNetworkingUtilsManager", timeout: float) -> Itera
         yield True if availability == Availability.CURRENT else False if over else None
 
 
-class SteamNetworkingUtilsManager:
+class SteamNetworkingUtilsManager(Uncopyable):
     """``ISteamNetworkingUtils``: the relay network, pings, the clock, debug output, configuration.
 
     Where the engine has no relay network (gns, loopback), its readiness is told truthfully and

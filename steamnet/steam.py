@@ -14,7 +14,7 @@ from . import engine as engines
 from ._native import ffi, lib
 from .arguments import integer, port, seconds
 from .config import Options
-from .engine import Engine
+from .engine import Engine, Uncopyable
 from .enums import EResult, known
 from .errors import ClosedError, ResultError
 from .events import EventStream, raise_first
@@ -48,7 +48,7 @@ class SteamEvent:
     """Why, for a failure or a disconnection."""
 
 
-class Core:
+class Core(Uncopyable):
     """Who we are and as what, and what Steam says of itself."""
 
     def __init__(self, engine: Engine, app_id: int | None) -> None:
@@ -98,7 +98,7 @@ class Core:
         self._events.push(SteamEvent(SteamEventKind(native.kind), known(EResult, native.result)))
 
 
-class Steam:
+class Steam(Uncopyable):
     """One user on one engine, opened by `init`. A context manager: leaving it shuts down."""
 
     def __init__(self, engine: Engine, app_id: int | None, signaling: Signaling | None) -> None:

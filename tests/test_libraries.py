@@ -1,9 +1,11 @@
 """The search for an engine's library, and what a file's header says against it."""
 
 import os
+import shutil
 import struct
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -179,6 +181,53 @@ class TestSearch:
         first = candidates("steam", attach=True, host=host())[0]
         assert os.path.basename(first) == "libc.so.6"
         assert os.path.isfile(first)
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "libsteam_api-1a2b3c4d.so" if sys.platform == "linux" else "steam_api64-1a2b3c4d.dll",
+            "libsteam_api-0f.so.1" if sys.platform == "linux" else "STEAM_API64-0F.DLL",
+            file_name("steam"),
+        ],
+    )
+    @pytest.mark.skipif(sys.platform == "darwin", reason="nothing renames libraries there")
+    def test_attaching_finds_a_library_that_a_wheel_has_renamed(
+        self, tmp_path: Path, name: str
+    ) -> None:
+        """Auditwheel and delvewheel put a hash into the name; the error names what is loaded."""
+        for folder, file in (("theirs", name), ("other", "libsteamwork.so")):
+            (tmp_path / folder).mkdir()
+            shutil.copy(_native.__file__, tmp_path / folder / file)
+        program = f"""
+            import ctypes, steamnet
+            from steamnet.libraries import candidates
+            try:
+                steamnet.init(engine="steam", attach=True)
+            except steamnet.InitError as error:
+                assert "no library with steam in its name" in str(error), error
+            other = ctypes.PyDLL({str(tmp_path / "other" / "libsteamwork.so")!r})
+            theirs = ctypes.PyDLL({str(tmp_path / "theirs" / name)!r})
+            print(candidates("steam", attach=True)[0])
+            try:
+                steamnet.init(engine="steam", attach=True)
+            except steamnet.InitError as error:
+                assert "This process has loaded: " in str(error), error
+                print(error)
+        """
+        clean = {k: v for k, v in os.environ.items() if k != "STEAMNET_LIBRARY"}
+        done = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(program)],
+            capture_output=True,
+            text=True,
+            env=clean,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        first, *words = done.stdout.splitlines()
+        assert first == str(tmp_path / "theirs" / name)
+        loaded = next(line for line in words if "This process has loaded: " in line)
+        assert first in loaded
+        assert str(tmp_path / "other" / "libsteamwork.so") in loaded
 
 
 class TestHeaders:

@@ -5,6 +5,7 @@ import gc
 import importlib.util
 import os
 import re
+import shutil
 import struct
 import subprocess
 import sys
@@ -904,9 +905,33 @@ class TestAttach:
                 server.networking_sockets.create_listen_socket_p2p(0)
 
     def test_there_must_be_something_to_attach_to(self, library: str) -> None:
-        """Attaching never starts Steam."""
-        with pytest.raises(InitError, match="nobody in this process has initialised Steam"):
+        """Attaching never starts Steam; the error names what the process has loaded."""
+        with pytest.raises(InitError, match="nobody in this process has initialised Steam") as no:
             steamnet.init(attach=True, library=library)
+        assert re.search(f"This process has loaded: .*{re.escape(library)}", str(no.value))
+
+    def test_a_library_that_a_wheel_has_renamed_is_found(
+        self, stand_ins: dict[str, str], surroundings: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        """The other binding's wheel has put a hash into the library's name."""
+        library = Path(stand_ins["v013"])
+        shutil.copytree(library.parent, tmp_path / "wheel")
+        renamed = tmp_path / "wheel" / "libsteam_api-5c0ffee5.so"
+        renamed.with_name(library.name).rename(renamed)
+        surroundings.setenv("SteamAppId", "570")
+        program = f"""
+            import ctypes, steamnet
+            binding = ctypes.CDLL({str(renamed)!r})
+            binding.SteamAPI_InitFlat.argtypes = [ctypes.c_char_p]
+            words = ctypes.create_string_buffer(1024)
+            assert binding.SteamAPI_InitFlat(words) == 0, words.value
+            with steamnet.init(attach=True) as steam:
+                print(steam.engine.library, steam.core.get_app_id())
+            binding.SteamAPI_Shutdown()
+        """
+        out, errors = python(program).communicate(timeout=60)
+        assert errors == ""
+        assert out == f"{renamed} 570\n"
 
     def test_somebody_elses_steam_is_not_taken_over(self, other: ctypes.CDLL, library: str) -> None:
         """Without attach=True a second owner would shut it down under the first."""
