@@ -110,6 +110,10 @@ class Engine(Uncopyable):
         """Whether calls can be made."""
         return not (self._closed or (self._attached and not lib.sn_is_open(self._pointer)))
 
+    def clock(self) -> float:
+        """Seconds by its own clock, which no program stops or sets, as tests do with Python's."""
+        return int(lib.ISteamNetworkingUtils_GetLocalTimestamp(self.pointer)) / 1e6
+
     def supports(self, name: str) -> bool:
         """Whether steamnet can call a flat function of the loaded library.
 

@@ -37,10 +37,10 @@ MAX_KEYS, MAX_POPS = 1000, 4096
 
 def relay_answers(utils: "SteamNetworkingUtilsManager", timeout: float) -> Iterator[bool | None]:
     """Whether the relay network is ready: None while that is open, False when time is up."""
-    deadline = time.monotonic() + seconds(timeout, "timeout")
+    deadline = utils._engine.clock() + seconds(timeout, "timeout")
     while True:
         availability = utils.get_relay_network_status().availability
-        over = availability == Availability.CANNOT_TRY or time.monotonic() >= deadline
+        over = availability == Availability.CANNOT_TRY or utils._engine.clock() >= deadline
         yield True if availability == Availability.CURRENT else False if over else None
 
 
@@ -320,8 +320,11 @@ class SteamNetworkingUtilsManager(Uncopyable):
         """The streams whose handlers are to be called."""
         return (self._relay,)
 
-    def _log_debug_output(self) -> None:
-        """Pass on what the engine wrote since last time."""
+    def _log_debug_output(self, errors: list[BaseException]) -> None:
+        """Pass on what the engine wrote since last time.
+
+        What a logging filter or handler raises is collected, and the rest waits for next time.
+        """
         if self._logger is None:
             return
         text = ffi.new("char[]", lib.SN_ERROR_SIZE)
@@ -330,7 +333,11 @@ class SteamNetworkingUtilsManager(Uncopyable):
             if level < 0:
                 return
             log_level = LOG_LEVELS.get(known(DebugOutputType, level), logging.DEBUG)  # type: ignore[call-overload]  # a level nobody knows is debugging
-            self._logger.log(log_level, "%s", text_of(text))
+            try:
+                self._logger.log(log_level, "%s", text_of(text))
+            except BaseException as error:
+                errors.append(error)
+                return
 
     def _location(self, text: str) -> Any:
         pointer = self._engine.require("ISteamNetworkingUtils_ParsePingLocationString")

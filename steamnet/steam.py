@@ -189,12 +189,12 @@ class Steam(Uncopyable):
         Raises the first exception of the handlers, with the others as its notes, after all have
         been called.
         """
+        errors: list[BaseException] = []
         self.engine.exchange_signals()
         self.engine.pump()
         if self.engine.is_open:  # else a Steam that is not ours is gone: only that is left to tell
             self.networking_sockets._end_farewells()
-            self.networking_utils._log_debug_output()
-        errors: list[BaseException] = []
+            self.networking_utils._log_debug_output(errors)
         for manager in self._managers:
             for stream in manager._streams():
                 if stream.deliver(engines.MAX_EVENTS, errors):

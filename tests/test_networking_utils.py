@@ -209,6 +209,53 @@ def test_debug_output_goes_to_logging(caplog: pytest.LogCaptureFixture) -> None:
         assert not caplog.records
 
 
+class Broken(logging.Handler):
+    """Raises for every record, as a filter or as a handler."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Raise."""
+        raise ZeroDivisionError(record.getMessage())
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Raise."""
+        raise ZeroDivisionError(record.getMessage())
+
+
+@pytest.mark.usefixtures("gns")
+@pytest.mark.parametrize("place", ["addFilter", "addHandler"])
+@pytest.mark.parametrize("handled", [False, True])
+def test_logging_that_raises_costs_no_event(
+    place: str, handled: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Events reach their handlers, or wait to be taken, in the same call that raises."""
+    logger = logging.getLogger(f"broken.{place}.{handled}")
+    with steamnet.init(engine="gns") as steam, caplog.at_level(logging.DEBUG, logger.name):
+        steam.networking_utils.set_debug_output(DebugOutputType.MSG, logger)
+        sockets, broken = steam.networking_sockets, Broken()
+        heard: list[int] = []
+        if handled:
+            sockets.on_connection_status_changed(lambda event: heard.append(event.connection))
+        getattr(logger, place)(broken)
+        pairs = [sockets.create_socket_pair(True) for _ in range(3)]
+        for here, _ in pairs:
+            sockets.close_connection(here)
+        left = {there for _, there in pairs}
+        raised, deadline = 0, time.monotonic() + 10
+        while not left <= {*heard} and time.monotonic() < deadline:
+            try:
+                steam.run_callbacks()
+            except ZeroDivisionError:
+                raised += 1
+            if not handled:
+                heard += [event.connection for event in sockets.connection_events()]
+        assert left <= {*heard}
+        assert raised
+        getattr(logger, place.replace("add", "remove"))(broken)
+        caplog.clear()
+        steam.run_callbacks()
+        assert caplog.records, "what came after the line that raised is still logged"
+
+
 @pytest.mark.usefixtures("gns")
 def test_everything_while_traffic_flows(caplog: pytest.LogCaptureFixture) -> None:
     """All that engine threads have to say is logged without deadlock while threads send."""
@@ -243,7 +290,7 @@ def test_an_engine_that_writes_on_does_not_keep_run_callbacks(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Where each line makes the engine write another, one call logs so many and no more."""
-    monkeypatch.setattr(networking_utils, "MOST_LINES", 10)
+    monkeypatch.setattr(networking_utils, "MAX_EVENTS", 10)
     lines: list[str] = []
     with steamnet.init(engine="gns") as steam:
 
