@@ -194,7 +194,7 @@ def test_bad_directory(
         connection = bob.networking_sockets.connect_p2p(ALICE, 1)
         until(alice.networking_sockets.connection_events, alice, bob, what="the request")
         assert bob.networking_sockets.close_connection(connection)
-        assert "cannot be found by other processes: " in caplog.text
+        assert "virtual port 1: not found by other processes: " in caplog.text
 
 
 @posix
@@ -211,7 +211,7 @@ def test_full_disk(meeting: Path, caplog: pytest.LogCaptureFixture) -> None:
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         alice.run_callbacks()
-        assert "the directory is locked or full" in caplog.text
+        assert "not found by other processes: File too large: " in caplog.text
         assert alice.networking_sockets.create_listen_socket_p2p(2)
         alice.run_callbacks()
     assert [p.name for p in meeting.iterdir()] == ["lock"]
