@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 from far import Far, FarSteam
 
 import steamnet
-from steamnet import ConnectionState, DebugOutputType, InitError, Steam
+from steamnet import Connection, ConnectionState, DebugOutputType, InitError, Steam
 from steamnet.testing import pump
 
 ALICE, BOB = "76561198000000001", "76561198000000002"
@@ -307,3 +308,127 @@ def test_a_path_that_is_too_long(place: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("STEAMNET_LOOPBACK_DIR", str(long_path(place, 480)))
     with pytest.raises(InitError, match="STEAMNET_LOOPBACK_DIR: File name too long: /"):
         steamnet.init(engine="loopback", identity=ALICE)
+
+
+# --- clocks --------------------------------------------------------------------------------------
+
+IN_A_TIME_NAMESPACE = ["unshare", "--time", "--fork", "--monotonic"]
+
+
+def _has_time_namespaces() -> bool:
+    try:
+        return subprocess.run([*IN_A_TIME_NAMESPACE, "1", "true"], check=False).returncode == 0
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.skipif(not _has_time_namespaces(), reason="needs time namespaces, and root for them")
+@pytest.mark.parametrize("offset", [3, 100_000, 2_000_000_000])
+def test_processes_whose_clocks_differ_connect(offset: int, place: Path) -> None:
+    """A container with a clock of its own (a time namespace) has the machine's time here."""
+    command = [*IN_A_TIME_NAMESPACE, str(offset), sys.executable, "-c", HOST, str(FIRST), "1"]
+    host = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert host.stdin is not None
+    assert host.stdout is not None
+    assert host.stdout.readline() == "ready\n"
+    host.stdin.write("\n")
+    host.stdin.flush()
+    assert host.stdout.readline() == "listening\n"
+    with steamnet.init(engine="loopback", identity=ALICE) as alice:
+        call = alice.connect(str(FIRST), 0)
+        pump(alice, until=lambda: call.state == ConnectionState.CONNECTED)
+        host.communicate("\n")
+        assert host.returncode == 0
+
+
+# --- too many open files -------------------------------------------------------------------------
+
+CALLER = """
+import resource, sys, time, steamnet
+from steamnet import ConnectionState
+from steamnet.testing import pump
+
+calls = []
+with steamnet.init(engine="loopback") as steam:
+    resource.setrlimit(resource.RLIMIT_NOFILE, (128, 128))
+
+    def call():
+        calls.append(steam.connect(sys.argv[1], 0))
+        pump(steam, until=lambda: calls[-1].state != ConnectionState.CONNECTING)
+        return calls[-1].state == ConnectionState.CONNECTED
+
+    start = time.monotonic()
+    while call():
+        start = time.monotonic()
+    took = time.monotonic() - start
+    left = [open("/dev/null") for _ in range(8)]  # for the game
+    print(calls[-1].info.end_debug)
+    assert took < 1 and len(calls) > 64, (took, len(calls))
+    for one in calls[:8]:
+        one.close()
+    steam.run_callbacks()
+    assert call()
+    for file in left:
+        file.close()
+"""
+
+
+def test_a_caller_with_too_many_open_files(place: Path) -> None:
+    """Its call ends at once and says why; a few files are left to it, and a later call may do."""
+    with (
+        steamnet.init(engine="loopback", identity=ALICE) as alice,
+        alice.listen(0) as listener,
+        subprocess.Popen(
+            [sys.executable, "-c", CALLER, ALICE], stdout=subprocess.PIPE, text=True
+        ) as caller,
+    ):
+        guests: list[Connection] = []
+        pump(alice, until=lambda: guests.extend(listener) or caller.poll() is not None, timeout=60)
+        assert caller.stdout is not None
+        assert caller.stdout.read() == "This process has too many open files\n"
+        assert caller.returncode == 0
+
+
+CROWDED_HOST = """
+import resource, sys, steamnet
+from steamnet import ConnectionState
+from steamnet.testing import pump
+
+with steamnet.init(engine="loopback", identity=sys.argv[1]) as steam, steam.listen(0) as listener:
+    resource.setrlimit(resource.RLIMIT_NOFILE, (128, 128))
+    guests = []
+    print("listening", flush=True)
+    pump(steam, until=lambda: guests.extend(listener) or len(guests) > 90, timeout=60)
+    left = [open("/dev/null") for _ in range(8)]  # for the game
+    over = lambda: all(guest.state == ConnectionState.CLOSED_BY_PEER for guest in guests)
+    pump(steam, until=lambda: guests.extend(listener) or over(), timeout=60)
+    for file in left:
+        file.close()
+"""
+
+
+def test_a_host_with_too_many_open_files(place: Path) -> None:
+    """Whoever calls it is told so at once; its other guests stay."""
+    with (
+        subprocess.Popen(
+            [sys.executable, "-c", CROWDED_HOST, ALICE], stdout=subprocess.PIPE, text=True
+        ) as host,
+        steamnet.init(engine="loopback", identity=BOB) as bob,
+    ):
+        assert host.stdout is not None
+        assert host.stdout.readline() == "listening\n"
+        calls = [bob.connect(ALICE, 0) for _ in range(120)]
+        started = time.monotonic()
+        pump(
+            bob, until=lambda: all(c.state != ConnectionState.CONNECTING for c in calls), timeout=30
+        )
+        assert time.monotonic() - started < 8  # and not after TimeoutInitial
+        ended = [c for c in calls if c.state == ConnectionState.CLOSED_BY_PEER]
+        assert 10 < len(ended) < 30
+        assert {c.info.end_debug for c in ended} == {"The peer's process has too many open files"}
+        connected = [c for c in calls if c.state == ConnectionState.CONNECTED]
+        assert len(connected) == 120 - len(ended)
+        for one in connected:
+            one.close()
+        pump(bob, until=lambda: host.poll() is not None, timeout=60)
+        assert host.returncode == 0

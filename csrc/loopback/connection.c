@@ -277,6 +277,9 @@ void lo_on_timeout(lo_connection *connection)
     } else if (!connection->outgoing) {
         lo_terminate(connection, LO_PROBLEM, TIMEOUT,
                "App didn't accept or close incoming connection in time.", false);
+    } else if (connection->too_many_files) {
+        lo_terminate(connection, LO_PROBLEM, k_ESteamNetConnectionEnd_Misc_InternalError,
+               "This process has too many open files", false);
     } else if (lo.now >= connection->connect_deadline && !connection->request_sent && lo_rendezvous_error() != NULL) {
         char text[sizeof connection->end_text];
         snprintf(text, sizeof text, "Cannot meet other processes, set STEAMNET_LOOPBACK_DIR: %s",
@@ -327,6 +330,8 @@ void lo_send_connect_request(lo_connection *connection)
     }
     if (!connection->request_sent && lo_rendezvous_error() != NULL)
         connection->connect_deadline = earlier(connection->connect_deadline, connection->created + LO_CONNECT_ALONE);
+    if (connection->too_many_files)
+        connection->connect_deadline = lo.now;
     again = connection->request_sent ? INT64_MAX : lo.now + LO_CONNECT_RETRY;
     lo_set_timeout(connection, earlier(connection->connect_deadline, again));
 }

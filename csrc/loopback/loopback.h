@@ -247,6 +247,7 @@ struct lo_connection {
     bool closing;             /* closed by the application, draining */
     bool silent;              /* nothing gets through */
     bool peer_gone;                /* the peer's process is gone */
+    bool too_many_files;           /* are open for a stream to the peer's process */
     bool lingering;           /* closing, and all that is reliable is to be acknowledged */
     bool close_sent;          /* our CLOSE is on its way */
     bool peer_closed;         /* the peer's is, after all that it sent */

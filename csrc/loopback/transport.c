@@ -65,7 +65,13 @@ bool lo_link_to(lo_connection *connection)
     lo_user *user = connection->object.user;
     uint64_t key = lo_address_key(connection->kind, &connection->target, connection->port);
     sn_socket socket = lo_rendezvous_connect(key);
-    lo_link *link = socket != SN_NO_SOCKET ? lo_link_new(socket) : NULL;
+    lo_link *link;
+    connection->too_many_files = sn_too_many_files(socket);
+    if (connection->too_many_files && socket != SN_NO_SOCKET) {
+        sn_socket_close(socket);
+        socket = SN_NO_SOCKET;
+    }
+    link = socket != SN_NO_SOCKET ? lo_link_new(socket) : NULL;
     if (link == NULL)
         return false;
     link->connection = connection;

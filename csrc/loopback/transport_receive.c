@@ -1,4 +1,5 @@
 /* What comes from other processes. */
+#include <stdio.h>
 #include <string.h>
 
 #include "transport.h"
@@ -29,6 +30,18 @@ static void break_off(lo_link *link)
     } else {
         lo_peer_lost(connection);
     }
+}
+
+/* Says why there will be no connection; the link is closed when that has been sent. */
+static void refuse(lo_link *link, const char *why)
+{
+    lo_close_body closed = {.reason = k_ESteamNetConnectionEnd_Misc_InternalError};
+    snprintf(closed.text, sizeof closed.text, "%s", why);
+    lo_link_send_frame(link, &(lo_frame){.kind = LO_CONNECTION_CLOSED,
+                                         .reliable = true,
+                                         .size = sizeof closed,
+                                         .body = (const unsigned char *)&closed});
+    link->draining = true;
 }
 
 static bool open_incoming(lo_link *link, const lo_frame *frame)
@@ -92,6 +105,11 @@ static bool handle(lo_link *link, const lo_frame *frame)
     if (connection == NULL) {
         if (link->draining)
             return true;
+        /* All times in frames are those of a clock that both have. */
+        if (frame->kind == LO_CONNECT_REQUEST && plausible(frame->send_time) != frame->send_time) {
+            refuse(link, "The clocks of the two processes differ");
+            return true;
+        }
         if (frame->kind != LO_CONNECT_REQUEST || !open_incoming(link, frame)) {
             link->dead = true;
             return true;
@@ -194,7 +212,9 @@ void lo_transport_receive(void)
         sn_socket guest = lo_rendezvous_accept();
         if (guest == SN_NO_SOCKET)
             break;
-        lo_link_new(guest);
+        link = lo_link_new(guest);
+        if (link != NULL && sn_too_many_files(guest))
+            refuse(link, "The peer's process has too many open files");
     }
     for (link = lo_links.first; link != NULL; link = next) {
         next = link->listed.after;

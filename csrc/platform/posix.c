@@ -159,6 +159,7 @@ bool sn_private_directory(char *path, size_t size, char *error, size_t error_siz
     const char *temporary = environment("TMPDIR");
     struct stat found;
     int length;
+    errno = 0;
     if (own != NULL && *own != '\0')
         length = snprintf(path, size, "%s", own);
     else if (run != NULL)

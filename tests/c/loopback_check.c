@@ -1542,11 +1542,11 @@ static sn_socket reach(int kind, const char *name, int port)
     return sn_socket_connect(path);
 }
 
-static void send_call_to(sn_socket stranger, int kind, int port, int64_t due)
+static void send_call_at(sn_socket stranger, int kind, int port, int64_t due, int64_t send_time)
 {
     unsigned char bytes[LO_HEADER + sizeof(lo_connect_request)];
     lo_frame frame = {
-        .kind = LO_CONNECT_REQUEST, .size = sizeof(lo_connect_request), .due = due};
+        .kind = LO_CONNECT_REQUEST, .size = sizeof(lo_connect_request), .send_time = send_time, .due = due};
     lo_connect_request call = {.from = identity_of("str:stranger"),
                     .to = identity_of("str:parent"),
                     .kind = kind,
@@ -1555,6 +1555,11 @@ static void send_call_to(sn_socket stranger, int kind, int port, int64_t due)
     lo_frame_head(&frame, bytes);
     memcpy(bytes + LO_HEADER, &call, sizeof call);
     CHECK(sn_socket_send(stranger, bytes, sizeof bytes) == sizeof bytes);
+}
+
+static void send_call_to(sn_socket stranger, int kind, int port, int64_t due)
+{
+    send_call_at(stranger, kind, port, due, sn_now());
 }
 
 static void send_call(sn_socket stranger) { send_call_to(stranger, LO_KIND_P2P, 7, 0); }
@@ -1665,7 +1670,7 @@ static void check_crossing_links(void)
     SteamNetworkingIdentity mine = identity_of("str:of the longer name");
     SteamNetworkingIdentity theirs = identity_of("str:a");
     lo_connect_request call = {.from = theirs, .to = mine, .kind = LO_KIND_SESSION, .protocol = LO_PROTOCOL};
-    lo_frame frame = {.kind = LO_CONNECT_REQUEST, .size = sizeof call},
+    lo_frame frame = {.kind = LO_CONNECT_REQUEST, .size = sizeof call, .send_time = sn_now()},
              never = {.kind = LO_DATA, .reliable = true, .due = sn_now() + 30000000};
     char directory[400], name[500], error[SN_ERROR_SIZE], token[] = "00000000000000aa";
     unsigned char bytes[LO_HEADER + sizeof call];
@@ -1811,6 +1816,35 @@ static void check_unheard(void)
 
 /* Who sends without regard for what there is room for finds that nobody reads on, even where what
  * is sent is empty. */
+/* Times that a stranger has from another clock mean nothing here: it is told so, and let go. */
+static void check_other_clock(void)
+{
+    static const int64_t offsets[] = {-100000000, 100000000, INT64_MAX / 2, INT64_MIN / 2};
+    user who = open_user("str:parent");
+    section = "another clock";
+    CHECK(S(who, CreateListenSocketP2P, 7, 0, NULL) != 0);
+    for (size_t i = 0; i < sizeof offsets / sizeof *offsets; i++) {
+        sn_socket stranger = reach(LO_KIND_P2P, "str:parent", 7);
+        unsigned char bytes[LO_HEADER + sizeof(lo_close_body)];
+        lo_close_body closed;
+        lo_frame frame;
+        ptrdiff_t got = 0;
+        send_call_at(stranger, LO_KIND_P2P, 7, 0, sn_now() + offsets[i]);
+        for (int j = 0; j < 1000 && got == 0; j++) {
+            sn_pump(who.engine);
+            got = sn_socket_receive(stranger, bytes, sizeof bytes);
+            sn_sleep(got == 0 ? 1000 : 0);
+        }
+        CHECK(got == sizeof bytes && lo_frame_parse(bytes, sizeof bytes, &frame) == got &&
+              frame.kind == LO_CONNECTION_CLOSED);
+        memcpy(&closed, bytes + LO_HEADER, sizeof closed);
+        CHECK(strcmp(closed.text, "The clocks of the two processes differ") == 0);
+        CHECK(await_event(&who, 5).kind == 0);
+        sn_socket_close(stranger);
+    }
+    close_user(&who);
+}
+
 static void check_flood(void)
 {
     enum { TOO_MANY = 200000 };
@@ -2332,6 +2366,7 @@ int main(int argument_count, char **arguments)
     check_hostile();
     check_two_goodbyes();
     check_unheard();
+    check_other_clock();
     check_flood();
     check_acks_unread();
     check_crossing_links();

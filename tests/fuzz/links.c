@@ -51,7 +51,7 @@ static void send_call(int wire, input *from)
     call.port = call.kind == LO_KIND_SESSION ? 0 : PORT;
     if (call.kind == LO_KIND_IP)
         memset(&call.to, 0, sizeof call.to);
-    send_frame(wire, &(lo_frame){.kind = LO_CONNECT_REQUEST, .size = sizeof call}, &call);
+    send_frame(wire, &(lo_frame){.kind = LO_CONNECT_REQUEST, .size = sizeof call, .send_time = sn_now()}, &call);
 }
 
 static void send_sound(int wire, input *from)
