@@ -1,9 +1,15 @@
 """The pytest plug-in: players and a connected pair, closed when the test is over.
 
+The workers of pytest-xdist are kept apart: each has a directory of its own in which users meet,
+so that two tests at once may use the same identities.
+
 It stands beside the package: pytest imports it in every run wherever steamnet is installed, and
 only a test that asks for a fixture should pay for the package and its compiled module.
 """
 
+import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
@@ -14,6 +20,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from steamnet import Connection, Steam
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give a worker of pytest-xdist a directory of its own, for the processes it starts too."""
+    if hasattr(config, "workerinput"):
+        directory = tempfile.mkdtemp(prefix="sn-")  # short: it becomes part of socket names
+        os.environ["STEAMNET_LOOPBACK_DIR"] = directory
+        config.add_cleanup(lambda: shutil.rmtree(directory, ignore_errors=True))
 
 
 @pytest.fixture
