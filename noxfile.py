@@ -1,8 +1,8 @@
 """Every check is a session: ``nox -s NAME`` runs one, without root; ``nox -l`` lists them."""
 
-import json
 import os
 import re
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -39,15 +39,16 @@ def install(session: nox.Session, extras: str, *tools: str, python: str = "pytho
 
 def real_gns(session: nox.Session) -> dict[str, str]:
     """Fetch GameNetworkingSockets: the environment that tests need, and a Python that loads it."""
-    tool = ("tools/real_engines.py", "gns", "--json", f"--cache={CACHE}")
-    found: dict[str, str] = json.loads(session.run(sys.executable, *tool, silent=True) or "")
-    return found
+    fetch = ("tools/real_engines.py", "gns", f"--cache={CACHE}")
+    session.run(sys.executable, *fetch, silent=True, external=True)
+    lines = (CACHE / "gns.env").read_text(encoding="utf-8").splitlines()
+    return dict(shlex.split(line)[1].split("=", 1) for line in lines)  # export NAME=VALUE
 
 
 def steam_libraries(session: nox.Session) -> Path:
     """Fetch real Steam libraries of several ages: the file that lists them."""
-    tool = ("tools/real_engines.py", "steam", "--json", f"--cache={CACHE}")
-    session.run(sys.executable, *tool, silent=True, external=True)
+    fetch = ("tools/real_engines.py", "steam", f"--cache={CACHE}")
+    session.run(sys.executable, *fetch, silent=True, external=True)
     return CACHE / "steam.json"
 
 
