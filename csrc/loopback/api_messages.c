@@ -3,7 +3,18 @@
  * A first message calls the other user's door. What is sent before the session is accepted
  * waits at the sender. What arrives lies in the user's inbox for its channel.
  */
-#include "loopback.h"
+#include "api.h"
+
+#include <string.h>
+
+#include "connection.h"
+#include "connection_info.h"
+#include "engine_loop.h"
+#include "listener.h"
+#include "receive_queue.h"
+#include "send.h"
+#include "session.h"
+#include "status.h"
 
 static void enter(lo_user *user)
 {

@@ -1,7 +1,12 @@
 /* The flat functions of ISteamNetworkingSockets that move messages: sending, lanes, receiving, poll groups. */
+#include "api.h"
+
 #include <string.h>
 
-#include "loopback.h"
+#include "engine_loop.h"
+#include "lane.h"
+#include "receive_queue.h"
+#include "send.h"
 
 /* --- sending ------------------------------------------------------------------------------------- */
 

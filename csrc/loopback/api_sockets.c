@@ -1,8 +1,17 @@
 /* The flat functions of ISteamNetworkingSockets, but for those that move messages. */
+#include "api.h"
+
 #include <stdio.h>
 #include <string.h>
 
-#include "loopback.h"
+#include "connection.h"
+#include "connection_info.h"
+#include "engine_loop.h"
+#include "listener.h"
+#include "log.h"
+#include "publish.h"
+#include "receive_queue.h"
+#include "status.h"
 
 /* --- connections --------------------------------------------------------------------------------- */
 
@@ -12,7 +21,7 @@ static lo_connection *twin_of(const lo_connection *connection)
     lo_connection *twin = connection->object.user->connections.first;
     if (!connection->symmetric)
         return NULL;
-    while (twin != NULL && !(twin != connection && twin->symmetric && !twin->closing &&
+    while (twin != NULL && !(twin != connection && twin->symmetric && !lo_is_closed(twin) &&
                              !lo_is_ended(twin) && twin->port == connection->port &&
                              lo_same_identity(&twin->remote, &connection->remote)))
         twin = twin->listed.after;
@@ -216,15 +225,8 @@ EResult lo_GetConnectionRealTimeStatus(ISteamNetworkingSockets *self, HSteamNetC
         result = k_EResultInvalidParam;
     if (result == k_EResultOK && pStatus != NULL)
         lo_fill_status(connection, pStatus);
-    for (int i = 0; i < nLanes && result == k_EResultOK; i++) {
-        const lo_lane *lane = &connection->lanes[i];
-        pLanes[i] = (SteamNetConnectionRealTimeLaneStatus_t){
-            .m_cbPendingUnreliable = (int)lane->pending[false].bytes,
-            .m_cbPendingReliable = (int)lane->pending[true].bytes,
-            .m_cbSentUnackedReliable = lo_lane_unacked(lane),
-            .m_usecQueueTime = lo_queue_time(connection, lo_bytes_ahead(connection, lane)),
-        };
-    }
+    for (int i = 0; i < nLanes && result == k_EResultOK; i++)
+        lo_fill_lane_status(connection, &connection->lanes[i], &pLanes[i]);
     lo_api_end();
     return result;
 }
@@ -247,8 +249,10 @@ bool lo_SetConnectionUserData(ISteamNetworkingSockets *self, HSteamNetConnection
                               int64_t nUserData)
 {
     lo_connection *connection = lo_api_begin_connection(self, hPeer);
-    if (connection != NULL)
+    if (connection != NULL) {
         lo_config_set(&connection->scope, LO_ConnectionUserData, (lo_value){.int64 = nUserData});
+        connection->settings.user_data = nUserData;
+    }
     lo_api_end();
     return connection != NULL;
 }
@@ -258,7 +262,7 @@ int64_t lo_GetConnectionUserData(ISteamNetworkingSockets *self, HSteamNetConnect
     lo_connection *connection = lo_api_begin_connection(self, hPeer);
     int64_t data = -1;
     if (connection != NULL)
-        data = lo_config(&connection->scope, LO_ConnectionUserData)->int64;
+        data = connection->settings.user_data;
     lo_api_end();
     return data;
 }

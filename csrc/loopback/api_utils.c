@@ -1,8 +1,13 @@
 /* The flat functions of ISteamNetworkingUtils. */
+#include "api.h"
+
 #include <stdio.h>
 #include <string.h>
 
-#include "loopback.h"
+#include "connection.h"
+#include "engine_loop.h"
+#include "network_sim.h"
+#include "transport.h"
 
 enum { NO, YES, DEV };
 enum { GLOBAL = k_ESteamNetworkingConfig_Global };
@@ -39,6 +44,30 @@ static bool fits(int key, ESteamNetworkingConfigScope type)
     return type == k_ESteamNetworkingConfig_Global || lo_config_keys[key].scope != GLOBAL;
 }
 
+/* A change of the simulated network can end a blackout, or begin one. */
+static void sim_reload(lo_user *user)
+{
+    lo_connection *connection = user->connections.first;
+    lo_sim_read(user);
+    for (; connection != NULL; connection = connection->listed.after) {
+        lo_connection *peer = lo_peer(connection);
+        lo_check_path(connection);
+        if (peer != NULL)
+            lo_check_path(peer);
+        if (connection->link != NULL)
+            lo_link_send_conditions(connection);
+    }
+}
+
+static void settings_reload(lo_user *user, const lo_scope *scope)
+{
+    lo_connection *connection = user->connections.first;
+    for (; connection != NULL; connection = connection->listed.after)
+        if (scope != NULL && (scope == &connection->scope || scope == connection->scope.parent ||
+                              scope == &user->local || scope == &user->global))
+            lo_settings_reload(connection);
+}
+
 bool lo_SetConfigValue(ISteamNetworkingUtils *self, ESteamNetworkingConfigValue eValue,
                        ESteamNetworkingConfigScope eScopeType, intptr_t scopeObj,
                        ESteamNetworkingConfigDataType eDataType, const void *pArg)
@@ -62,7 +91,9 @@ bool lo_SetConfigValue(ISteamNetworkingUtils *self, ESteamNetworkingConfigValue 
         done = lo_config_assign(scope, key, eDataType, pArg);
     }
     if (done && lo_config_keys[key].scope == GLOBAL)
-        lo_sim_reload(user);
+        sim_reload(user);
+    else if (done)
+        settings_reload(user, scope);
     lo_api_end();
     return done;
 }

@@ -1,10 +1,20 @@
 /* The loopback engine as a backend: its table, start and stop. */
+#include "../engine.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../guard.h"
-#include "rendezvous.h"
+#include "api.h"
+#include "connection.h"
+#include "engine_loop.h"
+#include "lane.h"
+#include "listener.h"
+#include "network_sim.h"
+#include "random.h"
+#include "receive_queue.h"
+#include "session.h"
 #include "transport.h"
 
 #define FLAT(need, gil, ret, interface, name, parameters, default_result)                          \
@@ -55,11 +65,10 @@ static ESteamAPIInitResult start(sn_engine *engine, const sn_options *options, c
         lo_free(user);
         return k_ESteamAPIInitResult_FailedGeneric;
     }
-    user->engine = engine;
     user->local.parent = &user->global;
     lo_api_begin();
     lo.random ^= (uint64_t)lo.clock ^ (uint64_t)sn_process_id() << 40 ^ (uintptr_t)user;
-    /* Who names a directory wants to be found in it; without one, a process may do alone. */
+    /* A directory that is named must work; without one, a process may be alone. */
     if (*setting("STEAMNET_LOOPBACK_DIR") != '\0' && !lo_rendezvous_open()) {
         snprintf(error, SN_ERROR_SIZE, "STEAMNET_LOOPBACK_DIR: %s", lo_rendezvous_error());
         lo_api_end();
@@ -67,7 +76,7 @@ static ESteamAPIInitResult start(sn_engine *engine, const sn_options *options, c
         return k_ESteamAPIInitResult_FailedGeneric;
     }
     user->seed = new_seed();
-    lo_sim_reload(user);
+    lo_sim_read(user);
     user->session_listener = lo_listen(user, LO_KIND_SESSION, 0, 0, NULL);
     LO_APPEND(&lo.users, user, listed);
     lo_api_end();
@@ -78,13 +87,13 @@ static ESteamAPIInitResult start(sn_engine *engine, const sn_options *options, c
     return k_ESteamAPIInitResult_OK;
 }
 
-/* After the last user nobody is left to receive what is still in the air. */
+/* After the last user, no connection is left to receive what is in flight. */
 static void free_state(void)
 {
-    lo_timer *node;
-    while ((node = lo_timer_peek(&lo.timers)) != NULL) {
-        lo_timer_remove(&lo.timers, node);
-        lo_release_later((lo_packet *)(void *)node); /* no connection is left, so no timer either */
+    lo_timer *timer;
+    while ((timer = lo_timer_peek(&lo.timers)) != NULL) {
+        lo_timer_remove(&lo.timers, timer);
+        lo_release_later((lo_packet *)(void *)timer); /* timers end with their connections */
     }
     lo_transport_close();
     lo_map_free(&lo.objects);
@@ -136,6 +145,11 @@ static uint64_t steam_id(sn_engine *engine)
     return steam ? user->identity.m_steamID64 : 0;
 }
 
+static bool is_lingering(const lo_connection *connection)
+{
+    return connection->state == LO_LINGER || connection->state == LO_FIN_WAIT;
+}
+
 static int closing(sn_engine *engine, sn_closing *out, int room)
 {
     const lo_user *user = engine->own;
@@ -144,7 +158,7 @@ static int closing(sn_engine *engine, sn_closing *out, int room)
     for (const lo_connection *connection = user->connections.first; connection != NULL;
          connection = connection->listed.after) {
         lo_total left = lo_unacknowledged(connection);
-        if ((left.messages > 0 || (connection->lingering && !lo_is_delivered(connection))) &&
+        if ((left.messages > 0 || (is_lingering(connection) && !lo_is_delivered(connection))) &&
             count++ < room)
             out[count - 1] = lo_undelivered(connection);
     }
@@ -192,11 +206,7 @@ void sn_loopback_seed(sn_engine *engine, uint64_t seed)
 
 void sn_loopback_after_fork(void)
 {
-    for (lo_link *link = lo_links.first; link != NULL; link = link->listed.after)
-        sn_socket_close(link->socket);
-    lo_links.first = lo_links.last = NULL;
-    lo_acks_due = false;
-    lo_rendezvous_detach();
-    /* Whatever another thread of the parent was doing to the world, it does there. */
+    lo_transport_detach();
+    /* Another thread of the parent may hold the lock or be in the middle of a change. */
     lo = (lo_state){.mutex = SN_MUTEX_INIT};
 }

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "loopback.h"
+#include "alloc.h"
 
 enum { NO, YES, DEV };
 enum { GLOBAL = k_ESteamNetworkingConfig_Global, CONNECTION = k_ESteamNetworkingConfig_Connection };

@@ -1,15 +1,42 @@
-/* Connections: from the call to the goodbye, and the events that tell of it. */
+/* The connection's state machine: packets, timers and calls in, packets and events out. */
+#include "connection.h"
+
 #include <stdio.h>
 #include <string.h>
 
+#include "connection_info.h"
+#include "lane.h"
+#include "log.h"
+#include "network_sim.h"
+#include "receive_queue.h"
 #include "rendezvous.h"
-#include "wire.h"
+#include "send.h"
+#include "transport.h"
 
-enum { TIMEOUT = k_ESteamNetConnectionEnd_Misc_Timeout };
+enum {
+    TIMEOUT = k_ESteamNetConnectionEnd_Misc_Timeout,
+    CONNECT_ALONE = 1000000, /* µs of trying where no other process can be reached */
+};
 
 /* --- existence ----------------------------------------------------------------------------------- */
 
-static void dismantle(lo_connection *connection)
+void lo_settings_reload(lo_connection *connection)
+{
+    const lo_scope *scope = &connection->scope;
+    int32_t least = lo_config(scope, LO_SendRateMin)->int32;
+    int32_t most = lo_config(scope, LO_SendRateMax)->int32;
+    connection->settings = (lo_settings){
+        .user_data = lo_config(scope, LO_ConnectionUserData)->int64,
+        .nagle_time = lo_config(scope, LO_NagleTime)->int32,
+        .send_rate = least < most ? least : most,
+        .send_buffer = lo_config(scope, LO_SendBufferSize)->int32,
+        .receive_buffer = lo_config(scope, LO_RecvBufferSize)->int32,
+        .receive_messages = lo_config(scope, LO_RecvBufferMessages)->int32,
+        .receive_largest = lo_config(scope, LO_RecvMaxMessageSize)->int32,
+    };
+}
+
+static void free_parts(lo_connection *connection)
 {
     lo_event *event;
     for (int i = 0; i < connection->lane_room; i++)
@@ -54,10 +81,11 @@ lo_connection *lo_connection_new(lo_user *user, int kind, lo_listener *listener,
     }
     if (!complete || !lo_config_options(&connection->scope, count, options) ||
         !lo_object_add(&connection->object, user, LO_CONNECTION)) {
-        dismantle(connection);
+        free_parts(connection);
         return NULL;
     }
     connection->ordinal = ++user->ordinal;
+    lo_settings_reload(connection);
     LO_APPEND(&user->connections, connection, listed);
     return connection;
 }
@@ -73,10 +101,11 @@ sn_closing lo_undelivered(const lo_connection *connection)
     };
 }
 
-/* What was closed with linger and cannot be delivered any more is not lost in silence. */
+/* What was closed with linger and can no longer be delivered is not lost in silence. */
 static void record_abandoned(lo_connection *connection)
 {
-    if (!connection->lingering || lo_unacknowledged(connection).messages == 0)
+    bool lingers = connection->state == LO_LINGER || connection->state == LO_FIN_WAIT;
+    if (!lingers || lo_unacknowledged(connection).messages == 0)
         return;
     connection->abandoned->what = lo_undelivered(connection);
     LO_APPEND(&connection->object.user->abandoned, connection->abandoned, listed);
@@ -94,12 +123,14 @@ void lo_destroy(lo_connection *connection)
     lo_timer_remove(&lo.timers, &connection->send_timer);
     lo_timer_remove(&lo.timers, &connection->timeout_timer);
     if (connection->session != NULL)
-        lo_session_detach(connection->session);
+        connection->session->connection = NULL;
+    if (connection->has_room)
+        LO_REMOVE(&lo.draining, connection, draining);
     lo_drop_queue(connection);
     lo_change_group(connection, NULL);
     lo_link_leave(connection);
     LO_REMOVE(&user->connections, connection, listed);
-    dismantle(connection);
+    free_parts(connection);
 }
 
 void lo_abort(lo_connection *connection)
@@ -112,16 +143,11 @@ void lo_abort(lo_connection *connection)
 
 void lo_peer_lost(lo_connection *connection)
 {
-    connection->peer_gone = true;
+    connection->path = LO_PATH_LOST;
     lo_set_timeout(connection, lo.now);
 }
 
 /* --- states -------------------------------------------------------------------------------------- */
-
-bool lo_is_ended(const lo_connection *connection)
-{
-    return connection->state == LO_CLOSED_BY_PEER || connection->state == LO_PROBLEM;
-}
 
 /* The callback that its options, or those of its listen socket, name for it alone. */
 static void *own_callback(const lo_connection *connection)
@@ -137,9 +163,9 @@ void lo_set_state(lo_connection *connection, ESteamNetworkingConnectionState sta
 {
     ESteamNetworkingConnectionState old = connection->state;
     connection->state = state;
-    if (connection->kind == LO_KIND_SESSION)
-        lo_session_changed(connection, old);
-    else if (!connection->closing)
+    if (connection->on_state != NULL)
+        connection->on_state(connection, old);
+    else
         lo_post_event(connection, LO_Callback_ConnectionStatusChanged, old);
 }
 
@@ -167,21 +193,25 @@ int64_t lo_timeout(const lo_connection *connection, int key)
     return lo.now + (int64_t)lo_config(&connection->scope, key)->int32 * 1000;
 }
 
+static bool is_blackout(lo_conditions conditions)
+{
+    return conditions.loss_send >= 100 || conditions.loss_receive >= 100;
+}
+
 void lo_check_path(lo_connection *connection)
 {
-    lo_conditions local = lo_local_conditions(connection->object.user), remote_conditions = lo_remote_conditions(connection);
-    const lo_packet *kept_back = connection->deferred.last;
-    bool silent = local.loss_send >= 100 || local.loss_receive >= 100 || remote_conditions.loss_send >= 100 ||
-                  remote_conditions.loss_receive >= 100 ||
-                  (connection->link == NULL && lo_peer(connection) == NULL &&
-                   !connection->peer_closed);
-    if (kept_back != NULL && kept_back->kind == LO_CONNECTION_CLOSED)
-        silent = false; /* all that will ever come is here */
-    if (connection->state != LO_CONNECTED || connection->peer_gone || silent == connection->silent ||
-        lo_is_delivered(connection))
+    const lo_packet *last = connection->deferred.last;
+    bool complete = last != NULL && last->kind == LO_CONNECTION_CLOSED; /* nothing more is to come */
+    bool alone = connection->link == NULL && lo_peer(connection) == NULL;
+    bool silent = is_blackout(lo_local_conditions(connection->object.user)) ||
+                  is_blackout(lo_remote_conditions(connection)) ||
+                  (alone && !connection->peer_closed);
+    int path = silent && !complete ? LO_PATH_SILENT : LO_PATH_OPEN;
+    if (!lo_is_sending(connection) || connection->path == LO_PATH_LOST ||
+        connection->path == path || lo_is_delivered(connection))
         return;
-    connection->silent = silent;
-    if (silent)
+    connection->path = path;
+    if (path == LO_PATH_SILENT)
         lo_set_timeout(connection, lo_timeout(connection, LO_TimeoutConnected));
     else
         lo_timer_remove(&lo.timers, &connection->timeout_timer);
@@ -208,27 +238,31 @@ static void set_connected(lo_connection *connection)
     lo_log(connection->object.user, LO_MSG, "#%u connected", connection->ordinal);
     lo_check_path(connection);
     lo_schedule(connection);
-    if (connection->peer_gone)
-        lo_set_timeout(connection, lo.now); /* its last word came after it was gone */
+    if (connection->path == LO_PATH_LOST)
+        lo_set_timeout(connection, lo.now); /* its last packet came after it was gone */
 }
 
-/* Before it is connected there is no data to overtake, only the calls that the other side has to
- * hear of first. */
-static void send_close(lo_connection *connection, int64_t when, bool linger)
+/* While it is connected, that is without linger, the close goes ahead of all data. Otherwise all data
+ * has been sent, or there is none; then only the connect request must not be overtaken. */
+static void send_close(lo_connection *connection)
 {
     lo_packet *packet = connection->close_packet;
     lo_close_body closed = {.reason = connection->end_reason};
     lo_connection *peer = lo_peer(connection);
-    bool haste = !linger && connection->state == LO_CONNECTED;
+    bool first = connection->state == LO_CONNECTED;
     if (packet == NULL || (connection->peer == 0 && connection->link == NULL))
         return;
     connection->close_packet = NULL;
     memcpy(closed.text, connection->end_text, sizeof closed.text);
     memcpy(packet->payload, &closed, sizeof closed);
-    packet->reliable = !haste;
-    packet->send_time = when = haste ? when + LO_SERVICE_DELAY : when;
-    if (peer != NULL && haste)
-        peer->discard_after = when; /* what the link has not sent to its end is lost */
+    packet->reliable = !first;
+    packet->send_time = lo.now;
+    if (first)
+        packet->send_time += LO_SERVICE_DELAY;
+    else if (connection->state == LO_LINGER && connection->link_idle_at > lo.now)
+        packet->send_time = connection->link_idle_at;
+    if (peer != NULL && first)
+        peer->discard_after = packet->send_time; /* what the link has not sent to its end is lost */
     lo_transmit(connection, packet);
 }
 
@@ -239,9 +273,9 @@ static void set_end(lo_connection *connection, int reason, const char *text)
 }
 
 void lo_terminate(lo_connection *connection, ESteamNetworkingConnectionState state, int reason,
-            const char *text, bool tell)
+                  const char *text, bool notify_peer)
 {
-    if (connection->closing || connection->state == LO_NONE) {
+    if (connection->state <= LO_NONE) {
         lo_destroy(connection); /* the application does not know it: any more, or yet */
         return;
     }
@@ -250,8 +284,8 @@ void lo_terminate(lo_connection *connection, ESteamNetworkingConnectionState sta
     set_end(connection, reason, text);
     lo_log(connection->object.user, LO_MSG, "#%u %s: %d %s", connection->ordinal,
            state == LO_CLOSED_BY_PEER ? "closed by peer" : "problem", reason, text);
-    if (tell)
-        send_close(connection, lo.now, false);
+    if (notify_peer)
+        send_close(connection);
     lo_link_leave(connection);
     lo_timer_remove(&lo.timers, &connection->send_timer);
     lo_timer_remove(&lo.timers, &connection->timeout_timer);
@@ -262,34 +296,42 @@ void lo_terminate(lo_connection *connection, ESteamNetworkingConnectionState sta
 void lo_protocol_error(lo_connection *connection)
 {
     lo_terminate(connection, LO_PROBLEM, k_ESteamNetConnectionEnd_Misc_InternalError,
-           "The peer's process sent what makes no sense", true);
+                 "The peer's process sent invalid data", true);
+}
+
+static void connect_timed_out(lo_connection *connection)
+{
+    char text[sizeof connection->end_text];
+    if (connection->too_many_files) {
+        lo_terminate(connection, LO_PROBLEM, k_ESteamNetConnectionEnd_Misc_InternalError,
+                     "This process has too many open files", false);
+        return;
+    }
+    if (connection->request_sent || lo_rendezvous_error() == NULL) {
+        lo_terminate(connection, LO_PROBLEM, TIMEOUT, "Timed out attempting to connect", false);
+        return;
+    }
+    snprintf(text, sizeof text, "Cannot meet other processes, set STEAMNET_LOOPBACK_DIR: %s",
+             lo_rendezvous_error());
+    lo_terminate(connection, LO_PROBLEM, k_ESteamNetConnectionEnd_Local_NetworkConfig, text, false);
 }
 
 void lo_on_timeout(lo_connection *connection)
 {
-    if (connection->closing || connection->state == LO_NONE) {
+    if (connection->state <= LO_NONE)
         lo_destroy(connection);
-    } else if (connection->state == LO_CONNECTED || connection->peer_gone) {
+    else if (connection->state == LO_CONNECTED || connection->path == LO_PATH_LOST)
         lo_terminate(connection, LO_PROBLEM, TIMEOUT, "Connection dropped", false);
-    } else if (connection->state == LO_FINDING_ROUTE) {
+    else if (connection->state == LO_FINDING_ROUTE)
         lo_terminate(connection, LO_PROBLEM, k_ESteamNetConnectionEnd_Misc_P2P_Rendezvous,
-               "Timed out attempting to negotiate rendezvous", false);
-    } else if (!connection->outgoing) {
+                     "Timed out attempting to negotiate rendezvous", false);
+    else if (!connection->outgoing)
         lo_terminate(connection, LO_PROBLEM, TIMEOUT,
-               "App didn't accept or close incoming connection in time.", false);
-    } else if (connection->too_many_files) {
-        lo_terminate(connection, LO_PROBLEM, k_ESteamNetConnectionEnd_Misc_InternalError,
-               "This process has too many open files", false);
-    } else if (lo.now >= connection->connect_deadline && !connection->request_sent && lo_rendezvous_error() != NULL) {
-        char text[sizeof connection->end_text];
-        snprintf(text, sizeof text, "Cannot meet other processes, set STEAMNET_LOOPBACK_DIR: %s",
-                 lo_rendezvous_error());
-        lo_terminate(connection, LO_PROBLEM, k_ESteamNetConnectionEnd_Local_NetworkConfig, text, false);
-    } else if (lo.now >= connection->connect_deadline) {
-        lo_terminate(connection, LO_PROBLEM, TIMEOUT, "Timed out attempting to connect", false);
-    } else {
+                     "App didn't accept or close incoming connection in time.", false);
+    else if (lo.now >= connection->connect_deadline)
+        connect_timed_out(connection);
+    else
         lo_send_connect_request(connection);
-    }
 }
 
 /* --- connecting ---------------------------------------------------------------------------------- */
@@ -297,21 +339,22 @@ void lo_on_timeout(lo_connection *connection)
 lo_packet *lo_request_packet(const lo_connection *connection)
 {
     lo_packet *packet = lo_packet_new(LO_CONNECT_REQUEST, sizeof(lo_connect_request));
-    if (packet != NULL) {
-        lo_connect_request call = {.from = connection->object.user->identity,
-                        .to = connection->target,
-                        .kind = connection->kind,
-                        .port = connection->port,
-                        .protocol = LO_PROTOCOL,
-                        .symmetric = connection->symmetric};
-        memcpy(packet->payload, &call, sizeof call);
-    }
+    lo_connect_request request = {
+        .from = connection->object.user->identity,
+        .to = connection->target,
+        .kind = connection->kind,
+        .port = connection->port,
+        .protocol = LO_PROTOCOL,
+        .symmetric = connection->symmetric,
+    };
+    if (packet != NULL)
+        memcpy(packet->payload, &request, sizeof request);
     return packet;
 }
 
 static int64_t earlier(int64_t a, int64_t b) { return a < b ? a : b; }
 
-/* Looks for the one it wants and calls, until the call got through or it gives up. */
+/* Looks for the peer and sends it the request, until that got through or time is over. */
 void lo_send_connect_request(lo_connection *connection)
 {
     lo_listener *listener =
@@ -329,7 +372,8 @@ void lo_send_connect_request(lo_connection *connection)
         }
     }
     if (!connection->request_sent && lo_rendezvous_error() != NULL)
-        connection->connect_deadline = earlier(connection->connect_deadline, connection->created + LO_CONNECT_ALONE);
+        connection->connect_deadline =
+            earlier(connection->connect_deadline, connection->created + CONNECT_ALONE);
     if (connection->too_many_files)
         connection->connect_deadline = lo.now;
     again = connection->request_sent ? INT64_MAX : lo.now + LO_CONNECT_RETRY;
@@ -370,7 +414,7 @@ void lo_handle_control(lo_connection *connection, lo_packet *packet)
             break;
         if (connection->kind == LO_KIND_IP)
             memcpy(&connection->remote, packet->payload, sizeof connection->remote);
-        /* The same packet goes back: yes, I am here. It goes ahead of what waits to be sent. */
+        /* The same packet goes back, ahead of what waits to be sent. */
         packet->kind = LO_CONNECT_CONFIRM;
         packet->message.m_cbSize = 0;
         packet->send_time = lo.now + LO_SERVICE_DELAY;
@@ -397,16 +441,25 @@ void lo_handle_control(lo_connection *connection, lo_packet *packet)
 
 /* --- closing ------------------------------------------------------------------------------------- */
 
-void lo_finish_close(lo_connection *connection)
+void lo_on_send_timer(lo_connection *connection)
 {
-    if (connection->close_packet != NULL)
-        send_close(connection, connection->link_idle_at > lo.now ? connection->link_idle_at : lo.now,
-                   true);
+    if (lo_send_due(connection) && connection->state == LO_LINGER) {
+        send_close(connection);
+        lo_check_delivered(connection);
+    }
+}
+
+bool lo_on_ack(lo_connection *connection, int lane, const lo_ack *ack)
+{
+    bool valid = lo_acknowledged(connection, lane, ack);
+    if (connection->state == LO_FIN_WAIT)
+        lo_check_delivered(connection);
+    return valid;
 }
 
 bool lo_is_delivered(const lo_connection *connection)
 {
-    return connection->lingering && connection->close_sent && lo_link_is_drained(connection) &&
+    return connection->state == LO_FIN_WAIT && lo_link_is_drained(connection) &&
            lo_unacknowledged(connection).messages == 0;
 }
 
@@ -437,14 +490,16 @@ void lo_close(lo_connection *connection, int reason, const char *text, bool ling
     lo_change_group(connection, NULL);
     lo_set_state(connection, LO_NONE);
     connection->state = state;
-    connection->closing = true;
-    connection->lingering = linger;
     if (linger && state == LO_CONNECTED) {
+        connection->state = LO_LINGER;
         lo_flush(connection);
-        lo_send_due(connection);
+        lo_on_send_timer(connection);
         return;
     }
-    if (!lo_is_ended(connection))
-        send_close(connection, lo.now, linger);
+    if (!lo_is_ended(connection)) {
+        send_close(connection);
+        if (linger)
+            connection->state = LO_LINGER; /* what waits to be sent is abandoned, and recorded */
+    }
     lo_destroy(connection);
 }

@@ -1,8 +1,8 @@
 /* What SteamNetConnectionInfo_t says about a connection. */
+#include "connection_info.h"
+
 #include <stdio.h>
 #include <string.h>
-
-#include "loopback.h"
 
 void lo_describe(const lo_connection *connection,
                      char text[k_cchSteamNetworkingMaxConnectionDescription])
@@ -42,7 +42,7 @@ void lo_fill_info(const lo_connection *connection, SteamNetConnectionInfo_t *inf
     bool visible = connection->listener != NULL && connection->kind != LO_KIND_SESSION;
     memset(info, 0, sizeof *info);
     info->m_identityRemote = connection->remote;
-    info->m_nUserData = lo_config(&connection->scope, LO_ConnectionUserData)->int64;
+    info->m_nUserData = connection->settings.user_data;
     info->m_hListenSocket = visible ? connection->listener->object.handle : 0;
     info->m_addrRemote = connection->address;
     info->m_eState = connection->state;

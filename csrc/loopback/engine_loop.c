@@ -1,7 +1,10 @@
-/* The way into the engine and out of it: its lock, its clock, and whatever is due. */
-#include <string.h>
+/* The way into the engine and out of it: its lock, its clock, and all that is due. */
+#include "engine_loop.h"
 
-#include "loopback.h"
+#include "connection.h"
+#include "receive.h"
+#include "transport.h"
+#include "transport_receive.h"
 
 #define HOLDER(pointer, type, member) ((type *)((char *)(pointer) - offsetof(type, member)))
 
@@ -12,7 +15,7 @@ static void run_timer(lo_timer *timer)
         lo_packet_arrived(HOLDER(timer, lo_packet, timer));
         break;
     case LO_SEND_TIMER:
-        lo_send_due(HOLDER(timer, lo_connection, send_timer));
+        lo_on_send_timer(HOLDER(timer, lo_connection, send_timer));
         break;
     default:
         lo_on_timeout(HOLDER(timer, lo_connection, timeout_timer));
@@ -21,35 +24,37 @@ static void run_timer(lo_timer *timer)
 
 void lo_api_begin(void)
 {
-    int64_t lived;
     lo_timer *timer;
     sn_lock(&lo.mutex);
-    lived = lo.latest;
     lo.clock = sn_now();
     lo_transport_receive();
-    /* Time does not run backwards, not even for what was due before it could be known. */
     while ((timer = lo_timer_peek(&lo.timers)) != NULL && timer->time <= lo.clock) {
         lo_timer_remove(&lo.timers, timer);
-        lived = timer->time > lived ? timer->time : lived;
-        lo.now = lived;
+        /* Time does not run backwards, even for what was due before it could be known. */
+        if (timer->time > lo.latest)
+            lo.latest = timer->time;
+        lo.now = lo.latest;
         run_timer(timer);
     }
     lo.latest = lo.now = lo.clock;
-}
-
-void lo_api_end(void)
-{
-    lo_list dead = lo.dead;
-    lo_packet *packet;
-    lo.dead = (lo_list){NULL, NULL};
-    lo_transport_send_acks();
-    sn_unlock(&lo.mutex);
-    while ((packet = lo_list_take(&dead)) != NULL)
-        packet->message.m_pfnRelease(&packet->message);
 }
 
 lo_connection *lo_api_begin_connection(const void *self, HSteamNetConnection handle)
 {
     lo_api_begin();
     return lo_find_connection(self, handle);
+}
+
+void lo_api_end(void)
+{
+    lo_list released;
+    lo_packet *packet;
+    if (lo.draining.first != NULL)
+        lo_drain_deferred();
+    if (lo_acks_due)
+        lo_transport_send_acks();
+    released = lo_release_queue_take();
+    sn_unlock(&lo.mutex);
+    while ((packet = lo_list_take(&released)) != NULL)
+        packet->message.m_pfnRelease(&packet->message);
 }

@@ -1,7 +1,7 @@
 /* Lanes: what waits in them, which is next, and what the peer has not acknowledged. */
-#include <string.h>
+#include "lane.h"
 
-#include "loopback.h"
+#include <string.h>
 
 lo_lane *lo_lane_at(lo_connection *connection, int index)
 {
@@ -21,7 +21,6 @@ lo_lane *lo_lane_at(lo_connection *connection, int index)
     return &connection->lanes[index];
 }
 
-/* The lane that is next: the most urgent, and of these the one that had the least so far. */
 lo_lane *lo_next_lane(lo_connection *connection)
 {
     lo_lane *best = NULL;
@@ -35,12 +34,11 @@ lo_lane *lo_next_lane(lo_connection *connection)
     return best;
 }
 
-/* A lane that was idle has no claim on the time when it was. */
+/* An idle lane accumulates no credit (weighted fair queuing). */
 void lo_sync_virtual_time(lo_connection *connection, lo_lane *lane)
 {
     lo_lane *rival = lo_next_lane(connection);
-    if (connection->lane_count > 1 && lane->waiting.first == NULL && rival != NULL &&
-        rival->virtual_time > lane->virtual_time)
+    if (lane->waiting.first == NULL && rival != NULL && rival->virtual_time > lane->virtual_time)
         lane->virtual_time = rival->virtual_time;
 }
 

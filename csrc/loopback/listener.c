@@ -1,7 +1,13 @@
 /* Listen sockets, and the connect requests that are made to them. */
+#include "listener.h"
+
 #include <string.h>
 
-#include "loopback.h"
+#include "connection.h"
+#include "log.h"
+#include "publish.h"
+#include "session.h"
+#include "transport.h"
 
 lo_listener *lo_listen(lo_user *user, int kind, int port, int count,
                        const SteamNetworkingConfigValue_t *options)
@@ -39,9 +45,10 @@ void lo_listener_destroy(lo_listener *listener)
     lo_connection *connection, *next;
     for (connection = user->connections.first; connection != NULL; connection = next) {
         next = connection->listed.after;
-        if (connection->listener == listener && connection->closing) {
-            connection->listener = NULL; /* it drains without */
+        if (connection->listener == listener && lo_is_closed(connection)) {
+            connection->listener = NULL; /* it lingers without */
             connection->scope.parent = &user->local;
+            lo_settings_reload(connection);
         } else if (connection->listener == listener) {
             if (connection->state != LO_NONE)
                 lo_set_state(connection, LO_NONE);
@@ -57,7 +64,6 @@ void lo_listener_destroy(lo_listener *listener)
     lo_free(listener);
 }
 
-/* Is it this machine, as the loopback addresses say; or any of its addresses, if that will do? */
 bool lo_is_local(const SteamNetworkingIPAddr *address, bool any_will_do)
 {
     static const uint8_t none[16] = {0}, one[16] = {[15] = 1};
@@ -80,30 +86,32 @@ void lo_open_session_listener(lo_user *user)
 
 /* --- connect requests ---------------------------------------------------------------------------- */
 
-/* One's own call to the caller, if both mean one connection. */
-static lo_connection *crossing_request(const lo_listener *listener, const lo_connect_request *call)
+/* Our own request to the caller, if both sides mean one connection. */
+static lo_connection *crossing_request(const lo_listener *listener, const lo_connect_request *request)
 {
     lo_connection *own = listener->object.user->connections.first;
     bool session = listener->kind == LO_KIND_SESSION;
-    if (!call->symmetric && !session)
+    if (!request->symmetric && !session)
         return NULL;
     while (own != NULL &&
-           !(own->kind == listener->kind && own->outgoing && !own->closing &&
-             own->state == LO_CONNECTING && own->port == call->port &&
-             (own->symmetric || session) && lo_same_identity(&own->target, &call->from)))
+           !(own->kind == listener->kind && own->outgoing && !lo_is_closed(own) &&
+             own->state == LO_CONNECTING && own->port == request->port &&
+             (own->symmetric || session) && lo_same_identity(&own->target, &request->from)))
         own = own->listed.after;
     return own;
 }
 
-static lo_connection *incoming(lo_listener *listener, const lo_connect_request *call)
+static lo_connection *incoming(lo_listener *listener, const lo_connect_request *request)
 {
     lo_user *user = listener->object.user;
     lo_connection *connection = lo_connection_new(user, listener->kind, listener, 0, NULL);
     if (connection == NULL)
         return NULL;
-    connection->remote = call->from;
+    if (listener->kind == LO_KIND_SESSION)
+        connection->on_state = lo_session_on_state;
+    connection->remote = request->from;
     connection->symmetric =
-        call->symmetric && lo_config(&listener->scope, LO_SymmetricConnect)->int32 != 0;
+        request->symmetric && lo_config(&listener->scope, LO_SymmetricConnect)->int32 != 0;
     connection->port = listener->port;
     if (listener->kind == LO_KIND_IP)
         lo_invent_address(connection);
@@ -112,13 +120,13 @@ static lo_connection *incoming(lo_listener *listener, const lo_connect_request *
     return connection;
 }
 
-lo_connection *lo_incoming_end(lo_listener *listener, const lo_connect_request *call)
+lo_connection *lo_incoming_end(lo_listener *listener, const lo_connect_request *request)
 {
-    lo_connection *own = crossing_request(listener, call);
+    lo_connection *own = crossing_request(listener, request);
     if (own == NULL)
-        return incoming(listener, call);
-    /* The call of the lesser name counts. */
-    if (memcmp(&call->from, &listener->object.user->identity, sizeof call->from) >= 0)
+        return incoming(listener, request);
+    /* Simultaneous connects: the request from the smaller identity wins. */
+    if (memcmp(&request->from, &listener->object.user->identity, sizeof request->from) >= 0)
         return NULL;
     own->outgoing = false;
     lo_link_leave(own);
@@ -128,13 +136,13 @@ lo_connection *lo_incoming_end(lo_listener *listener, const lo_connect_request *
 void lo_handle_connect_request(lo_listener *listener, lo_packet *packet)
 {
     lo_connection *caller = lo_find_any(packet->from, LO_CONNECTION), *connection;
-    lo_connect_request call;
-    if (caller == NULL || caller->closing || caller->state > LO_CONNECTING || caller->peer != 0)
+    lo_connect_request request;
+    if (caller == NULL || lo_is_closed(caller) || caller->state > LO_CONNECTING || caller->peer != 0)
         return;
-    memcpy(&call, packet->payload, sizeof call);
-    connection = lo_incoming_end(listener, &call);
+    memcpy(&request, packet->payload, sizeof request);
+    connection = lo_incoming_end(listener, &request);
     if (connection == NULL) {
-        caller->request_sent = false; /* it will try again, unless it is called itself */
+        caller->request_sent = false; /* it tries again, unless the peer's request comes first */
         return;
     }
     connection->peer = caller->object.handle;
@@ -152,6 +160,8 @@ lo_connection *lo_connect(lo_user *user, int kind, const SteamNetworkingIdentity
     lo_listener *listener;
     if (connection == NULL)
         return NULL;
+    if (kind == LO_KIND_SESSION)
+        connection->on_state = lo_session_on_state;
     connection->outgoing = true;
     connection->symmetric = lo_config(&connection->scope, LO_SymmetricConnect)->int32 != 0;
     connection->port = port;
@@ -160,7 +170,7 @@ lo_connection *lo_connect(lo_user *user, int kind, const SteamNetworkingIdentity
     connection->connect_deadline = lo_timeout(connection, LO_TimeoutInitial);
     listener = lo_listener_at(kind, &connection->target, port);
     if (listener != NULL && listener->object.user == user) {
-        /* One's own call is there at once, and heard before it is made. */
+        /* A request to a listen socket of the same user arrives before it is made. */
         lo_packet *packet = lo_request_packet(connection);
         connection->request_sent = packet != NULL;
         if (packet != NULL) {

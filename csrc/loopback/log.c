@@ -1,8 +1,8 @@
 /* Lines of debug output. */
+#include "log.h"
+
 #include <stdarg.h>
 #include <stdio.h>
-
-#include "loopback.h"
 
 void lo_log(lo_user *user, int level, const char *format, ...)
 {

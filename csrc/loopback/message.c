@@ -1,16 +1,21 @@
 /* Packets: the memory of messages, from AllocateMessage to Release. */
-#include "loopback.h"
+#include "message.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
+#include "alloc.h"
+
 #define MESSAGE_OFFSET offsetof(lo_packet, message)
+
+static lo_list release_queue;
 
 lo_packet *lo_packet_of(SteamNetworkingMessage_t *message)
 {
     return (lo_packet *)((char *)message - MESSAGE_OFFSET);
 }
 
-/* Works on any thread, after the engine has stopped and in a forked child: it needs no world. */
+/* Works on any thread, after the engine has stopped and in a forked child: it needs no engine. */
 static void release(SteamNetworkingMessage_t *message)
 {
     if (message->m_pfnFreeData != NULL)
@@ -58,7 +63,7 @@ lo_packet *lo_list_take(lo_list *list)
 void lo_release_later(lo_packet *packet)
 {
     if (packet != NULL)
-        lo_list_append(&lo.dead, packet);
+        lo_list_append(&release_queue, packet);
 }
 
 void lo_release_all_later(lo_list *list)
@@ -68,7 +73,13 @@ void lo_release_all_later(lo_list *list)
         lo_release_later(packet);
 }
 
-/* Like Valve's clock: monotonic microseconds, from 3,000,000 seconds on. */
+lo_list lo_release_queue_take(void)
+{
+    lo_list taken = release_queue;
+    release_queue = (lo_list){NULL, NULL};
+    return taken;
+}
+
 SteamNetworkingMicroseconds lo_timestamp(int64_t now)
 {
     static _Atomic int64_t start;

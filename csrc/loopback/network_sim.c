@@ -3,7 +3,12 @@
  * Chance is drawn from the user's seed and from which packet it is (connection, lane,
  * number), never from the time: the same seed loses the same packets.
  */
-#include "loopback.h"
+#include "network_sim.h"
+
+#include "lane.h"
+#include "random.h"
+
+enum { RESEND = 25000 /* µs beyond the round trip until a lost packet is sent again */ };
 
 /* --- parameters ---------------------------------------------------------------------------------- */
 
@@ -34,21 +39,12 @@ static bool is_clear(const lo_sim_params *sim)
            sim->rate <= 0;
 }
 
-void lo_sim_reload(lo_user *user)
+void lo_sim_read(lo_user *user)
 {
     user->sim_send = SIM_PARAMS(user, Send);
     user->sim_receive = SIM_PARAMS(user, Recv);
     user->sim_send.clear = is_clear(&user->sim_send);
     user->sim_receive.clear = is_clear(&user->sim_receive);
-    for (lo_connection *connection = user->connections.first; connection != NULL;
-         connection = connection->listed.after) {
-        lo_connection *peer = lo_peer(connection);
-        lo_check_path(connection);
-        if (peer != NULL)
-            lo_check_path(peer);
-        if (connection->link != NULL)
-            lo_link_send_conditions(connection);
-    }
 }
 
 lo_conditions lo_local_conditions(const lo_user *user)
@@ -69,7 +65,7 @@ int64_t lo_round_trip(const lo_connection *connection)
     return (int64_t)local.lag_send + remote_conditions.lag_receive + remote_conditions.lag_send + local.lag_receive;
 }
 
-/* --- what happens to one packet ------------------------------------------------------------------ */
+/* --- what happens to one packet ------------------------------------------------------------- */
 
 static uint64_t packet_rng(const lo_connection *connection, const lo_packet *packet, bool sending)
 {
@@ -81,74 +77,73 @@ static uint64_t packet_rng(const lo_connection *connection, const lo_packet *pac
     return lo_random(&state);
 }
 
-static bool bernoulli(uint64_t *chance, float percent)
+static bool bernoulli(uint64_t *rng, float percent)
 {
-    return percent > 0 &&
-           (double)(lo_random(chance) >> 11) * (100.0 / 9007199254740992.0) < percent;
+    return percent > 0 && (double)(lo_random(rng) >> 11) * (100.0 / 9007199254740992.0) < percent;
 }
 
-bool lo_is_droppable(const lo_packet *packet)
+static bool is_droppable(const lo_packet *packet)
 {
     return packet->kind == LO_DATA && !packet->reliable;
 }
 
-/* A bucket of `burst` bytes that fills at `rate`: how late what finds too little in it gets
- * through, sent again when there is enough; -1: never. */
-static int64_t token_bucket_delay(lo_user *user, const lo_packet *packet, const lo_sim_params *sim,
-                             bool sending, int64_t at)
+static int64_t later(int64_t a, int64_t b) { return a > b ? a : b; }
+
+/* A bucket of `burst` bytes that fills at `rate`: how late a packet gets through that finds too little
+ * in it, sent again when there is enough; -1: never. */
+static int64_t token_bucket_delay(int64_t *bucket_time, const lo_packet *packet,
+                                  const lo_sim_params *sim, int64_t at)
 {
-    int64_t *bucket_time = &user->bucket_time[sending], room, until;
+    int64_t room, until;
     if (sim->rate <= 0)
         return 0;
     room = (int64_t)sim->burst * 1000000 / sim->rate;
-    until = (*bucket_time > at ? *bucket_time : at) +
+    until = later(*bucket_time, at) +
             ((int64_t)packet->message.m_cbSize + LO_OVERHEAD) * 1000000 / sim->rate;
-    if (lo_is_droppable(packet) && until - at > room)
+    if (is_droppable(packet) && until - at > room)
         return -1;
     *bucket_time = until;
-    return until - at > room ? until - at - room + LO_RESEND : 0;
+    return until - at > room ? until - at - room + RESEND : 0;
 }
 
 /* How late the packet gets through; -1: never. */
-static int64_t sim_delay(const lo_connection *connection, const lo_packet *packet, const lo_sim_params *sim,
-                     bool sending, int64_t at)
+static int64_t sim_delay(const lo_connection *connection, const lo_packet *packet,
+                         const lo_sim_params *sim, bool sending, int64_t at)
 {
     enum { MAX_TRIES = 50 };
     int pieces = 1 + (packet->message.m_cbSize - 1) / LO_PACKET_BYTES, worst = 0;
     int64_t late;
-    uint64_t chance;
+    uint64_t rng;
     if (sim->clear)
         return 0;
-    late = token_bucket_delay(connection->object.user, packet, sim, sending, at);
+    late = token_bucket_delay(&connection->object.user->bucket_time[sending], packet, sim, at);
     if (late < 0)
         return -1;
     late += sim->lag;
-    chance = packet_rng(connection, packet, sending);
+    rng = packet_rng(connection, packet, sending);
     for (int i = 0; i < pieces && sim->loss > 0; i++) {
         int tries = 0;
-        while (tries < MAX_TRIES && bernoulli(&chance, sim->loss)) {
-            if (lo_is_droppable(packet))
+        while (tries < MAX_TRIES && bernoulli(&rng, sim->loss)) {
+            if (is_droppable(packet))
                 return -1; /* all its pieces, or nothing */
             tries++;
         }
         worst = tries > worst ? tries : worst;
     }
-    late += worst * (lo_round_trip(connection) + LO_RESEND);
-    if (bernoulli(&chance, sim->reorder))
+    late += worst * (lo_round_trip(connection) + RESEND);
+    if (bernoulli(&rng, sim->reorder))
         late += sim->reorder_time;
-    if (sim->jitter > 0 && bernoulli(&chance, sim->jitter_share)) {
-        int64_t extra = (int64_t)(lo_random(&chance) % (2 * (uint64_t)sim->jitter + 1));
+    if (sim->jitter > 0 && bernoulli(&rng, sim->jitter_share)) {
+        int64_t extra = (int64_t)(lo_random(&rng) % (2 * (uint64_t)sim->jitter + 1));
         late += extra < sim->jitter_most ? extra : sim->jitter_most;
     }
     return late;
 }
 
-static int64_t later(int64_t a, int64_t b) { return a > b ? a : b; }
-
-/* While nothing gets through, everything reliable waits for the same moment, so that it keeps its
+/* While nothing gets through, all reliable packets wait for the same time, so that they keep their
  * order however the network changes meanwhile. */
-static bool is_blocked(lo_connection *connection, const lo_packet *packet, const lo_sim_params *sim,
-                       bool sending)
+static bool is_blocked(lo_connection *connection, const lo_packet *packet,
+                       const lo_sim_params *sim, bool sending)
 {
     int64_t *blocked = &connection->blocked[sending];
     bool no_lane = packet->kind == LO_DATA && lo_lane_at(connection, packet->lane) == NULL;
@@ -157,37 +152,44 @@ static bool is_blocked(lo_connection *connection, const lo_packet *packet, const
     return lo.now < *blocked;
 }
 
-/* What is reliable is not earlier than what went before it on its lane; a control packet, which
- * comes before all data or after it, than what went before it on any lane. */
-static int64_t in_order(lo_connection *connection, const lo_packet *packet, bool sending,
-                        int64_t due)
+/* A reliable packet is not earlier than those ahead of it on its lane. A control packet, which comes
+ * before all data or after it, is not earlier than those ahead of it on any lane. */
+static int64_t keep_order(lo_connection *connection, const lo_packet *packet, bool sending,
+                          int64_t time)
 {
     bool data = packet->kind == LO_DATA;
     int first = data ? packet->lane : 0, last = data ? packet->lane : connection->lane_room - 1;
-    due = later(due, connection->control[sending]);
+    time = later(time, connection->control[sending]);
     for (int i = first; i <= last; i++)
-        due = later(due, connection->lanes[i].in_order[sending]);
+        time = later(time, connection->lanes[i].in_order[sending]);
     if (data)
-        connection->lanes[packet->lane].in_order[sending] = due;
+        connection->lanes[packet->lane].in_order[sending] = time;
     else
-        connection->control[sending] = due;
-    return due;
+        connection->control[sending] = time;
+    return time;
 }
 
-/* When it is through the sky, or if its stage is still the same, when to try again; -1: never. */
-int64_t lo_delivery_time(lo_connection *connection, lo_packet *packet, const lo_sim_params *sim,
-                       bool sending)
+static int64_t pass(lo_connection *connection, lo_packet *packet, const lo_sim_params *sim,
+                    bool sending, int64_t from)
 {
-    int64_t late, from = sending ? packet->send_time : lo.now;
-    if (lo_is_droppable(packet) && sim->loss >= 100)
-        return -1;
-    if (!lo_is_droppable(packet) && is_blocked(connection, packet, sim, sending))
-        return connection->blocked[sending];
-    if (sending)
-        from = later(from, packet->timer.time); /* it was blocked until now */
+    int64_t late;
+    if (is_droppable(packet) ? sim->loss >= 100 : is_blocked(connection, packet, sim, sending))
+        return is_droppable(packet) ? -1 : connection->blocked[sending];
     late = sim_delay(connection, packet, sim, sending, from);
     if (late < 0)
         return -1;
-    packet->stage = sending ? LO_IN_FLIGHT : LO_DELIVERED;
-    return packet->reliable ? in_order(connection, packet, sending, from + late) : from + late;
+    packet->stage++;
+    return packet->reliable ? keep_order(connection, packet, sending, from + late) : from + late;
+}
+
+int64_t lo_sim_outgoing(lo_connection *connection, lo_packet *packet)
+{
+    /* It was blocked until its timer's time, if it has one. */
+    int64_t from = later(packet->send_time, packet->timer.time);
+    return pass(connection, packet, &connection->object.user->sim_send, true, from);
+}
+
+int64_t lo_sim_incoming(lo_connection *connection, lo_packet *packet)
+{
+    return pass(connection, packet, &connection->object.user->sim_receive, false, lo.now);
 }

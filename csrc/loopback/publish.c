@@ -1,7 +1,9 @@
 /* Publishing: which listeners other processes find here, kept up whatever becomes of the files. */
+#include "publish.h"
+
 #include <stdio.h>
 
-#include "loopback.h"
+#include "log.h"
 #include "rendezvous.h"
 
 enum {

@@ -1,5 +1,5 @@
 /* How much was sent and received in the last second. */
-#include "loopback.h"
+#include "rate_meter.h"
 
 static void advance(lo_meter *meter, int64_t now)
 {
@@ -20,10 +20,10 @@ void lo_measure(lo_meter *meter, int64_t now, int bytes)
 }
 
 /* A whole second, up to the slot under way: bursts count as often as they were. */
-void lo_rates(lo_meter *meter, float *packets, float *bytes)
+void lo_rates(lo_meter *meter, int64_t now, float *packets, float *bytes)
 {
     struct lo_flow sum = {0, 0};
-    advance(meter, lo.now);
+    advance(meter, now);
     for (int i = 0; i < LO_SLOTS; i++) {
         sum.packets += meter->past[i].packets;
         sum.bytes += meter->past[i].bytes;

@@ -1,35 +1,47 @@
 /* Receiving: from the network into the queue, and what happens when it is full. */
-#include "loopback.h"
+#include "receive.h"
 
-void lo_acknowledge(lo_connection *receiver, const lo_packet *packet)
+#include "connection.h"
+#include "listener.h"
+#include "log.h"
+#include "network_sim.h"
+#include "receive_queue.h"
+#include "session.h"
+#include "transport.h"
+
+/* --- into the queue ------------------------------------------------------------------------- */
+
+/* The sender may send as much more. */
+static void acknowledge(lo_connection *receiver, const lo_packet *packet)
 {
-    lo_connection *sender = packet->from != 0 ? lo_find_any(packet->from, LO_CONNECTION) : NULL;
-    if (packet->kind != LO_DATA)
+    lo_connection *sender;
+    if (receiver->link != NULL) {
+        lo_link_acknowledge(receiver, packet);
         return;
+    }
+    sender = lo_find_any(packet->from, LO_CONNECTION);
     if (sender != NULL && packet->lane < sender->lane_room) {
         const lo_lane *lane = &sender->lanes[packet->lane];
         lo_ack ack = {{lane->acked[false], lane->acked[true]}};
         ack.arrived[packet->reliable].messages++;
         ack.arrived[packet->reliable].bytes += packet->message.m_cbSize;
-        lo_acknowledged(sender, packet->lane, &ack);
-    } else if (sender == NULL && receiver->link != NULL) {
-        lo_link_acknowledge(receiver, packet);
+        lo_on_ack(sender, packet->lane, &ack);
     }
 }
 
-static bool is_full(const lo_connection *connection, int more)
+static bool is_full(const lo_connection *connection, const lo_packet *packet)
 {
-    return connection->queue_count >= lo_config(&connection->scope, LO_RecvBufferMessages)->int32 ||
+    int64_t bytes = connection->queue_bytes + connection->queue_count * (int64_t)LO_OVERHEAD;
+    return connection->queue_count >= connection->settings.receive_messages ||
            (connection->queue_count > 0 &&
-            connection->queue_bytes + connection->queue_count * (int64_t)LO_OVERHEAD + more >
-                lo_config(&connection->scope, LO_RecvBufferSize)->int32);
+            bytes + packet->message.m_cbSize > connection->settings.receive_buffer);
 }
 
 static void enqueue(lo_connection *connection, lo_packet *packet)
 {
     SteamNetworkingMessage_t *message = &packet->message;
     lo_group *group = connection->group;
-    lo_acknowledge(connection, packet);
+    acknowledge(connection, packet);
     message->m_conn = connection->object.handle;
     message->m_identityPeer = connection->remote;
     message->m_usecTimeReceived = lo_timestamp(lo.now);
@@ -55,97 +67,114 @@ static void enqueue(lo_connection *connection, lo_packet *packet)
     lo_group_append(group, packet);
 }
 
-static void accept_data(lo_connection *connection, lo_packet *packet)
+static void accept_unreliable(lo_connection *connection, lo_packet *packet)
 {
-    int size = packet->message.m_cbSize;
-    bool may_wait =
-        packet->reliable && (connection->deferred.first != NULL || is_full(connection, size));
-    if (packet->reliable && size > lo_config(&connection->scope, LO_RecvMaxMessageSize)->int32) {
+    if (!is_full(connection, packet) &&
+        packet->message.m_cbSize <= connection->settings.receive_largest) {
+        enqueue(connection, packet);
+        return;
+    }
+    lo_log(connection->object.user, LO_VERBOSE,
+           "#%u unreliable message dropped: the receive buffer is full", connection->ordinal);
+    acknowledge(connection, packet);
+    lo_release_later(packet);
+}
+
+static void accept_reliable(lo_connection *connection, lo_packet *packet)
+{
+    if (packet->message.m_cbSize > connection->settings.receive_largest) {
         lo_release_later(packet);
         lo_terminate(connection, LO_PROBLEM, k_ESteamNetConnectionEnd_Misc_InternalError,
-               "Reliable message size too large for the receiver's RecvMaxMessageSize", true);
-    } else if (may_wait) {
+                     "Reliable message size too large for the receiver's RecvMaxMessageSize", true);
+    } else if (connection->deferred.first != NULL || is_full(connection, packet)) {
         lo_list_append(&connection->deferred, packet);
-    } else if (!packet->reliable &&
-               (is_full(connection, size) ||
-                size > lo_config(&connection->scope, LO_RecvMaxMessageSize)->int32)) {
-        lo_log(connection->object.user, LO_VERBOSE,
-               "#%u unreliable message dropped: the receive buffer is full", connection->ordinal);
-        lo_acknowledge(connection, packet);
-        lo_release_later(packet);
     } else {
         enqueue(connection, packet);
     }
 }
 
-void lo_receive(lo_connection *connection, lo_packet *packet)
+static void accept_data(lo_connection *connection, lo_packet *packet)
 {
-    if (packet->kind == LO_DATA) {
-        lo_measure(&connection->received, lo.now, packet->message.m_cbSize);
-        lo_handle_control(connection, packet); /* who sends is connected */
-    }
-    if (packet->kind == LO_CONNECTION_CLOSED && !packet->reliable)
-        lo_release_all_later(&connection->deferred); /* without linger: what has no room is lost */
-    if (packet->kind == LO_CONNECTION_CLOSED && connection->deferred.first != NULL) {
-        lo_list_append(&connection->deferred, packet);
-        lo_check_path(connection);
-    } else if (packet->kind == LO_CONNECTION_CLOSED) {
-        lo_handle_control(connection, packet);
-    } else if (connection->state == LO_CONNECTED && !connection->closing &&
-               packet->send_time <= connection->discard_after) {
-        accept_data(connection, packet);
-    } else {
-        lo_acknowledge(connection, packet);
+    lo_measure(&connection->received, lo.now, packet->message.m_cbSize);
+    if (connection->state != LO_CONNECTED)
+        lo_handle_control(connection, packet); /* a peer that sends is connected */
+    if (connection->state != LO_CONNECTED || packet->send_time > connection->discard_after) {
+        acknowledge(connection, packet);
         lo_release_later(packet);
+    } else if (packet->reliable) {
+        accept_reliable(connection, packet);
+    } else {
+        accept_unreliable(connection, packet);
     }
 }
 
-void lo_drain_deferred(lo_connection *connection)
+static void accept_close(lo_connection *connection, lo_packet *packet)
 {
-    while (connection->deferred.first != NULL) {
-        lo_packet *packet = connection->deferred.first;
-        if (packet->kind == LO_DATA && is_full(connection, packet->message.m_cbSize))
+    if (!packet->reliable)
+        lo_release_all_later(&connection->deferred); /* without linger: what has no room is lost */
+    if (connection->deferred.first == NULL) {
+        lo_handle_control(connection, packet);
+        return;
+    }
+    lo_list_append(&connection->deferred, packet);
+    lo_check_path(connection);
+}
+
+/* Nothing valid comes behind a close, and a second close ends the connection. */
+static void drain_connection(lo_connection *connection)
+{
+    lo_packet *packet;
+    while ((packet = connection->deferred.first) != NULL) {
+        if (packet->kind == LO_DATA && is_full(connection, packet))
             return;
         lo_list_take(&connection->deferred);
         if (packet->kind != LO_DATA) {
             lo_handle_control(connection, packet);
-            return; /* nothing honest comes after a goodbye, and a second one ends the connection */
+            return;
         }
         enqueue(connection, packet);
     }
 }
 
-/* --- arrivals ------------------------------------------------------------------------------------ */
-
-void lo_drop_packet(lo_connection *connection, lo_packet *packet, bool sending)
+void lo_drain_deferred(void)
 {
-    if (sending)
-        lo_unsend(connection, packet);
-    else
-        lo_acknowledge(connection, packet);
-    lo_release_later(packet);
+    lo_connection *connection;
+    while ((connection = lo.draining.first) != NULL) {
+        LO_REMOVE(&lo.draining, connection, draining);
+        connection->has_room = false;
+        drain_connection(connection);
+    }
 }
+
+/* --- arrivals ------------------------------------------------------------------------------- */
 
 static void dispatch(lo_connection *connection, lo_packet *packet)
 {
-    if (packet->kind == LO_DATA || packet->kind == LO_CONNECTION_CLOSED)
-        lo_receive(connection, packet);
+    if (packet->kind == LO_DATA)
+        accept_data(connection, packet);
+    else if (packet->kind == LO_CONNECTION_CLOSED)
+        accept_close(connection, packet);
     else
         lo_handle_control(connection, packet);
+}
+
+/* There is no connection yet, and so no chance of its own: only what hits every packet. */
+static bool delay_connect_request(const lo_sim_params *sim, lo_packet *packet)
+{
+    bool blocked = sim->loss >= 100;
+    if (packet->stage == LO_DELIVERED || (sim->lag == 0 && !blocked))
+        return false;
+    packet->stage = blocked ? LO_IN_FLIGHT : LO_DELIVERED;
+    lo_timer_add(&lo.timers, &packet->timer, lo.now + sim->lag + (blocked ? LO_CONNECT_RETRY : 0));
+    return true;
 }
 
 static void deliver_connect_request(lo_packet *packet)
 {
     lo_listener *listener = lo_find_any(packet->to, LO_LISTENER);
     lo_connection *caller = lo_find_any(packet->from, LO_CONNECTION);
-    const lo_sim_params *sim = listener != NULL ? &listener->object.user->sim_receive : NULL;
-    if (sim != NULL && packet->stage == LO_IN_FLIGHT && (sim->lag > 0 || sim->loss >= 100)) {
-        /* Nobody's connection yet, so nobody's chance: only what hits every packet. */
-        packet->stage = sim->loss >= 100 ? LO_IN_FLIGHT : LO_DELIVERED;
-        lo_timer_add(&lo.timers, &packet->timer,
-                    lo.now + sim->lag + (sim->loss >= 100 ? LO_CONNECT_RETRY : 0));
+    if (listener != NULL && delay_connect_request(&listener->object.user->sim_receive, packet))
         return;
-    }
     if (listener != NULL) {
         lo_handle_connect_request(listener, packet);
     } else if (caller != NULL) {
@@ -155,40 +184,47 @@ static void deliver_connect_request(lo_packet *packet)
     lo_release_later(packet);
 }
 
+static void leave_sender(lo_packet *packet)
+{
+    lo_connection *sender = lo_find_any(packet->from, LO_CONNECTION);
+    if (sender == NULL) {
+        lo_release_later(packet);
+        return;
+    }
+    lo_transmit_again(sender, packet); /* only what is reliable had to wait, and is not dropped */
+    lo_check_delivered(sender);
+}
+
+static void enter_receiver(lo_connection *connection, lo_packet *packet)
+{
+    int64_t due = packet->stage == LO_DELIVERED ? lo.now : lo_sim_incoming(connection, packet);
+    if (due > lo.now || (due >= 0 && packet->stage == LO_IN_FLIGHT)) {
+        lo_timer_add(&lo.timers, &packet->timer, due);
+        return;
+    }
+    if (packet->receiver != NULL)
+        lo_link_arrived(packet);
+    if (due >= 0) {
+        dispatch(connection, packet);
+        return;
+    }
+    acknowledge(connection, packet);
+    lo_release_later(packet);
+}
+
 void lo_packet_arrived(lo_packet *packet)
 {
-    lo_connection *connection;
+    lo_connection *connection = packet->receiver;
     if (packet->stage == LO_AT_SENDER) {
-        connection = lo_find_any(packet->from, LO_CONNECTION);
+        leave_sender(packet);
+    } else if (packet->kind == LO_CONNECT_REQUEST && connection == NULL) {
+        deliver_connect_request(packet);
+    } else {
+        if (connection == NULL)
+            connection = lo_find_any(packet->to, LO_CONNECTION);
         if (connection != NULL)
-            lo_pass_sender(connection, packet);
+            enter_receiver(connection, packet);
         else
             lo_release_later(packet);
-        return;
     }
-    if (packet->kind == LO_CONNECT_REQUEST && packet->receiver == NULL) {
-        deliver_connect_request(packet);
-        return;
-    }
-    connection =
-        packet->receiver != NULL ? packet->receiver : lo_find_any(packet->to, LO_CONNECTION);
-    if (connection != NULL && packet->stage == LO_IN_FLIGHT) {
-        int64_t due = lo_delivery_time(connection, packet, &connection->object.user->sim_receive, false);
-        if (due > lo.now || (due >= 0 && packet->stage == LO_IN_FLIGHT)) {
-            lo_timer_add(&lo.timers, &packet->timer, due);
-            return;
-        }
-        if (packet->receiver != NULL)
-            lo_link_arrived(packet);
-        if (due < 0) {
-            lo_drop_packet(connection, packet, false);
-            return;
-        }
-    } else if (packet->receiver != NULL) {
-        lo_link_arrived(packet);
-    }
-    if (connection != NULL)
-        dispatch(connection, packet);
-    else
-        lo_release_later(packet);
 }

@@ -1,5 +1,5 @@
 /* The queues of connections and poll groups. */
-#include "loopback.h"
+#include "receive_queue.h"
 
 void lo_group_append(lo_group *group, lo_packet *packet)
 {
@@ -18,17 +18,17 @@ static void leave_group(lo_packet *packet)
 SteamNetworkingMessage_t *lo_dequeue(lo_packet *packet)
 {
     lo_connection *connection = packet->receiver;
-    bool session = packet->message.m_conn == 0;
     leave_group(packet);
-    packet->message.m_nConnUserData =
-        session ? 0 : lo_config(&connection->scope, LO_ConnectionUserData)->int64;
+    packet->message.m_nConnUserData = packet->message.m_conn != 0 ? connection->settings.user_data : 0;
     if (connection != NULL) {
         LO_REMOVE(&connection->queue, packet, queued);
         packet->receiver = NULL;
         connection->queue_count--;
         connection->queue_bytes -= packet->message.m_cbSize;
-        if (connection->deferred.first != NULL)
-            lo_drain_deferred(connection);
+        if (connection->deferred.first != NULL && !connection->has_room) {
+            connection->has_room = true;
+            LO_APPEND(&lo.draining, connection, draining);
+        }
     }
     return &packet->message;
 }
@@ -41,7 +41,7 @@ int lo_dequeue_all(lo_group *group, SteamNetworkingMessage_t **messages, int mos
     return count;
 }
 
-/* What came for a session stays, but is in nobody's queue any more. */
+/* What came for a session stays in its inbox. */
 void lo_drop_queue(lo_connection *connection)
 {
     lo_packet *packet;
@@ -57,7 +57,7 @@ void lo_drop_queue(lo_connection *connection)
     connection->queue_bytes = 0;
 }
 
-/* --- poll groups --------------------------------------------------------------------------------- */
+/* --- poll groups ---------------------------------------------------------------------------- */
 
 lo_group *lo_group_new(lo_user *user)
 {

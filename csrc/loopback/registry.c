@@ -1,18 +1,11 @@
 /* Every object by its handle, and every listen socket by its address. */
+#include "registry.h"
+
 #include <string.h>
 
-#include "loopback.h"
+#include "random.h"
 
 lo_state lo = {.mutex = SN_MUTEX_INIT};
-
-/* splitmix64: every state gives good numbers, so states may be made from anything. */
-uint64_t lo_random(uint64_t *state)
-{
-    uint64_t z = *state += 0x9E3779B97F4A7C15u;
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-    return z ^ (z >> 31);
-}
 
 static uint32_t new_handle(int kind)
 {
@@ -53,7 +46,8 @@ static void *find(const void *self, uint32_t handle, int kind)
 lo_connection *lo_find_connection(const void *self, HSteamNetConnection handle)
 {
     lo_connection *connection = find(self, handle, LO_CONNECTION);
-    bool visible = connection != NULL && !connection->closing && connection->kind != LO_KIND_SESSION;
+    bool visible =
+        connection != NULL && !lo_is_closed(connection) && connection->kind != LO_KIND_SESSION;
     return visible ? connection : NULL;
 }
 

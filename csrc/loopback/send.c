@@ -1,41 +1,34 @@
 /* Sending: the send buffer, Nagle's delay, pacing, flow control. */
-#include <string.h>
+#include "send.h"
 
-#include "loopback.h"
+#include "lane.h"
+#include "transport.h"
 
-int lo_rate(const lo_connection *connection)
-{
-    int32_t least = lo_config(&connection->scope, LO_SendRateMin)->int32;
-    int32_t most = lo_config(&connection->scope, LO_SendRateMax)->int32;
-    return least < most ? least : most;
-}
+enum {
+    HORIZON = 20000,        /* µs of link time that may be sent ahead into another process */
+    MAX_UNRELIABLE = 16500, /* more is sent reliably, as Valve does */
+};
 
-/* May the next packet go, or is too much under way that nobody has taken in? */
+/* Too much may be under way that the peer has not acknowledged. */
 static bool flow_control_allows(const lo_connection *connection, const lo_packet *packet)
 {
-    int64_t window = lo_config(&connection->scope, LO_RecvBufferSize)->int32;
+    int64_t window = connection->settings.receive_buffer;
     if (window < LO_MAX_MESSAGE)
         window = LO_MAX_MESSAGE;
     return connection->in_flight == 0 ||
            connection->in_flight + packet->message.m_cbSize + LO_OVERHEAD <= window;
 }
 
-static int64_t next_departure(const lo_connection *connection)
-{
-    return connection->nagle_deadline > connection->link_idle_at ? connection->nagle_deadline
-                                                         : connection->link_idle_at;
-}
-
-/* When that packet is sent. Into another process this is ahead of its departure, since nobody may
- * be there to send it when that comes; but what Nagle holds may still become part of more. */
+/* When the next packet is transmitted. Into another process this is ahead of its departure, since
+ * nobody may call us at that time; but what Nagle holds may still become part of more. */
 static int64_t next_transmission(const lo_connection *connection)
 {
-    int64_t held = connection->nagle_deadline, bucket_time = connection->link_idle_at;
+    int64_t held = connection->nagle_deadline, busy = connection->link_idle_at;
     if (connection->link != NULL) {
         held -= LO_SERVICE_DELAY;
-        bucket_time -= LO_HORIZON;
+        busy -= HORIZON;
     }
-    return held > bucket_time ? held : bucket_time;
+    return held > busy ? held : busy;
 }
 
 void lo_schedule(lo_connection *connection)
@@ -43,7 +36,7 @@ void lo_schedule(lo_connection *connection)
     const lo_lane *lane = lo_next_lane(connection);
     if (connection->link_idle_at < lo.now)
         connection->link_idle_at = lo.now; /* it was idle: nothing leaves in the past */
-    if (connection->state == LO_CONNECTED && lane != NULL &&
+    if (lane != NULL && lo_is_sending(connection) &&
         flow_control_allows(connection, lane->waiting.first))
         lo_timer_add(&lo.timers, &connection->send_timer, next_transmission(connection));
 }
@@ -54,7 +47,7 @@ int lo_on_link(const lo_connection *connection)
     int64_t left = connection->link_idle_at - lo.now, bytes;
     if (left <= 0 || connection->on_link == 0)
         return 0;
-    bytes = left * lo_rate(connection) / 1000000 + connection->on_link_last;
+    bytes = left * connection->settings.send_rate / 1000000 + connection->on_link_last;
     return bytes < connection->on_link ? (int)bytes : connection->on_link;
 }
 
@@ -63,10 +56,22 @@ int lo_pending(const lo_connection *connection)
     return connection->pending + lo_on_link(connection);
 }
 
-static void depart(lo_connection *connection, lo_lane *lane, int64_t at)
+static void count_sent(lo_connection *connection, const lo_packet *packet, int sign)
+{
+    lo_total *sent = &connection->lanes[packet->lane].sent[packet->reliable];
+    int bytes = sign * packet->message.m_cbSize;
+    sent->messages += sign;
+    sent->bytes += bytes;
+    connection->in_flight += bytes + sign * LO_OVERHEAD;
+}
+
+static void send_next(lo_connection *connection, lo_lane *lane)
 {
     lo_packet *packet = lo_list_take(&lane->waiting);
-    int bytes = packet->message.m_cbSize, rate = lo_rate(connection);
+    int bytes = packet->message.m_cbSize, rate = connection->settings.send_rate;
+    int64_t at = connection->nagle_deadline;
+    if (at < connection->link_idle_at)
+        at = connection->link_idle_at;
     if (connection->link_idle_at <= lo.now)
         connection->on_link = 0;
     connection->on_link += bytes;
@@ -76,38 +81,36 @@ static void depart(lo_connection *connection, lo_lane *lane, int64_t at)
     connection->rate_remainder %= rate;
     packet->send_time = connection->link_idle_at;
     lane->virtual_time += ((int64_t)bytes << 16) / lane->weight;
-    connection->in_flight += bytes + LO_OVERHEAD;
-    lane->sent[packet->reliable].messages++;
-    lane->sent[packet->reliable].bytes += bytes;
     lo_measure(&connection->sent, at, bytes);
     lo_count_pending(connection, packet, -1);
-    lo_transmit(connection, packet);
+    count_sent(connection, packet, +1);
+    if (!lo_transmit(connection, packet)) {
+        count_sent(connection, packet, -1);
+        lo_release_later(packet);
+    }
 }
 
-/* Everything happens at its own moment, even if that is past by now: as often as the link is
- * free another packet leaves. */
-void lo_send_due(lo_connection *connection)
+/* Each packet has its own timestamp, even if that is past by now: another one leaves as often as the
+ * link is idle. */
+bool lo_send_due(lo_connection *connection)
 {
     lo_lane *lane;
-    if (connection->state != LO_CONNECTED)
-        return;
-    while (next_transmission(connection) <= lo.clock && (lane = lo_next_lane(connection)) != NULL &&
-           flow_control_allows(connection, lane->waiting.first))
-        depart(connection, lane, next_departure(connection));
-    if (lo_next_lane(connection) != NULL) {
-        lo_schedule(connection);
-        return;
+    while ((lane = lo_next_lane(connection)) != NULL) {
+        if (next_transmission(connection) > lo.clock ||
+            !flow_control_allows(connection, lane->waiting.first)) {
+            lo_schedule(connection);
+            return false;
+        }
+        send_next(connection, lane);
     }
     connection->nagle_deadline = INT64_MAX;
-    lo_timer_remove(&lo.timers, &connection->send_timer);
-    if (connection->closing)
-        lo_finish_close(connection);
+    return true;
 }
 
 bool lo_acknowledged(lo_connection *sender, int index, const lo_ack *ack)
 {
     lo_lane *lane = index < sender->lane_room ? &sender->lanes[index] : NULL;
-    if (sender->state != LO_CONNECTED)
+    if (!lo_is_sending(sender))
         return true; /* it has ended, and nothing is under way any more */
     for (int i = 0; i < 2; i++) {
         const lo_total *arrived = &ack->arrived[i];
@@ -119,31 +122,24 @@ bool lo_acknowledged(lo_connection *sender, int index, const lo_ack *ack)
                              (arrived->messages - lane->acked[i].messages) * LO_OVERHEAD;
         lane->acked[i] = *arrived;
     }
-    lo_schedule(sender);
-    lo_check_delivered(sender);
+    if (sender->pending > 0)
+        lo_schedule(sender);
     return true;
 }
 
-void lo_unsend(lo_connection *sender, const lo_packet *packet)
-{
-    lo_total *sent = &sender->lanes[packet->lane].sent[packet->reliable];
-    sent->messages--;
-    sent->bytes -= packet->message.m_cbSize;
-    sender->in_flight -= packet->message.m_cbSize + LO_OVERHEAD;
-    lo_schedule(sender);
-}
+/* --- messages in ---------------------------------------------------------------------------- */
 
-/* --- messages in --------------------------------------------------------------------------------- */
-
-static EResult check_send(lo_connection *connection, int64_t size, int flags, int lane)
+static EResult check_send(const lo_connection *connection, const lo_packet *packet)
 {
-    if (connection == NULL || size < 0 || size > LO_MAX_MESSAGE || lane >= connection->lane_count)
+    int size = packet->message.m_cbSize;
+    if (size < 0 || size > LO_MAX_MESSAGE || packet->lane >= connection->lane_count)
         return k_EResultInvalidParam;
-    if (connection->state >= LO_CLOSED_BY_PEER)
+    if (lo_is_ended(connection))
         return k_EResultNoConnection;
-    if (connection->state != LO_CONNECTED && (flags & k_nSteamNetworkingSend_NoDelay))
+    if (connection->state != LO_CONNECTED &&
+        (packet->message.m_nFlags & k_nSteamNetworkingSend_NoDelay))
         return k_EResultIgnored;
-    if (lo_pending(connection) + size > lo_config(&connection->scope, LO_SendBufferSize)->int32)
+    if (lo_pending(connection) + size > connection->settings.send_buffer)
         return k_EResultLimitExceeded;
     return k_EResultOK;
 }
@@ -157,9 +153,8 @@ static void leave_by(lo_connection *connection, int64_t when)
 
 EResult lo_send(lo_connection *connection, lo_packet *packet, int64_t *number)
 {
-    int size = packet->message.m_cbSize, flags = packet->message.m_nFlags;
-    EResult result = check_send(connection, size, flags, packet->lane);
-    int64_t nagle;
+    int flags = packet->message.m_nFlags, delay = connection->settings.nagle_time;
+    EResult result = check_send(connection, packet);
     lo_lane *lane;
     if (number != NULL)
         *number = -1;
@@ -168,25 +163,26 @@ EResult lo_send(lo_connection *connection, lo_packet *packet, int64_t *number)
     lane = &connection->lanes[packet->lane];
     packet->kind = LO_DATA;
     packet->receiver = NULL;
-    packet->reliable = (flags & k_nSteamNetworkingSend_Reliable) || size > LO_MAX_UNRELIABLE;
+    packet->reliable =
+        (flags & k_nSteamNetworkingSend_Reliable) || packet->message.m_cbSize > MAX_UNRELIABLE;
     packet->number = ++lane->numbered;
     if (number != NULL)
         *number = packet->number;
-    lo_sync_virtual_time(connection, lane);
+    if (connection->lane_count > 1)
+        lo_sync_virtual_time(connection, lane);
     lo_list_append(&lane->waiting, packet);
     lo_count_pending(connection, packet, +1);
-    nagle = lo_config(&connection->scope, LO_NagleTime)->int32;
-    if ((flags & k_nSteamNetworkingSend_NoNagle) || lo_pending(connection) >= LO_PACKET_BYTES)
-        lo_flush(connection);
-    else
-        leave_by(connection, lo.now + (nagle > LO_SERVICE_DELAY ? nagle : LO_SERVICE_DELAY));
-    if (connection->link != NULL)
+    if ((flags & k_nSteamNetworkingSend_NoNagle) || lo_pending(connection) >= LO_PACKET_BYTES ||
+        delay < LO_SERVICE_DELAY)
+        delay = LO_SERVICE_DELAY;
+    leave_by(connection, lo.now + delay);
+    if (connection->link != NULL && connection->state == LO_CONNECTED)
         lo_send_due(connection);
     return k_EResultOK;
 }
 
 void lo_flush(lo_connection *connection)
 {
-    if (lo_next_lane(connection) != NULL)
+    if (connection->pending > 0)
         leave_by(connection, lo.now + LO_SERVICE_DELAY);
 }

@@ -1,5 +1,9 @@
-/* Sessions of ISteamNetworkingMessages, each over a connection that nobody sees. */
-#include "loopback.h"
+/* Sessions of ISteamNetworkingMessages, each over a connection that the application does not see. */
+#include "session.h"
+
+#include "connection.h"
+#include "connection_info.h"
+#include "receive_queue.h"
 
 /* --- sessions ------------------------------------------------------------------------------------ */
 
@@ -21,7 +25,6 @@ lo_session *lo_session_new(lo_user *user, const SteamNetworkingIdentity *with)
     return session;
 }
 
-/* The connection is no longer a session's and goes as soon as it may. */
 void lo_session_detach(lo_session *session)
 {
     if (session->connection != NULL)
@@ -82,7 +85,6 @@ lo_group *lo_session_inbox(const lo_connection *connection, int channel)
     return lo_inbox_open(connection->object.user, channel);
 }
 
-/* Throws away what one user sent and nobody read, on one channel or on all. */
 void lo_inbox_discard(lo_user *user, const SteamNetworkingIdentity *from, const int *channel)
 {
     for (lo_group *group = user->groups.first; group != NULL; group = group->listed.after) {
@@ -101,7 +103,7 @@ void lo_inbox_discard(lo_user *user, const SteamNetworkingIdentity *from, const 
 
 /* --- what happens to the connection -------------------------------------------------------------- */
 
-void lo_session_changed(lo_connection *connection, ESteamNetworkingConnectionState old)
+void lo_session_on_state(lo_connection *connection, ESteamNetworkingConnectionState old)
 {
     lo_user *user = connection->object.user;
     lo_session *session = connection->session;
@@ -115,11 +117,11 @@ void lo_session_changed(lo_connection *connection, ESteamNetworkingConnectionSta
         before = session->connection;
         lo_session_detach(session);
         if (before != NULL)
-            lo_close(before, 0, NULL, false); /* the other side has begun anew */
+            lo_close(before, 0, NULL, false); /* the peer begins another session */
         session->connection = connection;
         connection->session = session;
         lo_post_event(connection, LO_Callback_MessagesSessionRequest, old);
-    } else if (connection->state >= LO_CLOSED_BY_PEER) {
+    } else if (lo_is_ended(connection)) {
         bool closed = connection->state == LO_CLOSED_BY_PEER &&
                       connection->end_reason < k_ESteamNetConnectionEnd_AppException_Min;
         if (session != NULL) {
@@ -130,7 +132,7 @@ void lo_session_changed(lo_connection *connection, ESteamNetworkingConnectionSta
             if (closed)
                 lo_session_free(user, session);
         }
-        connection->closing = true; /* its deadline takes it away */
+        connection->state = LO_DEAD;
         lo_set_timeout(connection, lo.now);
     }
 }

@@ -1,19 +1,23 @@
 /* The real-time status of a connection, and the long text about it. */
+#include "status.h"
+
 #include <stdio.h>
 #include <string.h>
 
-#include "loopback.h"
+#include "connection_info.h"
+#include "network_sim.h"
+#include "send.h"
 
 /* How long what is sent now has to wait, with so many bytes ahead of it. */
-int64_t lo_queue_time(const lo_connection *connection, int64_t bytes)
+static int64_t queue_time(const lo_connection *connection, int64_t bytes)
 {
     int64_t starts = connection->link_idle_at > lo.now ? connection->link_idle_at - lo.now : 0;
     if (connection->state != LO_CONNECTED)
         return INT64_MAX;
-    return starts + bytes * 1000000 / lo_rate(connection);
+    return starts + bytes * 1000000 / connection->settings.send_rate;
 }
 
-int lo_lane_unacked(const lo_lane *lane)
+static int unacknowledged(const lo_lane *lane)
 {
     return (int)(lane->sent[true].bytes - lane->acked[true].bytes);
 }
@@ -25,7 +29,7 @@ static int64_t waiting(const lo_lane *lane)
 
 /* What leaves before the end of a lane: all that is more urgent, and of its equals (the lane is
  * one itself) as much as their weights let pass meanwhile. */
-int64_t lo_bytes_ahead(const lo_connection *connection, const lo_lane *lane)
+static int64_t bytes_ahead(const lo_connection *connection, const lo_lane *lane)
 {
     int64_t ahead = 0;
     for (int i = 0; i < connection->lane_count; i++) {
@@ -56,15 +60,15 @@ void lo_fill_status(lo_connection *connection, SteamNetConnectionRealTimeStatus_
     status->m_flConnectionQualityLocal = connected ? quality(remote_conditions.loss_send, local.loss_receive) : -1;
     status->m_flConnectionQualityRemote =
         connected ? quality(local.loss_send, remote_conditions.loss_receive) : -1;
-    lo_rates(&connection->sent, &status->m_flOutPacketsPerSec, &status->m_flOutBytesPerSec);
-    lo_rates(&connection->received, &status->m_flInPacketsPerSec, &status->m_flInBytesPerSec);
-    status->m_nSendRateBytesPerSecond = lo_rate(connection);
+    lo_rates(&connection->sent, lo.now, &status->m_flOutPacketsPerSec, &status->m_flOutBytesPerSec);
+    lo_rates(&connection->received, lo.now, &status->m_flInPacketsPerSec, &status->m_flInBytesPerSec);
+    status->m_nSendRateBytesPerSecond = connection->settings.send_rate;
     for (int i = 0; i < connection->lane_count; i++) {
         status->m_cbPendingUnreliable += (int)connection->lanes[i].pending[false].bytes;
         status->m_cbPendingReliable += (int)connection->lanes[i].pending[true].bytes;
-        status->m_cbSentUnackedReliable += lo_lane_unacked(&connection->lanes[i]);
+        status->m_cbSentUnackedReliable += unacknowledged(&connection->lanes[i]);
     }
-    status->m_usecQueueTime = lo_queue_time(connection, (int64_t)status->m_cbPendingUnreliable +
+    status->m_usecQueueTime = queue_time(connection, (int64_t)status->m_cbPendingUnreliable +
                                                          status->m_cbPendingReliable);
     /* What the link has not sent to its end is pending still, what is reliable of it first. */
     if (on_link > status->m_cbSentUnackedReliable) {
@@ -74,6 +78,17 @@ void lo_fill_status(lo_connection *connection, SteamNetConnectionRealTimeStatus_
     status->m_cbPendingReliable += on_link;
     status->m_cbSentUnackedReliable -= on_link;
     status->m_usecMaxJitter = -1;
+}
+
+void lo_fill_lane_status(const lo_connection *connection, const lo_lane *lane,
+                         SteamNetConnectionRealTimeLaneStatus_t *status)
+{
+    *status = (SteamNetConnectionRealTimeLaneStatus_t){
+        .m_cbPendingUnreliable = (int)lane->pending[false].bytes,
+        .m_cbPendingReliable = (int)lane->pending[true].bytes,
+        .m_cbSentUnackedReliable = unacknowledged(lane),
+        .m_usecQueueTime = queue_time(connection, bytes_ahead(connection, lane)),
+    };
 }
 
 /* --- the long text ------------------------------------------------------------------------------- */

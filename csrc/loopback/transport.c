@@ -1,20 +1,22 @@
-/* Links: one stream for each connection to another process of this machine.
+/* The way to the peer: in this process, or on a stream to another process of this machine.
  *
- * A link carries frames; the stream loses nothing, so what a network would lose or delay has
- * been lost and delayed on either side of it. Frames come ahead of their time and wait for it
- * in the receiver's air: times are those of the machine's clock, which both processes read.
+ * A link carries frames. Its stream loses nothing: the simulated network drops and delays packets
+ * on either side of it. Frames come ahead of their time and wait for it in the receiver's event
+ * queue. Times are those of the machine's clock, which both processes read.
  */
-#include <string.h>
+#include "transport.h"
+
 #include <string.h>
 
-#include "transport.h"
+#include "lane.h"
+#include "log.h"
+#include "network_sim.h"
 
 enum { HANDSHAKE_TIME = 5000000 /* µs that a new link may take to say what it wants */ };
 
 lo_link_list lo_links;
 bool lo_acks_due;
 
-/* Makes room for more bytes at the end. */
 bool lo_buffer_reserve(lo_buffer *b, size_t more)
 {
     size_t used = b->end - b->begin, room = b->room > 0 ? b->room : LO_READ;
@@ -114,7 +116,7 @@ void lo_link_send_frame(lo_link *link, lo_frame *frame)
     lo_link_drain(link);
 }
 
-void lo_link_send(lo_connection *connection, lo_packet *packet, int64_t due)
+static void link_send(lo_connection *connection, lo_packet *packet, int64_t due)
 {
     lo_frame frame = {
         .size = (uint32_t)packet->message.m_cbSize,
@@ -184,8 +186,6 @@ void lo_link_acknowledge(lo_connection *receiver, const lo_packet *packet)
 /* While the peer does not read the acks that it was given, no more are added to them. */
 void lo_transport_send_acks(void)
 {
-    if (!lo_acks_due)
-        return;
     lo_acks_due = false;
     for (lo_link *link = lo_links.first; link != NULL; link = link->listed.after)
         if (link->connection != NULL && link->acks_unsent == 0)
@@ -229,36 +229,47 @@ void lo_transport_close(void)
     lo_rendezvous_close();
 }
 
-/* --- the way out --------------------------------------------------------------------------------- */
-
-void lo_pass_sender(lo_connection *connection, lo_packet *packet)
+void lo_transport_detach(void)
 {
-    const lo_sim_params *sim = &connection->object.user->sim_send;
-    int64_t due = lo_delivery_time(connection, packet, sim, true);
-    bool is_close = packet->kind == LO_CONNECTION_CLOSED && packet->stage == LO_IN_FLIGHT;
-    lo_connection *peer = is_close ? lo_peer(connection) : NULL;
-    if (due < 0)
-        lo_drop_packet(connection, packet, true);
-    else if (packet->stage == LO_IN_FLIGHT && connection->link != NULL)
-        lo_link_send(connection, packet, due);
-    else
-        lo_timer_add(&lo.timers, &packet->timer, due);
-    if (peer != NULL)
-        peer->peer_closed = true;
-    if (is_close) {
-        connection->close_sent = true;
-        lo_check_delivered(connection);
-    }
+    for (lo_link *link = lo_links.first; link != NULL; link = link->listed.after)
+        sn_socket_close(link->socket);
+    lo_links.first = lo_links.last = NULL;
+    lo_acks_due = false;
+    lo_rendezvous_detach();
 }
 
-void lo_transmit(lo_connection *connection, lo_packet *packet)
+/* --- the way out -------------------------------------------------------------------------------- */
+
+/* The close is on its way: what the peer gets from now on came before it. */
+static void close_is_sent(lo_connection *connection)
+{
+    lo_connection *peer = lo_peer(connection);
+    if (peer != NULL)
+        peer->peer_closed = true;
+    if (connection->state == LO_LINGER)
+        connection->state = LO_FIN_WAIT;
+}
+
+bool lo_transmit_again(lo_connection *connection, lo_packet *packet)
+{
+    int64_t due = lo_sim_outgoing(connection, packet);
+    if (due < 0)
+        return false;
+    if (packet->stage == LO_IN_FLIGHT && packet->kind == LO_CONNECTION_CLOSED)
+        close_is_sent(connection);
+    if (packet->stage == LO_IN_FLIGHT && connection->link != NULL)
+        link_send(connection, packet, due);
+    else
+        lo_timer_add(&lo.timers, &packet->timer, due);
+    return true;
+}
+
+bool lo_transmit(lo_connection *connection, lo_packet *packet)
 {
     packet->from = connection->object.handle;
     if (packet->kind != LO_CONNECT_REQUEST)
         packet->to = connection->peer;
     packet->stage = LO_AT_SENDER;
-    packet->timer.kind = LO_PACKET_TIMER;
-    packet->timer.time = 0;
-    packet->timer.seq = 0;
-    lo_pass_sender(connection, packet);
+    packet->timer = (lo_timer){.kind = LO_PACKET_TIMER};
+    return lo_transmit_again(connection, packet);
 }

@@ -1,19 +1,25 @@
 /* What comes from other processes. */
+#include "transport_receive.h"
+
 #include <stdio.h>
 #include <string.h>
 
+#include "connection.h"
+#include "lane.h"
+#include "listener.h"
+#include "network_sim.h"
 #include "transport.h"
 
 enum {
-    READS = 4,         /* from a link before it is another's turn */
-    BACKLOG = 4 << 20, /* bytes of memory that a connection's link may fill, then it waits */
-    POLL_INTERVAL = 50,       /* µs between two looks at the sockets */
+    READS = 4,          /* from a link before the next one */
+    BACKLOG = 4 << 20,  /* bytes of memory that a connection's link may fill, then it waits */
+    POLL_INTERVAL = 50, /* µs between two looks at the sockets */
     MINUTE = 60000000,
 };
 
 static int64_t last_poll;
 
-/* The other process is gone, or not to be listened to any more. */
+/* The other process is gone. */
 static void break_off(lo_link *link)
 {
     lo_connection *connection = link->connection;
@@ -25,7 +31,7 @@ static void break_off(lo_link *link)
     if (connection->peer_closed)
         return; /* after all that it sent */
     if (connection->outgoing && !link->handshake_seen) {
-        connection->request_sent = false; /* nobody there after all */
+        connection->request_sent = false; /* nobody was there */
         lo_set_timeout(connection, lo.now + LO_CONNECT_RETRY);
     } else {
         lo_peer_lost(connection);
@@ -46,13 +52,13 @@ static void refuse(lo_link *link, const char *why)
 
 static bool open_incoming(lo_link *link, const lo_frame *frame)
 {
-    lo_connect_request call;
+    lo_connect_request request;
     lo_listener *listener;
     lo_connection *connection = NULL;
-    memcpy(&call, frame->body, sizeof call);
-    listener = lo_listener_at(call.kind, &call.to, call.port);
+    memcpy(&request, frame->body, sizeof request);
+    listener = lo_listener_at(request.kind, &request.to, request.port);
     if (listener != NULL)
-        connection = lo_incoming_end(listener, &call);
+        connection = lo_incoming_end(listener, &request);
     if (connection == NULL)
         return false;
     connection->link = link;
@@ -115,7 +121,7 @@ static bool handle(lo_link *link, const lo_frame *frame)
             return true;
         }
         connection = link->connection;
-        if (connection->state == LO_CONNECTING) { /* one's own call met this one */
+        if (connection->state == LO_CONNECTING) { /* our own request met this one */
             lo_accept(connection);
             return true;
         }
@@ -136,12 +142,12 @@ static bool handle(lo_link *link, const lo_frame *frame)
     case LO_ACK: {
         lo_ack ack;
         memcpy(&ack, frame->body, sizeof ack);
-        if (!lo_acknowledged(connection, frame->lane, &ack))
+        if (!lo_on_ack(connection, frame->lane, &ack))
             break;
         return true;
     }
     case LO_DATA:
-        /* Only who is connected, or just being accepted, has anything to say. */
+        /* Only a peer that is connected, or being accepted, may send data. */
         if (!connection->outgoing &&
             (connection->state == LO_NONE || connection->state == LO_CONNECTING))
             break;
@@ -202,18 +208,18 @@ static void read_link(lo_link *link)
 
 void lo_transport_receive(void)
 {
-    enum { GUESTS = 64 };
+    enum { MAX_ACCEPTED = 64 };
     lo_link *link, *next;
     if (lo.clock < last_poll + POLL_INTERVAL && lo.clock >= last_poll)
         return;
     last_poll = lo.clock;
     lo.now = lo.clock;
-    for (int i = 0; i < GUESTS; i++) {
-        sn_socket guest = lo_rendezvous_accept();
-        if (guest == SN_NO_SOCKET)
+    for (int i = 0; i < MAX_ACCEPTED; i++) {
+        sn_socket accepted = lo_rendezvous_accept();
+        if (accepted == SN_NO_SOCKET)
             break;
-        link = lo_link_new(guest);
-        if (link != NULL && sn_too_many_files(guest))
+        link = lo_link_new(accepted);
+        if (link != NULL && sn_too_many_files(accepted))
             refuse(link, "The peer's process has too many open files");
     }
     for (link = lo_links.first; link != NULL; link = next) {

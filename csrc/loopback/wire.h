@@ -2,13 +2,17 @@
 #ifndef STEAMNET_LOOPBACK_WIRE_H
 #define STEAMNET_LOOPBACK_WIRE_H
 
-#include "loopback.h"
+#include "message.h"
 
 enum {
     LO_PROTOCOL = 3,
     LO_HEADER = 40, /* bytes ahead of the body of every frame */
     LO_MAX_FRAME = LO_HEADER + LO_MAX_MESSAGE,
+    LO_MAX_LANES = 255,
 };
+
+/* How a peer is found: the kinds of address. */
+enum { LO_KIND_P2P, LO_KIND_IP, LO_KIND_SESSION, LO_KIND_PAIR };
 
 /* Its header is what comes before the body. */
 typedef struct lo_frame {
@@ -23,10 +27,42 @@ typedef struct lo_frame {
 } lo_frame;
 _Static_assert(offsetof(lo_frame, body) == LO_HEADER, "no holes");
 
+typedef struct lo_connect_request {
+    SteamNetworkingIdentity from, to;
+    int32_t kind, port; /* the virtual port, or the UDP port of kind LO_KIND_IP */
+    int32_t protocol;   /* LO_PROTOCOL */
+    int32_t symmetric;
+} lo_connect_request;
+
+typedef struct lo_close_body {
+    int32_t reason;
+    char text[k_cchSteamNetworkingMaxConnectionCloseReason];
+} lo_close_body;
+
+/* What has gone one way on a lane since the connection began. */
+typedef struct lo_total {
+    int64_t messages, bytes;
+} lo_total;
+
+/* All that has arrived on a lane: cumulative, so that the latest one says everything. */
+typedef struct lo_ack {
+    lo_total arrived[2]; /* unreliable, reliable */
+} lo_ack;
+
+/* What the other side must know of a simulated network to judge the whole path. */
+typedef struct lo_conditions {
+    float loss_send, loss_receive;
+    int32_t lag_send, lag_receive; /* µs */
+} lo_conditions;
+
 /* Reads the frame at the beginning of the bytes: how long it is, 0 if it is not whole yet, -1 if it
- * is no frame. What it says of its kind, size, lane, number, identities and weather can be relied
- * upon; times can be any. Needs nothing but its arguments. */
+ * is no frame. Its kind, size, lane, number, identities and conditions are valid then; its times can
+ * be any. */
 ptrdiff_t lo_frame_parse(const unsigned char *bytes, size_t size, lo_frame *frame);
 void lo_frame_head(const lo_frame *frame, unsigned char head[LO_HEADER]);
+
+bool lo_same_identity(const SteamNetworkingIdentity *a, const SteamNetworkingIdentity *b);
+/* False for an invalid identity; otherwise true, with all unused bytes zero. */
+bool lo_clean_identity(SteamNetworkingIdentity *out, const SteamNetworkingIdentity *in);
 
 #endif

@@ -16,7 +16,8 @@
 #include <unistd.h>
 
 #include "engine.h"
-#include "loopback/wire.h"
+#include "loopback/random.h"
+#include "loopback/registry.h"
 
 enum {
     NONE = k_ESteamNetworkingConnectionState_None,
@@ -1767,15 +1768,15 @@ static void check_session_without_memory(void)
     }
 }
 
-/* Two goodbyes wait behind messages for which there is no room. */
-static void check_two_goodbyes(void)
+/* Two closes wait behind messages for which there is no room. */
+static void check_two_closes(void)
 {
     user who = open_user("str:parent");
     SteamNetworkingIdentity from = identity_of("str:stranger");
     SteamNetworkingMessage_t *messages[8];
     sn_socket stranger;
-    int count;
-    section = "two goodbyes";
+    int count, got = 0;
+    section = "two closes";
     set_int(&who, k_ESteamNetworkingConfig_RecvBufferMessages, 1, 0, 2);
     CHECK(M(who, ReceiveMessagesOnChannel, 0, messages, 1) == 0); /* it can be found from now on */
     stranger = reach(LO_KIND_SESSION, "str:parent", 0);
@@ -1791,10 +1792,12 @@ static void check_two_goodbyes(void)
         sn_pump(who.engine);
         sn_sleep(200);
     }
-    count = M(who, ReceiveMessagesOnChannel, 0, messages, 8);
-    CHECK(count == 5);
-    while (count-- > 0)
-        messages[count]->m_pfnRelease(messages[count]);
+    while ((count = M(who, ReceiveMessagesOnChannel, 0, messages, 8)) > 0)
+        for (got += count; count > 0;) {
+            count--;
+            messages[count]->m_pfnRelease(messages[count]);
+        }
+    CHECK(got == 5);
     sn_socket_close(stranger);
     close_user(&who);
 }
@@ -2364,7 +2367,7 @@ int main(int argument_count, char **arguments)
     check_deaf_peer();
     check_frozen_peer();
     check_hostile();
-    check_two_goodbyes();
+    check_two_closes();
     check_unheard();
     check_other_clock();
     check_flood();

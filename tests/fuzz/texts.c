@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "loopback/loopback.h"
+#include "loopback/wire.h"
 #include "machine.h"
 
 static void identity(const char *text)

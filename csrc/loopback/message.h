@@ -1,0 +1,62 @@
+/* Packets: messages of the application, and what controls a connection. */
+#ifndef STEAMNET_LOOPBACK_MESSAGE_H
+#define STEAMNET_LOOPBACK_MESSAGE_H
+
+#include "../valve.h"
+#include "event_queue.h"
+
+enum {
+    LO_MAX_MESSAGE = k_cbMaxSteamNetworkingSocketsMessageSizeSend,
+    LO_OVERHEAD = 16, /* bytes that a message takes of a buffer beyond its own */
+};
+
+/* What a packet is; also the frames between processes, so only append. */
+enum {
+    LO_CONNECT_REQUEST = 1, /* payload: lo_connect_request */
+    LO_REQUEST_SEEN,        /* the request waits for the application (between processes only) */
+    LO_CONNECT_OK,
+    LO_CONNECT_CONFIRM,
+    LO_DATA,
+    LO_CONNECTION_CLOSED, /* payload: lo_close_body */
+    LO_ACK,               /* payload: lo_ack, for a lane (between processes only) */
+    LO_CONDITIONS,        /* payload: lo_conditions, when the sender's changed (likewise) */
+};
+
+/* How far a packet has come. */
+enum { LO_AT_SENDER, LO_IN_FLIGHT, LO_DELIVERED };
+
+typedef struct lo_packet {
+    lo_timer timer;
+    HSteamNetConnection from, to; /* within the process; 0 for what came over a link */
+    uint8_t kind, stage;
+    bool reliable; /* keeps its place. DATA that is not may get lost, a close that is not goes first */
+    bool taken;    /* by SendMessages: a second mention of it is refused */
+    uint16_t lane;
+    int64_t send_time, number;
+    LO_LINK(lo_packet) queued;      /* in a lane, its receiver's queue, the release queue */
+    LO_LINK(lo_packet) grouped;     /* in its poll group, or of what is in flight from a link */
+    struct lo_group *group;         /* where it waits to be received ... */
+    struct lo_connection *receiver; /* ... and on which connection */
+    SteamNetworkingMessage_t message; /* what the application sees; size and bytes for all kinds */
+    _Alignas(16) char payload[];      /* the bytes, unless the application brought its own */
+} lo_packet;
+
+typedef LO_LIST(lo_packet) lo_list;
+
+/* A packet with room for size bytes of its own; NULL when memory is short. */
+lo_packet *lo_packet_new(int kind, size_t size);
+/* A message with a copy of these bytes, or what is wrong with them. */
+EResult lo_packet_copy(lo_packet **packet, const void *data, uint32_t size);
+lo_packet *lo_packet_of(SteamNetworkingMessage_t *message);
+void lo_list_append(lo_list *list, lo_packet *packet);
+/* The first, taken out; NULL if there is none. */
+lo_packet *lo_list_take(lo_list *list);
+/* Releases a packet once the lock is open: the application's own function may free its bytes. */
+void lo_release_later(lo_packet *packet);
+void lo_release_all_later(lo_list *list);
+/* What is to be released, taken out of the release queue. */
+lo_list lo_release_queue_take(void);
+/* Like Valve's clock: monotonic microseconds, from 3,000,000 seconds on. */
+SteamNetworkingMicroseconds lo_timestamp(int64_t now);
+
+#endif

@@ -1,0 +1,19 @@
+/* The simulated network: what the FakePacket values do to a packet on its way. */
+#ifndef STEAMNET_LOOPBACK_NETWORK_SIM_H
+#define STEAMNET_LOOPBACK_NETWORK_SIM_H
+
+#include "registry.h"
+
+enum { LO_CONNECT_RETRY = 100000 /* µs between two tries where nothing gets through */ };
+
+/* Reads a user's FakePacket values. */
+void lo_sim_read(lo_user *user);
+lo_conditions lo_local_conditions(const lo_user *user);
+lo_conditions lo_remote_conditions(const lo_connection *connection);
+int64_t lo_round_trip(const lo_connection *connection);
+/* When the packet has passed its sender's side, or its receiver's; if its stage is still the same,
+ * when to try again; -1: never, it is lost. */
+int64_t lo_sim_outgoing(lo_connection *connection, lo_packet *packet);
+int64_t lo_sim_incoming(lo_connection *connection, lo_packet *packet);
+
+#endif

@@ -1,0 +1,13 @@
+/* Publishing: which listeners other processes find here. */
+#ifndef STEAMNET_LOOPBACK_PUBLISH_H
+#define STEAMNET_LOOPBACK_PUBLISH_H
+
+#include "registry.h"
+
+/* Lets other processes find a listener; false if one of them already has its address. */
+bool lo_publish(lo_listener *listener);
+void lo_unpublish(lo_listener *listener);
+/* Tries again, now and then, what could not be published or is published no more. */
+void lo_publish_again(void);
+
+#endif

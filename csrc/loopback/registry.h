@@ -1,0 +1,260 @@
+/* The engine's state and objects; every object by its handle, every listen socket by its address. */
+#ifndef STEAMNET_LOOPBACK_REGISTRY_H
+#define STEAMNET_LOOPBACK_REGISTRY_H
+
+#include "../engine.h"
+#include "alloc.h"
+#include "config.h"
+#include "handle_map.h"
+#include "message.h"
+#include "rate_meter.h"
+#include "wire.h"
+
+typedef struct lo_user lo_user;
+typedef struct lo_connection lo_connection;
+
+enum { LO_EVENTS = 5 /* no connection has more: one for each state that it can enter */ };
+
+/* Valve's states. The application sees those from 0 on; those after CONNECTED have ended. */
+enum {
+    LO_DEAD = k_ESteamNetworkingConnectionState_Dead, /* its timer frees it */
+    /* Closed by the application, so that its handle is gone, and kept until all that is reliable has
+     * been sent (LINGER) and, with our close behind it, acknowledged (FIN_WAIT). */
+    LO_LINGER = k_ESteamNetworkingConnectionState_Linger,
+    LO_FIN_WAIT = k_ESteamNetworkingConnectionState_FinWait,
+    LO_NONE = k_ESteamNetworkingConnectionState_None, /* the application does not know of it yet */
+    LO_CONNECTING = k_ESteamNetworkingConnectionState_Connecting,
+    LO_FINDING_ROUTE = k_ESteamNetworkingConnectionState_FindingRoute,
+    LO_CONNECTED = k_ESteamNetworkingConnectionState_Connected,
+    LO_CLOSED_BY_PEER = k_ESteamNetworkingConnectionState_ClosedByPeer,
+    LO_PROBLEM = k_ESteamNetworkingConnectionState_ProblemDetectedLocally,
+};
+
+/* What a connection knows of the way to its peer. */
+enum {
+    LO_PATH_OPEN,
+    LO_PATH_SILENT, /* nothing gets through: it times out */
+    LO_PATH_LOST,   /* the peer is gone without a word */
+};
+
+enum { LO_CONNECTION = 1, LO_LISTENER, LO_GROUP };
+
+/* What a handle stands for; only its own user may use it. */
+typedef struct lo_object {
+    int kind;
+    uint32_t handle;
+    lo_user *user;
+} lo_object;
+
+/* A callback to come. What a connection will ever report was allocated with it. */
+typedef struct lo_event {
+    LO_LINK(lo_event) queued;
+    int callback; /* the config value that names the function, where the connection has no own */
+    HSteamNetConnection connection;
+    ESteamNetworkingConnectionState old_state;
+    void *function;
+    SteamNetConnectionInfo_t info;
+} lo_event;
+
+/* What a connection closed with linger could not deliver. */
+typedef struct lo_abandoned {
+    LO_LINK(lo_abandoned) listed;
+    sn_closing what;
+} lo_abandoned;
+
+typedef struct lo_log_entry {
+    LO_LINK(lo_log_entry) queued;
+    ESteamNetworkingSocketsDebugOutputType level;
+    char text[256];
+} lo_log_entry;
+
+typedef struct lo_listener {
+    lo_object object;
+    LO_LINK(lo_listener) listed;
+    lo_scope scope;
+    int kind, port;
+    SteamNetworkingIPAddr address;
+    uint64_t key;    /* in the map of listeners */
+    bool opened;     /* of a session listener: it is in use */
+    bool published;  /* to other processes */
+    bool warned;     /* that it is not */
+    int64_t checked; /* when it was last published, or tried to be */
+} lo_listener;
+
+/* A poll group; without a handle, what came on a channel for ISteamNetworkingMessages. */
+typedef struct lo_group {
+    lo_object object;
+    int channel;
+    LO_LINK(lo_group) listed;
+    lo_list packets; /* in order of arrival */
+    LO_LIST(lo_connection) members;
+} lo_group;
+
+typedef struct lo_lane {
+    lo_list waiting;
+    int priority;
+    uint16_t weight;
+    int64_t virtual_time; /* bytes sent by weight: the lane with the least is next among equals */
+    int64_t numbered;
+    lo_total pending[2], sent[2], acked[2]; /* unreliable, reliable */
+    lo_total arrived[2];                    /* of what the peer sends on this lane */
+    bool ack_due;                           /* ... the peer has not been told so yet */
+    int64_t in_order[2]; /* when the latest reliable packet is through, receiving and sending */
+} lo_lane;
+
+/* The config values that every message needs, as they are for one connection. */
+typedef struct lo_settings {
+    int64_t user_data;
+    int32_t nagle_time, send_rate, send_buffer;
+    int32_t receive_buffer, receive_messages, receive_largest;
+} lo_settings;
+
+/* What every message touches stands first and together: with a thousand connections, memory is
+ * what sending and receiving wait for. */
+struct lo_connection {
+    lo_object object;
+    ESteamNetworkingConnectionState state;
+    int kind, path;
+    bool outgoing, symmetric;
+    bool request_sent;        /* the peer has our connect request */
+    bool peer_closed;         /* the peer's close is in flight, behind all that it sent */
+    bool too_many_files;      /* are open for a stream to the peer's process */
+    bool has_room;            /* it is in the list of those whose queue has room again */
+    uint32_t ordinal;         /* among all of its user */
+    HSteamNetConnection peer; /* in this process, or ... */
+    struct lo_link *link;     /* ... in another */
+    struct lo_session *session; /* that it carries; such a connection is hidden from the application */
+    lo_settings settings;
+
+    lo_lane *lanes; /* lane_count of them configured for sending; the peer may use more */
+    int lane_count, lane_room;
+    int64_t nagle_deadline; /* when what waits in lanes may leave */
+    int64_t link_idle_at;   /* when the link has sent all that went before */
+    int64_t rate_remainder; /* fractions of a microsecond, as bytes × 10⁶ */
+    int64_t in_flight;      /* bytes sent and not yet acknowledged, with overhead */
+    int pending;            /* bytes waiting in lanes, with overhead */
+    int on_link;            /* bytes given to the link since it was last idle ... */
+    int on_link_last;       /* ... and those of the latest message */
+    int64_t discard_after;  /* what is sent later is lost: the peer has closed without linger */
+    int64_t control[2];     /* when the latest control packet is through, receiving and sending */
+    int64_t blocked[2];     /* until when nothing reliable gets through, receiving and sending */
+    lo_meter sent, received;
+    lo_timer send_timer;
+    lo_lane first_lane; /* as long as there is only one */
+
+    lo_list deferred; /* reliable, while the queue is full */
+    lo_list queue;    /* to be received */
+    int64_t queue_bytes;
+    int queue_count;
+    lo_group *group;
+    LO_LINK(lo_connection) listed, grouped; /* of its user, and of its poll group */
+    LO_LINK(lo_connection) draining;        /* of those whose queue has room again */
+    lo_scope scope;
+
+    lo_listener *listener;
+    int port;
+    int end_reason;
+    char end_text[k_cchSteamNetworkingMaxConnectionCloseReason];
+    SteamNetworkingIdentity remote, target;
+    SteamNetworkingIPAddr address;
+    char name[k_cchSteamNetworkingMaxConnectionAppName];
+    lo_conditions remote_conditions; /* of a peer in another process */
+    lo_timer timeout_timer;
+    int64_t connect_deadline;
+    int64_t created;
+    lo_packet *close_packet; /* allocated with it, since a close must never fail */
+    lo_abandoned *abandoned; /* likewise the record of what it could not deliver */
+    LO_LIST(lo_event) event_pool;
+    /* The session layer's, if it carries a session: called when the state has changed. */
+    void (*on_state)(lo_connection *connection, ESteamNetworkingConnectionState old);
+
+    lo_list inbound;       /* in flight, from a link */
+    int64_t inbound_bytes; /* of memory: what came from the link and is not in the queue yet */
+};
+
+typedef struct lo_session {
+    LO_LINK(lo_session) listed;
+    SteamNetworkingIdentity with;
+    lo_connection *connection;    /* NULL once it has failed */
+    SteamNetConnectionInfo_t end; /* how it failed */
+    struct lo_channel {
+        struct lo_channel *next;
+        int number;
+    } *channels; /* used in either direction */
+} lo_session;
+
+/* A user's simulated network, in one direction: the FakePacket values. */
+typedef struct lo_sim_params {
+    float loss, reorder, jitter_share; /* percent */
+    int32_t lag, reorder_time;         /* µs */
+    int32_t jitter, jitter_most;       /* µs */
+    int32_t rate, burst;               /* bytes per second, and bytes at once */
+    bool clear;                        /* none of it */
+} lo_sim_params;
+
+/* One started engine. */
+struct lo_user {
+    LO_LINK(lo_user) listed;
+    SteamNetworkingIdentity identity;
+    lo_scope global, local;
+    lo_sim_params sim_send, sim_receive;
+    int64_t bucket_time[2]; /* until when the rate limits are busy, receiving and sending */
+    uint64_t seed;
+    uint32_t ordinal; /* of its latest connection */
+    LO_LIST(lo_connection) connections;
+    LO_LIST(lo_listener) listeners;
+    LO_LIST(lo_group) groups;
+    LO_LIST(lo_event) events;
+    LO_LIST(lo_log_entry) lines;
+    int line_count;
+    FSteamNetworkingSocketsDebugOutput debug_output;
+    ESteamNetworkingSocketsDebugOutputType debug_level;
+    LO_LIST(lo_abandoned) abandoned;
+    LO_LIST(lo_session) sessions;
+    lo_listener *session_listener;
+};
+
+/* What all users of the process share. */
+typedef struct lo_state {
+    sn_mutex mutex;
+    int64_t clock;  /* the time of the call under way */
+    int64_t now;    /* the time of the timer that runs: up to the clock */
+    int64_t latest; /* the time of the latest one that ran */
+    lo_event_queue timers;
+    lo_map objects;   /* by handle */
+    lo_map listeners; /* by address */
+    LO_LIST(lo_user) users;
+    LO_LIST(lo_connection) draining; /* with deferred messages, and room again in their queues */
+    uint64_t random;
+    uint32_t serial;
+} lo_state;
+extern lo_state lo;
+
+bool lo_object_add(lo_object *object, lo_user *user, int kind);
+void lo_object_remove(lo_object *object);
+/* Any object with this handle and kind, of any user, including closing ones. */
+void *lo_find_any(uint32_t handle, int kind);
+/* A user's own, that it may still use. */
+lo_connection *lo_find_connection(const void *self, HSteamNetConnection handle);
+lo_listener *lo_find_listener(const void *self, HSteamListenSocket handle);
+lo_group *lo_find_group(const void *self, HSteamNetPollGroup handle);
+/* The other end, if it is in this process. */
+lo_connection *lo_peer(const lo_connection *connection);
+uint64_t lo_address_key(int kind, const SteamNetworkingIdentity *identity, int port);
+lo_listener *lo_listener_at(int kind, const SteamNetworkingIdentity *identity, int port);
+
+/* The application has closed it. */
+static inline bool lo_is_closed(const lo_connection *connection) { return connection->state < LO_NONE; }
+/* By the peer, or for a local problem. */
+static inline bool lo_is_ended(const lo_connection *connection)
+{
+    return connection->state >= LO_CLOSED_BY_PEER;
+}
+/* It is connected, and sends what there is. */
+static inline bool lo_is_sending(const lo_connection *connection)
+{
+    return connection->state == LO_CONNECTED || connection->state == LO_LINGER ||
+           connection->state == LO_FIN_WAIT;
+}
+
+#endif

@@ -1,0 +1,19 @@
+/* Sending: the send buffer, Nagle's delay, pacing, flow control. */
+#ifndef STEAMNET_LOOPBACK_SEND_H
+#define STEAMNET_LOOPBACK_SEND_H
+
+#include "registry.h"
+
+EResult lo_send(lo_connection *connection, lo_packet *packet, int64_t *number);
+void lo_flush(lo_connection *connection);
+/* Sends what may leave now and sets the send timer for the rest; true if nothing is left. */
+bool lo_send_due(lo_connection *connection);
+/* Sets the send timer, if there is something to send. */
+void lo_schedule(lo_connection *connection);
+/* All that the peer has received on a lane; false if it cannot have. */
+bool lo_acknowledged(lo_connection *sender, int lane, const lo_ack *ack);
+/* Bytes that have not departed, and those of them that the link is busy with. */
+int lo_pending(const lo_connection *connection);
+int lo_on_link(const lo_connection *connection);
+
+#endif

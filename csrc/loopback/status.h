@@ -1,0 +1,12 @@
+/* The real-time status of a connection and its lanes, and the long text about it. */
+#ifndef STEAMNET_LOOPBACK_STATUS_H
+#define STEAMNET_LOOPBACK_STATUS_H
+
+#include "registry.h"
+
+void lo_fill_status(lo_connection *connection, SteamNetConnectionRealTimeStatus_t *status);
+void lo_fill_lane_status(const lo_connection *connection, const lo_lane *lane,
+                         SteamNetConnectionRealTimeLaneStatus_t *status);
+int lo_write_details(lo_connection *connection, char *text, size_t size);
+
+#endif
