@@ -377,8 +377,11 @@ class Request(Generic[C_co]):
     _listener: "BaseListener[C_co]" = field(repr=False)
 
     def accept(self) -> C_co:
-        """Accept the peer; ResultError if it has left, or was answered before."""
-        connection = self._listener._answer(self.handle)
+        """Accept the peer; ResultError if it was answered before, or left and that was told.
+
+        One that has left since the last `Steam.run_callbacks` gives a connection that has ended.
+        """
+        connection = self._listener._answer(self.handle, ended_too=True)
         if connection is None:
             raise ResultError(
                 "accept", EResult.NO_CONNECTION, f"{self.peer} has left, or was answered before"
@@ -438,17 +441,21 @@ class BaseListener(Handle, Generic[C_co]):
                     return connection
         return None
 
-    def _answer(self, handle: int) -> C_co | None:
+    def _answer(self, handle: int, ended_too: bool = False) -> C_co | None:
         """Accept one request; None if it does not wait any more."""
         self._open("accept")
         with self._router.lock:
             if self._waiting.pop(handle, None) is None:
                 return None
             result = self._sockets.accept_connection_result(handle)
-            if result == EResult.OK:
-                return self._connection(handle)
+            info = self._sockets.get_connection_info(handle)
+            gone = info is None or info.state in GONE
+            if info is not None and (result == EResult.OK or (gone and ended_too)):
+                connection = self._connection(handle)
+                connection._ended = info if gone else None
+                return connection
             self._router.close_connection(handle)
-            if result not in (EResult.INVALID_STATE, EResult.INVALID_PARAM):  # it has left
+            if not gone:
                 raise ResultError("accept", result)
             return None
 

@@ -97,10 +97,11 @@ def test_an_example_is_short_enough_to_be_read(path: Path) -> None:
 
 
 def test_where_nobody_hosts_each_says_so_and_fails(start: Start) -> None:
-    """Whoever joins gives up in words, all four at once, as it takes ten seconds."""
+    """Whoever joins gives up in words, all at once, as it takes ten seconds."""
     joining = [
         start("chat.py", "join", "Bob"),
         start("unmodified.py", "join", HOST),
+        start("chat_guest.py", HOST),
         start("relay_server.py", "talk", "red", "Bob"),
     ]
     if importlib.util.find_spec("pygame") is not None:
@@ -108,7 +109,9 @@ def test_where_nobody_hosts_each_says_so_and_fails(start: Start) -> None:
     for process in joining:
         assert process.stdout is not None
         said = process.stdout.read()
-        assert re.search("is the host running|is there a host|cannot be reached", said, re.I), said
+        assert re.search(
+            "is the host running|is there a host|cannot be reached|Timed out", said, re.I
+        ), said
         assert "Traceback" not in said
         assert process.wait(PATIENCE) == 1
 
@@ -159,6 +162,38 @@ def test_a_chat_passes_on_what_each_says_to_all_others(start: Start) -> None:
     read_until(carol, "* the chat is over")
     carol.communicate(timeout=PATIENCE)
     assert (ann.returncode, carol.returncode) == (0, 0)
+
+
+def test_a_chat_host_of_25_lines(start: Start) -> None:
+    """It lets four in, tells each who comes, speaks and leaves, and refuses the fifth."""
+    assert len((EXAMPLES / "chat_host.py").read_text().splitlines()) <= 25
+    ids = [f"7656119800000010{n}" for n in range(5)]
+    host = start("chat_host.py", STEAMNET_IDENTITY=HOST)
+    read_until(host, f"Host Steam ID: {HOST}")
+
+    def join(number: int) -> "subprocess.Popen[str]":
+        return start("chat_guest.py", HOST, STEAMNET_IDENTITY=ids[number])
+
+    guests = []
+    for number in range(4):
+        guests.append(join(number))
+        read_until(guests[-1], f"* {ids[number]} has come")
+        for guest in guests[:-1]:
+            said = read_until(guest, f"{ids[number]}: Hello!")
+            assert f"* {ids[number]} has come" in said
+    fifth = join(4)
+    said, _ = fifth.communicate(timeout=PATIENCE)
+    assert (fifth.returncode, "reason 1001: the room is full" in said) == (1, True), said
+    if sys.platform == "win32":
+        guests[1].kill()
+    else:  # as Ctrl-C does, which the host learns at once
+        guests[1].send_signal(signal.SIGINT)
+    for guest in (guests[0], guests[2], guests[3]):
+        read_until(guest, f"* {ids[1]} has left")
+    join(4)
+    for guest in (guests[0], guests[2], guests[3]):
+        read_until(guest, f"{ids[4]}: Hello!")
+    assert host.poll() is None
 
 
 def test_a_steam_program_runs_unmodified_where_the_environment_says_so(

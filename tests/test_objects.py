@@ -387,6 +387,35 @@ def test_who_waits_is_asked_and_refused_or_accepted(two: list[Steam]) -> None:
             use()
 
 
+@pytest.mark.parametrize("told", [False, True])
+def test_a_request_of_a_peer_that_has_left(two: list[Steam], told: bool) -> None:
+    """Accepted before the event of that, it is a connection that has ended; after it, an error."""
+    host, guest = two
+    with host.listen() as listener, host.poll_group() as group:
+        caller = guest.connect(my_id(host))
+        (request,) = pump(host, guest, until=lambda: listener.waiting)
+        caller.close(1001, "changed my mind")
+        if told:
+            pump(host, guest, until=lambda: not listener.waiting)
+            with pytest.raises(ResultError, match="has left"):
+                request.accept()
+            return
+        pump(
+            guest,
+            until=lambda: host.networking_sockets.get_connection_info(request.handle).state == 4,
+        )  # type: ignore[union-attr]  # it is there
+        connection = request.accept()
+        group.add(connection)
+        assert group.departed() == [connection]
+        assert connection.info.end_debug == "changed my mind"
+        with pytest.raises(ResultError, match="changed my mind"):
+            connection.send("hello")
+        assert group.receive() == []
+        host.run_callbacks()
+        assert (group.departed(), len(group)) == ([], 0)
+        connection.close()
+
+
 # --- addresses ------------------------------------------------------------------------------------
 
 

@@ -5,7 +5,8 @@ and must end well and silently. An invisible comment on the line before a block 
 
 - ``<!-- run: host -->`` and ``<!-- run: client -->`` are two programs that talk to each other, on
   every engine: the host prints its Steam ID, which the client gets as its argument;
-- ``<!-- run: test -->`` is a module for pytest.
+- ``<!-- run: test -->`` is a module for pytest;
+- ``<!-- file: examples/x.py -->`` is that file, which has tests of its own.
 
 Of ``sh`` and ``console`` blocks the shell checks the grammar, and each ``steamnet`` subcommand and
 each file of ours that they name must be there. (CI runs README's two commands as they are.)
@@ -32,7 +33,7 @@ pytestmark = pytest.mark.python_behaviour
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-BLOCK = re.compile(r"(?:^<!-- run: (\w+) -->\n)?^```(\w+)\n(.*?)^```$", re.M | re.S)
+BLOCK = re.compile(r"(?:^<!-- (run|file): (\S+) -->\n)?^```(\w+)\n(.*?)^```$", re.M | re.S)
 ANYWHERE = re.compile(r"^ *```", re.M)
 
 
@@ -40,6 +41,7 @@ class Block(NamedTuple):
     """A code block of a page."""
 
     page: str
+    marker: str
     run: str
     language: str
     code: str
@@ -73,11 +75,19 @@ def _marked(run: str) -> list[Block]:
 
 def test_each_block_is_known() -> None:
     """Markers are spelt right, and there is something to run."""
-    assert {block.run for block in PYTHON} <= {"", "host", "client", "test"}
+    assert {b.run for b in PYTHON if b.marker != "file"} <= {"", "host", "client", "test"}
     assert {block.language for block in BLOCKS} <= {"python", "sh", "console", "text", "toml"}
     assert not [block for block in BLOCKS if block.run and block.language != "python"]
     assert len(_marked("host")) == len(_marked("client")) > 0
     assert len(_marked("test")) > 0
+
+
+def test_the_blocks_of_files_are_those_files() -> None:
+    """Word for word."""
+    blocks = [block for block in PYTHON if block.marker == "file"]
+    assert blocks
+    for block in blocks:
+        assert block.code == (ROOT / block.run).read_text(encoding="utf-8"), block.run
 
 
 @pytest.mark.parametrize("page", PROGRAMS)
