@@ -143,7 +143,13 @@ def test_subinterpreters_are_refused() -> None:
             module.destroy(other)
         assert "interpreter" in answer.read()
     with steamnet.init(engine="loopback") as steam:
-        assert all(steam.networking_sockets.create_socket_pair())
+        here, there = steam.networking_sockets.create_socket_pair()
+        steam.networking_sockets.send_message(here, b"", SendFlags.RELIABLE_NO_NAGLE)
+        while not (received := steam.networking_sockets.receive_messages(there)):
+            steam.run_callbacks()
+        assert type(received[0].identity) is steamnet.Identity
+    with pytest.raises(steamnet.ClosedError):
+        steam.run_callbacks()
 
 
 def test_interrupt_while_another_thread_is_inside(steam: Steam) -> None:

@@ -39,15 +39,21 @@ bool sn_int_argument(PyObject *value, const char *what, long long low, long long
     return true;
 }
 
+/* Every import of steamnet asks this, also where Python copies a module that it has loaded. */
+static bool in_main_interpreter(void)
+{
+    bool main = PyInterpreterState_GetID(PyInterpreterState_Get()) == 0;
+    if (!main)
+        PyErr_SetString(PyExc_ImportError, "steamnet works in Python's main interpreter only");
+    return main;
+}
+
 static PyObject *set_closed_error(PyObject *module, PyObject *error)
 {
     PyObject *old = closed_error;
     (void)module;
-    /* Every import of steamnet comes by here, also where Python copies a module it has loaded. */
-    if (PyInterpreterState_GetID(PyInterpreterState_Get()) != 0) {
-        PyErr_SetString(PyExc_ImportError, "steamnet works in Python's main interpreter only");
+    if (!in_main_interpreter())
         return NULL;
-    }
     closed_error = Py_NewRef(error);
     Py_XDECREF(old);
     Py_RETURN_NONE;
@@ -56,6 +62,8 @@ static PyObject *set_closed_error(PyObject *module, PyObject *error)
 static PyObject *set_identity_type(PyObject *module, PyObject *type)
 {
     (void)module;
+    if (!in_main_interpreter())
+        return NULL;
     if (!PyType_Check(type) || !PyType_IsSubtype((PyTypeObject *)type, &PyUnicode_Type)) {
         PyErr_SetString(PyExc_TypeError, "an identity is a kind of str");
         return NULL;
