@@ -153,6 +153,66 @@ def test_a_killed_process_gives_its_ports_free(place: Path, bob: FarSteam) -> No
         meet(alice, bob, 1)
 
 
+def fifo(path: Path) -> None:
+    """Put a named pipe there, which whoever opens it waits at."""
+    os.mkfifo(path)
+
+
+def device(path: Path) -> None:
+    """Lay a link to a device that never ends."""
+    path.symlink_to("/dev/zero")
+
+
+def loop(path: Path) -> None:
+    """Lay a link to itself."""
+    path.symlink_to(path)
+
+
+def folder(path: Path) -> None:
+    """Put a directory there, with something in it."""
+    (path / "full").mkdir(parents=True)
+
+
+def bad_bytes(path: Path) -> None:
+    """Put bytes there that are no token."""
+    path.write_bytes(bytes(range(256)))
+
+
+def big(path: Path) -> None:
+    """Put a file there that has no end, as good as."""
+    with open(path, "wb") as file:
+        file.truncate(2**40)
+
+
+@pytest.mark.parametrize("put", [fifo, device, loop, folder, bad_bytes, big])
+def test_whatever_lies_in_the_directory_does_no_harm(
+    put: Callable[[Path], None], place: Path, bob: FarSteam
+) -> None:
+    """Nothing waits for it, and nobody else is harder to find; a listener of that name is later."""
+    taken = place / address_of_port_2(place)
+    names = [
+        "lock",
+        "0" * TOKEN,
+        *(f"{digit * TOKEN}.{end}" for digit in "1f" for end in ("lock", "sock")),
+    ]
+    (place / "lock").unlink()
+    for path in (taken, *(place / name for name in names)):
+        put(path)
+    for token in ("1", "f", "2"):
+        (place / f"{token * (TOKEN - 1)}e").write_text(token * TOKEN)
+    with steamnet.init(engine="loopback", identity=ALICE) as alice:
+        for port in (1, 2):
+            assert alice.networking_sockets.create_listen_socket_p2p(port)
+        meet(alice, bob, 1)
+        assert bob.networking_sockets.connect_p2p(ALICE, 2)
+        bob.run_callbacks()
+        if taken.is_symlink() or not taken.is_dir():
+            taken.unlink()
+        else:
+            shutil.rmtree(taken)
+        meet(alice, bob, 2)
+
+
 # --- what cannot be published now ----------------------------------------------------------------
 
 Spoil = Callable[[Path], None]

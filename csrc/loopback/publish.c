@@ -18,7 +18,7 @@ bool lo_publish(lo_listener *listener)
 {
     lo_user *user = listener->object.user;
     char what[32] = "messages", why[512] = "another process already listens there";
-    int outcome = lo_rendezvous_publish(listener->key, why, sizeof why);
+    int outcome = lo_rendezvous_publish(listener->key, !listener->warned, why, sizeof why);
     listener->published = outcome == LO_PUBLISHED;
     listener->checked = lo.clock;
     if (listener->kind != LO_KIND_SESSION)

@@ -3,8 +3,8 @@
  *     TOKEN.lock   locked for as long as the process lives, however it ends
  * and of every listener an entry: a file named by the key of its address, which holds the token.
  * While a process lives nobody else changes its files. What a dead one has left is taken over, or
- * removed, by whoever holds the lock of that one file. Nothing here waits, and readers need no
- * lock: an entry that is wrong or half written leads nowhere, and is read again later.
+ * removed, by whoever holds the lock of that one file, for microseconds. Readers need no lock: an
+ * entry that is wrong or half written leads nowhere, and is read again later.
  */
 #include "rendezvous.h"
 
@@ -220,8 +220,9 @@ void lo_rendezvous_close(void)
 
 /* --- entries ---------------------------------------------------------------------------------- */
 
-int lo_rendezvous_publish(uint64_t key, char *error, size_t error_size)
+int lo_rendezvous_publish(uint64_t key, bool wait, char *error, size_t error_size)
 {
+    enum { TRIES = 20, PAUSE = 500 };
     char path[PATH];
     int published = LO_UNPUBLISHED;
     intptr_t lock;
@@ -230,6 +231,10 @@ int lo_rendezvous_publish(uint64_t key, char *error, size_t error_size)
         return LO_UNPUBLISHED;
     }
     lock = sn_file_lock(entry_path(path, key), SN_LOCK_OR_MAKE);
+    for (int i = 0; i < TRIES && wait && lock == -2; i++) {
+        sn_sleep(PAUSE);
+        lock = sn_file_lock(path, SN_LOCK_OR_MAKE);
+    }
     if (lock == -2)
         snprintf(error, error_size, "another process has locked %s", path);
     else if (lock >= 0 && !is_own(path) && has_living_owner(path))

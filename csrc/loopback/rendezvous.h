@@ -16,8 +16,9 @@ void lo_rendezvous_close(void);
 void lo_rendezvous_detach(void);
 
 enum { LO_UNPUBLISHED, LO_PUBLISHED, LO_TAKEN };
-/* Lets other processes find the address of this key here, unless one of them has it already. */
-int lo_rendezvous_publish(uint64_t key, char *error, size_t error_size);
+/* Lets other processes find the address of this key here, unless one of them has it already. If
+ * another is about to, waits a few milliseconds for that. */
+int lo_rendezvous_publish(uint64_t key, bool wait, char *error, size_t error_size);
 /* Whether others still find it here. */
 bool lo_rendezvous_published(uint64_t key);
 void lo_rendezvous_unpublish(uint64_t key);
