@@ -231,7 +231,7 @@ def move_to(lib: Path, binary: Path, libdir: str, cache: Path) -> None:
 
 
 def gns(cache: Path, python: str) -> dict[str, str]:
-    """Make GNS loadable, and prove it in the python that it was made loadable for."""
+    """Make GNS loadable, and try it in the Python that it was made loadable for."""
     home = cache / "gns"
     facts = run(python, "-I", "-c", FACTS, hint="name a working interpreter with --python")
     real, version, libdir = json.loads(facts)

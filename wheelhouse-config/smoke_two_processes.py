@@ -16,7 +16,7 @@ def wait(steam: steamnet.Steam, done: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 20
     while not done():
         if time.monotonic() > deadline:
-            sys.exit("smoke: nothing heard from the other process in 20 seconds")
+            sys.exit("smoke: no message from the other process in 20 seconds")
         steam.run_callbacks()
         time.sleep(0.002)
 
@@ -27,15 +27,15 @@ def join(host: str) -> None:
         sockets = steam.networking_sockets
         connection = sockets.connect_p2p(host, PORT)
         sockets.send_message(connection, GREETING)
-        heard: list[bytes] = []
+        received: list[bytes] = []
 
         def answered() -> bool:
-            heard.extend(bytes(message) for message in sockets.receive_messages(connection))
-            return bool(heard)
+            received.extend(bytes(message) for message in sockets.receive_messages(connection))
+            return bool(received)
 
         wait(steam, answered)
-        if heard != [ANSWER]:
-            sys.exit(f"smoke: the client heard {heard}")
+        if received != [ANSWER]:
+            sys.exit(f"smoke: the client received {received}")
         sockets.close_connection(connection)
 
 
@@ -49,7 +49,7 @@ def host() -> None:
         frozen = hasattr(sys, "frozen") or "__compiled__" in globals()
         program = sys.argv[:1] if frozen else [sys.executable, __file__]
         client = subprocess.Popen([*program, steam.core.get_steam_id()])
-        heard: list[bytes] = []
+        received: list[bytes] = []
 
         def answered() -> bool:
             for event in sockets.connection_events():
@@ -57,7 +57,7 @@ def host() -> None:
                     sockets.accept_connection(event.connection)
                     sockets.set_connection_poll_group(event.connection, group)
             for message in sockets.receive_messages_on_poll_group(group):
-                heard.append(bytes(message))
+                received.append(bytes(message))
                 sockets.send_message(message.connection, ANSWER)
             return client.poll() is not None
 
@@ -65,8 +65,10 @@ def host() -> None:
             wait(steam, answered)
         finally:
             client.kill()
-        if client.returncode or heard != [GREETING]:
-            sys.exit(f"smoke: the client ended with {client.returncode}, the host heard {heard}")
+        if client.returncode or received != [GREETING]:
+            sys.exit(
+                f"smoke: the client ended with {client.returncode}, the host received {received}"
+            )
     print(f"smoke: two processes talked through steamnet {steamnet.__version__}")
 
 

@@ -130,8 +130,8 @@ def build_wheel(headers: Path, scratch: Path, machine: str = MACHINE) -> Path:
     return wheel
 
 
-def judge(sdist: Path, wheel: Path) -> None:
-    """Hold what was built against the rules of the stable ABI, of the index and our own."""
+def check_contents(sdist: Path, wheel: Path) -> None:
+    """Check what was built: the stable ABI, the rules of the index, the contents."""
     run(BIN / "abi3audit", "--strict", wheel)
     run(BIN / "twine", "check", "--strict", sdist, wheel)
     run(BIN / "check-wheel-contents", "--config", ROOT / "pyproject.toml", wheel)
@@ -213,7 +213,7 @@ def main() -> None:
         compile_everywhere(headers, scratch)
         sdist = build_sdist(scratch)
         wheel = build_wheel(next(iter(headers.values())), scratch)
-        judge(sdist, wheel)
+        check_contents(sdist, wheel)
         try_wheel(wheel, pythons, scratch)
         if keep:
             shutil.copytree(scratch / "dist", keep, dirs_exist_ok=True)

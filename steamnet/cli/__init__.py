@@ -114,10 +114,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SteamnetError as error:
         print(f"steamnet: {error}", file=sys.stderr)
         return 1
-    except ValueError as error:  # an argument that cannot be meant
+    except ValueError as error:  # an invalid argument
         print(f"steamnet: {error}", file=sys.stderr)
         return 2
-    except OSError as error:  # nobody reads any more, or the disk is full
+    except OSError as error:  # the reader has closed the pipe, or the disk is full
         if not isinstance(error, BrokenPipeError):
             print(f"steamnet: {error}", file=sys.stderr)
         # What Python flushes at the end must go somewhere.

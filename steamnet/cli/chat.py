@@ -18,7 +18,7 @@ FRAME = 1 / 60
 
 def run(options: argparse.Namespace) -> int:
     """Open the engine, then host or join."""
-    # A chat that is told to end says goodbye, as on Ctrl-C.
+    # SIGTERM ends a chat as Ctrl-C does: the peers are told.
     signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     identity = options.identity if options.engine != "steam" else None
     with init(

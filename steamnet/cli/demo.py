@@ -23,7 +23,7 @@ CHAT, COUNTED, ECHO, BULK, DONE, REPORT = b"C", b"N", b"E", b"B", b"D", b"R"
 
 
 class Options(TypedDict):
-    """What the client's process is told; picklable, unlike the parser's namespace of any kind."""
+    """The options of the client's process, in a form that can be pickled."""
 
     engine: str
     library: str | None
@@ -45,7 +45,7 @@ class Talk:
         self.inbox: list[bytes] = []
         self.start = time.monotonic()
         self.deadline = self.start + TIMEOUT
-        self.alone: Callable[[], bool] = lambda: False
+        self.client_ended: Callable[[], bool] = lambda: False
         utils = steam.networking_utils
         utils.init_relay_network_access()
         utils.set_config_value(ConfigValue.FAKE_PACKET_LAG_SEND, options["lag"])
@@ -55,7 +55,7 @@ class Talk:
             utils.set_config_value(ConfigValue.SEND_RATE_MAX, 1 << 20)
 
     def pump(self) -> None:
-        """Hear events and messages once; TimeoutError or ConnectionError when it is over."""
+        """Take events and messages once; TimeoutError or ConnectionError when it is over."""
         self.steam.run_callbacks()
         for event in self.sockets.connection_events():
             if event.is_incoming_request and not self.connection:
@@ -67,7 +67,7 @@ class Talk:
                     raise ConnectionError(f"{event.info.state_name}: {event.info.end_debug}")
         if self.connection:
             self.inbox += [bytes(m) for m in self.sockets.receive_messages(self.connection, 1000)]
-        if self.alone() and not self.inbox:
+        if self.client_ended() and not self.inbox:
             raise ConnectionError("the client's process ended")
         if time.monotonic() > self.deadline:
             raise TimeoutError(f"not done within {TIMEOUT:.0f} seconds")
@@ -102,7 +102,7 @@ class Talk:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Be the host, start the client in a process of its own, and tell the story."""
+    """Be the host, start the client in a process of its own, and print what happens."""
     settings: Options = {
         "engine": options.engine,
         "library": options.library,
@@ -122,10 +122,10 @@ def run(options: argparse.Namespace) -> int:
             return 1
         print(f"\n  host    {settings['host']} listens on virtual port 0")
         child = multiprocessing.get_context("spawn").Process(target=_client, args=(settings,))
-        heard = signal.signal(signal.SIGINT, signal.SIG_IGN)  # which the client inherits:
+        handler = signal.signal(signal.SIGINT, signal.SIG_IGN)  # the client inherits it:
         child.start()
-        signal.signal(signal.SIGINT, heard)  # Ctrl-C is for us to hear, and to end it
-        talk.alone = lambda: not child.is_alive()
+        signal.signal(signal.SIGINT, handler)  # only the host handles Ctrl-C, and ends the client
+        talk.client_ended = lambda: not child.is_alive()
         try:
             good = _host(talk, options.messages, child.pid or 0, paint)
         except (ConnectionError, TimeoutError) as error:

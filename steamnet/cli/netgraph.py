@@ -33,7 +33,7 @@ HISTORY = 60  # samples in a live row
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The connection at one moment: what the engine says, and what the messages themselves tell."""
+    """The connection at one moment: as the engine reports it, and as measured by the messages."""
 
     at: float
     status: QuickConnectionStatus
@@ -121,7 +121,7 @@ class Session:
             self.steam.run_callbacks()
             for player in self.players:
                 player.play()
-            if not self.players:  # whatever the host tells is not for us to keep
+            if not self.players:  # the host's messages are not shown
                 self.steam.networking_sockets.receive_messages(self.connection, 1000)
             at = time.monotonic() - start
             if at >= len(self.samples) * SAMPLE:

@@ -21,7 +21,7 @@ sys.path[:0] = [str(ROOT / "wheelhouse-config"), str(ROOT / "tools")]
 from interpreters import interpreters
 from real_engines import GNS, GNS_DEV, GNS_SUITE, debian_mirror
 from toolbox import BIN, prepare
-from verify_wheel import ZIG, build_sdist, build_wheel, judge, python_headers, run, say
+from verify_wheel import ZIG, build_sdist, build_wheel, check_contents, python_headers, run, say
 
 MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 NEWEST = ("python3.14", "python3.15")
@@ -149,7 +149,7 @@ def main() -> None:
         sdist = build_sdist(scratch)
         wheels = {m: build_wheel(headers, scratch, m) for m in MACHINES.values()}
         for wheel in wheels.values():
-            judge(sdist, wheel)
+            check_contents(sdist, wheel)
         for suite, arch, names in PLACES:
             root = scratch / f"{suite}-{arch}"
             unpack(suite, arch, names, root)
