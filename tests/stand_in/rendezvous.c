@@ -44,12 +44,15 @@ static void release(ISteamNetworkingConnectionSignaling *self) { (void)self; }
 static const signaling_table the_signaling_table = {send_signal, release};
 static ISteamNetworkingConnectionSignaling the_signaling = {&the_signaling_table};
 
+/* Steam ignores a request to a virtual port without a listen socket. */
 static ISteamNetworkingConnectionSignaling *on_connect_request(
     ISteamNetworkingSignalingRecvContext *self, HSteamNetConnection connection,
     const SteamNetworkingIdentity *peer, int local_virtual_port)
 {
-    (void)self, (void)connection, (void)peer, (void)local_virtual_port;
-    return &the_signaling;
+    SteamNetConnectionInfo_t info = {.m_hListenSocket = 0};
+    (void)self, (void)peer, (void)local_virtual_port;
+    gns.ISteamNetworkingSockets_GetConnectionInfo(gns_sockets, connection, &info);
+    return info.m_hListenSocket != 0 ? &the_signaling : NULL;
 }
 
 static void send_rejection(ISteamNetworkingSignalingRecvContext *self,
