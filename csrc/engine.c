@@ -81,7 +81,7 @@ void sn_stop(sn_engine *engine)
         bool disconnected;
         while (atomic_load(&engine->calls) > 0)
             sn_sleep(100);
-        disconnected = engine->alive != NULL && !engine->alive(engine);
+        disconnected = engine->alive != NULL && !sn_check_alive(engine);
         sn_undelivered_clear(engine, disconnected);
         sn_events_detach(engine, disconnected);
         engine->backend->stop(engine);

@@ -10,9 +10,17 @@ bool sn_check_alive(sn_engine *engine)
 {
     int open = SN_OPEN;
     bool alive = engine->alive(engine);
-    if (!alive)
+    if (!alive) {
+        atomic_store(&engine->steam_gone, true);
         atomic_compare_exchange_strong(&engine->state, &open, SN_DISCONNECTED);
+    }
     return alive;
+}
+
+const char *sn_closed_reason(const sn_engine *engine)
+{
+    return atomic_load(&engine->steam_gone) ? "Steam has been shut down by what had initialised it"
+                                            : "the engine has been shut down";
 }
 
 bool sn_is_open(sn_engine *engine)

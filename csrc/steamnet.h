@@ -52,6 +52,8 @@ sn_engine *sn_load(int kind, const char *path, char *error);
 ESteamAPIInitResult sn_start(sn_engine *engine, const sn_options *options, char *error);
 /* Whether calls can be made; no longer once somebody else's Steam that it uses is shut down. */
 bool sn_is_open(sn_engine *engine);
+/* Why calls can no longer be made. */
+const char *sn_closed_reason(const sn_engine *engine);
 /* Delivers what the engine has to say into the queues below; false: it is not open. */
 bool sn_pump(sn_engine *engine);
 /* Refuses new calls, waits for those under way, shuts the engine down, or waits for the thread that

@@ -95,7 +95,7 @@ class Steam(Uncopyable):
                 mine = [c for c in self._router.connections.values() if isinstance(c, Connection)]
                 await asyncio.gather(*[connection.close() for connection in mine])
         finally:
-            self._pump.end(ClosedError("the engine has been shut down"))
+            self._pump.end(ClosedError(self.engine.closed_reason))
             self.sync.shutdown()
             await self._pump.ended()
 

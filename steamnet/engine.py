@@ -18,7 +18,6 @@ from .errors import ClosedError, InitError, UnsupportedError
 from .identity import Identity, c_string, text_of, to_native
 
 KINDS = {"steam": lib.SN_STEAM, "gns": lib.SN_GNS, "loopback": lib.SN_LOOPBACK}
-STEAM_GONE = "Steam has been shut down by what had initialised it"
 LOOPBACK_HINT = 'To begin without Steam: init(engine="loopback"), or STEAMNET_ENGINE=loopback.'
 MAX_EVENTS = 256  # in one run_callbacks, of each kind: a frame must not wait behind a flood
 
@@ -97,13 +96,18 @@ class Engine(Uncopyable):
         """The engine for a call into C; ClosedError once it is shut down."""
         self.check()
         if self._attached and not lib.sn_is_open(self._pointer):
-            raise ClosedError(STEAM_GONE)
+            raise ClosedError(self.closed_reason)
         return self._pointer
 
     def check(self) -> None:
         """Raise ClosedError once the engine is shut down by us."""
         if self._closed:
-            raise ClosedError("the engine has been shut down")
+            raise ClosedError(self.closed_reason)
+
+    @property
+    def closed_reason(self) -> str:
+        """Why calls can no longer be made: we shut it down, or a Steam that is not ours is gone."""
+        return text_of(lib.sn_closed_reason(self._pointer))
 
     @property
     def is_open(self) -> bool:
@@ -189,7 +193,7 @@ class Engine(Uncopyable):
                 self.has_more = lib.sn_event_count(self._pointer) > 0
         if not said:
             self.check()
-            raise ClosedError(STEAM_GONE)
+            raise ClosedError(self.closed_reason)
         return True
 
     def close(self) -> None:
@@ -325,16 +329,28 @@ def _refusal(engine: Engine, result: int, words: str) -> str:
     if engine.name != "steam":
         return message
     text = words.lower()
-    if (
+    server = engine.kind == lib.SN_STEAM_SERVER
+    no_client = (
         result == lib.k_ESteamAPIInitResult_NoSteamClient
         or "steamclient" in text
         or "install" in text
-    ):
+    )
+    if no_client and server:
+        file = libraries.file_name("steamclient")
+        hint = (
+            f"{file} was not found. A dedicated server needs neither a running Steam nor the app, "
+            "but this\n  library of Steam's, where the message says: SteamCMD's app 1007 "
+            "(Steamworks SDK Redist) has it."
+        )
+    elif no_client:
         hint = "Is Steam running, under the same user, and logged in?"
     elif result == lib.k_ESteamAPIInitResult_VersionMismatch:
         hint = "The running Steam client is older than this library: let Steam update itself."
     elif "app" in text:
-        hint = "Give init(app_id=...): 480 is Valve's test app, which every account owns."
+        call = "init_game_server" if server else "init"
+        hint = f"Give {call}(app_id=...): 480 is Valve's test app, which every account owns."
+    elif server:
+        hint = "Are version, mode and ports right, and the ports free?"
     else:
         hint = "Is Steam running, does this account own the app, and is the app id right?"
     return f"{message}\n  {hint}\n  {LOOPBACK_HINT}"

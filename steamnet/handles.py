@@ -194,7 +194,7 @@ class Handle(Uncopyable):
         if self._closed:
             raise ClosedError(f"{operation}: the {type(self).__name__} is closed")
         if not self._router.engine.is_open:
-            raise ClosedError(f"{operation}: the engine has been shut down")
+            raise ClosedError(f"{operation}: {self._router.engine.closed_reason}")
         return self.handle
 
     def __repr__(self) -> str:

@@ -29,6 +29,10 @@ _NAMES = {
     ],
     ("gns", "darwin"): ["libGameNetworkingSockets.dylib"],
     ("gns", "win32"): ["GameNetworkingSockets.dll"],
+    # What Steam's library loads in turn.
+    ("steamclient", "linux"): ["steamclient.so"],
+    ("steamclient", "darwin"): ["steamclient.dylib"],
+    ("steamclient", "win32"): ["steamclient64.dll"],
 }
 # Below an SDK's redistributable_bin.
 _SDK_FOLDERS = {

@@ -105,6 +105,9 @@ def test_a_game_server_is_refused_in_valves_words(library: dict[str, Any], tmp_p
     code = REFUSAL.format("init_game_server", "product='p', version='1.0', ")
     words = python(code, library, tmp_path)
     assert f"Failed to load module '{tmp_path}/.steam/sdk64/steamclient.so'" in words
+    assert "steamclient.so was not found" in words
+    assert "needs neither a running Steam nor the app" in words
+    assert "logged in" not in words
 
 
 def test_windows_libraries_under_wine() -> None:

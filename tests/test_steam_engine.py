@@ -841,21 +841,27 @@ class TestAttach:
             lambda: sockets.close_connection(here),
             lambda: steam.networking_messages.receive_messages_on_channel(0),
             lambda: steam.networking_utils.get_local_timestamp(),
-            lambda: connection.send(b"and there?"),
             steam.core.get_steam_id,
             listener.accept,
+            lambda: connection.send(b"and there?"),
         ]
+        words = "Steam has been shut down by what had initialised it"
         for call in calls:
-            with pytest.raises(ClosedError):
+            with pytest.raises(ClosedError, match=words):
                 call()
         assert "shut down" in repr(steam)
         assert not steam.core.is_initialized()
         connection.close()
+        calls.pop()
         steam.run_callbacks()
         assert [event.kind for event in steam.core.steam_events()] == [SteamEventKind.SHUTDOWN]
-        with pytest.raises(ClosedError, match="by what had initialised it"):
+        calls += [steam.run_callbacks, sockets.connection_events]
+        with pytest.raises(ClosedError, match=words):
             steam.run_callbacks()
         steam.shutdown()
+        for call in calls:
+            with pytest.raises(ClosedError, match=words):
+                call()
         assert bytes(kept) == bytes(300_000)
         with steamnet.init(480, library=library) as again:
             assert again.networking_sockets.create_listen_socket_p2p(0)
@@ -973,5 +979,6 @@ class TestGameServer:
 
     def test_steam_refuses_a_version_that_is_none(self, library: str) -> None:
         """Steam's own words reach the server's operator."""
-        with pytest.raises(InitError, match="Invalid server mode or version string"):
+        with pytest.raises(InitError, match="Invalid server mode or version string") as refused:
             steamnet.init_game_server(480, product="game", version="one", library=library)
+        assert "Are version, mode and ports right" in str(refused.value)

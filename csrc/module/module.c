@@ -5,10 +5,10 @@ PyObject *sn_cffi_init(void); /* cffi's PyInit, renamed by build_ffi.py */
 
 static PyObject *closed_error;
 
-PyObject *sn_raise_closed(void)
+PyObject *sn_raise_closed(const sn_engine *engine)
 {
     PyErr_SetString(closed_error != NULL ? closed_error : PyExc_ValueError,
-                    "the engine has been shut down");
+                    sn_closed_reason(engine));
     return NULL;
 }
 

@@ -8,7 +8,7 @@
 #include "../guard.h"
 
 /* Raises steamnet.ClosedError, which errors.py hands down. Returns NULL. */
-PyObject *sn_raise_closed(void);
+PyObject *sn_raise_closed(const sn_engine *engine);
 /* The engine behind the address that Python passes around. */
 sn_engine *sn_engine_argument(PyObject *address);
 /* Reads a whole number within bounds: TypeError for another type, ValueError outside. */

@@ -96,7 +96,7 @@ static PyObject *receive(PyObject *const *args, Py_ssize_t count, const char *wh
         !sn_int_argument(args[2], "max_messages", 1, LLONG_MAX, &limit))
         return NULL;
     if (!sn_enter(engine))
-        return sn_raise_closed();
+        return sn_raise_closed(engine);
     while (more && limit > 0) {
         int asked = limit < SN_BATCH_SIZE ? (int)limit : SN_BATCH_SIZE, done = 0;
         bool undelivered;

@@ -250,7 +250,7 @@ static PyObject *send(PyObject *module, PyObject *const *args, Py_ssize_t count)
         return NULL;
     if (!sn_enter(engine)) {
         payload_done(&payload);
-        return sn_raise_closed();
+        return sn_raise_closed(engine);
     }
     if (payload.size >= SLOW_FROM) {
         PyThreadState *python = PyEval_SaveThread();
@@ -373,7 +373,7 @@ static PyObject *batch_send(sn_batch *batch, sn_engine *engine, sn_block *shared
     for (Py_ssize_t i = 0; i < batch->count && shared == NULL; i++)
         to_copy += batch->items[i].payload.size;
     if (!sn_enter(engine))
-        return sn_raise_closed();
+        return sn_raise_closed(engine);
     if (to_copy >= SLOW_FROM)
         python = PyEval_SaveThread();
     made = batch_allocate(batch, engine, shared);
