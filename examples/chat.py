@@ -13,7 +13,7 @@ import queue
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import steamnet
 from steamnet import Connection, ConnectionState, ResultError
@@ -50,40 +50,36 @@ class Keyboard:
 def host(steam: steamnet.Steam, name: str, keyboard: Keyboard) -> None:
     """Let people in, and pass on what each says to all others."""
     guests: dict[Connection, str] = {}
+    with steam.listen() as listener, steam.poll_group() as room:
 
-    def tell(line: str, besides: Connection | None = None) -> None:
-        for guest in guests:
-            if guest is not besides:
-                with contextlib.suppress(ResultError):  # it has just left; that is told below
-                    guest.send(line)
+        def announce(line: str, besides: Iterable[Connection] = ()) -> None:
+            print(line, flush=True)
+            room.broadcast(line, besides=besides)
 
-    def announce(line: str, besides: Connection | None = None) -> None:
-        print(line, flush=True)
-        tell(line, besides)
-
-    with steam.listen(0) as listener, steam.poll_group() as room:
         print(f"{name} hosts as {steam.core.get_steam_id()}", flush=True)
         while keyboard.open:
             steam.run_callbacks()
             for connection in listener:
                 room.add(connection)
             for message in room.receive():
-                guest = room.sender(message)
+                guest, text = room.sender(message), message.decode(errors="replace")
                 if guest in guests:
-                    announce(f"{guests[guest]}: {message.decode(errors='replace')}", guest)
+                    announce(f"{guests[guest]}: {text}", besides=[guest])
                 else:  # the first thing somebody says is a name
-                    guests[guest] = message.decode(errors="replace")
-                    announce(f"* {guests[guest]} is here")
-            for guest in [guest for guest in guests if guest.state in GONE]:
-                announce(f"* {guests.pop(guest)} has left", guest)
+                    guests[guest] = text
+                    announce(f"* {text} is here")
+            for guest in room.departed():
+                if guest in guests:
+                    announce(f"* {guests.pop(guest)} has left")
+                guest.close()
             for line in keyboard.lines():
-                tell(f"{name}: {line}")
+                room.broadcast(f"{name}: {line}")
             time.sleep(1 / 60)
 
 
 def join(steam: steamnet.Steam, name: str, steam_id: str, keyboard: Keyboard) -> None:
     """Say who we are, then talk."""
-    with steam.connect(steam_id, 0) as connection:
+    with steam.connect(steam_id) as connection:
         while connection.state < ConnectionState.CONNECTED:
             steam.run_callbacks()
             time.sleep(1 / 60)

@@ -117,8 +117,8 @@ def main() -> None:
     with steamnet.init(480, engine=ENGINE, identity=identity) as steam:
         steam.networking_utils.init_relay_network_access()
         steam.networking_utils.set_config_value(ConfigValue.FAKE_PACKET_LAG_SEND, options.lag)
-        listener = steam.listen(0) if me == 0 else None
-        connection = steam.connect(options.steam_id, 0) if me == 1 else None
+        listener = steam.listen() if me == 0 else None
+        connection = steam.connect(options.steam_id) if me == 1 else None
         try:
             while not any(event.type == pygame.QUIT for event in pygame.event.get()):
                 steam.run_callbacks()
