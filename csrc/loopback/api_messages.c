@@ -10,6 +10,7 @@
 #include "connection.h"
 #include "connection_info.h"
 #include "engine_loop.h"
+#include "handshake.h"
 #include "listener.h"
 #include "receive_queue.h"
 #include "send.h"

@@ -7,6 +7,7 @@
 #include "connection.h"
 #include "connection_info.h"
 #include "engine_loop.h"
+#include "handshake.h"
 #include "listener.h"
 #include "log.h"
 #include "publish.h"

@@ -26,17 +26,9 @@ void lo_protocol_error(lo_connection *connection);
 void lo_set_timeout(lo_connection *connection, int64_t when);
 /* When a timeout of this key, if it starts now, is over. */
 int64_t lo_timeout(const lo_connection *connection, int key);
-void lo_on_timeout(lo_connection *connection);
 void lo_on_send_timer(lo_connection *connection);
 /* Decides whether anything can get through at all, and so whether the connection times out. */
 void lo_check_path(lo_connection *connection);
-
-lo_packet *lo_request_packet(const lo_connection *connection);
-void lo_send_connect_request(lo_connection *connection);
-EResult lo_accept(lo_connection *connection);
-void lo_invent_address(lo_connection *connection);
-/* A packet other than DATA has come, or the first DATA of a peer. */
-void lo_handle_control(lo_connection *connection, lo_packet *packet);
 
 void lo_close(lo_connection *connection, int reason, const char *text, bool linger);
 /* lo_acknowledged, and the end of a closed connection if that was all. */

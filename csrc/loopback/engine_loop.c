@@ -2,6 +2,7 @@
 #include "engine_loop.h"
 
 #include "connection.h"
+#include "handshake.h"
 #include "receive.h"
 #include "transport.h"
 #include "transport_receive.h"

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "connection.h"
+#include "handshake.h"
 #include "log.h"
 #include "publish.h"
 #include "session.h"

@@ -2,6 +2,7 @@
 #include "receive.h"
 
 #include "connection.h"
+#include "handshake.h"
 #include "listener.h"
 #include "log.h"
 #include "network_sim.h"

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "connection.h"
+#include "handshake.h"
 #include "lane.h"
 #include "listener.h"
 #include "network_sim.h"

@@ -9,6 +9,7 @@
 
 /* Raises steamnet.ClosedError, which errors.py hands down. Returns NULL. */
 PyObject *sn_raise_closed(const sn_engine *engine);
+void sn_set_closed_error(PyObject *error);
 /* The engine behind the address that Python passes around. */
 sn_engine *sn_engine_argument(PyObject *address);
 /* Reads a whole number within bounds: TypeError for another type, ValueError outside. */

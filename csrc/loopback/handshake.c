@@ -1,0 +1,180 @@
+/* Connecting: the request, its acceptance and confirmation, and what happens when they do not come. */
+#include "handshake.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "connection.h"
+#include "log.h"
+#include "network_sim.h"
+#include "rendezvous.h"
+#include "send.h"
+#include "transport.h"
+
+enum {
+    TIMEOUT = k_ESteamNetConnectionEnd_Misc_Timeout,
+    CONNECT_ALONE = 1000000, /* µs of trying where no other process can be reached */
+};
+
+/* 127.0.0.1 and a port that nobody has. */
+void lo_invent_address(lo_connection *connection)
+{
+    connection->address = (SteamNetworkingIPAddr){
+        .m_ipv6 = {[10] = 0xff, [11] = 0xff, [12] = 127, [15] = 1},
+        .m_port = (uint16_t)(49152 + connection->ordinal % 16384),
+    };
+}
+
+static void set_connected(lo_connection *connection)
+{
+    if (connection->kind == LO_KIND_P2P || connection->kind == LO_KIND_SESSION) {
+        if (connection->state == LO_CONNECTING)
+            lo_set_state(connection, LO_FINDING_ROUTE);
+        lo_invent_address(connection);
+    }
+    lo_timer_remove(&lo.timers, &connection->timeout_timer);
+    lo_set_state(connection, LO_CONNECTED);
+    lo_log(connection->object.user, LO_MSG, "#%u connected", connection->ordinal);
+    lo_check_path(connection);
+    lo_schedule(connection);
+    if (connection->path == LO_PATH_LOST)
+        lo_set_timeout(connection, lo.now); /* its last packet came after it was gone */
+}
+
+lo_packet *lo_request_packet(const lo_connection *connection)
+{
+    lo_packet *packet = lo_packet_new(LO_CONNECT_REQUEST, sizeof(lo_connect_request));
+    lo_connect_request request = {
+        .from = connection->object.user->identity,
+        .to = connection->target,
+        .kind = connection->kind,
+        .port = connection->port,
+        .protocol = LO_PROTOCOL,
+        .symmetric = connection->symmetric,
+    };
+    if (packet != NULL)
+        memcpy(packet->payload, &request, sizeof request);
+    return packet;
+}
+
+static int64_t earlier(int64_t a, int64_t b) { return a < b ? a : b; }
+
+/* Looks for the peer and sends it the request, until that got through or time is over. */
+void lo_send_connect_request(lo_connection *connection)
+{
+    lo_listener *listener =
+        lo_listener_at(connection->kind, &connection->target, connection->port);
+    int64_t again;
+    if (!connection->request_sent && connection->object.user->sim_send.loss < 100) {
+        lo_packet *packet = NULL;
+        if (listener != NULL || connection->link != NULL || lo_link_to(connection))
+            packet = lo_request_packet(connection);
+        if (packet != NULL) {
+            connection->request_sent = true;
+            packet->to = listener != NULL ? listener->object.handle : 0;
+            packet->send_time = lo.now + LO_SERVICE_DELAY;
+            lo_transmit(connection, packet);
+        }
+    }
+    if (!connection->request_sent && lo_rendezvous_error() != NULL)
+        connection->connect_deadline =
+            earlier(connection->connect_deadline, connection->created + CONNECT_ALONE);
+    if (connection->too_many_files)
+        connection->connect_deadline = lo.now;
+    again = connection->request_sent ? INT64_MAX : lo.now + LO_CONNECT_RETRY;
+    lo_set_timeout(connection, earlier(connection->connect_deadline, again));
+}
+
+EResult lo_accept(lo_connection *connection)
+{
+    lo_packet *packet;
+    if (connection->outgoing)
+        return k_EResultInvalidParam;
+    if (connection->state != LO_CONNECTING)
+        return k_EResultInvalidState;
+    packet = lo_packet_new(LO_CONNECT_OK, sizeof(SteamNetworkingIdentity));
+    if (packet == NULL)
+        return k_EResultFail;
+    memcpy(packet->payload, &connection->object.user->identity, sizeof(SteamNetworkingIdentity));
+    packet->send_time = lo.now + LO_SERVICE_DELAY;
+    lo_transmit(connection, packet);
+    if (connection->kind == LO_KIND_IP) {
+        set_connected(connection);
+    } else {
+        lo_set_state(connection, LO_FINDING_ROUTE);
+        lo_set_timeout(connection, lo_timeout(connection, LO_TimeoutInitial));
+    }
+    return k_EResultOK;
+}
+
+void lo_handle_control(lo_connection *connection, lo_packet *packet)
+{
+    switch (packet->kind) {
+    case LO_CONNECT_REQUEST:
+        if (connection->state == LO_NONE)
+            lo_set_state(connection, LO_CONNECTING);
+        break;
+    case LO_CONNECT_OK:
+        if (!connection->outgoing || connection->state != LO_CONNECTING)
+            break;
+        if (connection->kind == LO_KIND_IP)
+            memcpy(&connection->remote, packet->payload, sizeof connection->remote);
+        /* The same packet goes back, ahead of what waits to be sent. */
+        packet->kind = LO_CONNECT_CONFIRM;
+        packet->message.m_cbSize = 0;
+        packet->send_time = lo.now + LO_SERVICE_DELAY;
+        lo_transmit(connection, packet);
+        set_connected(connection);
+        return;
+    case LO_CONNECT_CONFIRM:
+    case LO_DATA:
+        if (!connection->outgoing && connection->state == LO_FINDING_ROUTE)
+            set_connected(connection);
+        break;
+    case LO_CONNECTION_CLOSED: {
+        lo_close_body closed;
+        memcpy(&closed, packet->payload, sizeof closed);
+        lo_terminate(connection, LO_CLOSED_BY_PEER, closed.reason, closed.text, false);
+        break;
+    }
+    default:
+        break;
+    }
+    if (packet->kind != LO_DATA)
+        lo_release_later(packet);
+}
+
+static void connect_timed_out(lo_connection *connection)
+{
+    char text[sizeof connection->end_text];
+    if (connection->too_many_files) {
+        lo_terminate(connection, LO_PROBLEM, k_ESteamNetConnectionEnd_Misc_InternalError,
+                     "This process has too many open files", false);
+        return;
+    }
+    if (connection->request_sent || lo_rendezvous_error() == NULL) {
+        lo_terminate(connection, LO_PROBLEM, TIMEOUT, "Timed out attempting to connect", false);
+        return;
+    }
+    snprintf(text, sizeof text, "Cannot meet other processes, set STEAMNET_LOOPBACK_DIR: %s",
+             lo_rendezvous_error());
+    lo_terminate(connection, LO_PROBLEM, k_ESteamNetConnectionEnd_Local_NetworkConfig, text, false);
+}
+
+void lo_on_timeout(lo_connection *connection)
+{
+    if (connection->state <= LO_NONE)
+        lo_destroy(connection);
+    else if (connection->state == LO_CONNECTED || connection->path == LO_PATH_LOST)
+        lo_terminate(connection, LO_PROBLEM, TIMEOUT, "Connection dropped", false);
+    else if (connection->state == LO_FINDING_ROUTE)
+        lo_terminate(connection, LO_PROBLEM, k_ESteamNetConnectionEnd_Misc_P2P_Rendezvous,
+                     "Timed out attempting to negotiate rendezvous", false);
+    else if (!connection->outgoing)
+        lo_terminate(connection, LO_PROBLEM, TIMEOUT,
+                     "App didn't accept or close incoming connection in time.", false);
+    else if (lo.now >= connection->connect_deadline)
+        connect_timed_out(connection);
+    else
+        lo_send_connect_request(connection);
+}

@@ -1,0 +1,15 @@
+/* Connecting: the request, its acceptance and confirmation, and what happens when they do not come. */
+#ifndef STEAMNET_LOOPBACK_HANDSHAKE_H
+#define STEAMNET_LOOPBACK_HANDSHAKE_H
+
+#include "registry.h"
+
+lo_packet *lo_request_packet(const lo_connection *connection);
+void lo_send_connect_request(lo_connection *connection);
+EResult lo_accept(lo_connection *connection);
+void lo_invent_address(lo_connection *connection);
+/* A packet other than DATA has come, or the first DATA of a peer. */
+void lo_handle_control(lo_connection *connection, lo_packet *packet);
+void lo_on_timeout(lo_connection *connection);
+
+#endif
