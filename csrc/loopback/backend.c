@@ -91,10 +91,8 @@ static ESteamAPIInitResult start(sn_engine *engine, const sn_options *options, c
 static void free_state(void)
 {
     lo_timer *timer;
-    while ((timer = lo_timer_peek(&lo.timers)) != NULL) {
-        lo_timer_remove(&lo.timers, timer);
+    while ((timer = lo_timer_take(&lo.timers, INT64_MAX)) != NULL)
         lo_release_later((lo_packet *)(void *)timer); /* timers end with their connections */
-    }
     lo_transport_close();
     lo_map_free(&lo.objects);
     lo_map_free(&lo.listeners);

@@ -29,8 +29,7 @@ void lo_api_begin(void)
     sn_lock(&lo.mutex);
     lo.clock = sn_now();
     lo_transport_receive();
-    while ((timer = lo_timer_peek(&lo.timers)) != NULL && timer->time <= lo.clock) {
-        lo_timer_remove(&lo.timers, timer);
+    while ((timer = lo_timer_take(&lo.timers, lo.clock)) != NULL) {
         /* Time does not run backwards, even for what was due before it could be known. */
         if (timer->time > lo.latest)
             lo.latest = timer->time;
@@ -56,6 +55,8 @@ void lo_api_end(void)
         lo_transport_send_acks();
     released = lo_release_queue_take();
     sn_unlock(&lo.mutex);
-    while ((packet = lo_list_take(&released)) != NULL)
+    while ((packet = released.first) != NULL) {
+        LO_REMOVE(&released, packet, queued);
         packet->message.m_pfnRelease(&packet->message);
+    }
 }

@@ -8,7 +8,7 @@ static bool is_before(const lo_timer *a, const lo_timer *b)
     return a->time < b->time || (a->time == b->time && a->seq < b->seq);
 }
 
-lo_timer *lo_timer_peek(const lo_event_queue *queue)
+lo_timer *lo_timer_take(lo_event_queue *queue, int64_t until)
 {
     lo_timer *first = queue->timers[0].first;
     for (int kind = 1; kind < LO_TIMER_KINDS; kind++) {
@@ -16,6 +16,9 @@ lo_timer *lo_timer_peek(const lo_event_queue *queue)
         if (timer != NULL && (first == NULL || is_before(timer, first)))
             first = timer;
     }
+    if (first == NULL || first->time > until)
+        return NULL;
+    lo_timer_remove(queue, first);
     return first;
 }
 
@@ -29,7 +32,8 @@ void lo_timer_remove(lo_event_queue *queue, lo_timer *timer)
 void lo_timer_add(lo_event_queue *queue, lo_timer *timer, int64_t time)
 {
     lo_timer *before;
-    lo_timer_remove(queue, timer);
+    if (timer->is_queued)
+        lo_timer_remove(queue, timer);
     timer->time = time;
     if (timer->seq == 0)
         timer->seq = ++queue->seq;

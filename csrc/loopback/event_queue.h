@@ -30,8 +30,8 @@ typedef struct lo_event_queue {
     uint64_t seq;
 } lo_event_queue;
 
-/* The timer that is due next, NULL if there is none. */
-lo_timer *lo_timer_peek(const lo_event_queue *queue);
+/* Takes out the timer that is due next, NULL if none is due by that time. */
+lo_timer *lo_timer_take(lo_event_queue *queue, int64_t until);
 /* Adds a timer, or moves one that is there already. */
 void lo_timer_add(lo_event_queue *queue, lo_timer *timer, int64_t time);
 /* Harmless if the timer is not there. */

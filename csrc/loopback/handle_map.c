@@ -3,14 +3,11 @@
 
 #include "alloc.h"
 
-static size_t home(const lo_map *map, uint64_t key)
-{
-    return (size_t)((key * 0x9E3779B97F4A7C15u) >> 32) & (map->size - 1);
-}
+#define HOME(map, key) ((size_t)((key) * 0x9E3779B97F4A7C15u >> 32) & ((map)->size - 1))
 
 static struct lo_slot *find(const lo_map *map, uint64_t key)
 {
-    size_t at = home(map, key);
+    size_t at = HOME(map, key);
     while (map->slots[at].value != NULL && map->slots[at].key != key)
         at = (at + 1) & (map->size - 1);
     return &map->slots[at];
@@ -57,8 +54,8 @@ void lo_map_remove(lo_map *map, uint64_t key)
         at = (at + 1) & mask;
         if (map->slots[at].value == NULL)
             break;
-        /* Whoever may live in the gap, because its home is not beyond, moves there. */
-        if (((at - home(map, map->slots[at].key)) & mask) >= ((at - gap) & mask)) {
+        /* An entry whose home is not behind the gap moves there. */
+        if (((at - HOME(map, map->slots[at].key)) & mask) >= ((at - gap) & mask)) {
             map->slots[gap] = map->slots[at];
             gap = at;
         }

@@ -61,8 +61,9 @@ lo_conditions lo_remote_conditions(const lo_connection *connection)
 
 int64_t lo_round_trip(const lo_connection *connection)
 {
-    lo_conditions local = lo_local_conditions(connection->object.user), remote_conditions = lo_remote_conditions(connection);
-    return (int64_t)local.lag_send + remote_conditions.lag_receive + remote_conditions.lag_send + local.lag_receive;
+    lo_conditions local = lo_local_conditions(connection->object.user);
+    lo_conditions remote = lo_remote_conditions(connection);
+    return (int64_t)local.lag_send + remote.lag_receive + remote.lag_send + local.lag_receive;
 }
 
 /* --- what happens to one packet ------------------------------------------------------------- */
@@ -172,24 +173,39 @@ static int64_t keep_order(lo_connection *connection, const lo_packet *packet, bo
 static int64_t pass(lo_connection *connection, lo_packet *packet, const lo_sim_params *sim,
                     bool sending, int64_t from)
 {
-    int64_t late;
-    if (is_droppable(packet) ? sim->loss >= 100 : is_blocked(connection, packet, sim, sending))
-        return is_droppable(packet) ? -1 : connection->blocked[sending];
-    late = sim_delay(connection, packet, sim, sending, from);
-    if (late < 0)
-        return -1;
-    packet->stage++;
-    return packet->reliable ? keep_order(connection, packet, sending, from + late) : from + late;
+    int64_t late, time;
+    if (is_droppable(packet) ? sim->loss >= 100 : is_blocked(connection, packet, sim, sending)) {
+        time = is_droppable(packet) ? -1 : connection->blocked[sending];
+    } else {
+        late = sim_delay(connection, packet, sim, sending, from);
+        time = late < 0 ? -1 : from + late;
+        if (late >= 0)
+            packet->stage++;
+        if (late >= 0 && packet->reliable)
+            time = keep_order(connection, packet, sending, time);
+    }
+    connection->sim_until[sending] = later(time, connection->sim_until[sending]);
+    return time;
 }
 
+/* Where the network is clear nothing happens to a packet that can overtake none. */
 int64_t lo_sim_outgoing(lo_connection *connection, lo_packet *packet)
 {
-    /* It was blocked until its timer's time, if it has one. */
-    int64_t from = later(packet->send_time, packet->timer.time);
-    return pass(connection, packet, &connection->object.user->sim_send, true, from);
+    const lo_sim_params *sim = &connection->object.user->sim_send;
+    int64_t from = packet->send_time;
+    if (packet->timer.time > from)
+        from = packet->timer.time; /* it was blocked until then */
+    if (!sim->clear || from < connection->sim_until[true])
+        return pass(connection, packet, sim, true, from);
+    packet->stage = LO_IN_FLIGHT;
+    return from;
 }
 
 int64_t lo_sim_incoming(lo_connection *connection, lo_packet *packet)
 {
-    return pass(connection, packet, &connection->object.user->sim_receive, false, lo.now);
+    const lo_sim_params *sim = &connection->object.user->sim_receive;
+    if (!sim->clear || lo.now < connection->sim_until[false])
+        return pass(connection, packet, sim, false, lo.now);
+    packet->stage = LO_DELIVERED;
+    return lo.now;
 }

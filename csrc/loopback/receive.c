@@ -65,7 +65,8 @@ static void enqueue(lo_connection *connection, lo_packet *packet)
     lo_list_append(&connection->queue, packet);
     connection->queue_count++;
     connection->queue_bytes += message->m_cbSize;
-    lo_group_append(group, packet);
+    if (group != NULL)
+        lo_group_append(group, packet);
 }
 
 static void accept_unreliable(lo_connection *connection, lo_packet *packet)
@@ -149,16 +150,6 @@ void lo_drain_deferred(void)
 
 /* --- arrivals ------------------------------------------------------------------------------- */
 
-static void dispatch(lo_connection *connection, lo_packet *packet)
-{
-    if (packet->kind == LO_DATA)
-        accept_data(connection, packet);
-    else if (packet->kind == LO_CONNECTION_CLOSED)
-        accept_close(connection, packet);
-    else
-        lo_handle_control(connection, packet);
-}
-
 /* There is no connection yet, and so no chance of its own: only what hits every packet. */
 static bool delay_connect_request(const lo_sim_params *sim, lo_packet *packet)
 {
@@ -205,12 +196,16 @@ static void enter_receiver(lo_connection *connection, lo_packet *packet)
     }
     if (packet->receiver != NULL)
         lo_link_arrived(packet);
-    if (due >= 0) {
-        dispatch(connection, packet);
-        return;
+    if (due < 0) {
+        acknowledge(connection, packet);
+        lo_release_later(packet);
+    } else if (packet->kind == LO_DATA) {
+        accept_data(connection, packet);
+    } else if (packet->kind == LO_CONNECTION_CLOSED) {
+        accept_close(connection, packet);
+    } else {
+        lo_handle_control(connection, packet);
     }
-    acknowledge(connection, packet);
-    lo_release_later(packet);
 }
 
 void lo_packet_arrived(lo_packet *packet)

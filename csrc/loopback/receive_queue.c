@@ -4,21 +4,20 @@
 void lo_group_append(lo_group *group, lo_packet *packet)
 {
     packet->group = group;
-    if (group != NULL)
-        LO_APPEND(&group->packets, packet, grouped);
+    LO_APPEND(&group->packets, packet, grouped);
 }
 
 static void leave_group(lo_packet *packet)
 {
-    if (packet->group != NULL)
-        LO_REMOVE(&packet->group->packets, packet, grouped);
+    LO_REMOVE(&packet->group->packets, packet, grouped);
     packet->group = NULL;
 }
 
 SteamNetworkingMessage_t *lo_dequeue(lo_packet *packet)
 {
     lo_connection *connection = packet->receiver;
-    leave_group(packet);
+    if (packet->group != NULL)
+        leave_group(packet);
     packet->message.m_nConnUserData = packet->message.m_conn != 0 ? connection->settings.user_data : 0;
     if (connection != NULL) {
         LO_REMOVE(&connection->queue, packet, queued);
@@ -49,7 +48,8 @@ void lo_drop_queue(lo_connection *connection)
         packet->receiver = NULL;
         if (connection->kind == LO_KIND_SESSION)
             continue;
-        leave_group(packet);
+        if (packet->group != NULL)
+            leave_group(packet);
         lo_release_later(packet);
     }
     lo_release_all_later(&connection->deferred);
@@ -80,8 +80,10 @@ void lo_change_group(lo_connection *connection, lo_group *group)
         LO_APPEND(&group->members, connection, grouped);
     for (lo_packet *packet = connection->queue.first; packet != NULL;
          packet = packet->queued.after) {
-        leave_group(packet);
-        lo_group_append(group, packet);
+        if (packet->group != NULL)
+            leave_group(packet);
+        if (group != NULL)
+            lo_group_append(group, packet);
     }
 }
 

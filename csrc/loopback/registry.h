@@ -138,6 +138,7 @@ struct lo_connection {
     int64_t discard_after;  /* what is sent later is lost: the peer has closed without linger */
     int64_t control[2];     /* when the latest control packet is through, receiving and sending */
     int64_t blocked[2];     /* until when nothing reliable gets through, receiving and sending */
+    int64_t sim_until[2];   /* when all that was delayed or blocked is through */
     lo_meter sent, received;
     lo_timer send_timer;
     lo_lane first_lane; /* as long as there is only one */
