@@ -34,6 +34,7 @@ def walks(folder: Path) -> dict[str, list[tuple[str, str]]]:
     ).stdout.splitlines()
     where = iter(zip(named[::2], named[1::2], strict=True))
     found: dict[str, list[tuple[str, str]]] = {}
+    walk = ""
     for line in lines:
         if line.startswith("0x"):
             function, place = next(where)
