@@ -3,6 +3,7 @@
 import gc
 import pickle
 import socket
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -330,6 +331,29 @@ def test_a_broadcast_goes_to_the_members_but_some(two: list[Steam]) -> None:
         group.close()
         with pytest.raises(ClosedError):
             group.broadcast("z")
+
+
+def test_a_frame_in_which_nothing_happens_costs_the_same_with_many_members(steam: Steam) -> None:
+    """No call looks at each member: as many Python calls are made for one as for a hundred."""
+
+    def calls(members: int) -> int:
+        sockets = steam.networking_sockets
+        with steam.poll_group() as group:
+            pairs = [[steam.adopt(c) for c in sockets.create_socket_pair()] for _ in range(members)]
+            for _, there in pairs:
+                group.add(there)
+            made: list[str] = []
+            sys.setprofile(lambda frame, event, arg: made.append(event))
+            try:
+                group.receive()
+                group.departed()
+            finally:
+                sys.setprofile(None)
+            for connection in [connection for pair in pairs for connection in pair]:
+                connection.close()
+            return len(made)
+
+    assert calls(1) == calls(100)
 
 
 def test_a_group_has_connections_of_its_own_engine(two: list[Steam]) -> None:
