@@ -117,9 +117,9 @@ class Router:
         try:
             return resolve(address)[0]
         except OSError as error:
-            raise ResultError(
-                operation, EResult.CONNECT_FAILED, f"{address}: {error.strerror or error}"
-            ) from error
+            result = EResult.FAIL if operation == "listen_ip" else EResult.CONNECT_FAILED
+            detail = f"{address}: {error.strerror or error}"
+            raise ResultError(operation, result, detail) from error
 
     def _refused(self, options: Options | None) -> str:
         """Which of the options an engine refuses, and why; "" if none that is known to be."""

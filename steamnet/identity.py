@@ -18,9 +18,10 @@ TYPES = {
     "xboxpwid": IdentityType.XBOX_PAIRWISE_ID,
 }
 NEWER_TYPE = re.compile(r"type(-?\d{1,10}):")  # as C writes one that it does not know
-STEAM_ID_2 = re.compile(r"STEAM_(?P<universe>[0-4]):(?P<low>[01]):(?P<account>\d{1,10})", re.I)
-STEAM_ID_3 = re.compile(r"\[?U:(?P<universe>[0-4]):(?P<account>\d{1,10})\]?", re.I)
-STEAM_ID_64 = re.compile(r"(?P<number>7656\d{13})\b")
+STEAM_ID_2 = re.compile(r"STEAM_(\d):([01]):(\d+)", re.I)
+STEAM_ID_3 = re.compile(r"\[?U:(\d):(\d+)\]?", re.I)
+STEAM_ID_64 = re.compile(r"7656\d{13}\b")
+STEAM_TEXT = re.compile(r"STEAM_\d:[01]:\d+|\[?[A-Z]:\d:\d+(:\d+)?\]?", re.I)  # not only people's
 HOST_AND_PORT = re.compile(r"(\[[^\]]*\]|[^:/\s]+):\d{1,5}")
 
 
@@ -87,8 +88,8 @@ def to_native(value: "str | int | Identity") -> Any:
     if isinstance(value, Identity):
         text = value.text
     elif isinstance(value, str):
-        _refuse_other_names(value)
         text = f"steamid:{value}" if value.isdecimal() else value
+        _refuse_other_names(text)
     elif isinstance(value, SupportsIndex):
         text = f"steamid:{operator.index(value)}"
     else:
@@ -106,11 +107,10 @@ def _refuse_other_names(text: str) -> None:
     """Raise ValueError for names of users and places that are no identities, but look like some."""
     if text.partition(":")[0] in TYPES:
         return
-    user = STEAM_ID_2.search(text) or STEAM_ID_3.search(text) or STEAM_ID_64.search(text)
-    if STEAM_ID_2.fullmatch(text) or STEAM_ID_3.fullmatch(text):
-        raise ValueError(f"{text!r} is no identity: {_in_decimal(user)}")
-    if "://" in text or "steamcommunity.com/" in text:
-        raise ValueError(f"{text!r} is a URL and no identity: {_in_decimal(user)}")
+    if STEAM_TEXT.fullmatch(text) or "://" in text or "steamcommunity.com/" in text:
+        raise ValueError(
+            f"{text!r} is no identity: give the Steam ID in decimal{_steam_id_in(text)}"
+        )
     native = ffi.new("SteamNetworkingIPAddr *")
     if HOST_AND_PORT.fullmatch(text) or lib.sn_address_parse(native, c_string(text, "identity")):
         raise ValueError(
@@ -119,18 +119,19 @@ def _refuse_other_names(text: str) -> None:
         )
 
 
-def _in_decimal(user: "re.Match[str] | None") -> str:
-    """What to give instead of another spelling of a user."""
-    if user is None:
-        return "give the user's Steam ID in decimal"
-    universe, low, account, number = (
-        int(user.groupdict().get(name) or default)
-        for name, default in (("universe", 1), ("low", 0), ("account", 0), ("number", 0))
-    )
-    if "low" in user.re.groupindex:
-        account = 2 * account + low
-    person = (max(universe, 1) << 56) + (1 << 52) + (1 << 32) + account
-    return f"give the Steam ID in decimal, '{number or person}'"
+def _steam_id_in(text: str) -> str:
+    """The Steam ID of a person that is spelled in another way, after a comma; "" if it is not."""
+    if (found := STEAM_ID_64.search(text)) is not None:
+        return f", {found[0]!r}"
+    if (found := STEAM_ID_2.search(text)) is not None:
+        universe, low, half = map(int, found.groups())
+        account = 2 * half + low
+    elif (found := STEAM_ID_3.search(text)) is not None:
+        universe, account = map(int, found.groups())
+    else:
+        return ""
+    number = max(universe, 1) << 56 | 1 << 52 | 1 << 32 | account & 0xFFFFFFFF  # a person's desktop
+    return f", '{number}'"
 
 
 def split_address(address: str) -> tuple[str, int]:

@@ -141,6 +141,9 @@ def test_an_unknown_type_is_nobody_elses_identity(text: str) -> None:
         ("https://steamcommunity.com/profiles/[U:1:39734273]", "'76561198000000001'"),
         ("steamcommunity.com/profiles/76561198000000001", "'76561198000000001'"),
         ("https://steamcommunity.com/id/gabelogannewell", "in decimal"),
+        ("[g:1:4]", "in decimal"),
+        ("[A:1:1234:5678]", "in decimal"),
+        ("https://s.team/p/abcd", "in decimal"),
     ],
 )
 def test_other_names_are_refused_with_what_to_use_instead(

@@ -21,8 +21,17 @@ import needs
 import pytest
 
 import steamnet
-from steamnet import Availability, ClosedError, ConnectionState, EResult, InitError, SendFlags
+from steamnet import (
+    Availability,
+    ClosedError,
+    ConnectionState,
+    EResult,
+    InitError,
+    ResultError,
+    SendFlags,
+)
 from steamnet.steam import SteamEventKind
+from steamnet.testing import pump
 
 STAND_IN = Path(__file__).parent / "stand_in"
 APP_ID_NAMES = ["SteamAppId", "SteamGameId"]
@@ -303,6 +312,23 @@ class TestNetworking:
         assert utils.check_ping_data_up_to_date(60)
         with pytest.raises(ValueError, match="names no place"):
             utils.estimate_ping_from_string("nowhere")
+
+    @pytest.mark.parametrize("near", ["127.0.0.1", "[::1]"])
+    def test_objects_by_address(self, steam: steamnet.Steam, near: str) -> None:
+        """A free port is taken and told, and connected to; the port is taken then."""
+        with steam.listen_ip(f"{near}:0") as listener, steam.poll_group() as group:
+            assert re.fullmatch(re.escape(near) + r":[1-9]\d*", listener.address)
+            with steam.connect_ip(listener.address) as caller:
+                (request,) = pump(steam, until=lambda: listener.waiting)
+                group.add(request.accept())
+                pump(steam, until=lambda: caller.state == ConnectionState.CONNECTED)
+                assert caller.peer == ALICE == steam.core.get_steam_id()
+                assert group.broadcast("by address") == [1]
+                assert pump(steam, until=caller.receive)[0].identity == ALICE
+            with pytest.raises(ResultError, match=r"listen_ip: FAIL"):
+                steam.listen_ip(listener.address)
+            (gone,) = pump(steam, until=group.departed)
+            gone.close()
 
     def test_authentication_becomes_ready(
         self, steam: steamnet.Steam, until: Callable[..., None]
