@@ -492,3 +492,56 @@ def test_a_host_with_too_many_open_files(place: Path) -> None:
             one.close()
         pump(bob, until=lambda: host.poll() is not None, timeout=60)
         assert host.returncode == 0
+
+
+FULL_HOST = """
+import os, resource, select, sys, steamnet
+from steamnet import ConnectionState
+from steamnet.testing import pump
+
+with steamnet.init(engine="loopback", identity=sys.argv[1]) as steam, steam.listen(0) as listener:
+    steam.run_callbacks()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+    files = []
+    try:
+        while True:
+            files.append(os.open("/dev/null", os.O_RDONLY))
+    except OSError:
+        print("full", flush=True)
+    pump(steam, until=lambda: select.select([sys.stdin], [], [], 0)[0], timeout=60)
+    sys.stdin.readline()
+    for file in files:
+        os.close(file)
+    print("empty", flush=True)
+    guests = []
+    pump(steam, until=lambda: guests.extend(listener) or guests, timeout=60)
+    print("connected", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def test_a_host_whose_game_has_all_files_open(place: Path) -> None:
+    """Its callers are told so at once, one after the other; afterwards they get in."""
+    with (
+        subprocess.Popen(
+            [sys.executable, "-c", FULL_HOST, ALICE],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as host,
+        steamnet.init(engine="loopback", identity=BOB) as bob,
+    ):
+        assert host.stdin is not None
+        assert host.stdout is not None
+        assert host.stdout.readline() == "full\n"
+        calls = [bob.connect(ALICE, 0) for _ in range(5)]
+        pump(bob, until=lambda: all(c.state == ConnectionState.CLOSED_BY_PEER for c in calls))
+        assert {c.info.end_debug for c in calls} == {"The peer's process has too many open files"}
+        host.stdin.write("\n")
+        host.stdin.flush()
+        assert host.stdout.readline() == "empty\n"
+        call = bob.connect(ALICE, 0)
+        pump(bob, until=lambda: call.state == ConnectionState.CONNECTED)
+        assert host.stdout.readline() == "connected\n"
+        host.communicate("\n")
+        assert host.returncode == 0

@@ -19,8 +19,9 @@ static struct {
     char token[TOKEN + 1];
     intptr_t lock; /* of TOKEN.lock */
     sn_socket listening;
+    sn_socket spare; /* to be given up where there is no other descriptor for who connects */
     char error[DIRECTORY + REASON + 2]; /* why it could not be opened */
-} rendezvous = {.lock = -1, .listening = SN_NO_SOCKET};
+} rendezvous = {.lock = -1, .listening = SN_NO_SOCKET, .spare = SN_NO_SOCKET};
 
 static bool is_open(void) { return rendezvous.listening != SN_NO_SOCKET; }
 
@@ -149,7 +150,9 @@ static void release(void)
         sn_socket_close(rendezvous.listening);
     if (rendezvous.lock >= 0)
         sn_file_unlock(rendezvous.lock);
-    rendezvous.listening = SN_NO_SOCKET;
+    if (rendezvous.spare != SN_NO_SOCKET)
+        sn_socket_close(rendezvous.spare);
+    rendezvous.listening = rendezvous.spare = SN_NO_SOCKET;
     rendezvous.lock = -1;
     *rendezvous.token = '\0';
 }
@@ -276,7 +279,19 @@ sn_socket lo_rendezvous_connect(uint64_t key)
     return sn_socket_connect(in_directory(path, token, ".sock"));
 }
 
-sn_socket lo_rendezvous_accept(void)
+sn_socket lo_rendezvous_accept(bool *too_many_files)
 {
-    return is_open() ? sn_socket_accept(rendezvous.listening) : SN_NO_SOCKET;
+    sn_socket accepted;
+    if (!is_open())
+        return SN_NO_SOCKET;
+    if (rendezvous.spare == SN_NO_SOCKET)
+        rendezvous.spare = sn_socket_spare();
+    accepted = sn_socket_accept(rendezvous.listening);
+    *too_many_files = sn_too_many_files(accepted);
+    if (accepted == SN_NO_SOCKET && *too_many_files && rendezvous.spare != SN_NO_SOCKET) {
+        sn_socket_close(rendezvous.spare);
+        rendezvous.spare = SN_NO_SOCKET;
+        accepted = sn_socket_accept(rendezvous.listening);
+    }
+    return accepted;
 }

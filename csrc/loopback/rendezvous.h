@@ -25,7 +25,8 @@ void lo_rendezvous_unpublish(uint64_t key);
 
 /* A stream to the process that has this address; SN_NO_SOCKET if there is none, or not now. */
 sn_socket lo_rendezvous_connect(uint64_t key);
-/* A stream from a process that wants to connect to this one; SN_NO_SOCKET if there is none. */
-sn_socket lo_rendezvous_accept(void);
+/* A stream from a process that wants to connect to this one; SN_NO_SOCKET if there is none. With too
+ * many files open it is for telling that only, and to be closed. */
+sn_socket lo_rendezvous_accept(bool *too_many_files);
 
 #endif

@@ -216,11 +216,12 @@ void lo_transport_receive(void)
     last_poll = lo.clock;
     lo.now = lo.clock;
     for (int i = 0; i < MAX_ACCEPTED; i++) {
-        sn_socket accepted = lo_rendezvous_accept();
+        bool too_many_files;
+        sn_socket accepted = lo_rendezvous_accept(&too_many_files);
         if (accepted == SN_NO_SOCKET)
             break;
         link = lo_link_new(accepted);
-        if (link != NULL && sn_too_many_files(accepted))
+        if (link != NULL && too_many_files)
             refuse(link, "The peer's process has too many open files");
     }
     for (link = lo_links.first; link != NULL; link = next) {

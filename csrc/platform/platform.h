@@ -86,6 +86,8 @@ sn_socket sn_socket_listen(const char *path);
 /* The next who came, if there is one and it is the same user. */
 sn_socket sn_socket_accept(sn_socket listening);
 sn_socket sn_socket_connect(const char *path);
+/* A socket that is connected to nothing, which holds a descriptor; SN_NO_SOCKET where they are many. */
+sn_socket sn_socket_spare(void);
 /* Whether a listening socket can still be found by its path. */
 bool sn_socket_exists(const char *path);
 /* Whether the process has too many open files: this new socket is among the last few, which are

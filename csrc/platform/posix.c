@@ -344,6 +344,8 @@ sn_socket sn_socket_listen(const char *path)
     return listening;
 }
 
+sn_socket sn_socket_spare(void) { return new_socket(); }
+
 bool sn_socket_exists(const char *path)
 {
     struct stat found;
@@ -356,8 +358,9 @@ bool sn_too_many_files(sn_socket newest)
     struct rlimit limit;
     if (newest == SN_NO_SOCKET)
         return errno == EMFILE || errno == ENFILE;
-    return getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
-           (rlim_t)newest + LEFT >= limit.rlim_cur && limit.rlim_cur > 4 * LEFT;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+        return false;
+    return (rlim_t)newest + (limit.rlim_cur < 8 * LEFT ? limit.rlim_cur / 8 : LEFT) >= limit.rlim_cur;
 }
 
 static bool is_same_user(int fd)

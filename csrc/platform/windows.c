@@ -393,6 +393,7 @@ sn_socket sn_socket_connect(const char *path)
 }
 
 /* A pipe is there for as long as one end is open; of handles there are enough. */
+sn_socket sn_socket_spare(void) { return SN_NO_SOCKET; }
 bool sn_socket_exists(const char *path) { return (void)path, true; }
 bool sn_too_many_files(sn_socket newest) { return (void)newest, false; }
 
