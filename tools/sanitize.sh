@@ -53,14 +53,14 @@ PLUGIN
 printf 'leak:lib_build_cpython_func\nleak:_my_Py_InitModule\nleak:_PyObject_GC_NewVar\n' >"$work/lsan.supp"
 
 # Not what C can do wrong: packages, texts, programs that only start others; nor what memory is
-# in use, of which sanitizers keep what is free for a while. The three tests by
-# name are about time, of which everything takes more here.
+# in use, of which sanitizers keep what is free for a while. Tests by
+# name are about memory, or about time, of which everything takes more here.
 other=()
 for name in packaging frozen examples netgraph real_libraries layout native_stub floors parity \
     libraries testing memory soak faults; do
     other+=("--ignore-glob=*/test_$name.py")
 done
-for test in a_cancelled_program_ends_in_silence closing_lingers_unless_told_not_to \
+for test in a_cancelled_program_ends_in_silence ten_thousand_strangers closing_lingers_unless_told_not_to \
     send_buffer_fills_and_drains; do
     other+=("--deselect=$(grep -rlw "def test_$test" tests)::test_$test")
 done
