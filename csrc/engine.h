@@ -48,7 +48,7 @@ struct sn_engine {
     const sn_backend *backend;
     void *library;
     void *own; /* the backend's */
-    /* NULL, or asked before every call: whether somebody else's Steam is still there. */
+    /* NULL, or asked before every call: whether the Steam that something else initialised still runs. */
     bool (*alive)(sn_engine *engine);
     char accessor[96];
     char version[64];

@@ -1,8 +1,8 @@
 /* Queues an engine's callbacks for Python: C never calls Python.
  *
  * Valve's callbacks carry no context. The thread that pumps an engine notes which one;
- * a callback outside any pump (another binding pumps Steam, or an engine thread has
- * something to say) belongs to the one library engine of the process.
+ * a callback outside any pump (another binding pumps Steam, or an engine thread writes
+ * debug output) belongs to the one library engine of the process.
  */
 #include "events.h"
 

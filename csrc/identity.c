@@ -284,7 +284,7 @@ void sn_identity_format(const SteamNetworkingIdentity *identity, char *text, int
         snprintf(text, limit, "xboxpwid:%.32s", identity->m_szXboxPairwiseID);
         break;
     case k_ESteamNetworkingIdentityType_UnknownType: {
-        /* A peer may have written anything: it must not read as somebody else's identity. */
+        /* A peer may have written anything: it must not read as another user's identity. */
         SteamNetworkingIdentity read;
         char raw[sizeof identity->m_szUnknownRawString];
         snprintf(raw, sizeof raw, "%.127s", identity->m_szUnknownRawString);

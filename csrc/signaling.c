@@ -40,7 +40,7 @@ static const signaling_table the_signaling_table = {send_signal, release};
 /* Everything that a signal needs is in its arguments: one object serves all connections. */
 static ISteamNetworkingConnectionSignaling the_signaling = {&the_signaling_table};
 
-/* NULL ignores the request: nobody listens on its port, and the caller asks again every half
+/* NULL ignores the request: no listen socket has its port, and the caller asks again every half
  * second. The engine knows its listen sockets; it has put the new connection into one by now, and
  * holds the lock that this call takes, which is recursive. (It matches symmetric connects before it
  * asks; the port of networking messages has a listen socket of the engine's own.) */

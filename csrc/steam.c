@@ -28,13 +28,13 @@ enum { k_ECallbackFlagsGameServer = 2 };
 static const struct {
     int id, size;
     bool has_result; /* its parameter begins with an EResult */
-} heard[] = {
+} steam_events[] = {
     {k_iCallback_SteamServersConnected, 1, false},
     {k_iCallback_SteamServerConnectFailure, 8, true},
     {k_iCallback_SteamServersDisconnected, 4, true},
     {k_iCallback_SteamShutdown, 1, false},
 };
-enum { HEARD = sizeof heard / sizeof heard[0] };
+enum { STEAM_EVENTS = sizeof steam_events / sizeof steam_events[0] };
 
 /* What a library offers around the networking interfaces. A user and a game server have the
  * same functions under different names, and each its own way to start. */
@@ -68,7 +68,7 @@ typedef struct steam_side {
     /* From here on another thread, which pumps Steam, may be reading at any moment. */
     _Atomic(sn_engine *) engine; /* the one that is open */
     bool attached;
-    steam_callback callbacks[HEARD];
+    steam_callback callbacks[STEAM_EVENTS];
 } steam_side;
 
 /* Filled by start: Steam allows one user and one game server a process. */
@@ -200,28 +200,28 @@ static bool load(sn_engine *engine, const char *path, char *error)
 static void run_callback(steam_callback *self, const void *param)
 {
     sn_event event = {.kind = self->m_iCallback};
-    for (int i = 0; i < HEARD; i++)
-        if (heard[i].id == self->m_iCallback && heard[i].has_result && param != NULL)
+    for (int i = 0; i < STEAM_EVENTS; i++)
+        if (steam_events[i].id == self->m_iCallback && steam_events[i].has_result && param != NULL)
             memcpy(&event.result, param, sizeof event.result);
     sn_events_push(atomic_load(&self->side->engine), &event);
 }
 
 static int callback_size(steam_callback *self)
 {
-    for (int i = 0; i < HEARD; i++)
-        if (heard[i].id == self->m_iCallback)
-            return heard[i].size;
+    for (int i = 0; i < STEAM_EVENTS; i++)
+        if (steam_events[i].id == self->m_iCallback)
+            return steam_events[i].size;
     return 0;
 }
 
 static const steam_callback_table callback_table = {run_callback, run_callback, callback_size};
 
-static void hear(sn_engine *engine, steam_side *side)
+static void register_callbacks(sn_engine *engine, steam_side *side)
 {
-    for (int i = 0; i < HEARD; i++) {
+    for (int i = 0; i < STEAM_EVENTS; i++) {
         uint8_t flags = is_server(engine) ? k_ECallbackFlagsGameServer : 0;
-        side->callbacks[i] = (steam_callback){&callback_table, flags, heard[i].id, side};
-        side->RegisterCallback(&side->callbacks[i], heard[i].id);
+        side->callbacks[i] = (steam_callback){&callback_table, flags, steam_events[i].id, side};
+        side->RegisterCallback(&side->callbacks[i], steam_events[i].id);
     }
 }
 
@@ -264,7 +264,7 @@ static void shut_down(sn_engine *engine, steam_side *side)
     side->Shutdown();
 }
 
-/* Whoever initialised Steam may shut it down, and even start it anew. */
+/* The code that initialised Steam may shut it down, and even start it again. */
 static bool alive(sn_engine *engine)
 {
     steam_side *side = side_of(engine);
@@ -286,7 +286,7 @@ static ESteamAPIInitResult start(sn_engine *engine, const sn_options *options, c
     if (running != options->attach) {
         snprintf(error, SN_ERROR_SIZE, "%s",
                  running ? "this process has initialised Steam already: attach=True uses that"
-                         : "attach=True, but nobody in this process has initialised Steam through this library");
+                         : "attach=True, but this process has not initialised Steam through this library");
         return k_ESteamAPIInitResult_FailedGeneric;
     }
     side->attached = options->attach;
@@ -306,10 +306,10 @@ static ESteamAPIInitResult start(sn_engine *engine, const sn_options *options, c
         return k_ESteamAPIInitResult_VersionMismatch;
     }
     atomic_store(&side->engine, engine);
-    hear(engine, side);
+    register_callbacks(engine, side);
     if (side->attached) {
         engine->alive = alive;
-        /* Whoever pumps Steam may be in a callback of ours at any moment: it is never freed. */
+        /* The thread that pumps Steam may be in a callback of ours at any moment: it is never freed. */
         atomic_fetch_add(&engine->references, 1);
     }
     return k_ESteamAPIInitResult_OK;
@@ -326,7 +326,7 @@ static void pump(sn_engine *engine)
 static void stop(sn_engine *engine)
 {
     steam_side *side = side_of(engine);
-    for (int i = 0; i < HEARD; i++) /* works without Steam, too: they are the library's own list */
+    for (int i = 0; i < STEAM_EVENTS; i++) /* works without Steam, too: the list is the library's own */
         side->UnregisterCallback(&side->callbacks[i]);
     atomic_store(&side->engine, NULL);
     if (!side->attached)

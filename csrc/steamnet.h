@@ -15,7 +15,7 @@ typedef struct sn_engine sn_engine;
 enum { SN_STEAM = 0, SN_GNS = 1, SN_LOOPBACK = 2, SN_STEAM_SERVER = 3 };
 enum { SN_ERROR_SIZE = 4096, SN_IDENTITY_SIZE = 160, SN_ADDRESS_SIZE = 64, SN_TEXTS_SIZE = 512 };
 
-/* What an engine's callback told us; kind is Valve's callback id, or SN_EVENTS_LOST, and says which
+/* An engine's callback as a value; kind is Valve's callback id, or SN_EVENTS_LOST, and tells which
  * field holds. */
 enum { SN_EVENTS_LOST = 1 };
 typedef struct sn_event {
@@ -50,11 +50,11 @@ typedef struct sn_options {
 sn_engine *sn_load(int kind, const char *path, char *error);
 /* Starts it: an ESteamAPIInitResult, with the engine's own words in error when it is not OK. */
 ESteamAPIInitResult sn_start(sn_engine *engine, const sn_options *options, char *error);
-/* Whether calls can be made; no longer once somebody else's Steam that it uses is shut down. */
+/* Whether calls can be made; no longer once a Steam that something else initialised is shut down. */
 bool sn_is_open(sn_engine *engine);
 /* Why calls can no longer be made. */
 const char *sn_closed_reason(const sn_engine *engine);
-/* Delivers what the engine has to say into the queues below; false: it is not open. */
+/* Lets the engine work, and fills the queues below; false: it is not open. */
 bool sn_pump(sn_engine *engine);
 /* Refuses new calls, waits for those under way, shuts the engine down, or waits for the thread that
  * does. Idempotent. */
@@ -81,7 +81,7 @@ int sn_abandoned_connections(sn_engine *engine, sn_closing *out, int room);
 
 const char *sn_accessor(const sn_engine *engine);
 const char *sn_version(const sn_engine *engine);
-/* 1 if the engine has the flat function (by short or full name), 0 if not, -1 if nobody has. */
+/* 1 if the engine has the flat function (by short or full name), 0 if not, -1 for an unknown name. */
 int sn_supports(const sn_engine *engine, const char *name);
 /* The name of the i-th flat function and whether the engine has it; NULL past the last. */
 const char *sn_flat_name(const sn_engine *engine, int i, int *supported);
@@ -122,7 +122,7 @@ void sn_address_format(const SteamNetworkingIPAddr *address, char *text, int siz
 int sn_connection_texts(const SteamNetConnectionInfo_t *info, char *texts);
 
 /* Steam's own question for a loaded, not yet started engine, asked before SteamAppId is set: true
- * means that Steam starts the game anew and this process should exit. Never asked unbidden. */
+ * means that Steam starts the game again and this process should exit. Only asked on request. */
 bool sn_restart_app_if_necessary(sn_engine *engine, uint32_t app_id_wanted);
 
 /* After SetConnectionPollGroup: messages that could not be delivered for want of memory go along. */

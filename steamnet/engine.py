@@ -70,7 +70,7 @@ class Engine(Uncopyable):
         """Whether the last run_callbacks left events for the next one, which need not wait."""
         self._pointer = pointer
         self._closed = False
-        self._attached = False  # to a Steam that somebody else may shut down at any time
+        self._attached = False  # to a Steam that other code may shut down at any time
         self._sinks: dict[int, Callable[[Any], object]] = {lib.SN_EVENTS_LOST: _warn_of_losses}
         self._passing_on = False
         # The one lock around what Python knows of an engine's handles. Held
@@ -168,13 +168,13 @@ class Engine(Uncopyable):
 
         It passes on ``limit`` events at most, or all that wait by now where that is None; the
         rest is for the next call, and `has_more` tells of it. False where a finalizer, or
-        whatever else runs during that, pumps again: the outer call goes on passing on.
-        ClosedError once there is nothing left to be said.
+        other code that runs during that, pumps again: the outer call goes on. ClosedError
+        once the engine is closed and no event is left.
         """
-        self.check()  # before the lock, which a forked child may find taken for ever
+        self.check()  # before the lock, which another thread may have held at a fork
         event = ffi.new("sn_event *")
         with self.events_lock:
-            said = lib.sn_pump(self._pointer)
+            pumped = lib.sn_pump(self._pointer)
             if self._passing_on:
                 return False
             try:
@@ -184,14 +184,14 @@ class Engine(Uncopyable):
                 for _ in range(limit):
                     if not lib.sn_next_event(self._pointer, event):
                         break
-                    said = True
+                    pumped = True
                     sink = self._sinks.get(event.kind)
                     if sink is not None:
                         sink(event)
             finally:
                 self._passing_on = False
                 self.has_more = lib.sn_event_count(self._pointer) > 0
-        if not said:
+        if not pumped:
             self.check()
             raise ClosedError(self.closed_reason)
         return True
@@ -249,7 +249,7 @@ def load(
         if current is not None:
             if not current._closed:
                 raise InitError(f"the {current.name} engine is open already: shut it down first")
-            current.close()  # another thread may be in the midst of that: wait for its end
+            current.close()  # another thread may be doing that: wait for it
         tried = []
         for path in paths:
             reason = libraries.describe(path)
@@ -259,7 +259,7 @@ def load(
                     engine = Engine(name, kind, path, pointer)
                     _library_engine = weakref.ref(engine)
                     return engine
-                reason = text_of(error).removeprefix(f"{path}: ")  # which the loader says, too
+                reason = text_of(error).removeprefix(f"{path}: ")  # which the loader repeats
             tried.append(f"{path}: {reason}")
     raise InitError(_not_loaded(name, library, attach), tried)
 
@@ -386,7 +386,7 @@ def closed(closer: Any) -> None:
 
 @atexit.register
 def _close_all() -> None:
-    # Daemon threads that still call hear of it; that the program ends is no failure of theirs.
+    # Daemon threads that still make calls get ClosedError; the end of the program is no failure.
     report = threading.excepthook
     threading.excepthook = lambda args: (
         None if issubclass(args.exc_type, ClosedError) else report(args)

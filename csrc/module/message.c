@@ -2,7 +2,7 @@
  *
  * A small payload is copied into the object and Valve's message goes back at once. A large
  * one stays where the engine put it, and the object owns Valve's message until the last
- * view of it is gone. Views hold the object alive, so whoever can see the bytes keeps them.
+ * view of it is gone. Views hold the object alive, so the bytes live as long as anything can read them.
  */
 #include "module.h"
 
@@ -159,7 +159,7 @@ static void give_back(Message *message)
     } else if (sn_enter(message->engine)) {
         native->m_pfnRelease(native);
         sn_leave(message->engine);
-    } /* else Steam is gone and nobody is left to take it: a bounded leak instead of a crash */
+    } /* else Steam is gone and cannot take it back: a bounded leak instead of a crash */
     sn_release(message->engine);
 }
 
@@ -289,7 +289,7 @@ static PyMethodDef message_methods[] = {
 static PyType_Slot message_slots[] = {
     {Py_tp_doc, "A received message: metadata as attributes, the payload through data, bytes() or any\n"
                 "function that takes a buffer. Large payloads are not copied; no view of one ever\n"
-                "dangles, whatever is closed or shut down."},
+                "dangles, even after a shutdown."},
     {Py_tp_dealloc, message_dealloc},
     {Py_tp_repr, message_repr},
     {Py_tp_members, message_members},
