@@ -1,4 +1,4 @@
-"""Reads what callers pass: values that cannot be meant raise before any engine sees them."""
+"""Reads callers' arguments: invalid ones raise before any engine sees them."""
 
 import math
 import operator

@@ -543,9 +543,9 @@ class BasePollGroup(Handle, Generic[C]):
     def _release_read(self, messages: list[NetworkingMessage], limit: int) -> None:
         """After a receive: let the engine drop the ended members that have been read to the end."""
         if self._unread and len(messages) < limit:
-            heard = {message.connection for message in messages}
+            senders = {message.connection for message in messages}
             for handle, connection in list(self._unread.items()):
-                if handle not in heard:
+                if handle not in senders:
                     self._unread.pop(handle, None)  # another thread may be at it too
                     connection._release()
 

@@ -22,7 +22,7 @@ flags_of = cache(ConnectionInfoFlags)  # a handful of combinations, each dear to
 
 
 def state_name(state: ConnectionState | int) -> str:
-    """A state as Valve spells it, such as ``ClosedByPeer``; a number nobody knows stays one."""
+    """A state as Valve spells it, such as ``ClosedByPeer``; an unknown number stays a number."""
     return STATE_NAMES.get(state) or str(state)
 
 
@@ -39,7 +39,7 @@ class ConnectionInfo:
     identity_remote: Identity
     """Who is at the other end; its text is "invalid" while that is unknown."""
     state: ConnectionState | int
-    """Where it is in its life."""
+    """Its state."""
     state_name: str
     """The state as Valve spells it."""
     end_reason: EndReason | int
@@ -47,11 +47,11 @@ class ConnectionInfo:
     end_debug: str
     """The closing side's words."""
     connection_description: str
-    """What logs call it."""
+    """Its name in logs."""
     addr_remote: str
     """The remote address and port; "" if unknown or relayed."""
     user_data: int
-    """Whatever the game attached; -1 if nothing."""
+    """The number that the game attached; -1 if none."""
     listen_socket: int
     """The listen socket it came in on; 0 for one that this side began."""
     flags: ConnectionInfoFlags
@@ -185,11 +185,11 @@ class ConnectionEvent:
     state: ConnectionState | int
     """The state now."""
     info: ConnectionInfo
-    """All about it at that moment."""
+    """The connection at that moment."""
 
     @property
     def is_incoming_request(self) -> bool:
-        """Whether somebody asks to be accepted: answer with accept or close."""
+        """Whether a peer waits to be accepted: answer with accept or close."""
         return self.listen_socket != 0 and self.state == ConnectionState.CONNECTING
 
     @classmethod

@@ -1,16 +1,16 @@
-"""Listeners, connections and poll groups as objects, for people who do not want to hold integers.
+"""Listeners, connections and poll groups as objects over the manager's handles.
 
-How they live together with the manager's handles:
+How objects and handles work together:
 
-1. A connection event belongs to an object if its connection does, or if it is about a request
-   that waits at a `Listener`. That object alone is told: the manager's ``connection_events()``
-   and handlers see every other event, and none of these.
-2. ``handle`` lends an object's handle to the manager, and `Steam.adopt` makes a `Connection` of one
-   of the manager's. What the manager closes, its object soon knows to be gone.
+1. Events of an object's connection, and of a request that waits at a `Listener`, go to that object
+   only. The manager's ``connection_events()`` and handlers get all other events.
+2. An object's ``handle`` can be passed to the manager, and `Steam.adopt` makes a `Connection` of a
+   handle of the manager's. If the manager closes a handle, its object has ended after the next
+   `Steam.run_callbacks`.
 3. A handle is closed once: by ``close()``; by ``receive()`` when the peer is gone and all that
    it sent has been read; with its listener; or by the garbage collector, which says so with a
    ResourceWarning. ``Steam.shutdown()`` closes the rest without a warning.
-4. What is refused raises `ResultError`; what is used after ``close()`` raises `ClosedError`.
+4. Calls that the engine refuses raise `ResultError`; calls after ``close()`` raise `ClosedError`.
 """
 
 from abc import abstractmethod
