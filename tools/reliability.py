@@ -185,7 +185,7 @@ def page(kept: dict[str, dict[str, Any]]) -> str:
         "",
         "`tools/sanitize.sh` runs the suite on loopback under AddressSanitizer,",
         "UndefinedBehaviorSanitizer and LeakSanitizer, over real GNS under the first two, and",
-        "`tests/c/loopback_check.c` under all three and under ThreadSanitizer. Anything they say,",
+        "`tests/c/loopback` under all three and under ThreadSanitizer. Anything they say,",
         "in any process, fails it: bytes leaked and errors found are 0 wherever CI is green.",
         "",
         "## Fuzzing",

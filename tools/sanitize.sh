@@ -98,8 +98,8 @@ fi
 echo "--- the C checks: ASan, UBSan, LSan; then TSan"
 sources=(csrc/*.c csrc/platform/*.c csrc/loopback/*.c)
 c=(gcc -std=c11 -D_GNU_SOURCE '-DSN_VERSION="0"' -Icsrc)
-"${c[@]}" $sanitize "${sources[@]}" tests/c/loopback_check.c -o "$work/check" -ldl -lpthread
-"${c[@]}" -O1 -g -fsanitize=thread "${sources[@]}" tests/c/loopback_check.c -o "$work/races" -ldl -lpthread
+"${c[@]}" $sanitize "${sources[@]}" tests/c/loopback/*.c -o "$work/check" -ldl -lpthread
+"${c[@]}" -O1 -g -fsanitize=thread "${sources[@]}" tests/c/loopback/*.c -o "$work/races" -ldl -lpthread
 export ASAN_OPTIONS=exitcode=66 UBSAN_OPTIONS=exitcode=66 LSAN_OPTIONS=exitcode=66
 export TSAN_OPTIONS="halt_on_error=1 exitcode=66"
 for check in check races; do

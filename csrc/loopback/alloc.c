@@ -1,4 +1,4 @@
-/* Zeroed memory from malloc, or from a test's own idea of it. */
+/* Zeroed memory from malloc, or from a test's replacement. */
 #include "alloc.h"
 
 #include <stdlib.h>

@@ -1,10 +1,10 @@
-/* The one place where the loopback engine gets its memory, so that a test can make it run short. */
+/* The loopback engine's memory: from one place, so that a test can make it run short. */
 #ifndef STEAMNET_LOOPBACK_MEMORY_H
 #define STEAMNET_LOOPBACK_MEMORY_H
 
 #include <stddef.h>
 
-/* malloc, unless a test has put something stingier here. */
+/* malloc; tests replace it with one that fails. */
 extern void *(*sn_loopback_malloc)(size_t size);
 
 /* Zeroed memory, or NULL. */

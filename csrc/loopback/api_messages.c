@@ -1,7 +1,7 @@
 /* The flat functions of ISteamNetworkingMessages.
  *
- * A first message calls the other user's door. What is sent before the session is accepted
- * waits at the sender. What arrives lies in the user's inbox for its channel.
+ * The first message sends a connect request to the other user's session listener. Messages wait at
+ * the sender until the session is accepted. Those that arrive wait in an inbox for each channel.
  */
 #include "api.h"
 
@@ -23,7 +23,7 @@ static void enter(lo_user *user)
     lo_open_session_listener(user);
 }
 
-/* To oneself no connection is needed. */
+/* A message to the sender itself needs no connection. */
 static EResult send_to_self(lo_user *user, lo_packet *packet, int flags, int channel)
 {
     lo_group *inbox = lo_inbox_open(user, channel);
@@ -62,7 +62,7 @@ static EResult send_to(lo_user *user, const SteamNetworkingIdentity *to, lo_pack
         lo_set_state(session->connection, LO_CONNECTING);
         lo_send_connect_request(session->connection);
     } else if (!session->connection->outgoing && session->connection->state == LO_CONNECTING) {
-        lo_accept(session->connection); /* an answer is consent */
+        lo_accept(session->connection); /* replying accepts the session */
     }
     lo_session_use_channel(session, channel);
     packet->message.m_nFlags = flags & ~k_nSteamNetworkingSend_NoDelay;
@@ -102,7 +102,7 @@ int lo_ReceiveMessagesOnChannel(ISteamNetworkingMessages *self, int nLocalChanne
     return count;
 }
 
-/* Into the world and to one's session there, if there is one. */
+/* lo_api_begin, and the user's session with this identity if there is one. */
 static lo_session *enter_session(ISteamNetworkingMessages *self,
                                  const SteamNetworkingIdentity *identityRemote)
 {
@@ -122,7 +122,6 @@ bool lo_AcceptSessionWithUser(ISteamNetworkingMessages *self,
     return open;
 }
 
-/* The connection goes first: no more moves up into the inbox, not its peer's goodbye either. */
 static void close_session(lo_user *user, lo_session *session)
 {
     SteamNetworkingIdentity with = session->with;
@@ -143,7 +142,7 @@ bool lo_CloseSessionWithUser(ISteamNetworkingMessages *self,
     return session != NULL;
 }
 
-/* With its last channel the session is closed too. */
+/* Closing the last channel closes the session. */
 bool lo_CloseChannelWithUser(ISteamNetworkingMessages *self,
                              const SteamNetworkingIdentity *identityRemote, int nLocalChannel)
 {
@@ -155,8 +154,7 @@ bool lo_CloseChannelWithUser(ISteamNetworkingMessages *self,
         *at = channel->next;
         lo_free(channel);
         lo_inbox_discard((lo_user *)self, &with, &nLocalChannel);
-        session = lo_session_find((lo_user *)self, &with); /* what moved up may have been its end */
-        if (session != NULL && session->channels == NULL)
+        if (session->channels == NULL)
             close_session((lo_user *)self, session);
     }
     lo_api_end();

@@ -8,7 +8,7 @@
 #include "receive_queue.h"
 #include "send.h"
 
-/* --- sending ------------------------------------------------------------------------------------- */
+/* --- sending ------------------------------------------------------------------------------- */
 
 EResult lo_SendMessageToConnection(ISteamNetworkingSockets *self, HSteamNetConnection hConn,
                                    const void *pData, uint32_t cbData, int nSendFlags,
@@ -57,7 +57,7 @@ void lo_SendMessages(ISteamNetworkingSockets *self, int nMessages,
             if (outcome <= 0) {
                 lo_list_append(&failed, packet);
                 if (outcome < 0 && handle != 0)
-                    lo_map_put(&failures, handle, &failures); /* without memory: told once more */
+                    lo_map_put(&failures, handle, &failures); /* without memory: the result is given once more */
             } else if (!bDeleteFailedMessages) {
                 SteamNetworkingMessage_t *none = NULL;
                 memcpy((char *)(uintptr_t)pMessages + (size_t)i * sizeof none, &none, sizeof none);
@@ -119,7 +119,7 @@ EResult lo_ConfigureConnectionLanes(ISteamNetworkingSockets *self, HSteamNetConn
     return result;
 }
 
-/* --- receiving ----------------------------------------------------------------------------------- */
+/* --- receiving ----------------------------------------------------------------------------- */
 
 int lo_ReceiveMessagesOnConnection(ISteamNetworkingSockets *self, HSteamNetConnection hConn,
                                    SteamNetworkingMessage_t **ppOutMessages, int nMaxMessages)

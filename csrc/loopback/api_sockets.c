@@ -14,9 +14,9 @@
 #include "receive_queue.h"
 #include "status.h"
 
-/* --- connections --------------------------------------------------------------------------------- */
+/* --- connections --------------------------------------------------------------------------- */
 
-/* The connection that there already is to the same peer, where both sides mean only one. */
+/* A symmetric connection to the same peer that exists already. */
 static lo_connection *twin_of(const lo_connection *connection)
 {
     lo_connection *twin = connection->object.user->connections.first;
@@ -68,7 +68,7 @@ HSteamNetConnection lo_ConnectByIPAddress(ISteamNetworkingSockets *self,
     if (address == NULL)
         return 0;
     lo_api_begin();
-    /* Port 0 is nobody's: whoever is not on this machine is never found. */
+    /* Nobody listens on port 0: an address that is not of this machine is never found. */
     connection = lo_connect(user, LO_KIND_IP, NULL, lo_is_local(address, false) ? address->m_port : 0,
                             nOptions, pOptions);
     if (connection != NULL) {
@@ -138,7 +138,7 @@ bool lo_CreateSocketPair(ISteamNetworkingSockets *self, HSteamNetConnection *pOu
     return false;
 }
 
-/* --- listen sockets ------------------------------------------------------------------------------ */
+/* --- listen sockets ------------------------------------------------------------------------ */
 
 HSteamListenSocket lo_CreateListenSocketP2P(ISteamNetworkingSockets *self, int nLocalVirtualPort,
                                             int nOptions,
@@ -202,7 +202,7 @@ bool lo_GetListenSocketAddress(ISteamNetworkingSockets *self, HSteamListenSocket
     return known;
 }
 
-/* --- what can be asked --------------------------------------------------------------------------- */
+/* --- what can be asked --------------------------------------------------------------------- */
 
 bool lo_GetConnectionInfo(ISteamNetworkingSockets *self, HSteamNetConnection hConn,
                           SteamNetConnectionInfo_t *pInfo)
@@ -287,7 +287,7 @@ bool lo_GetConnectionName(ISteamNetworkingSockets *self, HSteamNetConnection hPe
     return connection != NULL;
 }
 
-/* --- identity and callbacks ---------------------------------------------------------------------- */
+/* --- identity and callbacks ---------------------------------------------------------------- */
 
 bool lo_GetIdentity(ISteamNetworkingSockets *self, SteamNetworkingIdentity *pIdentity)
 {
@@ -307,7 +307,7 @@ static void rename_user(lo_user *user, const SteamNetworkingIdentity *identity)
     user->session_listener = lo_listen(user, LO_KIND_SESSION, 0, 0, NULL);
 }
 
-/* Only for one who has nothing open under the old name. */
+/* Refused while anything is open under the old identity. */
 void lo_ResetIdentity(ISteamNetworkingSockets *self, const SteamNetworkingIdentity *pIdentity)
 {
     lo_user *user = (lo_user *)self;

@@ -17,7 +17,7 @@ enum {
     PTR = k_ESteamNetworkingConfig_Ptr,
 };
 
-/* --- config values ------------------------------------------------------------------------------- */
+/* --- config values ------------------------------------------------------------------------- */
 
 static lo_scope *scope_of(lo_user *user, ESteamNetworkingConfigScope type, intptr_t object)
 {
@@ -82,7 +82,7 @@ bool lo_SetConfigValue(ISteamNetworkingUtils *self, ESteamNetworkingConfigValue 
     scope = scope_of(user, eScopeType, scopeObj);
     if (scope != NULL && eScopeType == k_ESteamNetworkingConfig_Connection &&
         (key == LO_SymmetricConnect || key == LO_Unencrypted || key == LO_LocalVirtualPort)) {
-        scope = NULL; /* settled when it connected */
+        scope = NULL; /* fixed when it connects */
     }
     if (scope != NULL && pArg == NULL) {
         lo_config_unset(scope, key);
@@ -166,7 +166,7 @@ lo_IterateGenericEditableConfigValues(ISteamNetworkingUtils *self,
     return k_ESteamNetworkingConfig_Invalid;
 }
 
-/* --- callbacks are config values ----------------------------------------------------------------- */
+/* --- callbacks are config values ----------------------------------------------------------- */
 
 static bool set_callback(ISteamNetworkingUtils *self, int key, void (*function)(void))
 {
@@ -187,7 +187,7 @@ CALLBACK(SteamNetAuthenticationStatusChanged, FnSteamNetAuthenticationStatusChan
 CALLBACK(MessagesSessionRequest, FnSteamNetworkingMessagesSessionRequest, MessagesSessionRequest)
 CALLBACK(MessagesSessionFailed, FnSteamNetworkingMessagesSessionFailed, MessagesSessionFailed)
 
-/* --- the rest ------------------------------------------------------------------------------------ */
+/* --- the rest ------------------------------------------------------------------------------ */
 
 void lo_SetDebugOutputFunction(ISteamNetworkingUtils *self,
                                ESteamNetworkingSocketsDebugOutputType eDetailLevel,

@@ -74,7 +74,7 @@ void lo_config_free(lo_scope *scope)
         lo_config_unset(scope, key);
 }
 
-/* --- setting ------------------------------------------------------------------------------------- */
+/* --- setting ------------------------------------------------------------------------------- */
 
 static bool put_string(lo_scope *scope, int key, const char *text)
 {
@@ -87,12 +87,12 @@ static bool put_string(lo_scope *scope, int key, const char *text)
 
 static int64_t within(double number, int64_t least, int64_t most)
 {
-    if (!(number < (double)most)) /* also what is no number */
+    if (!(number < (double)most)) /* NaN too */
         return most;
     return number <= (double)least ? least : (int64_t)(number + (number < 0 ? -0.5 : 0.5));
 }
 
-/* Numbers and text become one another as needed; pointers are only pointers. */
+/* Numbers and text are converted as needed, pointers are not. */
 bool lo_config_assign(lo_scope *scope, int key, int type, const void *argument)
 {
     int64_t integer = 0, least = lo_config_keys[key].least, most = lo_config_keys[key].most;

@@ -12,7 +12,7 @@
 #include "send.h"
 #include "transport.h"
 
-/* --- existence ----------------------------------------------------------------------------------- */
+/* --- existence ----------------------------------------------------------------------------- */
 
 void lo_settings_reload(lo_connection *connection)
 {
@@ -95,7 +95,7 @@ sn_closing lo_undelivered(const lo_connection *connection)
     };
 }
 
-/* What was closed with linger and can no longer be delivered is not lost in silence. */
+/* Reliable messages that a closed connection can no longer deliver are reported. */
 static void record_abandoned(lo_connection *connection)
 {
     bool lingers = connection->state == LO_LINGER || connection->state == LO_FIN_WAIT;
@@ -141,9 +141,9 @@ void lo_peer_lost(lo_connection *connection)
     lo_set_timeout(connection, lo.now);
 }
 
-/* --- states -------------------------------------------------------------------------------------- */
+/* --- states -------------------------------------------------------------------------------- */
 
-/* The callback that its options, or those of its listen socket, name for it alone. */
+/* The callback that its own options, or those of its listen socket, name. */
 static void *own_callback(const lo_connection *connection)
 {
     const lo_scope *scope = &connection->scope;
@@ -268,7 +268,7 @@ void lo_protocol_error(lo_connection *connection)
                  "The peer's process sent invalid data", true);
 }
 
-/* --- closing ------------------------------------------------------------------------------------- */
+/* --- closing ------------------------------------------------------------------------------- */
 
 void lo_on_send_timer(lo_connection *connection)
 {

@@ -16,7 +16,7 @@ enum {
     CONNECT_ALONE = 1000000, /* µs of trying where no other process can be reached */
 };
 
-/* 127.0.0.1 and a port that nobody has. */
+/* 127.0.0.1 and an unused port. */
 void lo_invent_address(lo_connection *connection)
 {
     connection->address = (SteamNetworkingIPAddr){

@@ -6,7 +6,7 @@
     struct {                                                                                       \
         struct type *first, *last;                                                                 \
     }
-/* The member by which something is in a list; one for each list that it can be in at a time. */
+/* The links of an item: one such member for each list that it can be in at a time. */
 #define LO_LINK(type)                                                                              \
     struct {                                                                                       \
         struct type *before, *after;                                                               \

@@ -85,7 +85,7 @@ void lo_open_session_listener(lo_user *user)
     }
 }
 
-/* --- connect requests ---------------------------------------------------------------------------- */
+/* --- connect requests ---------------------------------------------------------------------- */
 
 /* Our own request to the caller, if both sides mean one connection. */
 static lo_connection *crossing_request(const lo_listener *listener, const lo_connect_request *request)

@@ -10,7 +10,7 @@
 
 enum { RESEND = 25000 /* µs beyond the round trip until a lost packet is sent again */ };
 
-/* --- parameters ---------------------------------------------------------------------------------- */
+/* --- parameters ---------------------------------------------------------------------------- */
 
 static float real(const lo_user *user, int key) { return lo_config(&user->global, key)->real; }
 
@@ -66,7 +66,7 @@ int64_t lo_round_trip(const lo_connection *connection)
     return (int64_t)local.lag_send + remote.lag_receive + remote.lag_send + local.lag_receive;
 }
 
-/* --- what happens to one packet ------------------------------------------------------------- */
+/* --- what happens to one packet ------------------------------------------------------------ */
 
 static uint64_t packet_rng(const lo_connection *connection, const lo_packet *packet, bool sending)
 {

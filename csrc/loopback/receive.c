@@ -10,7 +10,7 @@
 #include "session.h"
 #include "transport.h"
 
-/* --- into the queue ------------------------------------------------------------------------- */
+/* --- into the queue ------------------------------------------------------------------------ */
 
 /* The sender may send as much more. */
 static void acknowledge(lo_connection *receiver, const lo_packet *packet)
@@ -148,9 +148,9 @@ void lo_drain_deferred(void)
     }
 }
 
-/* --- arrivals ------------------------------------------------------------------------------- */
+/* --- arrivals ------------------------------------------------------------------------------ */
 
-/* There is no connection yet, and so no chance of its own: only what hits every packet. */
+/* There is no connection yet and so no random numbers: only what hits every packet applies. */
 static bool delay_connect_request(const lo_sim_params *sim, lo_packet *packet)
 {
     bool blocked = sim->loss >= 100;
@@ -183,7 +183,7 @@ static void leave_sender(lo_packet *packet)
         lo_release_later(packet);
         return;
     }
-    lo_transmit_again(sender, packet); /* only what is reliable had to wait, and is not dropped */
+    lo_transmit_again(sender, packet); /* only reliable packets wait, and these are not dropped */
     lo_check_delivered(sender);
 }
 

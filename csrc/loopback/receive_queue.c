@@ -18,7 +18,8 @@ SteamNetworkingMessage_t *lo_dequeue(lo_packet *packet)
     lo_connection *connection = packet->receiver;
     if (packet->group != NULL)
         leave_group(packet);
-    packet->message.m_nConnUserData = packet->message.m_conn != 0 ? connection->settings.user_data : 0;
+    if (connection != NULL && packet->message.m_conn != 0)
+        packet->message.m_nConnUserData = connection->settings.user_data;
     if (connection != NULL) {
         LO_REMOVE(&connection->queue, packet, queued);
         packet->receiver = NULL;
@@ -57,7 +58,7 @@ void lo_drop_queue(lo_connection *connection)
     connection->queue_bytes = 0;
 }
 
-/* --- poll groups ---------------------------------------------------------------------------- */
+/* --- poll groups --------------------------------------------------------------------------- */
 
 lo_group *lo_group_new(lo_user *user)
 {

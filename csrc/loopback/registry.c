@@ -67,7 +67,7 @@ lo_connection *lo_peer(const lo_connection *connection)
     return connection->peer != 0 ? lo_find_any(connection->peer, LO_CONNECTION) : NULL;
 }
 
-/* FNV-1a over what makes an address. Whoever finds a listener by it compares the address too. */
+/* FNV-1a over what makes an address. A listener that is found by it is compared by address too. */
 uint64_t lo_address_key(int kind, const SteamNetworkingIdentity *identity, int port)
 {
     uint64_t hash = 0xCBF29CE484222325u;

@@ -68,7 +68,7 @@ static bool has_living_owner(const char *entry)
     return lock == -2;
 }
 
-/* --- what killed processes have left ---------------------------------------------------------- */
+/* --- what killed processes have left ------------------------------------------------------- */
 
 static void sweep_process(const char *name)
 {
@@ -121,7 +121,7 @@ static void sweep(void)
     sn_file_unlock(lock);
 }
 
-/* --- this process ----------------------------------------------------------------------------- */
+/* --- this process -------------------------------------------------------------------------- */
 
 /* splitmix64 over what differs between processes; a token that is taken is not taken again. */
 static void new_token(void)
@@ -221,7 +221,7 @@ void lo_rendezvous_close(void)
     lo_rendezvous_detach();
 }
 
-/* --- entries ---------------------------------------------------------------------------------- */
+/* --- entries ------------------------------------------------------------------------------- */
 
 int lo_rendezvous_publish(uint64_t key, bool wait, char *error, size_t error_size)
 {

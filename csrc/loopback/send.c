@@ -41,7 +41,7 @@ void lo_schedule(lo_connection *connection)
         lo_timer_add(&lo.timers, &connection->send_timer, next_transmission(connection));
 }
 
-/* Estimated from the time it still takes; a message counts until it has left as a whole. */
+/* Estimated from the time it still takes. A message counts until all of it has left. */
 int lo_on_link(const lo_connection *connection)
 {
     int64_t left = connection->link_idle_at - lo.now, bytes;
@@ -111,7 +111,7 @@ bool lo_acknowledged(lo_connection *sender, int index, const lo_ack *ack)
 {
     lo_lane *lane = index < sender->lane_room ? &sender->lanes[index] : NULL;
     if (!lo_is_sending(sender))
-        return true; /* it has ended, and nothing is under way any more */
+        return true; /* it has ended: acks mean nothing any more */
     for (int i = 0; i < 2; i++) {
         const lo_total *arrived = &ack->arrived[i];
         if (lane == NULL || arrived->messages < lane->acked[i].messages ||
@@ -127,7 +127,7 @@ bool lo_acknowledged(lo_connection *sender, int index, const lo_ack *ack)
     return true;
 }
 
-/* --- messages in ---------------------------------------------------------------------------- */
+/* --- messages in --------------------------------------------------------------------------- */
 
 static EResult check_send(const lo_connection *connection, const lo_packet *packet)
 {

@@ -5,7 +5,7 @@
 #include "connection_info.h"
 #include "receive_queue.h"
 
-/* --- sessions ------------------------------------------------------------------------------------ */
+/* --- sessions ------------------------------------------------------------------------------ */
 
 lo_session *lo_session_find(const lo_user *user, const SteamNetworkingIdentity *with)
 {
@@ -59,7 +59,7 @@ void lo_session_use_channel(lo_session *session, int number)
         (*at)->number = number;
 }
 
-/* --- the inbox ----------------------------------------------------------------------------------- */
+/* --- the inbox ----------------------------------------------------------------------------- */
 
 lo_group *lo_inbox_find(lo_user *user, int channel)
 {
@@ -101,7 +101,7 @@ void lo_inbox_discard(lo_user *user, const SteamNetworkingIdentity *from, const 
     }
 }
 
-/* --- what happens to the connection -------------------------------------------------------------- */
+/* --- what happens to the connection -------------------------------------------------------- */
 
 void lo_session_on_state(lo_connection *connection, ESteamNetworkingConnectionState old)
 {
@@ -113,7 +113,7 @@ void lo_session_on_state(lo_connection *connection, ESteamNetworkingConnectionSt
         if (session == NULL)
             session = lo_session_new(user, &connection->remote);
         if (session == NULL)
-            return; /* unanswered, it times out */
+            return; /* it is not answered and times out */
         before = session->connection;
         lo_session_detach(session);
         if (before != NULL)

@@ -8,7 +8,7 @@
 #include "network_sim.h"
 #include "send.h"
 
-/* How long what is sent now has to wait, with so many bytes ahead of it. */
+/* How long a message that is sent now waits behind so many bytes. */
 static int64_t queue_time(const lo_connection *connection, int64_t bytes)
 {
     int64_t starts = connection->link_idle_at > lo.now ? connection->link_idle_at - lo.now : 0;
@@ -27,8 +27,8 @@ static int64_t waiting(const lo_lane *lane)
     return lane->pending[false].bytes + lane->pending[true].bytes;
 }
 
-/* What leaves before the end of a lane: all that is more urgent, and of its equals (the lane is
- * one itself) as much as their weights let pass meanwhile. */
+/* Bytes that leave before the end of a lane: of more urgent lanes all, of lanes of its own priority as
+ * many as their weights allow meanwhile. */
 static int64_t bytes_ahead(const lo_connection *connection, const lo_lane *lane)
 {
     int64_t ahead = 0;
@@ -51,15 +51,15 @@ static float quality(float lost_leaving, float lost_arriving)
 
 void lo_fill_status(lo_connection *connection, SteamNetConnectionRealTimeStatus_t *status)
 {
-    lo_conditions local = lo_local_conditions(connection->object.user), remote_conditions = lo_remote_conditions(connection);
+    lo_conditions local = lo_local_conditions(connection->object.user), remote = lo_remote_conditions(connection);
     bool connected = connection->state == LO_CONNECTED;
     int on_link = lo_on_link(connection);
     memset(status, 0, sizeof *status);
     status->m_eState = connection->state;
     status->m_nPing = connected ? (int)(lo_round_trip(connection) / 1000) : -1;
-    status->m_flConnectionQualityLocal = connected ? quality(remote_conditions.loss_send, local.loss_receive) : -1;
+    status->m_flConnectionQualityLocal = connected ? quality(remote.loss_send, local.loss_receive) : -1;
     status->m_flConnectionQualityRemote =
-        connected ? quality(local.loss_send, remote_conditions.loss_receive) : -1;
+        connected ? quality(local.loss_send, remote.loss_receive) : -1;
     lo_rates(&connection->sent, lo.now, &status->m_flOutPacketsPerSec, &status->m_flOutBytesPerSec);
     lo_rates(&connection->received, lo.now, &status->m_flInPacketsPerSec, &status->m_flInBytesPerSec);
     status->m_nSendRateBytesPerSecond = connection->settings.send_rate;
@@ -70,7 +70,7 @@ void lo_fill_status(lo_connection *connection, SteamNetConnectionRealTimeStatus_
     }
     status->m_usecQueueTime = queue_time(connection, (int64_t)status->m_cbPendingUnreliable +
                                                          status->m_cbPendingReliable);
-    /* What the link has not sent to its end is pending still, what is reliable of it first. */
+    /* Bytes that the link has not sent yet are still pending, reliable ones first. */
     if (on_link > status->m_cbSentUnackedReliable) {
         status->m_cbPendingUnreliable += on_link - status->m_cbSentUnackedReliable;
         on_link = status->m_cbSentUnackedReliable;
@@ -91,7 +91,7 @@ void lo_fill_lane_status(const lo_connection *connection, const lo_lane *lane,
     };
 }
 
-/* --- the long text ------------------------------------------------------------------------------- */
+/* --- the long text ------------------------------------------------------------------------- */
 
 static const char *state_words(const lo_connection *connection)
 {
@@ -113,7 +113,7 @@ int lo_write_details(lo_connection *connection, char *text, size_t size)
 {
     SteamNetConnectionRealTimeStatus_t status;
     char what[k_cchSteamNetworkingMaxConnectionDescription], end[160] = "";
-    lo_conditions local = lo_local_conditions(connection->object.user), remote_conditions = lo_remote_conditions(connection);
+    lo_conditions local = lo_local_conditions(connection->object.user), remote = lo_remote_conditions(connection);
     lo_describe(connection, what);
     lo_fill_status(connection, &status);
     if (connection->state >= LO_CLOSED_BY_PEER)
@@ -134,9 +134,9 @@ int lo_write_details(lo_connection *connection, char *text, size_t size)
         state_words(connection), end, what,
         connection->link != NULL ? "another process" : "this process",
         (double)(lo.now - connection->created) / 1e6, status.m_nPing,
-        (local.lag_send + remote_conditions.lag_receive) / 1000, (remote_conditions.lag_send + local.lag_receive) / 1000,
-        (double)(100 - 100 * quality(local.loss_send, remote_conditions.loss_receive)),
-        (double)(100 - 100 * quality(remote_conditions.loss_send, local.loss_receive)),
+        (local.lag_send + remote.lag_receive) / 1000, (remote.lag_send + local.lag_receive) / 1000,
+        (double)(100 - 100 * quality(local.loss_send, remote.loss_receive)),
+        (double)(100 - 100 * quality(remote.loss_send, local.loss_receive)),
         (double)status.m_flOutPacketsPerSec, (double)status.m_flOutBytesPerSec / 1000,
         (double)status.m_nSendRateBytesPerSecond / 1000, (double)status.m_flInPacketsPerSec,
         (double)status.m_flInBytesPerSec / 1000, status.m_cbPendingReliable,

@@ -12,7 +12,7 @@
 #include "log.h"
 #include "network_sim.h"
 
-enum { HANDSHAKE_TIME = 5000000 /* µs that a new link may take to say what it wants */ };
+enum { HANDSHAKE_TIME = 5000000 /* µs until a new link must have sent its connect request */ };
 
 lo_link_list lo_links;
 bool lo_acks_due;
@@ -105,7 +105,7 @@ void lo_link_send_frame(lo_link *link, lo_frame *frame)
     if (link->write_closed)
         return;
     if (!lo_buffer_reserve(&link->out, LO_HEADER + frame->size)) {
-        link->write_closed = link->dead = true; /* the peer could not follow a stream with a gap */
+        link->write_closed = link->dead = true; /* a lost frame would corrupt the stream: drop the connection */
         return;
     }
     lo_frame_head(frame, head);
@@ -149,7 +149,7 @@ bool lo_link_is_drained(const lo_connection *connection)
     return link == NULL || link->write_closed || link->out.begin == link->out.end;
 }
 
-/* --- acknowledgement ----------------------------------------------------------------------------- */
+/* --- acknowledgement ----------------------------------------------------------------------- */
 
 static void send_acks(lo_link *link)
 {
@@ -192,7 +192,7 @@ void lo_transport_send_acks(void)
             send_acks(link);
 }
 
-/* --- the end ------------------------------------------------------------------------------------- */
+/* --- the end ------------------------------------------------------------------------------- */
 
 void lo_link_arrived(lo_packet *packet)
 {
@@ -203,7 +203,7 @@ void lo_link_arrived(lo_packet *packet)
         connection->inbound_bytes -= lo_packet_memory(packet);
 }
 
-/* The connection ends; its link stays until what was sent is on its way. */
+/* The connection ends. Its link stays until all that was sent has left. */
 void lo_link_leave(lo_connection *connection)
 {
     lo_link *link = connection->link;
@@ -238,9 +238,9 @@ void lo_transport_detach(void)
     lo_rendezvous_detach();
 }
 
-/* --- the way out -------------------------------------------------------------------------------- */
+/* --- the way out --------------------------------------------------------------------------- */
 
-/* The close is on its way: what the peer gets from now on came before it. */
+/* The close is in flight, behind all data. */
 static void close_is_sent(lo_connection *connection)
 {
     lo_connection *peer = lo_peer(connection);

@@ -32,7 +32,7 @@ static void break_off(lo_link *link)
     if (connection->peer_closed)
         return; /* after all that it sent */
     if (connection->outgoing && !link->handshake_seen) {
-        connection->request_sent = false; /* nobody was there */
+        connection->request_sent = false; /* there was no listener */
         lo_set_timeout(connection, lo.now + LO_CONNECT_RETRY);
     } else {
         lo_peer_lost(connection);
@@ -70,14 +70,14 @@ static bool open_incoming(lo_link *link, const lo_frame *frame)
     return true;
 }
 
-/* Within a minute of now, whatever a frame says. */
+/* Times in frames are limited to a minute around now. */
 static int64_t plausible(int64_t time)
 {
     int64_t earliest = lo.now - MINUTE, latest = lo.now + MINUTE;
     return time < earliest ? earliest : time > latest ? latest : time;
 }
 
-/* False when memory is short: the same frame again later. */
+/* False when memory is short: the same frame is handled again later. */
 static bool add_in_flight(lo_connection *connection, const lo_frame *frame)
 {
     lo_packet *packet;
@@ -105,7 +105,7 @@ static bool add_in_flight(lo_connection *connection, const lo_frame *frame)
     return true;
 }
 
-/* False: not now, for want of memory. */
+/* False when memory is short: the same frame is handled again later. */
 static bool handle(lo_link *link, const lo_frame *frame)
 {
     lo_connection *connection = link->connection;
@@ -164,7 +164,7 @@ static bool handle(lo_link *link, const lo_frame *frame)
     return true;
 }
 
-/* False: the rest later, for want of memory. */
+/* False when memory is short: the rest is handled later. */
 static bool read_frames(lo_link *link)
 {
     lo_buffer *in = &link->in;

@@ -1,4 +1,4 @@
-/* Reads and writes frames. What comes from another process is hostile until it has been here. */
+/* Reads and writes frames. All bytes from another process are checked here. */
 #include "wire.h"
 
 #include <string.h>

@@ -20,12 +20,12 @@ enum { WIRES = 256 };
 static struct wire {
     unsigned char *bytes;
     size_t begin, end;
-    bool open, waiting, hung_up, stalled;
+    bool open, waiting, closed_by_peer, stalled;
 } wires[WIRES];
 static int count, dialled;
 
-enum { DOOR = WIRES };
-static bool door_open;
+enum { LISTENING = WIRES };
+static bool listening_open;
 
 static struct wire *wire_of(sn_socket socket)
 {
@@ -46,25 +46,25 @@ void machine_reset(void)
         free(wires[i].bytes);
     count = 0;
     dialled = -1;
-    door_open = false;
+    listening_open = false;
     now = 1000000000;
 }
 
 int machine_open(void)
 {
-    int open = door_open;
+    int open = listening_open;
     for (int i = 0; i < count; i++)
         open += wires[i].open && !wires[i].waiting;
     return open;
 }
 
-int machine_dial(void) { return door_open ? new_wire(true) : -1; }
+int machine_dial(void) { return listening_open ? new_wire(true) : -1; }
 int machine_dialled(void) { return dialled; }
 
 void machine_write(int socket, const void *bytes, size_t size)
 {
     struct wire *wire = wire_of(socket);
-    if (wire == NULL || wire->hung_up || size == 0)
+    if (wire == NULL || wire->closed_by_peer || size == 0)
         return;
     wire->bytes = realloc(wire->bytes, wire->end + size);
     memcpy(wire->bytes + wire->end, bytes, size);
@@ -75,7 +75,7 @@ void machine_hang_up(int socket)
 {
     struct wire *wire = wire_of(socket);
     if (wire != NULL)
-        wire->hung_up = true;
+        wire->closed_by_peer = true;
 }
 
 void machine_stall(int socket, bool stalled)
@@ -88,8 +88,8 @@ void machine_stall(int socket, bool stalled)
 sn_socket sn_socket_listen(const char *path)
 {
     (void)path;
-    door_open = true;
-    return DOOR;
+    listening_open = true;
+    return LISTENING;
 }
 
 sn_socket sn_socket_accept(sn_socket listening)
@@ -115,7 +115,7 @@ ptrdiff_t sn_socket_send(sn_socket socket, const void *bytes, size_t size)
     const struct wire *wire = wire_of(socket);
     (void)bytes;
     HOLDS(wire != NULL && size > 0);
-    if (wire->hung_up)
+    if (wire->closed_by_peer)
         return -1;
     return wire->stalled ? 0 : (ptrdiff_t)size;
 }
@@ -127,7 +127,7 @@ ptrdiff_t sn_socket_receive(sn_socket socket, void *bytes, size_t size)
     HOLDS(wire != NULL && size > 0);
     there = wire->end - wire->begin;
     if (there == 0)
-        return wire->hung_up ? -1 : 0;
+        return wire->closed_by_peer ? -1 : 0;
     if (size > there)
         size = there;
     memcpy(bytes, wire->bytes + wire->begin, size);
@@ -138,11 +138,11 @@ ptrdiff_t sn_socket_receive(sn_socket socket, void *bytes, size_t size)
 void sn_socket_close(sn_socket socket)
 {
     struct wire *wire = wire_of(socket);
-    HOLDS(wire != NULL || (socket == DOOR && door_open));
+    HOLDS(wire != NULL || (socket == LISTENING && listening_open));
     if (wire != NULL)
         wire->open = false;
     else
-        door_open = false;
+        listening_open = false;
 }
 
 /* --- the rest of platform.h ------------------------------------------------------------------- */
