@@ -10,7 +10,7 @@ const RELIABLE_NO_NAGLE = 9;
 
 const loader = new SteamLibraryLoader();
 loader.load(options.sdk);
-if (!loader.SteamAPI_Init()) throw new Error("the stand-in did not start");
+if (!loader.SteamAPI_Init()) throw new Error("the fake did not start");
 const manager = new SteamNetworkingSocketsManager(loader, null);
 const loops = koffi.load(options.loops);
 const attach = loops.func("void *bench_attach(const char *path, const char *accessor)");

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-STAND_IN = HERE.parent / "tests" / "stand_in" / "build.py"
+FAKE_STEAM = HERE.parent / "tests" / "fake_steam" / "build.py"
 SWIG, NODE = "steamworks-swig", "steamworks-ffi-node"
 
 
@@ -16,10 +16,10 @@ class MissingError(Exception):
     """Why a peer cannot be measured here."""
 
 
-def _stand_in() -> Any:
-    spec = importlib.util.spec_from_file_location("stand_in_build", STAND_IN)
+def _fake_steam() -> Any:
+    spec = importlib.util.spec_from_file_location("fake_steam_build", FAKE_STEAM)
     if spec is None or spec.loader is None:
-        raise MissingError(f"no {STAND_IN}")
+        raise MissingError(f"no {FAKE_STEAM}")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -33,17 +33,17 @@ def _run(*command: str | Path) -> None:
 
 
 def swig(cache: Path) -> dict[str, Any]:
-    """steamworks-swig, its Steam library replaced by the stand-in: options for hot.py."""
+    """steamworks-swig, its Steam library replaced by the fake: options for hot.py."""
     folder = cache / "swig"
     package = folder / "steamworks"
     if not package.exists():
         _run(sys.executable, "-m", "pip", "install", "-q", "--target", folder, SWIG)
-    _stand_in().build(package, 13)  # over the library that the wheel carries
+    _fake_steam().build(package, 13)  # over the library that the wheel carries
     return {"swig": str(folder), "library": str(package / "libsteam_api.so")}
 
 
 def node(cache: Path) -> tuple[list[str], dict[str, Any]]:
-    """steamworks-ffi-node over the stand-in: the command and the options for node.js."""
+    """steamworks-ffi-node over the fake: the command and the options for node.js."""
     program = shutil.which("node")
     if program is None or shutil.which("npm") is None:
         raise MissingError("no node or npm on this machine")
@@ -53,7 +53,7 @@ def node(cache: Path) -> tuple[list[str], dict[str, Any]]:
         folder.mkdir(parents=True, exist_ok=True)
         _run("npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", folder, NODE)
     libraries = folder / "sdk" / "redistributable_bin" / "linux64"
-    library = _stand_in().build(libraries, 12, str(HERE / "node_release.c"))
+    library = _fake_steam().build(libraries, 12, str(HERE / "node_release.c"))
     options = {"package": str(package), "sdk": str(folder / "sdk"), "library": str(library)}
     # GNS may need a newer C library than this machine's: then the one that our python runs on.
     return [*_loader(), str(Path(program).resolve()), str(HERE / "node.js")], options

@@ -226,7 +226,7 @@ def tables(results: Results) -> str:
         comparison(results, "gns", ["growth of memory"]),
         "#### Ever more connections in one poll group",
         comparison(results, "gns growth", ["growth: connections"]),
-        "### Peers, over the stand-in for Steam's library",
+        "### Peers, over the fake Steam library",
         comparison(results, SWIG, ["receive"]),
         comparison(results, NODE, ["receive"]),
         "### The loopback engine",

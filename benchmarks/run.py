@@ -108,9 +108,9 @@ def main() -> None:
 
 
 def compare_with_peers(runner: Runner, library: dict[str, str]) -> None:
-    """Run the peers over the stand-in for Steam's library, which forwards to the same GNS."""
+    """Run the peers over the fake Steam library, which forwards to the same GNS."""
     os.environ.update(
-        STEAMNET_STAND_IN_GNS=os.environ.get("STEAMNET_LIBRARY", ""), SteamAppId="480"
+        STEAMNET_FAKE_STEAM_GNS=os.environ.get("STEAMNET_LIBRARY", ""), SteamAppId="480"
     )
     try:
         found = peers.swig(CACHE)

@@ -16,6 +16,6 @@ def missing(reason: str) -> NoReturn:
 
 
 def ice() -> None:
-    """GNS's P2P, which the stand-in for Steam has too, ignores the loopback interface."""
+    """GNS's P2P, which the fake Steam has too, ignores the loopback interface."""
     if not lib.sn_ice_possible():
         missing("ICE needs a network interface other than loopback, and there is none here")

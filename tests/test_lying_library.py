@@ -11,7 +11,7 @@ from typing import Any
 
 import needs
 import pytest
-from stand_in import build
+from fake_steam import build
 
 import steamnet
 from steamnet import ConfigValue, InitError, SendFlags, Steam

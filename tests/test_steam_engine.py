@@ -1,4 +1,4 @@
-"""The steam engine end to end, over our stand-in for libsteam_api: see tests/stand_in."""
+"""The steam engine end to end, over our fake of libsteam_api: see tests/fake_steam."""
 
 import ctypes
 import gc
@@ -33,15 +33,15 @@ from steamnet import (
 from steamnet.steam import SteamEventKind
 from steamnet.testing import pump
 
-STAND_IN = Path(__file__).parent / "stand_in"
+FAKE_STEAM = Path(__file__).parent / "fake_steam"
 APP_ID_NAMES = ["SteamAppId", "SteamGameId"]
 ALICE, BOB = "76561198000000001", "76561198000000002"
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the stand-in is built for POSIX")
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the fake is built for POSIX")
 
 
 def _builder() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("stand_in_build", STAND_IN / "build.py")
+    spec = importlib.util.spec_from_file_location("fake_steam_build", FAKE_STEAM / "build.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -53,9 +53,9 @@ builder = _builder()
 
 
 @pytest.fixture(scope="session")
-def stand_ins(gns: None, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Stand-ins by interface version, and one without SteamAPI_InitFlat, as early SDKs are."""
-    folder = tmp_path_factory.mktemp("stand_in")
+def fakes(gns: None, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Fakes by interface version, and one without SteamAPI_InitFlat, as early SDKs are."""
+    folder = tmp_path_factory.mktemp("fake_steam")
     return {
         "v012": str(builder.build(folder / "v012", 12)),
         "v013": str(builder.build(folder / "v013", 13)),
@@ -66,7 +66,7 @@ def stand_ins(gns: None, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
 
 @pytest.fixture(scope="session")
 def gns_library(gns: None) -> str:
-    """Path or name of the real GNS, under the stand-ins."""
+    """Path or name of the real GNS, under the fakes."""
     code = "import steamnet; s = steamnet.init(engine='gns'); print(s.engine.library)"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     return done.stdout.strip()
@@ -80,20 +80,20 @@ def surroundings(
     for name in (*APP_ID_NAMES, "STEAMNET_LIBRARY", "STEAMNET_ENGINE"):
         monkeypatch.setenv(name, "")  # so that it is put back whatever the test does
         monkeypatch.delenv(name)
-    monkeypatch.setenv("STEAMNET_STAND_IN_GNS", gns_library)
-    monkeypatch.setenv("STEAMNET_STAND_IN_STEAM_ID", ALICE)
+    monkeypatch.setenv("STEAMNET_FAKE_STEAM_GNS", gns_library)
+    monkeypatch.setenv("STEAMNET_FAKE_STEAM_STEAM_ID", ALICE)
     monkeypatch.chdir(tmp_path)
     with tempfile.TemporaryDirectory() as folder:  # short, for the names of local sockets
-        monkeypatch.setenv("STEAMNET_STAND_IN_RENDEZVOUS", folder)
+        monkeypatch.setenv("STEAMNET_FAKE_STEAM_RENDEZVOUS", folder)
         yield monkeypatch
 
 
 @pytest.fixture(params=["v012", "v013"])
 def library(
-    request: pytest.FixtureRequest, stand_ins: dict[str, str], surroundings: pytest.MonkeyPatch
+    request: pytest.FixtureRequest, fakes: dict[str, str], surroundings: pytest.MonkeyPatch
 ) -> str:
-    """Path of a stand-in of each version."""
-    return stand_ins[request.param]
+    """Path of a fake of each version."""
+    return fakes[request.param]
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def steam(library: str) -> Iterator[steamnet.Steam]:
 
 @pytest.fixture
 def ice() -> None:
-    """Run the test only where the stand-in, which is GNS, can reach another user."""
+    """Run the test only where the fake, which is GNS, can reach another user."""
     needs.ice()
 
 
@@ -187,17 +187,17 @@ class TestLife:
             assert not steam.core.is_initialized()
 
     def test_an_early_sdk_starts_without_init_flat(
-        self, stand_ins: dict[str, str], surroundings: pytest.MonkeyPatch
+        self, fakes: dict[str, str], surroundings: pytest.MonkeyPatch
     ) -> None:
         """SteamAPI_InitSafe serves where SteamAPI_InitFlat is missing."""
-        with steamnet.init(480, library=stand_ins["early"]) as steam:
+        with steamnet.init(480, library=fakes["early"]) as steam:
             assert steam.core.get_steam_id() == ALICE
 
     def test_the_next_sdk_needs_no_new_steamnet(
-        self, stand_ins: dict[str, str], surroundings: pytest.MonkeyPatch
+        self, fakes: dict[str, str], surroundings: pytest.MonkeyPatch
     ) -> None:
         """An accessor of a number yet unknown, in either spelling, is found and used."""
-        with steamnet.init(480, library=stand_ins["v014"]) as steam:
+        with steamnet.init(480, library=fakes["v014"]) as steam:
             assert steam.engine.accessor == "SteamAPI_SteamNetworkingSockets_v014"
             assert [name for name, supported in steam.engine.functions() if not supported] == []
             sockets = steam.networking_sockets
@@ -234,7 +234,7 @@ class TestLife:
         events: list[tuple[int, int]] = []
         steam.core.on_steam_event(lambda event: events.append((event.kind, event.result)))
         here, there = steam.networking_sockets.create_socket_pair()
-        ctypes.CDLL(library).stand_in_close_steam()
+        ctypes.CDLL(library).fake_steam_close()
         until(lambda: len(events) == 2, steam, what="SteamShutdown_t")
         assert events[0] == (SteamEventKind.SERVERS_DISCONNECTED, EResult.NO_CONNECTION)
         assert events[1][0] == SteamEventKind.SHUTDOWN
@@ -252,10 +252,10 @@ class TestLife:
 
     @pytest.mark.parametrize("seed", range(4))
     def test_nothing_crashes_in_a_thousand_orders(
-        self, seed: int, stand_ins: dict[str, str], surroundings: pytest.MonkeyPatch
+        self, seed: int, fakes: dict[str, str], surroundings: pytest.MonkeyPatch
     ) -> None:
         """Load, start, call, stop in any order: refusals, but no crash. Four times 250 orders."""
-        orders = [str(STAND_IN / "orders.py"), "250", str(seed), *stand_ins.values()]
+        orders = [str(FAKE_STEAM / "orders.py"), "250", str(seed), *fakes.values()]
         text = output(run(*PYTHON, *orders), timeout=240)
         found = re.search(r"survived 250 orders, (\d+) starts, (\d+) attached", text)
         assert found is not None
@@ -300,7 +300,7 @@ class TestNetworking:
         assert changes == [status]
         assert status.network_config == status.any_relay == Availability.CURRENT
         assert not status.ping_measurement_in_progress
-        assert status.message == "stand-in relay"
+        assert status.message == "fake relay"
 
         pops = {name: pop for pop, name in utils.get_pop_list()}
         assert set(pops) == {"iad", "fra"}
@@ -405,7 +405,7 @@ class TestNetworking:
     def test_a_fake_udp_port_is_closed_while_others_use_it(
         self, steam: steamnet.Steam, until: Callable[..., None]
     ) -> None:
-        """It is destroyed after the last call: on one that is gone the stand-in would abort."""
+        """It is destroyed after the last call: on one that is gone the fake would abort."""
         sockets = steam.networking_sockets
         assert sockets.begin_async_request_fake_ip(1)
         until(lambda: sockets.get_fake_ip().result == EResult.OK, steam, what="the FakeIP")
@@ -433,8 +433,8 @@ class TestNetworking:
 
     def test_two_players_write_without_a_connection(self, library: str, ice: None) -> None:
         """A session is asked for once, accepted, and used both ways."""
-        host = python(ANSWERS, STEAMNET_LIBRARY=library, STEAMNET_STAND_IN_STEAM_ID=ALICE)
-        client = python(WRITES, STEAMNET_LIBRARY=library, STEAMNET_STAND_IN_STEAM_ID=BOB)
+        host = python(ANSWERS, STEAMNET_LIBRARY=library, STEAMNET_FAKE_STEAM_STEAM_ID=ALICE)
+        client = python(WRITES, STEAMNET_LIBRARY=library, STEAMNET_FAKE_STEAM_STEAM_ID=BOB)
         try:
             assert output(host) == f"asked by ['{BOB}']: ['a question', 'thanks']\n"
         finally:
@@ -443,21 +443,21 @@ class TestNetworking:
 
     @pytest.mark.parametrize("peer", ["same", "other"])
     def test_two_players_meet_by_steam_id(
-        self, peer: str, library: str, stand_ins: dict[str, str], ice: None
+        self, peer: str, library: str, fakes: dict[str, str], ice: None
     ) -> None:
         """Two processes on Steam, of one SDK or of two, connect and talk both ways."""
         if peer == "other":
-            peer_library = stand_ins["v013" if "v012" in library else "v012"]
+            peer_library = fakes["v013" if "v012" in library else "v012"]
         else:
             peer_library = library
-        host = python(HOST, STEAMNET_LIBRARY=library, STEAMNET_STAND_IN_STEAM_ID=ALICE)
-        client = python(CLIENT, STEAMNET_LIBRARY=peer_library, STEAMNET_STAND_IN_STEAM_ID=BOB)
+        host = python(HOST, STEAMNET_LIBRARY=library, STEAMNET_FAKE_STEAM_STEAM_ID=ALICE)
+        client = python(CLIENT, STEAMNET_LIBRARY=peer_library, STEAMNET_FAKE_STEAM_STEAM_ID=BOB)
         assert f"{ALICE}: welcome, {BOB}" in output(client)
         assert f"{BOB}: hello" in output(host)
 
     def test_the_demo_runs(self, library: str, surroundings: pytest.MonkeyPatch, ice: None) -> None:
         """Two processes, each with a Steam account of its own; every message arrives."""
-        surroundings.setenv("STEAMNET_STAND_IN_STEAM_ID", f"{ALICE},{BOB}")
+        surroundings.setenv("STEAMNET_FAKE_STEAM_STEAM_ID", f"{ALICE},{BOB}")
         demo = ["demo", "--engine", "steam", "--library", library, "--messages", "200"]
         text = output(run(*PYTHON, "-m", "steamnet", *demo), timeout=120)
         assert f"host    {ALICE} listens" in text
@@ -470,7 +470,7 @@ class TestNetworking:
         join = run(
             *(*PYTHON, "-m", "steamnet", "join", ALICE),
             STEAMNET_LIBRARY=library,
-            STEAMNET_STAND_IN_STEAM_ID=BOB,
+            STEAMNET_FAKE_STEAM_STEAM_ID=BOB,
         )
         try:
             assert host.stdout is not None
@@ -574,19 +574,19 @@ class TestRefusals:
 
     def test_no_client(self, library: str, surroundings: pytest.MonkeyPatch) -> None:
         """Steam's words, and the question that they mean; the environment is as it was."""
-        surroundings.setenv("STEAMNET_STAND_IN_REFUSE", "no-client")
+        surroundings.setenv("STEAMNET_FAKE_STEAM_REFUSE", "no-client")
         words = str(self.refusal(library))
         assert "Cannot create IPC pipe to Steam client process." in words
         assert "Is Steam running, under the same user" in words
         assert 'engine="loopback"' in words
         assert not any(name in os.environ for name in APP_ID_NAMES)
-        surroundings.delenv("STEAMNET_STAND_IN_REFUSE")
+        surroundings.delenv("STEAMNET_FAKE_STEAM_REFUSE")
         with steamnet.init(480, library=library) as steam:
             assert steam.core.is_initialized()
 
     def test_an_old_client(self, library: str, surroundings: pytest.MonkeyPatch) -> None:
         """A client older than the library is named as such."""
-        surroundings.setenv("STEAMNET_STAND_IN_REFUSE", "old-client")
+        surroundings.setenv("STEAMNET_FAKE_STEAM_REFUSE", "old-client")
         words = str(self.refusal(library))
         assert "out of date" in words
         assert "older than this library" in words
@@ -595,20 +595,20 @@ class TestRefusals:
         self, library: str, surroundings: pytest.MonkeyPatch
     ) -> None:
         """A client that starts, and does not know what the library asks it for, is let go again."""
-        surroundings.setenv("STEAMNET_STAND_IN_REFUSE", "unknown-interface")
+        surroundings.setenv("STEAMNET_FAKE_STEAM_REFUSE", "unknown-interface")
         words = str(self.refusal(library))
         assert "Steam started, but the Steam client is too old for SteamAPI_" in words
         assert "let Steam update itself" in words
         assert ctypes.CDLL(library).SteamAPI_GetHSteamUser() == 0
-        surroundings.delenv("STEAMNET_STAND_IN_REFUSE")
+        surroundings.delenv("STEAMNET_FAKE_STEAM_REFUSE")
         with steamnet.init(480, library=library) as steam:
             assert steam.core.is_initialized()
 
     def test_an_early_sdk_gives_no_reason(
-        self, stand_ins: dict[str, str], surroundings: pytest.MonkeyPatch
+        self, fakes: dict[str, str], surroundings: pytest.MonkeyPatch
     ) -> None:
         """SteamAPI_InitSafe only says no, and so we say that."""
-        words = str(self.refusal(stand_ins["early"], app_id=None))
+        words = str(self.refusal(fakes["early"], app_id=None))
         assert "SteamAPI_InitSafe failed, and an SDK of this age does not say why" in words
 
     def test_not_found(self, surroundings: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -795,7 +795,7 @@ for _ in range(50):
         steam.networking_sockets.close_connection(connection)
     steam.run_callbacks()
     steam.shutdown()
-    others.stand_in_close_steam()
+    others.fake_steam_close()
     done.set()
     thread.join()
     done.clear()
@@ -943,10 +943,10 @@ class TestAttach:
         assert re.search(f"This process has loaded: .*{re.escape(library)}", str(no.value))
 
     def test_a_library_that_a_wheel_has_renamed_is_found(
-        self, stand_ins: dict[str, str], surroundings: pytest.MonkeyPatch, tmp_path: Path
+        self, fakes: dict[str, str], surroundings: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
         """The other binding's wheel has put a hash into the library's name."""
-        library = Path(stand_ins["v013"])
+        library = Path(fakes["v013"])
         shutil.copytree(library.parent, tmp_path / "wheel")
         renamed = tmp_path / "wheel" / "libsteam_api-5c0ffee5.so"
         renamed.with_name(library.name).rename(renamed)

@@ -87,7 +87,7 @@ suite() { # leaks? python [pytest's arguments]: the suite with the sanitizers' l
 echo "--- the suite on loopback: ASan, UBSan, LSan"
 # From 3.12 on Python itself does not give back what it had, and LSan would speak of nothing else.
 leaks="$("$work/env/bin/python" -c 'import sys; print(int(sys.version_info[:2] == (3, 11)))')"
-# This Python need not be one that can load GNS, nor Steam's stand-in over it.
+# This Python need not be one that can load GNS, nor Steam's fake over it.
 STEAMNET_REQUIRE_ENGINES=0 suite "$leaks" "$work/env/bin/python" --engine=loopback
 if [ -n "${STEAMNET_GNS_PYTHON:-}" ]; then
     echo "--- the suite over real GNS: ASan, UBSan"

@@ -1,5 +1,5 @@
 /* A library with every flat function of Valve's, none of which does anything. */
-#include "stand_in.h"
+#include "fake_steam.h"
 
 #define NOTHING
 #define FLAT(need, gil, ret, interface, name, parameters, default_result)                               \

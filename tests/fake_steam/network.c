@@ -1,5 +1,5 @@
-/* The networking interfaces of the stand-in: GNS's own, and plain answers for what only Steam has. */
-#include "stand_in.h"
+/* The networking interfaces of the fake: GNS's own, and plain answers for what only Steam has. */
+#include "fake_steam.h"
 
 #include <dlfcn.h>
 #include <stdio.h>
@@ -51,7 +51,7 @@ static bool function(void *library, const char *name, void *pointer, char *error
     void *address = library != NULL ? dlsym(library, name) : NULL;
     memcpy(pointer, &address, sizeof address);
     if (address == NULL)
-        snprintf(error, 1024, "stand-in: no %s (%s)", name, library == NULL ? dlerror() : "missing");
+        snprintf(error, 1024, "fake: no %s (%s)", name, library == NULL ? dlerror() : "missing");
     return address != NULL;
 }
 
@@ -60,7 +60,7 @@ static bool open_release(char *error)
     char path[4096];
     Dl_info self;
     dladdr(&gns, &self);
-    snprintf(path, sizeof path, "%.*slibstand_in_release.so",
+    snprintf(path, sizeof path, "%.*slibfake_steam_release.so",
              (int)(strrchr(self.dli_fname, '/') + 1 - self.dli_fname), self.dli_fname);
     release_library = dlopen(path, RTLD_NOW);
     if (!function(release_library, "release_message", &release_message, error) ||
@@ -93,7 +93,7 @@ bool network_open(uint64_t steam_id, char *error)
 #include "flat.def"
 #undef FLAT
     };
-    const char *path = getenv("STEAMNET_STAND_IN_GNS");
+    const char *path = getenv("STEAMNET_FAKE_STEAM_GNS");
     SteamNetworkingIdentity identity = {k_ESteamNetworkingIdentityType_SteamID, 8, {steam_id}};
     bool (*init)(const SteamNetworkingIdentity *, char *);
     ISteamNetworkingSockets *(*sockets)(void);
@@ -104,7 +104,7 @@ bool network_open(uint64_t steam_id, char *error)
         return true;
     library = path != NULL ? dlopen(path, RTLD_NOW) : NULL;
     if (library == NULL) {
-        snprintf(error, 1024, "stand-in: STEAMNET_STAND_IN_GNS: %s", path != NULL ? dlerror() : "not set");
+        snprintf(error, 1024, "fake: STEAMNET_FAKE_STEAM_GNS: %s", path != NULL ? dlerror() : "not set");
         goto fail;
     }
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
@@ -153,7 +153,7 @@ uint64_t network_steam_id(void) { return own_steam_id; }
 
 /* --- what differs from GNS ------------------------------------------------------------------- */
 
-#if STAND_IN_VERSION < 13
+#if FAKE_STEAM_VERSION < 13
 EXPORT void SteamAPI_ISteamNetworkingSockets_SendMessages(ISteamNetworkingSockets *self, int nMessages,
                                                           SteamNetworkingMessage_t *const *pMessages,
                                                           int64_t *pOutMessageNumberOrResult)
@@ -231,7 +231,7 @@ EXPORT ESteamNetworkingAvailability SteamAPI_ISteamNetworkingUtils_GetRelayNetwo
             .m_eAvailNetworkConfig = steam.relay,
             .m_eAvailAnyRelay = steam.relay,
         };
-        snprintf(pDetails->m_debugMsg, sizeof pDetails->m_debugMsg, "stand-in relay");
+        snprintf(pDetails->m_debugMsg, sizeof pDetails->m_debugMsg, "fake relay");
     }
     return steam.relay;
 }
@@ -256,7 +256,7 @@ EXPORT ESteamNetworkingAvailability SteamAPI_ISteamNetworkingSockets_GetAuthenti
 {
     if (self == gns_sockets && pDetails != NULL) {
         pDetails->m_eAvail = steam.authentication;
-        snprintf(pDetails->m_debugMsg, sizeof pDetails->m_debugMsg, "stand-in certificate");
+        snprintf(pDetails->m_debugMsg, sizeof pDetails->m_debugMsg, "fake certificate");
     }
     return steam.authentication;
 }

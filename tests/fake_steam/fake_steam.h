@@ -1,6 +1,6 @@
-/* A stand-in for Valve's libsteam_api: Steam's names over GameNetworkingSockets, for tests. */
-#ifndef STAND_IN_H
-#define STAND_IN_H
+/* A fake of Valve's libsteam_api: Steam's names over GameNetworkingSockets, for tests. */
+#ifndef FAKE_STEAM_H
+#define FAKE_STEAM_H
 
 #include "engine.h"
 

@@ -1,7 +1,7 @@
 /* Releases messages in a library of its own, which Shutdown unloads: as in Steam, that code goes. */
 #include <stdlib.h>
 
-#include "stand_in.h"
+#include "fake_steam.h"
 
 EXPORT void (*release_original)(SteamNetworkingMessage_t *message);
 EXPORT bool release_closed;

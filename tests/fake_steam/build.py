@@ -1,4 +1,4 @@
-"""Builds the stand-in for libsteam_api with the C compiler of the machine."""
+"""Builds the fake of libsteam_api with the C compiler of the machine."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ OPTIONS = """-std=c11 -g -O1 -fPIC -shared -fvisibility=hidden -D_GNU_SOURCE
 
 
 def build(folder: Path, version: int, *options: str) -> Path:
-    """Build a stand-in of this interface version (12 to 14); return its library's path."""
+    """Build a fake of this interface version (12 to 14); return its library's path."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "forward.inc").write_text(_forwarders())
-    options = (f"-DSTAND_IN_VERSION={version}", f"-I{HERE}", f"-I{CSRC}", f"-I{folder}", *options)
-    library(folder / "libstand_in_release.so", HERE / "release.c", *options)
+    options = (f"-DFAKE_STEAM_VERSION={version}", f"-I{HERE}", f"-I{CSRC}", f"-I{folder}", *options)
+    library(folder / "libfake_steam_release.so", HERE / "release.c", *options)
     sources = (HERE / name for name in ("life.c", "network.c", "rendezvous.c"))
     return library(folder / "libsteam_api.so", *sources, *options)
 
@@ -53,7 +53,7 @@ def _forwarders() -> str:
             body = f"if (gns.{function} == NULL) {{ {ignored}{missing} }} {body}"
         lines.append(f"{head}\n{{\n    {body}\n}}")
         if function == "ISteamNetworkingSockets_SendMessages":
-            lines[-1] = f"#if STAND_IN_VERSION >= 13\n{lines[-1]}\n#endif"
+            lines[-1] = f"#if FAKE_STEAM_VERSION >= 13\n{lines[-1]}\n#endif"
     return "\n".join(lines) + "\n"
 
 

@@ -1,5 +1,5 @@
 /* Carries P2P signals between processes of this machine: a local socket named by Steam ID each. */
-#include "stand_in.h"
+#include "fake_steam.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -16,7 +16,7 @@ static struct sockaddr_un own;
 
 static struct sockaddr_un address_of(uint64_t steam_id)
 {
-    const char *folder = getenv("STEAMNET_STAND_IN_RENDEZVOUS");
+    const char *folder = getenv("STEAMNET_FAKE_STEAM_RENDEZVOUS");
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     snprintf(address.sun_path, sizeof address.sun_path, "%s/%llu", folder != NULL ? folder : "",
              (unsigned long long)steam_id);
@@ -93,7 +93,7 @@ bool rendezvous_taken(uint64_t steam_id)
 
 bool rendezvous_open(uint64_t steam_id, char *error)
 {
-    if (getenv("STEAMNET_STAND_IN_RENDEZVOUS") == NULL)
+    if (getenv("STEAMNET_FAKE_STEAM_RENDEZVOUS") == NULL)
         return true; /* alone in the world */
     own = address_of(steam_id);
     unlink(own.sun_path);

@@ -1,14 +1,14 @@
 /* Steam's own functions: start and end, callbacks, the user, the game server. */
-#include "stand_in.h"
+#include "fake_steam.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#if STAND_IN_VERSION < 13
+#if FAKE_STEAM_VERSION < 13
 #define ACCESSOR(interface) SteamAPI_##interface##_SteamAPI_v012
 #define UTILS_ACCESSOR(interface) SteamAPI_##interface##_v010
-#elif STAND_IN_VERSION == 13
+#elif FAKE_STEAM_VERSION == 13
 #define ACCESSOR(interface) SteamAPI_##interface##_SteamAPI_v013
 #define UTILS_ACCESSOR(interface) SteamAPI_##interface##_v011
 #else /* no such SDK yet: the next number, in the other of Valve's spellings */
@@ -131,7 +131,7 @@ static uint32_t app_id(void)
 /* Of several Steam IDs separated by commas, the first that no other process is using. */
 static uint64_t steam_id(void)
 {
-    const char *given = getenv("STEAMNET_STAND_IN_STEAM_ID");
+    const char *given = getenv("STEAMNET_FAKE_STEAM_STEAM_ID");
     uint64_t id = 76561198000000042u;
     while (given != NULL) {
         id = strtoull(given, NULL, 10);
@@ -144,7 +144,7 @@ static uint64_t steam_id(void)
 /* The refusals of the real library, in its words. */
 static ESteamAPIInitResult refuse(char *error)
 {
-    const char *wanted = getenv("STEAMNET_STAND_IN_REFUSE");
+    const char *wanted = getenv("STEAMNET_FAKE_STEAM_REFUSE");
     if (wanted != NULL && strcmp(wanted, "no-client") == 0) {
         snprintf(error, 1024,
                  "Cannot create IPC pipe to Steam client process.  Steam is probably not running.");
@@ -213,13 +213,13 @@ EXPORT void *ACCESSOR(SteamNetworkingSockets)(void) { return user.open ? gns_soc
 EXPORT void *SteamAPI_SteamNetworkingUtils_SteamAPI_v004(void) { return gns_utils; }
 EXPORT void *SteamAPI_SteamNetworkingMessages_SteamAPI_v002(void)
 {
-    const char *wanted = getenv("STEAMNET_STAND_IN_REFUSE");
+    const char *wanted = getenv("STEAMNET_FAKE_STEAM_REFUSE");
     bool known = wanted == NULL || strcmp(wanted, "unknown-interface") != 0;
     return user.open && known ? gns_messages : NULL;
 }
 
 /* For tests: what happens in the game when its player closes Steam. */
-EXPORT void stand_in_close_steam(void)
+EXPORT void fake_steam_close(void)
 {
     post(&user, k_iCallback_SteamServersDisconnected, 4, k_EResultNoConnection);
     post(&user, k_iCallback_SteamShutdown, 1, 0);

@@ -46,7 +46,7 @@ class Game:
     def start(self) -> None:
         """Open Steam, or be refused."""
         refusal = self.chance.choice(["", "", "", "no-client"])
-        os.environ["STEAMNET_STAND_IN_REFUSE"] = refusal
+        os.environ["STEAMNET_FAKE_STEAM_REFUSE"] = refusal
         os.environ.pop("SteamAppId", None)
         library = self.chance.choice([self.library(), self.library(), "/nowhere/libsteam_api.so"])
         app_id = self.chance.choice([480, 480, 480, None])
@@ -73,7 +73,7 @@ class Game:
             self.others.SteamAPI_Shutdown()
             self.others, self.theirs = None, ""
         elif not any(steam.core.is_initialized() for steam in self.steams):
-            os.environ.update({"SteamAppId": "480", "STEAMNET_STAND_IN_REFUSE": ""})
+            os.environ.update({"SteamAppId": "480", "STEAMNET_FAKE_STEAM_REFUSE": ""})
             self.theirs = self.library()
             self.others = ctypes.CDLL(self.theirs)
             assert self.others.SteamAPI_InitSafe()

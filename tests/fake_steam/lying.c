@@ -2,7 +2,7 @@
  *
  * answers.c has all functions that are not here. Tests call lying_about to choose the lie.
  */
-#include "stand_in.h"
+#include "fake_steam.h"
 
 #include <stdlib.h>
 #include <string.h>
