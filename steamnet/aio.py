@@ -12,10 +12,12 @@ are single steps, so a ``receive`` that is cancelled or times out has taken noth
 import asyncio
 import contextlib
 import inspect
+import socket
+import warnings
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Generator, Iterable
 from functools import partial
-from typing import TYPE_CHECKING, NoReturn, ParamSpec, Self
+from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, Self
 
 from . import steam as plain
 from ._native import NetworkingMessage
@@ -24,8 +26,8 @@ from .config import Options
 from .engine import Uncopyable
 from .enums import GONE, ConnectionState, EndReason, EResult, SendFlags
 from .errors import ClosedError, ResultError, SteamnetError
-from .handles import BaseConnection, BaseListener, Router, ending
-from .identity import Identity
+from .handles import BaseConnection, BaseListener, BasePollGroup, Request, Router, ending
+from .identity import Identity, found_addresses, numeric_address, split_address
 from .info import ConnectionEvent
 from .networking_utils import relay_answers
 from .pump import SLOW, Pump, running_loop
@@ -76,7 +78,8 @@ class Steam(Uncopyable):
         self.networking_utils = self.sync.networking_utils
         self.networking_messages = self.sync.networking_messages
         self._router = self.sync._router
-        self._reading: set[Connection] = set()  # these are in the group
+        self._reading: set[Connection] = set()  # who waits for messages is in this group
+        self._receiving: set[PollGroup] = set()  # groups that somebody waits for messages of
         try:
             self._group = self.sync.poll_group()
             self._pump = Pump(self._tick, self._pump_ended)
@@ -99,23 +102,75 @@ class Steam(Uncopyable):
             self.sync.shutdown()
             await self._pump.ended()
 
-    def listen(self, virtual_port: int, options: Options | None = None) -> "Listener":
+    def listen(self, virtual_port: int = 0, options: Options | None = None) -> "Listener":
         """Listen on a ``virtual_port`` with ``options``; ResultError if it is taken."""
         self._pump.check()
         return self._router.listen(partial(Listener, self), virtual_port, options)
 
-    async def connect(
-        self, identity: str | int | Identity, virtual_port: int, options: Options | None = None
-    ) -> "Connection":
-        """Connect to a ``virtual_port`` of whoever has that ``identity``, with ``options``.
+    def listen_ip(self, address: str, options: Options | None = None) -> "Listener":
+        """Listen on a local ``address`` with ``options``: ``0.0.0.0:27015`` or ``[::]:27015``.
 
-        ConnectionEnded says why that failed.
+        Port 0 stands for a free one, which ``listener.address`` tells. ResultError if it is
+        taken, or no address of this machine.
         """
         self._pump.check()
+        split_address(address)
+        if (numeric := numeric_address(address)) is None:
+            raise ValueError(f"{address!r} has a name: to listen here, give an address in numbers")
+        return self._router.listen_ip(partial(Listener, self), numeric, options)
+
+    def connect(
+        self, identity: str | int | Identity, virtual_port: int = 0, options: Options | None = None
+    ) -> "Connecting":
+        """Connect to a ``virtual_port`` of the user with that ``identity``, with ``options``.
+
+        Await the result, or enter it: ``async with steam.connect(...) as connection``.
+        ConnectionEnded says why that failed; ValueError for what is no identity.
+        """
+        return Connecting(self._connect(identity, virtual_port, options), "connect")
+
+    def connect_ip(self, address: str, options: Options | None = None) -> "Connecting":
+        """Connect to an ``address``, with ``options``: ``203.0.113.5:27015`` or ``[::1]:27015``.
+
+        A host's name, as in ``play.example.org:27015``, is looked up without blocking the event
+        loop. Await the result, or enter it, as that of `connect`.
+        """
+        return Connecting(self._connect_ip(address, options), "connect_ip")
+
+    def poll_group(self) -> "PollGroup":
+        """Make a group of connections to receive from and send to at once."""
+        self._pump.check()
+        return PollGroup(self, self._router)
+
+    async def _connect(
+        self, identity: str | int | Identity, virtual_port: int, options: Options | None
+    ) -> "Connection":
+        self._pump.check()
+        kind = partial(Connection, self)
+        return await self._connected(
+            lambda: self._router.connect(kind, identity, virtual_port, options)
+        )
+
+    async def _connect_ip(self, address: str, options: Options | None) -> "Connection":
+        self._pump.check()
+        host, port = split_address(address)
+        where = numeric_address(address)
+        if where is None:
+            loop = running_loop()
+            try:
+                found = await loop.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
+            except OSError as error:
+                message = f"connect_ip: {address}: {error.strerror or error}"
+                raise ConnectionEnded(message) from error
+            where = found_addresses(found)[0]
+            self._pump.check()
+        kind = partial(Connection, self)
+        return await self._connected(lambda: self._router.connect_ip(kind, where, options))
+
+    async def _connected(self, begin: Callable[[], "Connection"]) -> "Connection":
+        """The connection that was begun, once it is connected."""
         try:
-            connection = self._router.connect(
-                partial(Connection, self), identity, virtual_port, options
-            )
+            connection = begin()
         except ResultError as error:
             raise ConnectionEnded(str(error)) from error
         self._pump.wake()
@@ -140,19 +195,88 @@ class Steam(Uncopyable):
     def _tick(self) -> bool:
         self.sync.run_callbacks()
         more = self.engine.has_more
-        if not self._reading:
-            return more
-        sockets = self.networking_sockets
-        for message in sockets.receive_messages_on_poll_group(self._group.handle, 4 * BATCH):
-            connection = self._router.connections.get(message.connection)
-            if isinstance(connection, Connection):
-                connection._queue.append(message)
-                self._pump.notify(connection._news)
+        if self._reading:
+            for message in self._take(self._group.handle):
+                connection = self._router.connections.get(message.connection)
+                if isinstance(connection, Connection):
+                    connection._queue.append(message)
+                    self._pump.notify(connection._news)
+        for group in tuple(self._receiving):
+            if not group.closed and group._take():
+                self._pump.notify(group._news)
         return more
+
+    def _take(self, group: int) -> list[NetworkingMessage]:
+        return self.networking_sockets.receive_messages_on_poll_group(group, 4 * BATCH)
 
     def _pump_ended(self, failure: BaseException) -> None:
         if isinstance(failure, ClosedError):  # not a handler's error, which leaves it open
             self.sync.shutdown(linger=0)
+
+
+class Connecting(Uncopyable, Coroutine[Any, Any, "Connection"]):
+    """A connection that is yet to be made: await it, or enter it with ``async with``.
+
+    Made by `Steam.connect` and `Steam.connect_ip`. It is a coroutine, so a task can be made of it.
+    """
+
+    def __init__(self, coroutine: Coroutine[Any, Any, "Connection"], name: str) -> None:
+        """Wrap the coroutine that connects."""
+        self._coroutine = coroutine
+        self._awaited = False
+        self.__name__ = name
+        self.__qualname__ = f"Steam.{name}"
+
+    def __await__(self) -> Generator[Any, Any, "Connection"]:
+        self._awaited = True
+        return self._coroutine.__await__()
+
+    async def __aenter__(self) -> "Connection":
+        """Connect."""
+        self._connection = await self
+        return self._connection
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close the connection."""
+        await self._connection.close()
+
+    def send(self, value: Any) -> Any:
+        """Step on, as an event loop does."""
+        if value is not None:  # somebody takes it for a connection
+            raise TypeError(self._forgotten())
+        self._awaited = True
+        return self._coroutine.send(value)
+
+    def throw(self, *error: Any) -> Any:
+        """Step on by raising, as an event loop does."""
+        self._awaited = True
+        return self._coroutine.throw(*error)
+
+    def close(self) -> None:
+        """Do not connect."""
+        self._awaited = True
+        self._coroutine.close()
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Show what debuggers ask a coroutine; tell who takes it for the connection."""
+            if name.startswith("cr_"):
+                return getattr(self._coroutine, name)
+            raise AttributeError(f"no attribute {name!r} here: {self._forgotten()}")
+
+    def _forgotten(self) -> str:
+        call = f"steam.{self.__name__}(...)"
+        return (
+            f"{call} was never awaited: write 'connection = await {call}', "
+            f"or 'async with {call} as connection'"
+        )
+
+    def __del__(self) -> None:
+        """Say that nobody awaited it."""
+        if not self._awaited:
+            self._coroutine.close()
+            warnings.warn(self._forgotten(), RuntimeWarning, stacklevel=2, source=self)
 
 
 class Connection(BaseConnection):
@@ -235,6 +359,9 @@ class Connection(BaseConnection):
     async def _message(self, handle: int) -> None:
         # Only those who wait are in the group, so that others' messages stay in the engine.
         steam = self._steam
+        if self._group is not None:  # then its messages wait there, for either to take
+            await steam._pump.tick()
+            return
         self._readers += 1
         steam._reading.add(self)
         self._sockets.set_connection_poll_group(handle, steam._group.handle)
@@ -245,7 +372,8 @@ class Connection(BaseConnection):
             if not self._readers:
                 steam._reading.discard(self)
                 with contextlib.suppress(ClosedError):
-                    self._sockets.set_connection_poll_group(handle, 0)
+                    if self._group is None:
+                        self._sockets.set_connection_poll_group(handle, 0)
 
     def __aiter__(self) -> Self:
         """Iterate over the messages, until the peer or this side closes the connection."""
@@ -304,13 +432,14 @@ class Connection(BaseConnection):
 
 
 class Listener(BaseListener[Connection]):
-    """Waits for peers on a virtual port; made by `Steam.listen`."""
+    """Waits for peers on a virtual port or an address; made by `Steam.listen` and `listen_ip`."""
 
     def __init__(self, steam: Steam, router: Router, handle: int) -> None:
         """Own a listen socket's handle."""
         super().__init__(router, handle)
         self._steam = steam
         self._news = steam._pump.new_event()
+        self._shown: set[int] = set()  # the handles of requests that `request` has given
 
     def _connection(self, handle: int) -> Connection:
         return Connection(self._steam, self._router, handle, self)
@@ -325,6 +454,21 @@ class Listener(BaseListener[Connection]):
         while (connection := self._accept()) is None:
             await self._steam._pump.until(self._news)
         return connection
+
+    async def request(self) -> Request[Connection]:
+        """Wait for a peer who asks to be accepted; the answer is the caller's. Each is given once.
+
+        ``listener.waiting`` has them all, until they are answered or leave.
+        """
+        await self._steam._pump.yield_if_overdue()
+        while True:
+            waiting = self.waiting
+            self._shown &= {request.handle for request in waiting}
+            for request in waiting:
+                if request.handle not in self._shown:
+                    self._shown.add(request.handle)
+                    return request
+            await self._steam._pump.until(self._news)
 
     def __aiter__(self) -> Self:
         """Iterate over the peers that come, each accepted, until this side closes."""
@@ -349,6 +493,130 @@ class Listener(BaseListener[Connection]):
             await asyncio.gather(*[connection.close() for connection in connections])
         finally:
             self._close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close it."""
+        await self.close()
+
+
+class PollGroup(BasePollGroup[Connection]):
+    """Connections to receive from and send to at once; made by `Steam.poll_group`.
+
+    It keeps its members alive. Those that end leave it: `departed` and `departure` tell which.
+    They and their messages are kept until they are closed, so close those that have departed.
+    Whoever waits for the messages of a member by itself shares them with who waits for the group's.
+    """
+
+    _kind = Connection
+
+    def __init__(self, steam: Steam, router: Router) -> None:
+        """Make a group; ResultError if the engine refuses."""
+        super().__init__(router)
+        self._steam = steam
+        self._news = steam._pump.new_event()
+        self._queue: deque[NetworkingMessage] = deque()
+        self._receivers = 0
+
+    def _move(self, connection: Connection, group: int) -> None:
+        super()._move(connection, group)
+        self._steam._pump.notify(connection._news)  # who waits for it has to wait elsewhere now
+
+    def _on_ended(self, connection: Connection) -> None:
+        super()._on_ended(connection)
+        self._steam._pump.notify(self._news)
+
+    def broadcast(
+        self,
+        data: Payload,
+        flags: int = SendFlags.RELIABLE,
+        lane: int = 0,
+        besides: Iterable[Connection] = (),
+    ) -> list[int]:
+        """Send ``data`` to all members but those in ``besides``, with ``flags`` on a ``lane``.
+
+        Returns for each of them, in their order, the message's number, or minus the `EResult`:
+        -LIMIT_EXCEEDED for one whose send buffer is full. It never waits, and is not awaited.
+        """
+        self._steam._pump.check()
+        numbers = super().broadcast(data, flags, lane, besides)
+        self._steam._pump.wake()
+        return numbers
+
+    async def receive(self) -> NetworkingMessage:
+        """Wait for the next message of a member; `sender` tells whose it is.
+
+        What members sent before they ended is received too. A group without members waits for
+        one to be added.
+        """
+        await self._steam._pump.yield_if_overdue()
+        self._open("receive")
+        while True:
+            while self._queue:
+                message = self._queue.popleft()
+                with contextlib.suppress(KeyError):  # its connection has been closed here
+                    self.sender(message)
+                    return message
+            if not self._take():
+                await self._message()
+
+    def _take(self) -> bool:
+        """Take messages from the engine: whether there were any."""
+        messages = self._steam._take(self._open("receive"))
+        self._queue.extend(messages)
+        if self._unread:
+            self._release_read(messages, 4 * BATCH)
+            self._steam._pump.notify(self._news)  # for who waits for a departure
+        return bool(messages)
+
+    async def _message(self) -> None:
+        self._receivers += 1
+        self._steam._receiving.add(self)
+        try:
+            await self._steam._pump.until(self._news)
+        finally:
+            self._receivers -= 1
+            if not self._receivers:
+                self._steam._receiving.discard(self)
+
+    async def departure(self) -> Connection:
+        """Wait for the next member to depart, until all that it sent has been received.
+
+        Somebody else has to receive that meanwhile. `departed` does not tell of it again.
+        """
+        await self._steam._pump.yield_if_overdue()
+        while True:
+            self._open("departure")
+            unread = {*self._unread, *(message.connection for message in self._queue)}
+            for connection in self._departed:
+                if connection.handle not in unread:
+                    self._departed.remove(connection)
+                    if connection.handle in self._ended:  # not closed on this side since
+                        return connection
+                    break
+            else:
+                await self._steam._pump.until(self._news)
+
+    def __aiter__(self) -> Self:
+        """Iterate over the messages of all members, until this side closes the group."""
+        return self
+
+    async def __anext__(self) -> NetworkingMessage:
+        """Wait for the next message."""
+        try:
+            return await self.receive()
+        except ClosedError:
+            if not self._closed:
+                raise
+        raise StopAsyncIteration
+
+    async def close(self) -> None:
+        """Dissolve the group; its members and their messages stay."""
+        self._steam._pump.check_place()
+        self._close()
+        self._steam._pump.notify(self._news)
 
     async def __aenter__(self) -> Self:
         return self

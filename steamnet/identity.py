@@ -3,7 +3,7 @@
 import operator
 import re
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, SupportsIndex
 
 from ._native import ffi, lib, set_identity_type
@@ -158,13 +158,26 @@ def resolve(address: str) -> list[str]:
     on IPv4 more often than on IPv6, and nothing answers where a port is closed.
     """
     host, number = split_address(address)
+    if (numeric := numeric_address(address)) is not None:
+        return [numeric]
+    return found_addresses(socket.getaddrinfo(host, number, type=socket.SOCK_DGRAM))
+
+
+def numeric_address(address: str) -> str | None:
+    """A ``host:port`` that needs no look-up, as engines write it; None for one with a name."""
     native = ffi.new("SteamNetworkingIPAddr *")
     if lib.sn_address_parse(native, c_string(address, "address")):
-        return [address_from_native(native)]
-    found = socket.getaddrinfo(host, number, type=socket.SOCK_DGRAM)
-    found.sort(key=lambda entry: entry[0] != socket.AF_INET)
-    hosts = [str(where[0]).partition("%")[0] for *_, where in found]  # engines know no scopes
-    return [join_address(host, number) for host in dict.fromkeys(hosts)]
+        return address_from_native(native)
+    return None
+
+
+def found_addresses(found: Iterable[tuple[Any, ...]]) -> list[str]:
+    """The numeric addresses of what getaddrinfo found, those of IPv4 first."""
+    entries = sorted(found, key=lambda entry: entry[0] != socket.AF_INET)
+    addresses = [  # engines know no scopes
+        join_address(str(where[0]).partition("%")[0], where[1]) for *_, where in entries
+    ]
+    return list(dict.fromkeys(addresses))
 
 
 def join_address(host: str, number: int) -> str:
