@@ -17,7 +17,7 @@ with steamnet.init(480) as steam, steam.listen() as listener, steam.poll_group()
                 room.add(request.accept())
                 room.broadcast(f"* {request.peer} has come")
         for message in room.receive():
-            text = f"{message.identity}: {message.decode(errors='replace')}"
+            text = f"{message.identity}: {message.decode(errors='replace')[:1000]}"
             room.broadcast(text, besides=[room.sender(message)])
         for gone in room.departed():
             room.broadcast(f"* {gone.peer} has left")

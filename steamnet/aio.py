@@ -15,7 +15,7 @@ import inspect
 import socket
 import warnings
 from collections import deque
-from collections.abc import Callable, Coroutine, Generator, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, Self
 
@@ -348,7 +348,13 @@ class Connection(BaseConnection):
         await self._steam._pump.yield_if_overdue()
         handle = self._open("receive")
         while not self._queue:
-            self._queue.extend(self._sockets.receive_messages(self._open("receive"), BATCH))
+            count = BATCH
+            if isinstance(group := self._group, PollGroup):  # what others could take as well
+                group._hand_over(self)
+                count = 1 - len(self._queue)
+            if count:
+                handle = self._open("receive")
+                self._queue.extend(self._sockets.receive_messages(handle, count))
             if not self._queue and self._ended is not None:
                 self._release()
                 self._check_alive()
@@ -470,6 +476,15 @@ class Listener(BaseListener[Connection]):
                     return request
             await self._steam._pump.until(self._news)
 
+    async def requests(self) -> AsyncIterator[Request[Connection]]:
+        """Iterate over those who ask, as `request` gives them, until this side closes."""
+        try:
+            while True:
+                yield await self.request()
+        except ClosedError:
+            if not self._closed:
+                raise
+
     def __aiter__(self) -> Self:
         """Iterate over the peers that come, each accepted, until this side closes."""
         return self
@@ -522,7 +537,26 @@ class PollGroup(BasePollGroup[Connection]):
 
     def _move(self, connection: Connection, group: int) -> None:
         super()._move(connection, group)
+        if group:
+            self._queue.extend(connection._queue)
+            connection._queue.clear()
         self._steam._pump.notify(connection._news)  # who waits for it has to wait elsewhere now
+        self._steam._pump.notify(self._news)
+
+    def _hand_over(self, connection: Connection) -> None:
+        """Give a member the first message of its own that has been taken from the engine."""
+        for index, message in enumerate(self._queue):
+            if message.connection == connection.handle:
+                del self._queue[index]
+                connection._queue.append(message)
+                return
+
+    def _forget(self, connection: Connection) -> None:
+        super()._forget(connection)
+        theirs = [m for m in self._queue if m.connection == connection.handle]
+        if theirs:
+            self._queue = deque(m for m in self._queue if m.connection != connection.handle)
+            connection._queue.extendleft(reversed(theirs))
 
     def _on_ended(self, connection: Connection) -> None:
         super()._on_ended(connection)
@@ -556,6 +590,8 @@ class PollGroup(BasePollGroup[Connection]):
         while True:
             while self._queue:
                 message = self._queue.popleft()
+                if self._departed:
+                    self._steam._pump.notify(self._news)  # it may have been the last of theirs
                 with contextlib.suppress(KeyError):  # its connection has been closed here
                     self.sender(message)
                     return message
@@ -568,7 +604,7 @@ class PollGroup(BasePollGroup[Connection]):
         self._queue.extend(messages)
         if self._unread:
             self._release_read(messages, 4 * BATCH)
-            self._steam._pump.notify(self._news)  # for who waits for a departure
+            self._steam._pump.notify(self._news)  # those who receive, and who wait for a departure
         return bool(messages)
 
     async def _message(self) -> None:
@@ -582,13 +618,15 @@ class PollGroup(BasePollGroup[Connection]):
                 self._steam._receiving.discard(self)
 
     async def departure(self) -> Connection:
-        """Wait for the next member to depart, until all that it sent has been received.
+        """Wait for the next member to depart, and until all that it sent has been received.
 
-        Somebody else has to receive that meanwhile. `departed` does not tell of it again.
+        `departed` does not tell of it again.
         """
         await self._steam._pump.yield_if_overdue()
         while True:
             self._open("departure")
+            if self._unread and len(self._queue) < BATCH:  # is there something left to receive?
+                self._take()
             unread = {*self._unread, *(message.connection for message in self._queue)}
             for connection in self._departed:
                 if connection.handle not in unread:
@@ -598,6 +636,15 @@ class PollGroup(BasePollGroup[Connection]):
                     break
             else:
                 await self._steam._pump.until(self._news)
+
+    async def departures(self) -> AsyncIterator[Connection]:
+        """Iterate over those who depart, as `departure` gives them, until this side closes."""
+        try:
+            while True:
+                yield await self.departure()
+        except ClosedError:
+            if not self._closed:
+                raise
 
     def __aiter__(self) -> Self:
         """Iterate over the messages of all members, until this side closes the group."""

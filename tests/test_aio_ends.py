@@ -4,7 +4,7 @@ import asyncio
 import gc
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import AsyncIterable, Callable, Coroutine, Iterator
 from typing import Any
 
 import pytest
@@ -12,7 +12,7 @@ from on_asyncio import GUEST, HOST, meet, two, with_asyncio
 
 import steamnet
 from steamnet import ClosedError, ConfigValue, aio, engine
-from steamnet.aio import Connection, Listener, Steam
+from steamnet.aio import Connection, Listener, PollGroup, Steam
 
 pytestmark = pytest.mark.python_behaviour
 
@@ -25,6 +25,7 @@ class Players:
     host: Steam
     guest: Steam
     listener: Listener
+    group: PollGroup
     caller: Connection
     called: Connection
 
@@ -36,6 +37,9 @@ class Players:
         slowly = {ConfigValue.SEND_RATE_MIN: 10**4, ConfigValue.SEND_RATE_MAX: 10**4}
         self.caller, self.called = await meet(self.guest, self.listener, slowly)
         await self.caller.send(bytes(500_000))
+        self.group = self.guest.poll_group()
+        self.members = await meet(self.guest, self.listener)
+        self.group.add(self.members[0])
         return self
 
     async def leave(self) -> None:
@@ -49,7 +53,7 @@ class Players:
         return [self.host.engine, self.guest.engine]
 
 
-async def iterate(over: Connection | Listener) -> None:
+async def iterate(over: AsyncIterable[object]) -> None:
     """Take all that comes."""
     async for _ in over:
         pytest.fail("nothing was to come")
@@ -64,6 +68,12 @@ WAITS: dict[str, Callable[[Players], Waiting]] = {
     "iterate over guests": lambda p: iterate(p.listener),
     "connect": lambda p: p.guest.connect(HOST, 9),
     "wait_closed": lambda p: p.caller.wait_closed(),
+    "request": lambda p: p.listener.request(),
+    "iterate over requests": lambda p: iterate(p.listener.requests()),
+    "receive in a group": lambda p: p.group.receive(),
+    "iterate over a group's messages": lambda p: iterate(p.group),
+    "departure": lambda p: p.group.departure(),
+    "iterate over departures": lambda p: iterate(p.group.departures()),
 }
 
 
@@ -105,6 +115,7 @@ async def test_the_pump_is_cancelled(name: str, begun: bool) -> None:
     with pytest.raises(ClosedError):
         players.guest.listen(3)
     await players.caller.close()
+    await players.group.close()
     await players.listener.close()
     await players.guest.__aexit__(None, None, None)  # as at the end of a block without an error
     await players.leave()
