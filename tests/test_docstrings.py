@@ -23,6 +23,7 @@ OURS = (
     aio.Steam,
     aio.Connection,
     aio.Listener,
+    aio.PollGroup,
     signaling.Signaling,
     signaling.LocalSignaling,
 )
