@@ -1,13 +1,13 @@
 """Signaling: how two users exchange the few bytes that a P2P connection begins and ends with.
 
-The engine makes signals and understands them; carrying them is the caller's business, over
-whatever already connects the players: a lobby server, a chat, or, on one machine,
-`LocalSignaling`. Steam has its own; this is for the gns engine. In `Steam.run_callbacks`
+The engine makes and reads signals. The game carries them over whatever already connects its
+players: a lobby server, a chat, or, on one machine, `LocalSignaling`. Steam has its own signaling;
+this is for the gns engine. `Steam.run_callbacks`
 
-1. each signal that the engine has for somebody is given to `Signaling.send`;
-2. each signal that `Signaling.receive` yields is given to the engine, whoever sent it.
+1. gives each signal that the engine has for a peer to `Signaling.send`;
+2. gives each signal that `Signaling.receive` yields to the engine, from any sender.
 
-Signals may be lost, doubled or late: the engines send again.
+Signals may be lost, duplicated or late: the engines send again.
 """
 
 import hashlib
@@ -38,26 +38,26 @@ class Signaling(Protocol):
     """What `steamnet.init` takes as ``signaling``: all three are called from run_callbacks."""
 
     def send(self, peer: Identity, signal: bytes) -> None:
-        """Begin to carry a ``signal`` to a ``peer``; must not wait. An unknown one is no error."""
+        """Begin to carry a ``signal`` to a ``peer``, who may be unknown; must not block."""
 
     def receive(self) -> Iterable[bytes]:
-        """The signals that have arrived for us since last time; must not wait."""
+        """The signals that have arrived since the last call; must not block."""
 
     def close(self) -> None:
         """Stop; called when the engine has shut down."""
 
 
 class LocalSignaling:
-    """Reaches the users of this machine's account who have one too. No server, no threads.
+    """Carries signals between users of this machine's account. No server, no threads.
 
     Each user has a UDP socket on the loopback interface, and a file that only this account can
-    read, which tells its port and a secret. Datagrams without the secret are ignored, so nobody
-    else can put signals in. The last user of an identity has its name. A file that somebody
-    removes is made again by `receive`, and what killed users have left is removed by the next.
+    read, with its port and a secret. Datagrams without the secret are ignored, so other accounts
+    cannot send signals. The newest user of an identity is the one that is found. `receive` writes
+    the file again if it was removed; a new user removes the files of users that were killed.
     """
 
     def __init__(self, identity: Identity) -> None:
-        """Be found as ``identity``; OSError where the directory or a socket is not to be had."""
+        """Publish ``identity``; OSError if the directory or a socket is not available."""
         self._file = rendezvous_directory() / _entry_name(identity)
         self._owner = os.getpid()
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -72,10 +72,10 @@ class LocalSignaling:
         _sweep(self._file.parent)
 
     def send(self, peer: Identity, signal: bytes) -> None:
-        """Send the ``signal`` to the ``peer`` as a datagram, if there is one."""
+        """Send the ``signal`` to the ``peer`` as a datagram, if the peer is there."""
         entry = _read_entry(self._file.with_name(_entry_name(peer)))
-        if entry is not None:  # else nobody is there (yet)
-            with suppress(OSError):  # a full buffer, or a user who is gone: signals may be lost
+        if entry is not None:  # else the peer is not there (yet)
+            with suppress(OSError):  # a full buffer, or the peer has ended: signals may be lost
                 self._socket.sendto(entry.secret + signal, ("127.0.0.1", entry.port))
 
     def receive(self) -> Iterator[bytes]:
@@ -93,8 +93,8 @@ class LocalSignaling:
                 yield datagram[TOKEN:]
 
     def close(self) -> None:
-        """Be found no more, unless another has the name by now; idempotent."""
-        # A forked child leaves its parent's file alone.
+        """Remove the file, unless a newer user has replaced it; idempotent."""
+        # A forked child must not remove its parent's file.
         if os.getpid() == self._owner and _read_entry(self._file) == self._entry:
             with suppress(OSError):
                 self._file.unlink()
@@ -103,7 +103,7 @@ class LocalSignaling:
     def _publish(self) -> None:
         self._check_at = time.monotonic() + CHECK_SECONDS
         fresh = self._file.with_suffix(f".{secrets.token_hex(8)}")
-        # O_EXCL: made by us, and not through a link that somebody laid there.
+        # O_EXCL: a new file, and not one that a link leads to.
         file = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             with open(file, "w") as entry:
@@ -117,20 +117,20 @@ class LocalSignaling:
         self._check_at = time.monotonic() + CHECK_SECONDS
         found = _read_entry(self._file)
         if os.getpid() != self._owner or (found is not None and found.is_alive()):
-            return  # still there, or another user's who has the name now
+            return  # still there, or replaced by a newer user of this identity
         with suppress(OSError):  # next time
             rendezvous_directory()  # which makes it, if it was removed
             self._publish()
 
 
 class _Entry(NamedTuple):
-    """What a user's file tells."""
+    """What a user's file contains."""
 
     port: int
     secret: bytes
 
     def is_alive(self) -> bool:
-        """Whether somebody has the port; true if it cannot be told."""
+        """Whether a socket has the port; true if that is unknown."""
         try:
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
                 probe.bind(("127.0.0.1", self.port))
@@ -145,9 +145,9 @@ def _entry_name(identity: Identity) -> str:
 
 
 def _read_entry(path: Path) -> _Entry | None:
-    """Read a user's file; None if there is none, or it is anything else."""
+    """Read a user's file; None if there is none, or it is something else."""
     try:
-        # Following no link, and waiting for nothing that may be in its place.
+        # A link is not followed, and a named pipe does not block.
         file = os.open(path, os.O_RDONLY | NO_FOLLOW_NO_WAIT)
         try:
             text = os.read(file, 128) if stat.S_ISREG(os.fstat(file).st_mode) else b""
@@ -161,7 +161,7 @@ def _read_entry(path: Path) -> _Entry | None:
 
 
 def _sweep(directory: Path) -> None:
-    """Remove the files of users who were killed."""
+    """Remove the files of users that were killed."""
     with suppress(OSError):  # what cannot be removed stays
         for name in os.listdir(directory):
             path = directory / name
@@ -182,10 +182,10 @@ def _age(path: Path) -> float:
 
 
 def rendezvous_directory() -> Path:
-    """The directory in which this account's users find each other, made if need be.
+    """The directory in which this account's users find each other; it is made if needed.
 
-    It is the loopback engine's too: $STEAMNET_LOOPBACK_DIR, else a place of this account's own
-    that only it can write to. OSError where there is none.
+    The loopback engine uses it too: $STEAMNET_LOOPBACK_DIR, else a directory that only this
+    account can write to. OSError if there is none.
     """
     path, error = ffi.new("char[]", lib.SN_ERROR_SIZE), ffi.new("char[]", lib.SN_ERROR_SIZE)
     if not lib.sn_rendezvous_directory(path, len(path), error):

@@ -120,8 +120,8 @@ def _picture(router: Router) -> Iterator[str]:
 
 @contextmanager
 def _private_directory() -> Iterator[None]:
-    # Other processes' players have the same Steam IDs: these meet in a directory of their own.
-    # Where none is to be had, they meet within this process, which needs none.
+    # Players of other processes have the same Steam IDs, so these get a rendezvous directory of
+    # their own. If none can be made, they still find each other within this process.
     before = os.environ.get(RENDEZVOUS_ENV)
     with ExitStack() as stack:
         for parent in _parents():
@@ -141,7 +141,7 @@ def _private_directory() -> Iterator[None]:
 
 
 def _parents() -> Iterator[str | None]:
-    yield None  # the usual place of temporary files
+    yield None  # tempfile chooses
     with suppress(OSError):
         yield str(rendezvous_directory())
 

@@ -1,4 +1,4 @@
-"""What is the loopback engine's alone: where processes meet, its seed, and its limits."""
+"""What only the loopback engine has: the rendezvous directory, its seed, and its limits."""
 
 import os
 import subprocess
@@ -18,7 +18,7 @@ ALICE, BOB = "76561198000000001", "76561198000000002"
 NOBODY = 65534
 ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 
-# --- a meeting place that cannot be used -------------------------------------------------------
+# --- a rendezvous directory that cannot be used ------------------------------------------------
 
 posix = pytest.mark.skipif(os.name == "nt", reason="owners, modes and limits of POSIX")
 only_root = pytest.mark.skipif(not ROOT, reason="only root can give a directory away")
@@ -26,13 +26,12 @@ only_root = pytest.mark.skipif(not ROOT, reason="only root can give a directory 
 
 @pytest.fixture
 def place() -> Iterator[Path]:
-    """Where the meeting place is to be: a short path, of which the last part is not there yet."""
+    """The path of the rendezvous directory, which is not there yet."""
     with tempfile.TemporaryDirectory(prefix="sn-") as directory:
         yield Path(directory) / "steamnet"
 
 
-# Each of these spoils the place while it is entered, and says which place that is and what the
-# matter is.
+# Each of these spoils the place while it is entered, and gives the path and the reason.
 
 
 @contextmanager

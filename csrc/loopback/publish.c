@@ -1,4 +1,4 @@
-/* Publishing: which listeners other processes find here, kept up whatever becomes of the files. */
+/* Publishing listeners to other processes, again when their entries were removed. */
 #include "publish.h"
 
 #include <stdio.h>
@@ -7,9 +7,9 @@
 #include "rendezvous.h"
 
 enum {
-    CHECK_AGAIN = 100000,      /* µs between two looks at what is published */
-    STILL_PUBLISHED = 1000000, /* µs for which an entry is believed to be there */
-    ENTRIES_AT_ONCE = 32,      /* entries read or written in one look */
+    CHECK_AGAIN = 100000,      /* µs between two checks */
+    STILL_PUBLISHED = 1000000, /* µs until an entry is checked again */
+    ENTRIES_AT_ONCE = 32,      /* entries read or written in one check */
 };
 
 static int64_t last_check;

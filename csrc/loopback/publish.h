@@ -1,4 +1,4 @@
-/* Publishing: which listeners other processes find here. */
+/* Publishing: listeners, to other processes. */
 #ifndef STEAMNET_LOOPBACK_PUBLISH_H
 #define STEAMNET_LOOPBACK_PUBLISH_H
 
@@ -7,7 +7,7 @@
 /* Lets other processes find a listener; false if one of them already has its address. */
 bool lo_publish(lo_listener *listener);
 void lo_unpublish(lo_listener *listener);
-/* Tries again, now and then, what could not be published or is published no more. */
+/* At intervals: publishes again what could not be published, and what was removed. */
 void lo_publish_again(void);
 
 #endif

@@ -2,9 +2,9 @@
  *     TOKEN.sock   its socket, for all its listeners
  *     TOKEN.lock   locked for as long as the process lives, however it ends
  * and of every listener an entry: a file named by the key of its address, which holds the token.
- * While a process lives nobody else changes its files. What a dead one has left is taken over, or
- * removed, by whoever holds the lock of that one file, for microseconds. Readers need no lock: an
- * entry that is wrong or half written leads nowhere, and is read again later.
+ * While a process lives, no other process changes its files. A file of a dead process is replaced or
+ * removed by the process that has locked that one file, for microseconds. Readers need no lock: a
+ * wrong or half-written entry leads to no process, and is read again later.
  */
 #include "rendezvous.h"
 
@@ -19,7 +19,7 @@ static struct {
     char token[TOKEN + 1];
     intptr_t lock; /* of TOKEN.lock */
     sn_socket listening;
-    sn_socket spare; /* to be given up where there is no other descriptor for who connects */
+    sn_socket spare; /* its descriptor is used to refuse a connection when there is no other */
     char error[DIRECTORY + REASON + 2]; /* why it could not be opened */
 } rendezvous = {.lock = -1, .listening = SN_NO_SOCKET, .spare = SN_NO_SOCKET};
 
@@ -39,7 +39,7 @@ static const char *entry_path(char path[PATH], uint64_t key)
 
 static bool is_token(const char *text) { return strspn(text, "0123456789abcdef") >= TOKEN; }
 
-/* The process that an entry names, if it does. */
+/* The token of the process that an entry names. */
 static bool read_token(const char *entry, char token[TOKEN + 1])
 {
     memset(token, 0, TOKEN + 1);
@@ -52,7 +52,7 @@ static bool is_own(const char *entry)
     return read_token(entry, token) && strcmp(token, rendezvous.token) == 0;
 }
 
-/* A shared lock, so that two who ask at once do not take each other for the living process. */
+/* A shared lock: two processes that check at once must not take each other for the owner. */
 static intptr_t lock_of(const char *token)
 {
     char path[PATH];
@@ -68,7 +68,7 @@ static bool has_living_owner(const char *entry)
     return lock == -2;
 }
 
-/* --- what killed processes have left ------------------------------------------------------- */
+/* --- files of killed processes ---------------------------------------------------------------- */
 
 static void sweep_process(const char *name)
 {
@@ -94,7 +94,7 @@ static void sweep_entry(const char *name)
         lock = sn_file_lock(path, SN_LOCK_FILE);
     if (lock < 0)
         return;
-    if (!has_living_owner(path)) /* nor since then */
+    if (!has_living_owner(path)) /* it may have been replaced before it was locked */
         sn_file_remove(path);
     sn_file_unlock(lock);
 }
@@ -110,7 +110,7 @@ static void sweep_file(const char *name)
         sweep_process(name);
 }
 
-/* One process at a time is enough. */
+/* One process at a time is enough: others skip it. */
 static void sweep(void)
 {
     char path[PATH];
@@ -123,7 +123,7 @@ static void sweep(void)
 
 /* --- this process -------------------------------------------------------------------------- */
 
-/* splitmix64 over what differs between processes; a token that is taken is not taken again. */
+/* splitmix64 of values that differ between processes. */
 static void new_token(void)
 {
     static uint64_t drawn;
@@ -143,7 +143,7 @@ static void remove_own(void)
     sn_file_remove(in_directory(path, rendezvous.token, ".lock"));
 }
 
-/* All but the directory's name, and why. */
+/* Keeps the directory's path and the error. */
 static void release(void)
 {
     if (is_open())
@@ -161,7 +161,7 @@ static bool open_socket(void)
 {
     enum { TRIES = 8 };
     char path[PATH];
-    /* Somebody who sweeps may just look at the new file. */
+    /* A sweeping process may lock the new file first: then use another token. */
     for (int i = 0; i < TRIES && rendezvous.lock < 0; i++) {
         new_token();
         in_directory(path, rendezvous.token, ".lock");
@@ -169,7 +169,7 @@ static bool open_socket(void)
         if (rendezvous.lock == -1)
             break;
     }
-    /* That there is something in it shows whether the disk is full. */
+    /* It is not empty, so that a full disk is noticed here. */
     if (rendezvous.lock >= 0 && sn_file_write(path, rendezvous.token, TOKEN))
         rendezvous.listening = sn_socket_listen(in_directory(path, rendezvous.token, ".sock"));
     return is_open();
@@ -201,7 +201,7 @@ bool lo_rendezvous_lost(void)
 {
     char path[PATH];
     if (!is_open() ||
-        (sn_file_is_locked_one(rendezvous.lock, in_directory(path, rendezvous.token, ".lock")) &&
+        (sn_file_still_named(rendezvous.lock, in_directory(path, rendezvous.token, ".lock")) &&
          sn_socket_exists(in_directory(path, rendezvous.token, ".sock"))))
         return false;
     remove_own();
@@ -249,7 +249,7 @@ int lo_rendezvous_publish(uint64_t key, bool wait, char *error, size_t error_siz
         sn_last_error(reason, sizeof reason);
         snprintf(error, error_size, "%s: %s", reason, path);
         if (lock >= 0)
-            sn_file_remove(path); /* a full disk holds the name, and not what it stands for */
+            sn_file_remove(path); /* on a full disk the file exists, but is empty */
     }
     if (lock >= 0)
         sn_file_unlock(lock);

@@ -4,29 +4,29 @@
 
 #include "../platform/platform.h"
 
-/* Lets other processes reach this one; otherwise `lo_rendezvous_error` says why they cannot. */
+/* Makes this process reachable by others; if it fails, `lo_rendezvous_error` has the reason. */
 bool lo_rendezvous_open(void);
-/* NULL while it is open, and before it was tried. */
+/* NULL while it is open, and before the first attempt. */
 const char *lo_rendezvous_error(void);
-/* Whether it was open and has been removed by somebody else, with all that was published. It is
- * closed then, and may be opened again. */
+/* Whether something has removed this process's files. Then all entries are lost too; it is closed,
+ * and can be opened again. */
 bool lo_rendezvous_lost(void);
 void lo_rendezvous_close(void);
-/* In a forked child: the files and the sockets stay the parent's, which goes on using them. */
+/* In a forked child: the files and the socket stay the parent's. */
 void lo_rendezvous_detach(void);
 
 enum { LO_UNPUBLISHED, LO_PUBLISHED, LO_TAKEN };
-/* Lets other processes find the address of this key here, unless one of them has it already. If
- * another is about to, waits a few milliseconds for that. */
+/* Publishes the address of this key, unless another process has it. While another process is
+ * publishing it, waits up to ten milliseconds if `wait`. */
 int lo_rendezvous_publish(uint64_t key, bool wait, char *error, size_t error_size);
-/* Whether others still find it here. */
+/* Whether the entry is still there. */
 bool lo_rendezvous_published(uint64_t key);
 void lo_rendezvous_unpublish(uint64_t key);
 
-/* A stream to the process that has this address; SN_NO_SOCKET if there is none, or not now. */
+/* A stream to the process that has published this address; SN_NO_SOCKET if there is none now. */
 sn_socket lo_rendezvous_connect(uint64_t key);
-/* A stream from a process that wants to connect to this one; SN_NO_SOCKET if there is none. With too
- * many files open it is for telling that only, and to be closed. */
+/* A stream from a process that connects to this one; SN_NO_SOCKET if there is none. If there are too
+ * many open files, say so to the peer and close it. */
 sn_socket lo_rendezvous_accept(bool *too_many_files);
 
 #endif

@@ -1,6 +1,5 @@
-/* What we ask of the operating system: shared libraries, a lock, a clock, files, local sockets.
- * posix.c or windows.c is behind it. Here and there is the only platform #ifdef of our C, but for
- * Steam's packing.
+/* The operating system: shared libraries, a lock, a clock, files, local sockets. posix.c and
+ * windows.c implement it. Nothing else in our C has an #ifdef for a platform, except Steam's packing.
  */
 #ifndef STEAMNET_PLATFORM_H
 #define STEAMNET_PLATFORM_H
@@ -25,15 +24,15 @@ typedef struct sn_mutex {
 void sn_lock(sn_mutex *mutex);
 void sn_unlock(sn_mutex *mutex);
 
-/* Microseconds on the machine's monotonic clock, which all its processes share, also those of
+/* Microseconds on the machine's monotonic clock: the same for all its processes, also for those in
  * another time namespace. */
 int64_t sn_now(void);
 void sn_sleep(int64_t microseconds);
 uint32_t sn_process_id(void);
-/* In a forked child: its end shall not run what a library does at exit, which would wait for
- * threads that only the parent has. Where the platform cannot say the exit status, nothing. */
+/* In a forked child: exits without the exit handlers of libraries, which would wait for threads
+ * that only the parent has. Does nothing where the platform does not tell the exit status. */
 void sn_leave_exit_handlers_out(void);
-/* Whether an interface other than loopback has an address; true where it cannot be told. */
+/* Whether an interface other than loopback has an address; true if that is unknown. */
 bool sn_has_network(void);
 
 /* Has this thread read and write numbers as C does, whatever the program's locale, until that is
@@ -46,54 +45,55 @@ void sn_locale_restore(sn_locale before);
 void *sn_library_open(const char *path, char *error, size_t error_size);
 /* Writes the address of a function into *function (a function pointer); false if there is none. */
 bool sn_library_symbol(void *library, const char *name, void *function);
-/* Keeps whichever library holds this function mapped until the process ends. */
+/* Keeps the library that contains this function mapped until the process ends. */
 void sn_library_pin(void (*function)(void));
 
-/* Why the call before this one failed, in the system's own words. */
+/* The system's text for the error of the last call. */
 void sn_last_error(char *text, size_t size);
 
-/* --- where processes of one user meet ------------------------------------------------------- */
+/* --- files of the rendezvous directory ------------------------------------------------------- */
 
-/* The directory that only this user can write to, made if need be; false with the reason if there
- * is none: STEAMNET_LOOPBACK_DIR, else the user's run-time directory, else one among temporaries. */
+/* The rendezvous directory, which only this user can write to; it is made if needed. It is
+ * STEAMNET_LOOPBACK_DIR, else one in the user's run-time directory, else one in the temporary
+ * directory. False with the reason if it cannot be used. */
 bool sn_private_directory(char *path, size_t size, char *error, size_t error_size);
 /* Calls back with the name of each file in a directory. */
 void sn_each_file(const char *path, void (*each)(const char *name));
-/* These follow no link and wait for nothing; what is no regular file has nothing in it. */
+/* These open regular files only, follow no link, and never block. */
 bool sn_file_write(const char *path, const void *bytes, size_t size);
-/* How much of the file's beginning was read; 0 if there is nothing. */
+/* Reads the beginning of a file: how many bytes; 0 if it cannot be read. */
 size_t sn_file_read(const char *path, void *bytes, size_t size);
 void sn_file_remove(const char *path);
 
-/* How a file is locked: alone, if it exists, is made if need be, or is new; or with others. */
+/* How to lock a file: exclusively, if it exists; made if needed; only if it is new; or shared. */
 enum { SN_LOCK_FILE, SN_LOCK_OR_MAKE, SN_LOCK_NEW, SN_LOCK_SHARED };
-/* Takes a file's lock without waiting. It is held until it is given up or the process dies, and it
- * is of the file that the path names now. -1: there is no file, or none can be made (the reason is
- * the last error); -2: another process has the lock, or it cannot be told. */
+/* Locks the file that the path names now, without waiting, until it is unlocked or the process ends.
+ * -1: there is no file, or it cannot be made (see sn_last_error); -2: another process has the lock,
+ * or it is unknown. */
 intptr_t sn_file_lock(const char *path, int how);
 void sn_file_unlock(intptr_t lock);
-/* Whether the path still names the locked file. */
-bool sn_file_is_locked_one(intptr_t lock, const char *path);
+/* Whether the path still names the locked file: nobody has removed or replaced it. */
+bool sn_file_still_named(intptr_t lock, const char *path);
 
 /* --- local stream sockets: nothing blocks, nothing is inherited ------------------------------ */
 
-/* On Windows they are named pipes, and of the path only the file's name counts. */
+/* On Windows they are named pipes; only the file name of the path is used there. */
 
 typedef intptr_t sn_socket;
 #define SN_NO_SOCKET ((sn_socket)-1)
 
 sn_socket sn_socket_listen(const char *path);
-/* The next who came, if there is one and it is the same user. */
+/* The next pending connection, if it is one of the same user. */
 sn_socket sn_socket_accept(sn_socket listening);
 sn_socket sn_socket_connect(const char *path);
-/* A socket that is connected to nothing, which holds a descriptor; SN_NO_SOCKET where they are many. */
+/* An unconnected socket that reserves a descriptor; SN_NO_SOCKET where descriptors are not scarce. */
 sn_socket sn_socket_spare(void);
-/* Whether a listening socket can still be found by its path. */
+/* Whether the path of a listening socket still exists. */
 bool sn_socket_exists(const char *path);
-/* Whether the process has too many open files: this new socket is among the last few, which are
- * left to the program; or there is none, and that was why. */
+/* Whether the process has too many open files: this new socket is one of the last descriptors,
+ * which are left to the program; or it is SN_NO_SOCKET because there are none. */
 bool sn_too_many_files(sn_socket newest);
-/* How many bytes went out or came in; 0: none at the moment, -1: the other end is gone. */
+/* The number of bytes sent or received; 0: none at the moment, -1: the other end is closed. */
 ptrdiff_t sn_socket_send(sn_socket socket, const void *bytes, size_t size);
 ptrdiff_t sn_socket_receive(sn_socket socket, void *bytes, size_t size);
 void sn_socket_close(sn_socket socket);

@@ -130,7 +130,7 @@ void sn_library_pin(void (*function)(void))
         dlopen(found.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
 }
 
-/* --- where processes of one user meet ------------------------------------------------------- */
+/* --- files of the rendezvous directory ------------------------------------------------------- */
 
 static const char *environment(const char *name)
 {
@@ -138,8 +138,8 @@ static const char *environment(const char *name)
     return value != NULL && *value == '/' ? value : NULL;
 }
 
-/* Whoever may write to the parent can put another directory in this one's place, unless it is
- * sticky, as /tmp is. */
+/* Another user who can write to the parent can replace the directory, unless the parent is sticky,
+ * as /tmp is. */
 static bool is_replaceable(const char *path)
 {
     char parent[1024];
@@ -197,7 +197,7 @@ void sn_each_file(const char *path, void (*each)(const char *name))
     closedir(directory);
 }
 
-/* Opens a regular file and nothing else, without following a link or waiting for a pipe. */
+/* Opens a regular file only. A link is not followed, and a named pipe does not block. */
 static int open_file(const char *path, int flags)
 {
     struct stat found;
@@ -234,7 +234,7 @@ size_t sn_file_read(const char *path, void *bytes, size_t size)
 
 void sn_file_remove(const char *path) { unlink(path); }
 
-bool sn_file_is_locked_one(intptr_t lock, const char *path)
+bool sn_file_still_named(intptr_t lock, const char *path)
 {
     struct stat held, named;
     return fstat((int)lock, &held) == 0 && lstat(path, &named) == 0 && held.st_dev == named.st_dev &&
@@ -250,9 +250,9 @@ intptr_t sn_file_lock(const char *path, int how)
             return (flags[how] & O_CREAT) || errno == ENOENT || errno == EINVAL ? -1 : -2;
         if (flock(file, (how == SN_LOCK_SHARED ? LOCK_SH : LOCK_EX) | LOCK_NB) != 0)
             i = 8;
-        else if (sn_file_is_locked_one(file, path))
+        else if (sn_file_still_named(file, path))
             return file;
-        close(file); /* it was removed meanwhile: what the path names now is another file */
+        close(file); /* it was replaced meanwhile: try the new file */
     }
     return -2;
 }
@@ -261,8 +261,8 @@ void sn_file_unlock(intptr_t lock) { close((int)lock); }
 
 /* --- local stream sockets ------------------------------------------------------------------- */
 
-/* A socket's address holds about a hundred bytes of path. For a longer one there is, as long as this
- * takes, a link to its directory in a directory of our own with a short name. */
+/* A socket's address has room for a path of about 100 bytes. A longer path is used through a link to
+ * its directory, which exists for the duration of the call in a new private directory in /tmp. */
 typedef struct address {
     struct sockaddr_un name;
     char folder[24], link[28]; /* empty where they are not needed */

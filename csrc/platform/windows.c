@@ -31,7 +31,7 @@ uint32_t sn_process_id(void) { return GetCurrentProcessId(); }
 void sn_leave_exit_handlers_out(void) {} /* nothing forks here */
 
 /* The system's words for its last error, with the subject where they have a place for one. */
-static void say_error(char *text, size_t size, const wchar_t *subject)
+static void error_text(char *text, size_t size, const wchar_t *subject)
 {
     wchar_t wide[512];
     DWORD code = GetLastError(), flags = FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_ARGUMENT_ARRAY;
@@ -44,7 +44,7 @@ static void say_error(char *text, size_t size, const wchar_t *subject)
         snprintf(text, size, "error %lu", (unsigned long)code);
 }
 
-void sn_last_error(char *text, size_t size) { say_error(text, size, L"it"); }
+void sn_last_error(char *text, size_t size) { error_text(text, size, L"it"); }
 
 void *sn_library_open(const char *path, char *error, size_t error_size)
 {
@@ -56,7 +56,7 @@ void *sn_library_open(const char *path, char *error, size_t error_size)
                                  LOAD_LIBRARY_SEARCH_DLL_LOAD_DIR | LOAD_LIBRARY_SEARCH_DEFAULT_DIRS);
     if (library == NULL) {
         const wchar_t *slash = wcsrchr(wide, L'\\');
-        say_error(error, error_size, slash != NULL ? slash + 1 : wide);
+        error_text(error, error_size, slash != NULL ? slash + 1 : wide);
     }
     return library;
 }
@@ -90,7 +90,7 @@ void sn_locale_restore(sn_locale before) { _configthreadlocale((int)before); }
 
 bool sn_has_network(void) { return true; }
 
-/* --- where processes of one user meet ------------------------------------------------------- */
+/* --- files of the rendezvous directory ------------------------------------------------------- */
 
 enum { WIDE = 1024 };
 
@@ -118,7 +118,7 @@ typedef union own_user {
     unsigned char bytes[256];
 } own_user;
 
-static bool who_am_i(own_user *user)
+static bool current_user(own_user *user)
 {
     HANDLE token;
     DWORD length;
@@ -146,7 +146,7 @@ static bool is_own(HANDLE object)
         !GetSecurityDescriptorOwner(&security, &owner, &defaulted) || owner == NULL)
         return false;
     CheckTokenMembership(NULL, owner, &member);
-    return member || (who_am_i(&user) && EqualSid(user.token.User.Sid, owner));
+    return member || (current_user(&user) && EqualSid(user.token.User.Sid, owner));
 }
 
 /* This user's own, and not a link to elsewhere. What lies in a user's local application data is
@@ -253,7 +253,7 @@ void sn_file_remove(const char *path)
         DeleteFileW(wide);
 }
 
-bool sn_file_is_locked_one(intptr_t lock, const char *path)
+bool sn_file_still_named(intptr_t lock, const char *path)
 {
     FILE_STANDARD_INFO info;
     (void)path; /* an open file keeps its name, unless it is about to be removed */
@@ -269,7 +269,7 @@ intptr_t sn_file_lock(const char *path, int how)
     HANDLE file = open_file(path, GENERIC_READ | GENERIC_WRITE, dispositions[how]);
     if (file == INVALID_HANDLE_VALUE)
         return dispositions[how] != OPEN_EXISTING || GetLastError() == ERROR_FILE_NOT_FOUND ? -1 : -2;
-    if (LockFileEx(file, flags, 0, 1, 0, &where) && sn_file_is_locked_one((intptr_t)file, path))
+    if (LockFileEx(file, flags, 0, 1, 0, &where) && sn_file_still_named((intptr_t)file, path))
         return (intptr_t)file;
     CloseHandle(file);
     return -2;
@@ -282,25 +282,25 @@ void sn_file_unlock(intptr_t lock) { CloseHandle((HANDLE)lock); }
 /* Named pipes: AF_UNIX came late to Windows, and Wine has none. The pipe is named after its file,
  * in a name space that all users share: what the system lets in is this user only. */
 enum {
-    GUESTS = 8,    /* who may come between two looks at the door; others have to come again */
-    GLANCE = 1000, /* µs between two looks */
-    PIPE = 65536,  /* bytes on their way */
-    CHUNK = 16384, /* bytes written at once: all of them fit, or none goes out */
+    INSTANCES = 8, /* connections between two polls; others must try again */
+    POLL = 1000,   /* µs between two polls of a listening pipe */
+    PIPE = 65536,  /* bytes in transit */
+    CHUNK = 16384, /* bytes written at once: all of them, or none */
 };
 
 typedef struct sn_pipe {
-    HANDLE ends[GUESTS]; /* of a stream the first only */
-    wchar_t name[64];    /* of a door */
-    int64_t looked;      /* when nobody was there */
+    HANDLE ends[INSTANCES]; /* of a stream only the first */
+    wchar_t name[64];       /* of a listening pipe */
+    int64_t polled;         /* when nothing was pending */
 } sn_pipe;
 
 static sn_pipe *new_pipe(HANDLE end)
 {
     sn_pipe *made = end != INVALID_HANDLE_VALUE ? malloc(sizeof *made) : NULL;
     if (made != NULL) {
-        made->looked = 0;
+        made->polled = 0;
         made->ends[0] = end;
-        for (int i = 1; i < GUESTS; i++)
+        for (int i = 1; i < INSTANCES; i++)
             made->ends[i] = INVALID_HANDLE_VALUE;
     } else if (end != INVALID_HANDLE_VALUE) {
         CloseHandle(end);
@@ -320,8 +320,8 @@ static bool name_pipe(const char *path, wchar_t *name)
                                64 - LENGTH) > 0;
 }
 
-/* One more end where somebody can come in. */
-static HANDLE open_end(const wchar_t *name, DWORD first)
+/* One more instance of the pipe, for one connection. */
+static HANDLE new_instance(const wchar_t *name, DWORD first)
 {
     union {
         ACL list;
@@ -330,7 +330,7 @@ static HANDLE open_end(const wchar_t *name, DWORD first)
     SECURITY_DESCRIPTOR descriptor;
     SECURITY_ATTRIBUTES attributes = {sizeof attributes, &descriptor, FALSE};
     own_user user;
-    if (!who_am_i(&user) || !InitializeAcl(&access.list, sizeof access, ACL_REVISION) ||
+    if (!current_user(&user) || !InitializeAcl(&access.list, sizeof access, ACL_REVISION) ||
         !AddAccessAllowedAce(&access.list, ACL_REVISION, GENERIC_ALL, user.token.User.Sid) ||
         !InitializeSecurityDescriptor(&descriptor, SECURITY_DESCRIPTOR_REVISION) ||
         !SetSecurityDescriptorDacl(&descriptor, TRUE, &access.list, FALSE))
@@ -343,17 +343,17 @@ static HANDLE open_end(const wchar_t *name, DWORD first)
 sn_socket sn_socket_listen(const char *path)
 {
     wchar_t name[64];
-    sn_pipe *door = name_pipe(path, name) ? new_pipe(open_end(name, FILE_FLAG_FIRST_PIPE_INSTANCE)) : NULL;
-    if (door != NULL) {
-        memcpy(door->name, name, sizeof name);
-        for (int i = 1; i < GUESTS; i++)
-            door->ends[i] = open_end(name, 0);
+    sn_pipe *pipe = name_pipe(path, name) ? new_pipe(new_instance(name, FILE_FLAG_FIRST_PIPE_INSTANCE)) : NULL;
+    if (pipe != NULL) {
+        memcpy(pipe->name, name, sizeof name);
+        for (int i = 1; i < INSTANCES; i++)
+            pipe->ends[i] = new_instance(name, 0);
     }
-    return socket_of(door);
+    return socket_of(pipe);
 }
 
-/* Also who is gone already: what it left is there to be read. */
-static bool has_guest(HANDLE end)
+/* Also one that has closed already: its data can still be read. */
+static bool is_connected(HANDLE end)
 {
     return end != INVALID_HANDLE_VALUE && !ConnectNamedPipe(end, NULL) &&
            (GetLastError() == ERROR_PIPE_CONNECTED || GetLastError() == ERROR_NO_DATA);
@@ -361,18 +361,18 @@ static bool has_guest(HANDLE end)
 
 sn_socket sn_socket_accept(sn_socket listening)
 {
-    sn_pipe *door = (sn_pipe *)listening;
-    if (sn_now() < door->looked + GLANCE)
+    sn_pipe *pipe = (sn_pipe *)listening;
+    if (sn_now() < pipe->polled + POLL)
         return SN_NO_SOCKET;
-    for (int i = 0; i < GUESTS; i++) {
-        HANDLE end = door->ends[i];
-        if (end != INVALID_HANDLE_VALUE && !has_guest(end))
+    for (int i = 0; i < INSTANCES; i++) {
+        HANDLE end = pipe->ends[i];
+        if (end != INVALID_HANDLE_VALUE && !is_connected(end))
             continue;
-        door->ends[i] = open_end(door->name, 0);
+        pipe->ends[i] = new_instance(pipe->name, 0);
         if (end != INVALID_HANDLE_VALUE)
             return socket_of(new_pipe(end));
     }
-    door->looked = sn_now();
+    pipe->polled = sn_now();
     return SN_NO_SOCKET;
 }
 
@@ -416,7 +416,7 @@ ptrdiff_t sn_socket_receive(sn_socket socket, void *bytes, size_t size)
 void sn_socket_close(sn_socket socket)
 {
     sn_pipe *closing = (sn_pipe *)socket;
-    for (int i = 0; i < GUESTS; i++)
+    for (int i = 0; i < INSTANCES; i++)
         if (closing->ends[i] != INVALID_HANDLE_VALUE)
             CloseHandle(closing->ends[i]);
     free(closing);
