@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-FAKE_STEAM = HERE.parent / "tests" / "fake_steam" / "build.py"
+FAKE_STEAM = HERE.parent / "tests" / "helpers" / "fake_steam" / "build.py"
 SWIG, NODE = "steamworks-swig", "steamworks-ffi-node"
 
 

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,10 +24,12 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
     [str(Path(steamnet.__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
 )
 
-sys.path.insert(0, os.path.dirname(__file__))  # for the helpers beside the tests
-import needs
-from far import Far
-from links import LINKS, PAIRS, ROUTES, Link, Route
+sys.path.insert(0, os.path.dirname(__file__))  # for soak.py
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "helpers"))
+import requirements
+import waiting
+from remote_process import RemoteProcess
+from topologies import LINKS, PAIRS, ROUTES, Link, Route
 
 ENGINES = ("loopback", "gns")
 ALICE, BOB = "76561198000000001", "76561198000000002"
@@ -96,7 +97,7 @@ def gns() -> None:
     """Skip, or in CI fail, where real GameNetworkingSockets is not to be had."""
     reason = _why_no_gns()
     if reason is not None:
-        needs.missing(f"no real GameNetworkingSockets ({reason}); see CONTRIBUTING.md to get it")
+        requirements.missing(f"no real GameNetworkingSockets ({reason}); CONTRIBUTING.md says how")
 
 
 @pytest.fixture
@@ -116,32 +117,15 @@ def steam(engine: str) -> Iterator[steamnet.Steam]:
 
 
 @pytest.fixture
-def until(request: pytest.FixtureRequest) -> Callable[..., None]:
-    """Pump the given users until a condition holds; fails with its text when time is up."""
-
-    def until(
-        condition: Callable[[], object],
-        *steams: steamnet.Steam,
-        timeout: float = 30.0,
-        what: str = "",
-    ) -> None:
-        deadline = time.monotonic() + timeout
-        while True:
-            for steam in steams:
-                steam.run_callbacks()
-            if condition():
-                return
-            if time.monotonic() > deadline:
-                pytest.fail(f"not within {timeout} s: {what or condition}")
-            time.sleep(0.001)
-
-    return until
+def until() -> Callable[..., Any]:
+    """`waiting.until`: pump the given users until a condition holds."""
+    return waiting.until
 
 
 @pytest.fixture(scope="session")
-def far() -> Iterator[Far]:
+def remote() -> Iterator[RemoteProcess]:
     """A second process, for whoever needs a player in it."""
-    process = Far()
+    process = RemoteProcess()
     yield process
     process.close()
 
@@ -154,11 +138,11 @@ def _users(request: pytest.FixtureRequest) -> Iterator[Route]:
     if name == "gns":
         request.getfixturevalue("gns")
     if kind == "gns-processes":
-        needs.ice()
+        requirements.ice()
     with steamnet.init(engine=name, identity=ALICE) as alice:
         bob: Any = alice
         if way == "processes":
-            bob = request.getfixturevalue("far").open(engine=name, identity=BOB)
+            bob = request.getfixturevalue("remote").open(engine=name, identity=BOB)
         elif way == "users":
             bob = steamnet.init(engine=name, identity=BOB)
         users = Route(kind, alice, bob)

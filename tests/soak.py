@@ -26,9 +26,9 @@ from typing import IO, Any
 
 import psutil
 
-sys.path.insert(0, os.path.dirname(__file__))
-from links import free_port
+sys.path.insert(0, str(Path(__file__).parent / "helpers"))
 from soak_player import FIRST_IDENTITY, LANES
+from topologies import free_port
 
 ROUTES = ("loopback", "gns-ip", "gns-p2p")
 # Of each process: between two of them, twice the lag, and 1 - (1 - loss)² of the packets lost.
@@ -160,7 +160,7 @@ class Soak:
         order |= {"address": self.address, "network": CONDITIONS, **more}
         identity = str(FIRST_IDENTITY + self.count)
         self.count += 1
-        program = str(Path(__file__).with_name("soak_player.py"))
+        program = str(Path(__file__).parent / "helpers" / "soak_player.py")
         command = [sys.executable, "-P", program, json.dumps(order)]
         pipe = subprocess.PIPE
         return Member(subprocess.Popen(command, text=True, stdin=pipe, stdout=pipe), identity)

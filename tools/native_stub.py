@@ -3,8 +3,8 @@
     python tools/native_stub.py [--check]
 
 The functions and constants of ``lib`` come from the C headers, through build_ffi.py; what our C
-module adds beside them is written out below, and tests/test_native_stub.py holds all of it to the
-module as compiled.
+module adds beside them is written out below. tests/packaging/test_native_stub.py compares all of it
+with the compiled module.
 """
 
 import re

@@ -88,8 +88,8 @@ UNBOUND = {
 HEAD = """\
 # Every flat function, and where it is in Python
 
-Written by `tools/parity.py`; `tests/test_parity.py` holds it to the code. Functions are named
-without their `SteamAPI_`. *steam* is any SDK whose accessor is v012 or v013, *gns* is
+Written by `tools/parity.py`; `tests/packaging/test_parity.py` compares it with the code. Functions
+are named without their `SteamAPI_`. *steam* is any SDK whose accessor is v012 or v013, *gns* is
 GameNetworkingSockets 1.6.1. Where an engine has no such function, the call raises
 `UnsupportedError`, with these exceptions: `init_relay_network_access()` does nothing there,
 `get_relay_network_status()` says that the engine has no relay network, a handler is never called,

@@ -9,7 +9,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 tests=()
-for name in errors events hot_paths messages nineteen stateful objects; do
+for name in errors events hot_paths messages core_api stateful objects; do
     tests+=($(find tests -name "test_$name.py"))
 done
 case "$*" in
@@ -56,7 +56,7 @@ printf 'leak:lib_build_cpython_func\nleak:_my_Py_InitModule\nleak:_PyObject_GC_N
 # in use, of which sanitizers keep what is free for a while. Tests by
 # name are about memory, or about time, of which everything takes more here.
 other=()
-for name in packaging frozen examples netgraph real_libraries layout native_stub floors parity \
+for name in packaging frozen examples netgraph real_libraries layout native_stub layering parity \
     libraries testing memory soak faults; do
     other+=("--ignore-glob=*/test_$name.py")
 done

@@ -31,7 +31,10 @@ PLACES = (
     ("bookworm", "arm64", ("python3.11",)),
     (GNS_SUITE, "arm64", NEWEST),
 )
-TESTS = [f"tests/test_{n}.py" for n in ("layout", "messages", "events", "nineteen", "threads")]
+TESTS = [
+    *("tests/c/test_layout.py", "tests/api/test_messages.py", "tests/api/test_events.py"),
+    *("tests/api/test_core_api.py", "tests/process/test_threads.py"),
+]
 PACKAGES = ("dash", "coreutils", "base-passwd", "g++", "libc6-dev", "procps", "iproute2")
 # Without a model that signs pointers, which qemu does slowly, and Debian's programs all the time.
 EMULATOR = {"QEMU_CPU": "cortex-a72"}

@@ -1,7 +1,7 @@
 """Run the wheel for Windows on CPython for Windows, under Wine: wine.py [ARGUMENT ...].
 
 Without arguments it is tried as every wheel is; with them they are those of ``python.exe``, as in
-``wine.py -P -m pytest --engine=loopback tests/test_messages.py``. Needs Wine and mingw-w64.
+``wine.py -P -m pytest --engine=loopback tests/api/test_messages.py``. Needs Wine and mingw-w64.
 
 Nobody publishes a CPython for Windows where we can get it, but Panda3D's wheel carries its DLLs.
 The rest of the standard library is that of a CPython 3.11 on this machine.

@@ -1,0 +1,230 @@
+"""What an engine says arrives whole, in order, and is never lost in silence."""
+
+import contextlib
+import logging
+import threading
+import warnings
+from collections.abc import Callable
+
+import pytest
+import waiting
+
+import steamnet
+from steamnet import ClosedError, ConnectionEvent, ConnectionState, Steam
+from steamnet.engine import MAX_EVENTS
+
+pytestmark = pytest.mark.python_behaviour
+
+FLOOD = 66_000  # events: more than any backlog of ours
+
+
+def closed_pairs(steam: Steam, count: int) -> list[int]:
+    """Make pairs and close them, which leaves an event of each connection's end to be delivered."""
+    sockets = steam.networking_sockets
+    closed = [connection for _ in range(count) for connection in sockets.create_socket_pair()]
+    for connection in closed:
+        sockets.close_connection(connection)
+    return closed
+
+
+def ended(events: list[ConnectionEvent]) -> list[int]:
+    """Return whose end is told; GNS also tells one end of a pair that the other has gone."""
+    return [event.connection for event in events if event.state == ConnectionState.NONE]
+
+
+def run_all(steam: Steam) -> None:
+    """Run callbacks until there is nothing more."""
+    steam.run_callbacks()
+    while steam.engine.has_more:
+        steam.run_callbacks()
+
+
+def test_who_pumps_in_the_midst_of_it_does_not_change_the_order(steam: Steam) -> None:
+    """A finalizer may strike between an event's arrival and its delivery, and run callbacks."""
+    sockets = steam.networking_sockets
+    heard: list[ConnectionEvent] = []
+    claim = sockets._claim
+
+    def strike(event: ConnectionEvent) -> bool:
+        steam.run_callbacks()
+        return claim(event)
+
+    sockets._claim = strike
+    sockets.on_connection_status_changed(heard.append)
+    closed = closed_pairs(steam, 20)
+    steam.run_callbacks()
+    assert ended(heard) == closed
+
+
+def test_who_is_interrupted_in_the_midst_of_it_goes_on_with_the_next(steam: Steam) -> None:
+    """An exception out of the delivery, as Ctrl-C is one, does not end all deliveries."""
+    sockets = steam.networking_sockets
+    claim = sockets._claim
+
+    def interrupt(event: ConnectionEvent) -> bool:
+        sockets._claim = claim
+        raise KeyboardInterrupt
+
+    closed = closed_pairs(steam, 2)
+    sockets._claim = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        steam.run_callbacks()
+    steam.run_callbacks()
+    assert ended(sockets.connection_events()) == closed[1:]
+
+
+def test_a_listen_socket_closed_in_the_midst_of_it_turns_away_who_waits(
+    engine: str, until: Callable[..., None]
+) -> None:
+    """A finalizer closes a listener while a request on it has arrived and was not yet passed on."""
+    with steamnet.init(engine=engine, identity="76561198000000001") as steam:
+        sockets = steam.networking_sockets
+        listener = sockets.create_listen_socket_p2p(7)
+        claim = sockets._claim
+
+        def strike(event: ConnectionEvent) -> bool:
+            sockets._claim = claim
+            assert sockets.close_listen_socket(listener)
+            return claim(event)
+
+        for connection in sockets.create_socket_pair():
+            sockets.close_connection(connection)
+        sockets._claim = strike
+        caller = sockets.connect_p2p("76561198000000001", 7)
+        assert caller
+        until(
+            lambda: (
+                getattr(sockets.get_connection_info(caller), "state", None)
+                == ConnectionState.CLOSED_BY_PEER
+            ),
+            steam,
+            what="the caller is told",
+        )
+        assert not any(event.is_incoming_request for event in sockets.connection_events())
+        assert sockets.create_listen_socket_p2p(7)
+
+
+@pytest.mark.parametrize("count", [MAX_EVENTS - 1, MAX_EVENTS, MAX_EVENTS + 1, 3 * MAX_EVENTS])
+@pytest.mark.parametrize("handled", [False, True])
+def test_a_call_takes_a_bounded_number_of_events(steam: Steam, count: int, handled: bool) -> None:
+    """The rest waits for the next call, which need not wait; nothing is lost, the order kept."""
+    sockets = steam.networking_sockets
+    heard: list[ConnectionEvent] = []
+    if handled:
+        sockets.on_connection_status_changed(heard.append)
+    closed = closed_pairs(steam, (count + 1) // 2)
+    told: list[ConnectionEvent] = []
+    more = True
+    while more:
+        steam.run_callbacks()
+        more = steam.engine.has_more
+        took = heard[:] if handled else sockets.connection_events()
+        heard.clear()
+        assert len(took) == MAX_EVENTS if more else len(took) <= MAX_EVENTS
+        told += took
+    assert ended(told) == closed
+
+
+def test_who_subscribes_late_gets_what_waits_a_part_a_call(steam: Steam) -> None:
+    """Events that were queued before there was a handler are bounded as well."""
+    sockets = steam.networking_sockets
+    closed = closed_pairs(steam, MAX_EVENTS)
+    run_all(steam)
+    heard: list[ConnectionEvent] = []
+    sockets.on_connection_status_changed(heard.append)
+    steam.run_callbacks()
+    assert len(heard) == MAX_EVENTS
+    run_all(steam)
+    assert ended(heard) == closed
+
+
+def test_a_listen_socket_is_closed_whatever_waits(engine: str, until: Callable[..., None]) -> None:
+    """Requests behind more events than one call takes are turned away with the others."""
+    with steamnet.init(engine=engine, identity="76561198000000001") as steam:
+        sockets = steam.networking_sockets
+        listener = sockets.create_listen_socket_p2p(7)
+        closed_pairs(steam, MAX_EVENTS)
+        caller = sockets.connect_p2p("76561198000000001", 7)
+        assert sockets.close_listen_socket(listener)
+        until(
+            lambda: (
+                getattr(sockets.get_connection_info(caller), "state", None)
+                == ConnectionState.CLOSED_BY_PEER
+            ),
+            steam,
+            what="the caller is told",
+        )
+
+
+def test_a_flood_holds_up_neither_a_frame_nor_a_shutdown(steam: Steam) -> None:
+    """While other threads make events without end, each call ends, and so does shutdown."""
+    sockets = steam.networking_sockets
+    over = threading.Event()
+
+    def churn() -> None:
+        with contextlib.suppress(ClosedError):
+            while not over.is_set():
+                for connection in sockets.create_socket_pair():
+                    sockets.close_connection(connection)
+
+    def frames() -> None:
+        with contextlib.suppress(ClosedError):
+            while True:
+                steam.run_callbacks()
+                sizes.append(len(sockets.connection_events()))
+
+    sizes: list[int] = []
+    threads = [threading.Thread(target=work) for work in (churn, churn, churn, frames)]
+    for thread in threads:
+        thread.start()
+    try:
+        waiting.until(lambda: len(sizes) >= 20, what="twenty frames")
+        steam.shutdown()
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join(30)
+    assert not any(thread.is_alive() for thread in threads)
+    assert max(sizes) <= MAX_EVENTS
+
+
+@pytest.mark.not_on("gns", why="it takes a minute to make as many connections")
+class TestFlood:
+    """More events than anybody would keep waiting."""
+
+    def test_handlers_get_them_all(self, steam: Steam) -> None:
+        """While somebody listens, nothing makes room for anything."""
+        heard: list[ConnectionEvent] = []
+        steam.networking_sockets.on_connection_status_changed(heard.append)
+        closed = closed_pairs(steam, FLOOD // 2)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            run_all(steam)
+        assert ended(heard) == closed
+
+    def test_where_nobody_listens_the_loss_is_told(self, steam: Steam) -> None:
+        """The newest wait, the oldest are lost with a warning, and the manager knows of all."""
+        closed = closed_pairs(steam, FLOOD // 2)
+        with pytest.warns(RuntimeWarning, match="the oldest are lost"):
+            run_all(steam)
+        waiting = steam.networking_sockets.connection_events()
+        assert len(waiting) == 65536
+        assert ended(waiting) == closed[-len(ended(waiting)) :]
+        assert not steam.networking_sockets._connections
+
+
+@pytest.mark.not_on("loopback", why="it has not so much to say")
+def test_lost_debug_lines_are_counted(steam: Steam, caplog: pytest.LogCaptureFixture) -> None:
+    """Who asks for all the chatter and takes it too seldom is told how much is missing."""
+    steam.networking_utils.set_debug_output(8)
+    closed_pairs(steam, 1500)
+    with caplog.at_level(logging.DEBUG, "steamnet"):
+        steam.run_callbacks()
+        assert len(caplog.records) == MAX_EVENTS
+        while len(caplog.records) < 4097:
+            steam.run_callbacks()
+    lost, *rest = caplog.records
+    assert lost.message.endswith("lines are lost: run_callbacks is called too seldom")
+    assert lost.levelno == logging.WARNING
+    assert int(lost.message.split()[0]) > 0
+    assert len(rest) >= 4096

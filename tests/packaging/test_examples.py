@@ -1,0 +1,387 @@
+"""The examples run, as their first lines say, each player in a process of its own."""
+
+import asyncio
+import importlib.util
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import requirements
+
+import steamnet.aio
+from steamnet.testing import connected_pair
+
+pytestmark = pytest.mark.python_behaviour
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+HOST = "76561198000000001"
+NO_PYGAME = "the game needs pygame-ce: pip install 'steamnet[examples]'"
+PATIENCE = 40.0  # seconds: GNS notices the death of a peer after up to 21
+
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def start(engine: str) -> Iterator[Start]:
+    """Give a function that starts an example on the engine of this run."""
+    if engine == "gns":
+        requirements.ice()
+    environment = os.environ | {
+        "STEAMNET_ENGINE": engine,
+        "SDL_VIDEODRIVER": "dummy",
+        "SDL_AUDIODRIVER": "dummy",
+    }
+    environment.pop("STEAMNET_IDENTITY", None)
+    with ExitStack() as stack:
+
+        def start(name: str, *arguments: str, **variables: str) -> "subprocess.Popen[str]":
+            process = subprocess.Popen(
+                [sys.executable, "-W", "error", str(EXAMPLES / name), *arguments],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                env=environment | variables,
+            )
+            stack.callback(process.communicate)
+            stack.callback(process.kill)
+            watchdog = threading.Timer(3 * PATIENCE, process.kill)
+            watchdog.start()
+            stack.callback(watchdog.cancel)
+            return process
+
+        yield start
+
+
+def load(name: str) -> ModuleType:
+    """Import an example as a module."""
+    spec = importlib.util.spec_from_file_location(Path(name).stem, EXAMPLES / name)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def read_until(process: "subprocess.Popen[str]", text: str) -> str:
+    """Read what a process prints up to the line that holds the text; fail if it ends before."""
+    assert process.stdout is not None
+    seen = ""
+    for line in process.stdout:
+        seen += line
+        if text in line:
+            return seen
+    raise AssertionError(f"{text!r} never came, but:\n{seen}")
+
+
+def type_line(process: "subprocess.Popen[str]", line: str) -> None:
+    """Type a line into a process."""
+    assert process.stdin is not None
+    process.stdin.write(line + "\n")
+    process.stdin.flush()
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.name)
+def test_an_example_is_short_enough_to_be_read(path: Path) -> None:
+    """No example has 150 lines."""
+    assert len(path.read_text().splitlines()) < 150
+
+
+def test_where_nobody_hosts_each_says_so_and_fails(start: Start) -> None:
+    """Whoever joins gives up in words, all at once, as it takes ten seconds."""
+    joining = [
+        start("chat.py", "join", "Bob"),
+        start("unmodified.py", "join", HOST),
+        start("chat_guest.py", HOST),
+        start("relay_server.py", "talk", "red", "Bob"),
+    ]
+    if importlib.util.find_spec("pygame") is not None:
+        joining.append(start("pong.py", "join"))
+    for process in joining:
+        assert process.stdout is not None
+        said = process.stdout.read()
+        assert re.search(
+            "is the host running|is there a host|cannot be reached|Timed out", said, re.I
+        ), said
+        assert "Traceback" not in said
+        assert process.wait(PATIENCE) == 1
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "chat.py join Bob nobody",
+        "chat.py dance",
+        "unmodified.py join nobody",
+        "unmodified.py join",
+        "relay_server.py talk red Bob nobody",
+        "relay_server.py talk",
+        "signaling_server.py 127.0.0.1 seventy",
+        "signaling_client.py 127.0.0.1:seventy str:alice",
+        "signaling_client.py 127.0.0.1:70 nobody",
+        "pong.py join nobody",
+    ],
+)
+def test_a_mistake_in_the_arguments_is_told_in_words(start: Start, command: str) -> None:
+    """And with an exit status that is not 0."""
+    if command.startswith("pong"):
+        pytest.importorskip("pygame", reason=NO_PYGAME)
+    process = start(*command.split(), PYTHONSAFEPATH="")  # one example imports another
+    said, _ = process.communicate(timeout=PATIENCE)
+    assert said
+    assert "Traceback" not in said
+    assert process.returncode in (1, 2)
+
+
+def test_a_chat_passes_on_what_each_says_to_all_others(start: Start) -> None:
+    """Ann, Bob and Carol, three processes, hear each other and who comes and goes."""
+    ann = start("chat.py", "host", "Ann")
+    read_until(ann, f"Ann hosts as {HOST}")
+    bob = start("chat.py", "join", "Bob")
+    read_until(ann, "* Bob is here")
+    carol = start("chat.py", "join", "Carol")
+    read_until(bob, "* Carol is here")
+    type_line(carol, "hello, Bob")
+    assert "Carol: hello, Bob" in read_until(bob, "hello")
+    assert "Carol: hello, Bob" in read_until(ann, "hello")
+    type_line(ann, "welcome")
+    assert "Ann: welcome" in read_until(carol, "welcome")
+    out, _ = bob.communicate(timeout=PATIENCE)  # the end of what Bob types
+    assert bob.returncode == 0, out
+    read_until(carol, "* Bob has left")
+    ann.communicate(timeout=PATIENCE)
+    read_until(carol, "* the chat is over")
+    carol.communicate(timeout=PATIENCE)
+    assert (ann.returncode, carol.returncode) == (0, 0)
+
+
+@pytest.mark.parametrize(("program", "lines"), [("chat_host.py", 25), ("chat_host_aio.py", 20)])
+def test_a_short_chat_host(start: Start, program: str, lines: int) -> None:
+    """It lets four in, tells each who comes, speaks and leaves, and refuses the fifth."""
+    code = (EXAMPLES / program).read_text().splitlines()
+    assert sum(line != "" and '"""' not in line for line in code) <= lines
+    ids = [f"7656119800000010{n}" for n in range(5)]
+    host = start(program, STEAMNET_IDENTITY=HOST)
+    read_until(host, f"Host Steam ID: {HOST}")
+
+    def join(number: int) -> "subprocess.Popen[str]":
+        return start("chat_guest.py", HOST, STEAMNET_IDENTITY=ids[number])
+
+    guests = []
+    for number in range(4):
+        guests.append(join(number))
+        read_until(guests[-1], f"* {ids[number]} has come")
+        for guest in guests[:-1]:
+            said = read_until(guest, f"{ids[number]}: Hello!")
+            assert f"* {ids[number]} has come" in said
+    fifth = join(4)
+    said, _ = fifth.communicate(timeout=PATIENCE)
+    assert (fifth.returncode, "reason 1001: the room is full" in said) == (1, True), said
+    if sys.platform == "win32":
+        guests[1].kill()
+    else:  # as Ctrl-C does, which the host learns at once
+        guests[1].send_signal(signal.SIGINT)
+    for guest in (guests[0], guests[2], guests[3]):
+        read_until(guest, f"* {ids[1]} has left")
+    join(4)
+    for guest in (guests[0], guests[2], guests[3]):
+        read_until(guest, f"{ids[4]}: Hello!")
+    assert host.poll() is None
+
+
+def test_a_steam_program_runs_unmodified_where_the_environment_says_so(
+    start: Start, engine: str
+) -> None:
+    """The environment alone puts both sides on another engine, and the host into its identity."""
+    host = start("unmodified.py", "host", STEAMNET_IDENTITY=HOST)
+    read_until(host, f"Host Steam ID: {HOST}")
+    client = start("unmodified.py", "join", HOST)
+    said, _ = client.communicate(timeout=PATIENCE)
+    heard, _ = host.communicate(timeout=PATIENCE)
+    assert f"on the {engine} engine" in said
+    assert "You said 'Hello from client!'\nYou said 'Goodbye'" in said
+    assert re.search(r"\d{17} says 'Hello from client!'", heard)
+    assert (client.returncode, host.returncode) == (0, 0)
+
+
+def test_the_unmodified_program_names_no_engine() -> None:
+    """It could not be told from a program for Steam alone."""
+    code = re.sub(r'""".*?"""', "", (EXAMPLES / "unmodified.py").read_text(), flags=re.S)
+    assert "init(app_id=480)" in code
+    assert "engine=" not in code
+    assert "environ" not in code
+
+
+def test_a_relay_server_connects_the_players_of_a_room(start: Start) -> None:
+    """Ann and Bob in the red room hear each other through the server; Carol, in blue, nothing."""
+    server = start("relay_server.py", "serve")
+    read_until(server, f"Relay server: {HOST}")
+    carol = start("relay_server.py", "talk", "blue", "Carol")
+    ann = start("relay_server.py", "talk", "red", "Ann", STEAMNET_IDENTITY="76561198000000007")
+    read_until(carol, "* Carol is in the blue room")
+    read_until(ann, "* Ann is in the red room")
+    bob = start("relay_server.py", "talk", "red", "Bob")
+    assert re.search(r"\d{17} Hello, I am Bob!\n", read_until(ann, "Hello"))
+    read_until(bob, "76561198000000007 Welcome from Ann.")
+    bob.kill()
+    read_until(ann, "has left")
+    server.kill()
+    out, _ = carol.communicate(timeout=PATIENCE)
+    assert out.startswith("the server cannot be reached: ")  # and she has heard nothing before
+    assert carol.returncode == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
+def test_a_relay_server_is_interrupted_while_players_are_there(start: Start, engine: str) -> None:
+    """It says goodbye, and the players are told, or notice (P2P of gns tells only who speaks)."""
+    server = start("relay_server.py", "serve")
+    read_until(server, f"Relay server: {HOST}")
+    ann = start("relay_server.py", "talk", "red", "Ann")
+    read_until(ann, "* Ann is in the red room")
+    bob = start("relay_server.py", "talk", "red", "Bob")
+    read_until(bob, "Welcome from Ann")
+    server.send_signal(signal.SIGINT)
+    out, _ = server.communicate(timeout=PATIENCE)
+    assert (out, server.returncode) == ("goodbye\n", 0)
+    for player in (ann, bob):
+        out, _ = player.communicate(timeout=PATIENCE)
+        told = "* the server says goodbye: " in out
+        assert told or (engine == "gns" and "the server cannot be reached: " in out)
+        assert player.returncode == (0 if told else 1)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
+def test_a_signaling_server_bears_bad_clients(start: Start) -> None:
+    """Garbage, silence, half a frame and a hang-up harm nobody; Ctrl-C ends it without a fuss."""
+
+    def framed(*frames: bytes) -> bytes:
+        return b"".join(len(frame).to_bytes(4, "big") + frame for frame in frames)
+
+    server = start("signaling_server.py", "127.0.0.1", "0")
+    port = int(read_until(server, "listening on").split()[-1])
+    with ExitStack() as stack:
+        alice, bob, *bad = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", port), PATIENCE))
+            for _ in range(7)
+        ]
+        for one, sent in zip(
+            bad,
+            [b"GET / HTTP/1.1\r\n\r\n", b"", framed(b"") + b"\0", framed(b"bob\n", b"alice")],
+            strict=False,
+        ):
+            one.sendall(sent)
+        bad[-1].close()
+        bob.sendall(framed(b"bob"))
+        read_until(server, "b'bob' has come")
+        alice.sendall(framed(b"alice", b"nobody", b"lost", b"bob", b"signal"))
+        with bob.makefile("rb") as heard:
+            assert heard.read(19) == framed(b"alice", b"signal")
+        server.send_signal(signal.SIGINT)
+        out, _ = server.communicate(timeout=PATIENCE)
+    assert "Traceback" not in out
+    assert out.endswith("goodbye\n")
+    assert server.returncode == 0
+
+
+async def _relay_to_a_slow_player(relay_server: ModuleType) -> tuple[int, int]:
+    """How many of 1200 messages a player heard, and why another was closed who read none."""
+    init = steamnet.aio.init
+    async with (
+        init(engine="loopback", identity=HOST) as server,
+        init(engine="loopback") as ann,
+        init(engine="loopback") as bob,
+        init(engine="loopback") as slow,
+        asyncio.timeout(PATIENCE),
+    ):
+        serving = asyncio.create_task(relay_server.Relay().serve(server))
+        await asyncio.sleep(0)
+        talker, reader, sleeper = [await who.connect(HOST, 0) for who in (ann, bob, slow)]
+        for connection in (reader, sleeper, talker):
+            await connection.send("room")
+        await asyncio.sleep(0.2)  # until the server knows all three
+
+        async def read() -> int:
+            number = 0
+            while number < 1200:
+                message = await reader.receive()
+                if message.size > 4096:  # the others say who has left
+                    assert message.data[-4:] == number.to_bytes(4, "big")
+                    number += 1
+            return number
+
+        reading = asyncio.create_task(read())
+        await talker.send(bytes(512 * 1024))  # too long to be passed on, and silences nobody
+        for number in range(1200):
+            await talker.send(bytes(4096) + number.to_bytes(4, "big"))
+        heard = await reading
+        async for _ in sleeper:
+            pass  # what came in before it was given up
+        serving.cancel()
+        await asyncio.wait([serving])
+        return heard, sleeper.info.end_reason
+
+
+def test_a_relay_server_does_not_wait_for_a_slow_player() -> None:
+    """Who reads gets everything in order; who does not is closed, when too much waits for it."""
+    relay_server = load("relay_server.py")
+    heard, reason = asyncio.run(_relay_to_a_slow_player(relay_server))
+    assert heard == 1200
+    assert reason == relay_server.TOO_SLOW
+
+
+def test_two_windows_play_pong_to_the_first_point(start: Start) -> None:
+    """Nobody moves, so the host's first ball is missed by the guest, and both know the score."""
+    pytest.importorskip("pygame", reason=NO_PYGAME)
+    guest = start("pong.py", "join", "--points", "1")  # may come before its host
+    host = start("pong.py", "host", "--points", "1", "--lag", "20")
+    for window in (host, guest):
+        out, _ = window.communicate(timeout=PATIENCE)
+        assert window.returncode == 0, out
+        assert "The score is 1 0" in out
+
+
+def test_pong_is_the_same_game_on_both_screens_of_a_bad_network(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With 40 ms lag and 10 % loss both count the same points, and both pictures show a ball."""
+    pygame = pytest.importorskip("pygame", reason=NO_PYGAME)
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    pong = load("pong.py")
+    pygame.init()
+    screens = [pygame.Surface((pong.WIDTH, pong.HEIGHT)) for _ in range(2)]
+    with connected_pair(lag=40, loss=0.1, seed=7) as (guest, host):
+        games = pong.Game(host, 0), pong.Game(guest, 1)
+
+        def play_frame(*directions: int) -> None:
+            for game, screen, direction in zip(games, screens, directions, strict=True):
+                game.connection._router.run_callbacks()
+                game.play(direction)
+                screen.fill(pong.NIGHT)
+                game.draw(screen)
+            pygame.time.wait(4)
+
+        for _ in range(150):
+            play_frame(-1, -1)
+        for _ in range(60):  # what has happened becomes known
+            play_frame(0, 0)
+        for game in games:
+            game.ball.update(pong.WIDTH / 2, pong.HEIGHT / 2)
+            game.speed.update(0, 0)
+        for _ in range(60):
+            play_frame(0, 0)
+        assert games[0].score == games[1].score
+        assert sum(games[0].score) > 0
+        assert games[1].paddles == pytest.approx(games[0].paddles)
+        for screen in screens:
+            assert screen.get_at((pong.WIDTH // 2, pong.HEIGHT // 2)) == pygame.Color("white")
+            assert screen.get_at((pong.EDGE - 8, pong.PADDLE // 2)) == pong.COLOURS[0]
+    pygame.quit()

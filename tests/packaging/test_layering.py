@@ -1,0 +1,223 @@
+"""Python and C have layers: a file imports, includes and calls what is in lower layers only."""
+
+import ast
+import re
+import shutil
+import subprocess
+import sysconfig
+from concurrent.futures import ThreadPoolExecutor
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+import requirements
+
+import steamnet
+
+PACKAGE = Path(steamnet.__file__).parent
+# Each module's layer. An import goes to a lower layer, never to the same one.
+LAYERS = (
+    {"_native", "_version", "events", "libraries"},
+    {"enums"},
+    {"errors"},
+    {"identity", "pump"},
+    {"arguments", "info", "signaling"},
+    {"engine"},
+    {"config", "fake_udp_port", "farewells"},
+    {"networking_messages", "networking_sockets", "networking_utils"},
+    {"handles"},
+    {"objects"},
+    {"steam"},
+    {"aio", "testing"},
+    {"__init__"},
+    {"cli.bench", "cli.chat", "cli.demo", "cli.info", "cli.netgraph"},
+    {"cli"},
+    {"__main__"},
+)
+LAYER = {name: number for number, names in enumerate(LAYERS) for name in names}
+SUBPACKAGES = ("cli",)
+
+
+def _files() -> dict[str, Path]:
+    """Each module's file, by its name below steamnet."""
+    files = {path.stem: path for path in PACKAGE.glob("*.py")}
+    for package in SUBPACKAGES:
+        for path in (PACKAGE / package).glob("*.py"):
+            files[package if path.stem == "__init__" else f"{package}.{path.stem}"] = path
+    return files
+
+
+FILES = _files()
+MODULES = sorted(FILES)
+
+
+def _tree(module: str) -> ast.Module:
+    return ast.parse(FILES[module].read_text(encoding="utf-8"))
+
+
+def _for_types_only(tree: ast.Module) -> set[ast.AST]:
+    """Everything under an ``if TYPE_CHECKING:``; it is not there when the program runs."""
+    return {
+        inner
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+
+
+def _targets(module: str, node: ast.Import | ast.ImportFrom) -> list[list[str]]:
+    """The dotted names that an import statement loads, if they are of this package."""
+    if isinstance(node, ast.Import):
+        return [alias.name.split(".") for alias in node.names]
+    path = node.module.split(".") if node.module else []
+    if node.level:
+        inside = FILES[module].relative_to(PACKAGE).parent.parts
+        path = ["steamnet", *inside[: len(inside) - node.level + 1], *path]
+    # What is imported from a package may be one of its modules.
+    return [[*path, alias.name] for alias in node.names]
+
+
+def _imports(module: str) -> set[str]:
+    """The modules of the package that a module imports when it runs, wherever in it."""
+    tree = _tree(module)
+    types_only = _for_types_only(tree)
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom) and node not in types_only:
+            for target in _targets(module, node):
+                if target[0] == "steamnet":
+                    names = [".".join(target[1:end]) for end in range(len(target), 1, -1)]
+                    found.add(next((name for name in names if name in LAYER), "__init__"))
+    return found
+
+
+def test_every_module_has_a_layer() -> None:
+    """A new module is given its place here, and one that is gone leaves the list."""
+    assert set(MODULES) | {"_native"} == set(LAYER)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_only_look_down(module: str) -> None:
+    """What a module imports is in a lower layer."""
+    up = {name for name in _imports(module) if LAYER[name] >= LAYER[module]}
+    assert not up, f"{module} (layer {LAYER[module]}) imports {sorted(up)}"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_any_lives_where_cdata_does(module: str) -> None:
+    """Only a module that imports _native may speak of Any: cdata is what has no better type."""
+    tree = _tree(module)
+    says_any = any(isinstance(node, ast.Name) and node.id == "Any" for node in ast.walk(tree))
+    assert not says_any or "_native" in _imports(module)
+
+
+def test_the_imports_are_seen() -> None:
+    """Arrows that are there are found: the tests above have something to judge."""
+    assert {"_native", "steam"} <= _imports("__init__")
+    assert "identity" in _imports("arguments")
+    assert {"engine", "__init__", "cli.chat"} <= _imports("cli")
+
+
+# --- C --------------------------------------------------------------------------------------------
+
+CSRC = Path(__file__).resolve().parents[2] / "csrc"
+# The layers of csrc/loopback, each file with its header.
+LOOPBACK_LAYERS = (
+    {"alloc", "list", "random"},
+    {"event_queue", "handle_map", "rate_meter", "rendezvous"},
+    {"config", "message"},
+    {"wire"},
+    {"registry"},
+    {"connection_info", "lane", "log", "receive_queue"},
+    {"network_sim", "publish"},
+    {"transport"},
+    {"send"},
+    {"connection", "status"},
+    {"handshake", "session"},
+    {"listener"},
+    {"receive", "transport_receive"},
+    {"engine_loop"},
+    {"api"},
+    {"api_messages", "api_socket_messages", "api_sockets", "api_utils"},
+    {"backend"},
+)
+LOOPBACK_LAYER = {name: number for number, names in enumerate(LOOPBACK_LAYERS) for name in names}
+INCLUDE = re.compile(r'^#include "(.+?)"', re.M)
+
+
+def _includes(path: Path) -> set[Path]:
+    """The files of ours that a file includes."""
+    places = (path.parent, CSRC)
+    names = INCLUDE.findall(path.read_text(encoding="utf-8"))
+    found = {place / name for name in names for place in places if (place / name).exists()}
+    return {target.resolve() for target in found}
+
+
+def _symbols(source: Path, folder: Path) -> tuple[set[str], set[str]]:
+    """What the linker finds in a source file: names defined, names needed."""
+    target = folder / f"{source.parent.name}-{source.stem}.o"
+    flags = ["-std=c11", "-D_GNU_SOURCE", '-DSN_VERSION="0"', "-DPy_LIMITED_API=0x030b0000"]
+    include = [f"-I{CSRC}", f"-I{sysconfig.get_path('include')}"]
+    command = ["cc", *flags, *include, "-c", str(source), "-o", str(target)]
+    subprocess.run(command, check=True, timeout=120)
+    listing = subprocess.run(["nm", target], capture_output=True, text=True, check=True, timeout=60)
+    defined, needed = set(), set()
+    for line in listing.stdout.splitlines():
+        kind, name = line.split()[-2:]
+        if kind == "U":
+            needed.add(name)
+        elif kind.isupper():
+            defined.add(name)
+    return defined, needed
+
+
+@pytest.fixture(scope="module")
+def calls(tmp_path_factory: pytest.TempPathFactory) -> dict[Path, set[Path]]:
+    """The source files whose symbols each source file needs, as the linker sees it."""
+    if not shutil.which("cc") or not shutil.which("nm"):
+        requirements.missing("no C compiler")
+    folder = tmp_path_factory.mktemp("objects")
+    sources = [path for path in CSRC.rglob("*.c") if path.stem != "windows"]
+    with ThreadPoolExecutor() as pool:
+        found = pool.map(lambda path: _symbols(path, folder), sources)
+        symbols = dict(zip(sources, found, strict=True))
+    home = {name: path for path, (defined, _) in symbols.items() for name in defined}
+    return {
+        path: {home[name] for name in needed if name in home} - {path}
+        for path, (_, needed) in symbols.items()
+    }
+
+
+def test_every_loopback_file_has_a_layer() -> None:
+    """A new file is given its place here, and one that is gone leaves the list."""
+    stems = {path.stem for path in (CSRC / "loopback").glob("*.[ch]")}
+    assert stems == set(LOOPBACK_LAYER)
+
+
+def test_loopback_only_looks_down(calls: dict[Path, set[Path]]) -> None:
+    """What a file of the loopback engine includes or calls is in a lower layer."""
+    up = {
+        (path.name, target.name)
+        for path in (CSRC / "loopback").glob("*.[ch]")
+        for target in _includes(path) | calls.get(path, set())
+        if target.parent.name == "loopback"
+        if target.stem != path.stem
+        if target.suffix != ".def"
+        if LOOPBACK_LAYER[target.stem] >= LOOPBACK_LAYER[path.stem]
+    }
+    assert not up
+
+
+def test_no_circle_among_c_files(calls: dict[Path, set[Path]]) -> None:
+    """Neither the sources' symbols nor the headers' includes go round in a circle."""
+    assert len(calls) > 40
+    assert any(path.name == "engine.c" and len(targets) > 5 for path, targets in calls.items())
+    TopologicalSorter(calls).prepare()
+    headers = {path.resolve(): _includes(path) for path in CSRC.rglob("*.h")}
+    TopologicalSorter(headers).prepare()
+
+
+def test_loopback_files_are_small() -> None:
+    """No file has more than 450 lines."""
+    sizes = {path.name: len(path.read_text().splitlines()) for path in CSRC.glob("loopback/*")}
+    assert {name: size for name, size in sizes.items() if size > 450} == {}

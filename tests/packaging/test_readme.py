@@ -1,0 +1,218 @@
+"""Every code block of README.md and docs/ is run, and every command in them is one that exists.
+
+The Python blocks of a page, one after the other, are one program; it runs on the loopback engine
+and must end well and silently. An invisible comment on the line before a block takes it out:
+
+- ``<!-- run: host -->`` and ``<!-- run: client -->`` are two programs that talk to each other, on
+  every engine: the host prints its Steam ID, which the client gets as its argument;
+- ``<!-- run: test -->`` is a module for pytest;
+- ``<!-- file: examples/x.py -->`` is that file, which has tests of its own.
+
+Of ``sh`` and ``console`` blocks the shell checks the grammar, and each ``steamnet`` subcommand and
+each file of ours that they name must be there. (CI runs README's two commands as they are.)
+"""
+
+import os
+import re
+import selectors
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import requirements
+
+import steamnet
+
+pytestmark = pytest.mark.python_behaviour
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+BLOCK = re.compile(r"(?:^<!-- (run|file): (\S+) -->\n)?^```(\w+)\n(.*?)^```$", re.M | re.S)
+ANYWHERE = re.compile(r"^ *```", re.M)
+
+
+class Block(NamedTuple):
+    """A code block of a page."""
+
+    page: str
+    marker: str
+    run: str
+    language: str
+    code: str
+
+
+def _blocks() -> list[Block]:
+    found = []
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        name = page.relative_to(ROOT).as_posix()
+        blocks = [Block(name, *match) for match in BLOCK.findall(text)]
+        assert len(ANYWHERE.findall(text)) == 2 * len(blocks), f"a block of {name} has no language"
+        found.extend(blocks)
+    return found
+
+
+BLOCKS = _blocks()
+PYTHON = [block for block in BLOCKS if block.language == "python"]
+PROGRAMS = sorted({block.page for block in PYTHON if not block.run})
+COMMANDS = [block for block in BLOCKS if block.language in ("sh", "console")]
+
+
+def _surroundings(engine: str, identity: str = "") -> dict[str, str]:
+    """Make the environment of a reader who chose that engine."""
+    return {**os.environ, "STEAMNET_ENGINE": engine, "STEAMNET_IDENTITY": identity}
+
+
+def _marked(run: str) -> list[Block]:
+    return [block for block in PYTHON if block.run == run]
+
+
+def test_each_block_is_known() -> None:
+    """Markers are spelt right, and there is something to run."""
+    assert {b.run for b in PYTHON if b.marker != "file"} <= {"", "host", "client", "test"}
+    assert {block.language for block in BLOCKS} <= {"python", "sh", "console", "text", "toml"}
+    assert not [block for block in BLOCKS if block.run and block.language != "python"]
+    assert len(_marked("host")) == len(_marked("client")) > 0
+    assert len(_marked("test")) > 0
+
+
+def test_the_blocks_of_files_are_those_files() -> None:
+    """Word for word."""
+    blocks = [block for block in PYTHON if block.marker == "file"]
+    assert blocks
+    for block in blocks:
+        assert block.code == (ROOT / block.run).read_text(encoding="utf-8"), block.run
+
+
+@pytest.mark.parametrize("page", PROGRAMS)
+def test_the_blocks_of_a_page_are_a_program_that_runs(page: str, tmp_path: Path) -> None:
+    """Typed in one after the other, on loopback; asserts in them hold."""
+    code = "\n\n".join(block.code for block in PYTHON if block.page == page and not block.run)
+    program = tmp_path / "page.py"
+    program.write_text(code, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, str(program)],
+        env=_surroundings("loopback"),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+
+
+@contextmanager
+def _running(program: Path, engine: str, *args: str) -> Iterator["subprocess.Popen[str]"]:
+    """Run a program that runs until it is stopped."""
+    with subprocess.Popen(
+        [sys.executable, "-u", str(program), *args],
+        env=_surroundings(engine),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows waits for sockets only, not for pipes")
+def test_host_and_client_exchange_messages(engine: str, tmp_path: Path) -> None:
+    """As written, in processes of their own: what one client says, the other hears."""
+    if engine == "gns":
+        requirements.ice()
+    for number, (host_block, client_block) in enumerate(
+        zip(_marked("host"), _marked("client"), strict=True)
+    ):
+        host, client = tmp_path / f"host{number}.py", tmp_path / f"client{number}.py"
+        host.write_text(host_block.code, encoding="utf-8")
+        client.write_text(client_block.code, encoding="utf-8")
+        with _running(host, engine) as hosting:
+            assert hosting.stdout is not None
+            first = hosting.stdout.readline()
+            host_id = re.search(r"\d{17}", first)
+            assert host_id is not None, first + (hosting.stdout.read() if hosting.poll() else "")
+            with _running(client, engine, host_id[0]) as listening:
+                heard = ""
+                for patience in (1, 3, 10, 30):  # until the first is there to hear it
+                    with _running(client, engine, host_id[0]):
+                        heard = _line(listening, patience)
+                    if heard:
+                        break
+            assert heard.endswith(": Hello from client!\n")
+
+
+def _line(process: "subprocess.Popen[str]", timeout: float) -> str:
+    """Read the next line that a process says in time; "" if it says none."""
+    assert process.stdout is not None
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ)
+        return process.stdout.readline() if selector.select(timeout) else ""
+
+
+def test_the_tests_of_the_pages_pass(tmp_path: Path) -> None:
+    """With the package's own pytest plug-in, in a run of their own."""
+    for number, block in enumerate(_marked("test")):
+        (tmp_path / f"test_page{number}.py").write_text(block.code, encoding="utf-8")
+    plugin = ["-p", "pytest_steamnet", "-p", "no:cacheprovider", "-q"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *plugin, "--rootdir", str(tmp_path), str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=tmp_path,
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},  # it may be installed, or not
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "passed" in done.stdout
+
+
+@pytest.mark.parametrize("block", COMMANDS, ids=lambda block: block.page)
+def test_commands_are_commands(block: Block) -> None:
+    """The shell understands them, and what they name of ours is there."""
+    lines = block.code.splitlines()
+    if block.language == "console":
+        lines = [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
+        assert lines, "a console block shows what to type after a $"
+    code = "\n".join(lines).replace("\\\n", " ")
+    if shutil.which("bash") is not None:
+        checked = subprocess.run(["bash", "-n"], input=code, capture_output=True, text=True)
+        assert (checked.returncode, checked.stderr) == (0, "")
+    for line in code.splitlines():
+        for command in re.split(r"&&|\|\||[|;&]", line):
+            _check(shlex.split(command, comments=True))
+
+
+def _check(words: list[str]) -> None:
+    """Judge one command, without running it."""
+    while words and re.fullmatch(r"[A-Z_]+=.*", words[0]):
+        words = words[1:]
+    if words[:3] == ["python", "-m", "steamnet"]:
+        words = ["steamnet", *words[3:]]
+    if words[:1] == ["steamnet"]:
+        known = subprocess.run(
+            [sys.executable, "-m", "steamnet", *words[1:2], "--help"],
+            capture_output=True,
+            text=True,
+            timeout=30,
+        )
+        assert known.returncode == 0, f"{' '.join(words)}: {known.stderr}"
+        options = {word.split("=")[0] for word in words if word.startswith("--")}
+        assert all(option in known.stdout for option in options), words
+    for word in words:
+        if re.match(r"(tests|tools|examples|benchmarks|docs|wheelhouse-config|\.ci)/", word):
+            assert (ROOT / word).exists(), f"there is no {word}"
+
+
+def test_the_reference_has_every_public_name() -> None:
+    """And completion offers those names, and no others."""
+    page = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+    entries = re.findall(r"^::: steamnet\.(?:objects\.)?(\w+)$", page, re.M)
+    assert set(steamnet.__all__) - {"__version__"} <= set(entries)
+    assert dir(steamnet) == sorted(steamnet.__all__)

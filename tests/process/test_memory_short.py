@@ -1,0 +1,173 @@
+"""Memory is short while messages are received: what was taken from the engine is not lost."""
+
+import contextlib
+import itertools
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import pytest
+import requirements
+from counting_engine import Counted, counted, counted_library, pattern
+from remote_process import RemoteProcess
+
+import steamnet
+from steamnet import SendFlags, _native
+
+try:
+    import _testcapi  # CPython's own tests have it, and some systems leave it out
+except ImportError:
+    _testcapi = None
+
+ALICE, BOB = "76561198000000001", "76561198000000002"
+COUNT = 300  # more than one batch
+__all__ = ["counted", "counted_library"]  # fixtures
+
+
+@pytest.fixture(autouse=True)
+def _fail_malloc() -> None:
+    if _testcapi is None:
+        requirements.missing("this Python has no _testcapi, which lets an allocation fail")
+
+
+def received(receive: Callable[[], list[Any]], number: int, many: int = 1) -> list[Any] | None:
+    """What a call returns while ``many`` allocations fail from that number on; None: an error."""
+    _testcapi.set_nomemory(number, number + many)
+    try:
+        return receive()
+    except MemoryError:
+        return None
+    finally:
+        _testcapi.remove_mem_hooks()
+
+
+@pytest.mark.parametrize("size", [10, 2000])
+def test_each_allocation_that_fails_loses_nothing(counted: Counted, size: int) -> None:
+    """Whichever it is, all messages come in order, now or next time, and each is released once."""
+    errors = parts = 0
+    receive = partial(_native.receive_on_connection, counted.address, 1, 2**40)
+    expected = itertools.count(1)
+    complete = False
+    for number in itertools.count():
+        counted.queue(*[size] * COUNT)
+        got = received(receive, number)
+        complete = got is not None and len(got) == COUNT
+        errors += got is None
+        parts += got is not None and not complete
+        messages = got or []
+        while len(messages) < COUNT:
+            rest = receive()
+            assert rest, "the rest comes next time"
+            messages += rest
+        assert [m.message_number for m in messages] == list(itertools.islice(expected, COUNT))
+        assert all(bytes(m) == pattern(m) for m in messages[:: COUNT // 3])
+        if complete:
+            break
+    assert errors > 200
+    assert parts > 20
+    assert receive() == []
+
+
+def test_memory_that_stays_short(counted: Counted) -> None:
+    """Each call raises and keeps what it took; the first that does not returns it all, in order."""
+    receive = partial(_native.receive_on_connection, counted.address, 1, 2**40)
+    for _ in range(5):
+        counted.queue(5, 5000)
+        assert received(receive, 0, 1000) is None
+    assert [m.message_number for m in receive()] == list(range(1, 11))
+
+
+class Inbox:
+    """A user's messages, and how they are received: by connection, poll group or channel."""
+
+    def __init__(
+        self, engine: str, way: str, remote: RemoteProcess, stack: contextlib.ExitStack
+    ) -> None:
+        """Connect two ends."""
+        alice = stack.enter_context(steamnet.init(engine=engine, identity=ALICE))
+        self.steams: list[Any] = [alice]
+        if way == "channel":
+            bob = remote.open(engine=engine, identity=BOB)
+            stack.callback(bob.shutdown)
+            self.steams.append(bob)
+            alice.networking_messages.on_session_request(
+                alice.networking_messages.accept_session_with_user
+            )
+            self.send: Callable[[bytes], Any] = partial(
+                bob.networking_messages.send_message_to_user, ALICE
+            )
+            self.receive: Callable[[], list[Any]] = partial(
+                alice.networking_messages.receive_messages_on_channel, 0, 10_000
+            )
+            self.status = partial(bob.networking_messages.get_session_status, ALICE)
+            return
+        sockets = alice.networking_sockets
+        sender, self.receiver = sockets.create_socket_pair(True)
+        self.send = partial(sockets.send_message, sender)
+        self.status = partial(sockets.get_quick_connection_status, sender)
+        self.receive = partial(sockets.receive_messages, self.receiver, 10_000)
+        if way == "group":
+            self.group = sockets.create_poll_group()
+            assert sockets.set_connection_poll_group(self.receiver, self.group)
+            self.receive = partial(sockets.receive_messages_on_poll_group, self.group, 10_000)
+
+    def drained(self) -> bool:
+        """Whether all that was sent has arrived."""
+        status = self.status()
+        return bool(status and status.pending_reliable == status.sent_unacked_reliable == 0)
+
+
+@pytest.fixture
+def inbox(request: pytest.FixtureRequest, engine: str, remote: RemoteProcess) -> Iterator[Inbox]:
+    """Two ends, connected in each way in turn."""
+    if request.param == "channel" and engine == "gns":
+        requirements.ice()
+    with contextlib.ExitStack() as stack:
+        yield Inbox(engine, request.param, remote, stack)
+
+
+@pytest.mark.parametrize("inbox", ["connection", "group", "channel"], indirect=True)
+def test_reliable_stays_reliable(inbox: Inbox, until: Callable[..., None]) -> None:
+    """Through a connection, a poll group and a channel, each message comes once and in order."""
+    sizes = itertools.cycle([4, 1500, 1024])
+    sent = 0
+    received_numbers: list[int] = []
+    failures = 0
+    for number in range(0, 36, 2):
+        for _ in range(30):
+            data = sent.to_bytes(4, "big").ljust(next(sizes), b"x")
+            assert inbox.send(data, SendFlags.RELIABLE_NO_NAGLE) == steamnet.EResult.OK
+            sent += 1
+
+        until(inbox.drained, *inbox.steams, what="the messages to arrive")
+        got = received(inbox.receive, number)
+        failures += got is None
+        came = [*(got or []), *inbox.receive()]
+        received_numbers += [int.from_bytes(bytes(message)[:4], "big") for message in came]
+    assert received_numbers == list(range(sent))
+    assert failures > 10
+
+
+@pytest.mark.parametrize("inbox", ["group"], indirect=True)
+@pytest.mark.parametrize("way", ["connection", "other group", "closed", "shut down"])
+def test_where_kept_messages_go(inbox: Inbox, way: str, until: Callable[..., None]) -> None:
+    """They go with their connection, as waiting messages do, and end with it."""
+    (steam,) = inbox.steams
+    sockets = steam.networking_sockets
+    for number in range(3):
+        inbox.send(b"%d" % number, SendFlags.RELIABLE_NO_NAGLE)
+    until(lambda: received(inbox.receive, 0, 1000) is None, steam, what="a batch to be kept")
+    if way == "connection":
+        got = sockets.receive_messages(inbox.receiver)
+        assert bytes(got[0]) == b"0"
+    elif way == "other group":
+        other = sockets.create_poll_group()
+        assert sockets.set_connection_poll_group(inbox.receiver, other)
+        assert inbox.receive() == []
+        assert bytes(sockets.receive_messages_on_poll_group(other)[0]) == b"0"
+    elif way == "closed":
+        assert sockets.close_connection(inbox.receiver)
+        assert inbox.receive() == []
+        assert sockets.receive_messages(inbox.receiver) == []
+    else:
+        steam.shutdown()
