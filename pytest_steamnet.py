@@ -21,13 +21,21 @@ if TYPE_CHECKING:
 
     from steamnet import Connection, Steam
 
+WORKER_DIRECTORY = pytest.StashKey[str]()
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Give a worker of pytest-xdist a directory of its own, for the processes it starts too."""
     if hasattr(config, "workerinput"):
         directory = tempfile.mkdtemp(prefix="sn-")  # short: it becomes part of socket names
-        os.environ["STEAMNET_LOOPBACK_DIR"] = directory
-        config.add_cleanup(lambda: shutil.rmtree(directory, ignore_errors=True))
+        os.environ["STEAMNET_LOOPBACK_DIR"] = config.stash[WORKER_DIRECTORY] = directory
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Remove that directory here: pytest-xdist interrupts what takes its workers long later."""
+    if directory := session.config.stash.get(WORKER_DIRECTORY, None):
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 @pytest.fixture

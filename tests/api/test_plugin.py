@@ -73,4 +73,5 @@ def test_workers_do_not_meet(tmp_path: Path, given: bool) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     places = {Path(file.read_text()) for file in (tmp_path / "meeting").iterdir()}
     assert len(places) == 2
-    assert not any(place.exists() for place in places)
+    left = {str(place): [p.name for p in place.iterdir()] for place in places if place.exists()}
+    assert not left, done.stdout + done.stderr
