@@ -1,4 +1,5 @@
 /* The life of an engine: load, start, pump, stop; what differs by kind is its backend's. */
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -54,13 +55,16 @@ ESteamAPIInitResult sn_start(sn_engine *engine, const sn_options *options, char 
     return result;
 }
 
-bool sn_pump(sn_engine *engine)
+bool sn_pump(sn_engine *engine) { return sn_pump_events(engine, INT_MAX); }
+
+bool sn_pump_events(sn_engine *engine, int limit)
 {
     bool open = sn_enter(engine);
     if (open) {
         void *python = sn_gil_release();
+        size_t queued = sn_queue_count(&engine->events);
         sn_events_pumping(engine);
-        engine->backend->pump(engine);
+        engine->backend->pump(engine, queued < (size_t)limit ? limit - (int)queued : 0);
         sn_events_pumping(NULL);
         sn_leave(engine);
         sn_gil_acquire(python);

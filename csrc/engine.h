@@ -20,7 +20,8 @@ typedef struct sn_backend {
     const char *name;
     bool (*load)(sn_engine *engine, const char *path, char *error);
     ESteamAPIInitResult (*start)(sn_engine *engine, const sn_options *options, char *error);
-    void (*pump)(sn_engine *engine);
+    /* Lets the engine work and call our callbacks, for limit events at most where it can. */
+    void (*pump)(sn_engine *engine, int limit);
     void (*stop)(sn_engine *engine);
     uint64_t (*steam_id)(sn_engine *engine);
     uint32_t (*app_id)(sn_engine *engine);

@@ -55,8 +55,9 @@ static ESteamAPIInitResult start(sn_engine *engine, const sn_options *options, c
     return k_ESteamAPIInitResult_OK;
 }
 
-static void pump(sn_engine *engine)
+static void pump(sn_engine *engine, int limit)
 {
+    (void)limit; /* GNS takes none: each call delivers the events that are queued when it begins */
     engine->flat.ISteamNetworkingSockets_RunCallbacks(engine->sockets);
 }
 

@@ -315,9 +315,10 @@ static ESteamAPIInitResult start(sn_engine *engine, const sn_options *options, c
     return k_ESteamAPIInitResult_OK;
 }
 
-static void pump(sn_engine *engine)
+static void pump(sn_engine *engine, int limit)
 {
     steam_side *side = side_of(engine);
+    (void)limit; /* Steam takes none */
     if (!side->attached)
         side->RunCallbacks();
     engine->flat.ISteamNetworkingSockets_RunCallbacks(engine->sockets);

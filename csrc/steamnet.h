@@ -56,6 +56,8 @@ bool sn_is_open(sn_engine *engine);
 const char *sn_closed_reason(const sn_engine *engine);
 /* Lets the engine work, and fills the queues below; false: it is not open. */
 bool sn_pump(sn_engine *engine);
+/* The same, but fills the queue of events to that many at most where the engine can wait. */
+bool sn_pump_events(sn_engine *engine, int limit);
 /* Refuses new calls, waits for those under way, shuts the engine down, or waits for the thread that
  * does. Idempotent. */
 void sn_stop(sn_engine *engine);

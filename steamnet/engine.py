@@ -174,7 +174,8 @@ class Engine(Uncopyable):
         self.check()  # before the lock, which another thread may have held at a fork
         event = ffi.new("sn_event *")
         with self.events_lock:
-            pumped = lib.sn_pump(self._pointer)
+            # One more than we take, where the engine keeps the rest: `has_more` tells of it.
+            pumped = lib.sn_pump_events(self._pointer, 2**31 - 1 if limit is None else limit + 1)
             if self._passing_on:
                 return False
             try:

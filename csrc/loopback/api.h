@@ -3,6 +3,7 @@
 #define STEAMNET_LOOPBACK_API_H
 
 #include "../engine.h"
+#include "registry.h"
 
 #define FLAT(need, gil, ret, interface, name, parameters, default_result)                          \
     FLAT_##need(ret, name, parameters)
@@ -14,5 +15,8 @@
 #undef FLAT_REQUIRED
 #undef FLAT_OPTIONAL_IN_LOOPBACK
 #undef FLAT_OPTIONAL
+
+/* RunCallbacks for that many events at most. */
+void lo_run_callbacks(lo_user *user, int limit);
 
 #endif

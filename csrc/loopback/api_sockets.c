@@ -1,6 +1,7 @@
 /* The flat functions of ISteamNetworkingSockets, but for those that move messages. */
 #include "api.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -361,13 +362,14 @@ static void call(const lo_event *event)
         function.failed(&(SteamNetworkingMessagesSessionFailed_t){event->info});
 }
 
+void lo_RunCallbacks(ISteamNetworkingSockets *self) { lo_run_callbacks((lo_user *)self, INT_MAX); }
+
 /* Callbacks run without the lock, so they may call anything. What is queued meanwhile, by other
  * threads too, waits for the next call. */
-void lo_RunCallbacks(ISteamNetworkingSockets *self)
+void lo_run_callbacks(lo_user *user, int limit)
 {
-    lo_user *user = (lo_user *)self;
     FSteamNetworkingSocketsDebugOutput output;
-    lo_event *event;
+    lo_event *event, *last = NULL;
     lo_log_entry *line;
     lo_api_begin();
     if (lo_config(&user->global, LO_Callback_MessagesSessionRequest)->pointer != NULL)
@@ -376,11 +378,20 @@ void lo_RunCallbacks(ISteamNetworkingSockets *self)
     line = user->lines.first;
     user->lines.first = user->lines.last = NULL;
     user->line_count = 0;
-    event = user->events.first;
-    user->events.first = user->events.last = NULL;
-    for (lo_event *one = event; one != NULL; one = one->queued.after)
+    event = limit > 0 ? user->events.first : NULL;
+    for (lo_event *one = event; one != NULL && limit-- > 0; one = one->queued.after) {
         if (one->function == NULL)
             one->function = lo_config(&user->local, one->callback)->pointer;
+        last = one;
+    }
+    if (last != NULL) { /* the first events go, the rest stays */
+        user->events.first = last->queued.after;
+        if (user->events.first != NULL)
+            user->events.first->queued.before = NULL;
+        else
+            user->events.last = NULL;
+        last->queued.after = NULL;
+    }
     output = user->debug_output;
     lo_api_end();
     while (line != NULL) {

@@ -134,7 +134,7 @@ static void stop(sn_engine *engine)
     engine->own = NULL;
 }
 
-static void pump(sn_engine *engine) { lo_RunCallbacks(engine->sockets); }
+static void pump(sn_engine *engine, int limit) { lo_run_callbacks(engine->own, limit); }
 
 static uint64_t steam_id(sn_engine *engine)
 {
