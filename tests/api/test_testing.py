@@ -150,8 +150,8 @@ def test_the_same_seed_repeats_the_same_losses() -> None:
 
 def test_shares_are_shares() -> None:
     """Five per cent is 0.05; 5 is refused, and so is a negative lag."""
-    for weather in ({"loss": 5}, {"reorder": -0.1}, {"loss": 2}, {"lag": -1}):
-        with pytest.raises(ValueError, match=next(iter(weather))), players(1, **weather):
+    for network in ({"loss": 5}, {"reorder": -0.1}, {"loss": 2}, {"lag": -1}):
+        with pytest.raises(ValueError, match=next(iter(network))), players(1, **network):
             pass
 
 
