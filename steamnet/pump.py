@@ -10,7 +10,7 @@ from .errors import ClosedError
 
 FAST, SLOW = 0.001, 0.008  # seconds between two ticks, with and without traffic
 SLOWER = 1.25  # so gently that a game's next frame still finds it fast
-NEVER = 10.0**7  # seconds until a timer that is not meant to fire
+NEVER = 10.0**9  # seconds until a timer that is not meant to fire: thirty years
 
 
 class Pump:
@@ -190,7 +190,7 @@ def _when_closed(loop: asyncio.AbstractEventLoop, pump: "weakref.ref[Pump]") -> 
         """Be held by the loop alone."""
 
     def closed() -> None:
-        if (living := pump()) is not None:
+        if (living := pump()) is not None and living._loop.is_closed():
             living.end(_loop_closed())
 
     timer = weakref.ref(loop.call_later(NEVER, never))
