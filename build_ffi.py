@@ -50,6 +50,10 @@ def guarded_calls() -> tuple[str, str]:
         arguments = [re.split(r"[ *]+", parameter)[-1] for parameter in passed]
         pointer = f"{interface}_{name}"
         head = f"{result} {pointer}({', '.join(['sn_engine *engine', *passed])})"
+        arguments = [
+            f"sn_visible(engine, {name})" if parameter == f"HSteamNetConnection {name}" else name
+            for parameter, name in zip(passed, arguments, strict=True)
+        ]
         call = ", ".join([f"engine->{owner}", *arguments] if owner else arguments)
         call = f"engine->flat.{pointer}({call});"
         void = result == "void"

@@ -34,6 +34,7 @@ sn_engine *sn_load(int kind, const char *path, char *error)
     queues_init(engine);
     sn_undelivered_init(engine);
     atomic_flag_clear(&engine->unacked.busy);
+    engine->hidden = (sn_hidden){.mutex = SN_MUTEX_INIT};
     if (!engine->backend->load(engine, path, error)) {
         sn_release(engine);
         return NULL;
@@ -113,6 +114,7 @@ void sn_release(sn_engine *engine)
         sn_queue_clear(&engine->debug);
         sn_queue_clear(&engine->signals);
         sn_unacked_release(engine);
+        free(engine->hidden.handles);
         free(engine);
     }
 }

@@ -41,6 +41,14 @@ extern const sn_backend sn_steam_backend, sn_steam_server_backend, sn_gns_backen
 /* Disconnected: a Steam that something else initialised has been shut down; reported: Python was told. */
 enum { SN_LOADED, SN_OPEN, SN_DISCONNECTED, SN_DISCONNECT_REPORTED, SN_STOPPING, SN_STOPPED };
 
+/* Connections that are closed for Python; see sn_hide_connection. */
+typedef struct sn_hidden {
+    sn_mutex mutex;
+    atomic_int count;
+    int room;
+    HSteamNetConnection *handles;
+} sn_hidden;
+
 struct sn_engine {
     sn_flat flat;
     ISteamNetworkingSockets *sockets;
@@ -60,6 +68,7 @@ struct sn_engine {
     sn_queue events, debug, signals;
     sn_unacked_table unacked;
     sn_undelivered undelivered;
+    sn_hidden hidden;
 };
 
 #endif

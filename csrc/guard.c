@@ -1,6 +1,8 @@
 /* The guard around every call into an engine: its slow part, and the hooks for Python's lock. */
 #include "guard.h"
 
+#include <stdlib.h>
+
 static void *keep_gil(void) { return NULL; }
 static void kept_gil(void *state) { (void)state; }
 void *(*sn_gil_release)(void) = keep_gil;
@@ -29,4 +31,55 @@ bool sn_is_open(sn_engine *engine)
     if (open)
         sn_leave(engine);
     return open;
+}
+
+/* --- hidden connections ----------------------------------------------------------------------- */
+
+HSteamNetConnection sn_if_not_hidden(sn_engine *engine, HSteamNetConnection connection)
+{
+    sn_hidden *hidden = &engine->hidden;
+    bool found = false;
+    sn_lock(&hidden->mutex);
+    for (int i = 0; i < atomic_load(&hidden->count) && !found; i++)
+        found = hidden->handles[i] == connection;
+    sn_unlock(&hidden->mutex);
+    return found ? 0 : connection;
+}
+
+bool sn_hide_connection(sn_engine *engine, HSteamNetConnection connection)
+{
+    sn_hidden *hidden = &engine->hidden;
+    int count;
+    bool fits;
+    sn_lock(&hidden->mutex);
+    count = atomic_load(&hidden->count);
+    fits = count < hidden->room;
+    if (!fits) {
+        int room = hidden->room > 0 ? hidden->room * 2 : 16;
+        HSteamNetConnection *handles = realloc(hidden->handles, (size_t)room * sizeof *handles);
+        fits = handles != NULL;
+        if (fits) {
+            hidden->handles = handles;
+            hidden->room = room;
+        }
+    }
+    if (fits) {
+        hidden->handles[count] = connection;
+        atomic_store(&hidden->count, count + 1);
+    }
+    sn_unlock(&hidden->mutex);
+    return fits;
+}
+
+void sn_show_connection(sn_engine *engine, HSteamNetConnection connection)
+{
+    sn_hidden *hidden = &engine->hidden;
+    sn_lock(&hidden->mutex);
+    for (int i = 0, last = atomic_load(&hidden->count) - 1; i <= last; i++)
+        if (hidden->handles[i] == connection) {
+            hidden->handles[i] = hidden->handles[last];
+            atomic_store(&hidden->count, last);
+            break;
+        }
+    sn_unlock(&hidden->mutex);
 }

@@ -19,6 +19,15 @@ static inline bool sn_enter(sn_engine *engine)
 
 static inline void sn_leave(sn_engine *engine) { atomic_fetch_sub(&engine->calls, 1); }
 
+/* What a caller's handle means to the engine: 0, which is dead, for a hidden connection. */
+HSteamNetConnection sn_if_not_hidden(sn_engine *engine, HSteamNetConnection connection);
+static inline HSteamNetConnection sn_visible(sn_engine *engine, HSteamNetConnection connection)
+{
+    return atomic_load_explicit(&engine->hidden.count, memory_order_relaxed) == 0
+               ? connection
+               : sn_if_not_hidden(engine, connection);
+}
+
 /* Slow calls let Python's other threads run. The module sets these; plain C programs need not. */
 extern void *(*sn_gil_release)(void);
 extern void (*sn_gil_acquire)(void *state);

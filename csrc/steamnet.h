@@ -80,6 +80,10 @@ int sn_closing_connections(sn_engine *engine, sn_closing *out, int room);
 /* Moves out what closed connections could not deliver, as their peers have ended or are gone: how
  * many, at most room. Only the loopback engine knows. */
 int sn_abandoned_connections(sn_engine *engine, sn_closing *out, int room);
+/* From now on the handle is dead for every call of Python's, while the engine still has it: for a
+ * connection that was closed before it could send. False if memory is short. */
+bool sn_hide_connection(sn_engine *engine, HSteamNetConnection connection);
+void sn_show_connection(sn_engine *engine, HSteamNetConnection connection);
 
 const char *sn_accessor(const sn_engine *engine);
 const char *sn_version(const sn_engine *engine);

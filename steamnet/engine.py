@@ -5,6 +5,7 @@ import copyreg
 import os
 import secrets
 import threading
+import time
 import warnings
 import weakref
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from ._version import __version__
 from .errors import ClosedError, InitError, UnsupportedError
 from .identity import Identity, c_string, text_of, to_native
 
+LINGER_AT_EXIT = 1.0  # seconds, for all engines together
 KINDS = {"steam": lib.SN_STEAM, "gns": lib.SN_GNS, "loopback": lib.SN_LOOPBACK}
 LOOPBACK_HINT = 'To begin without Steam: init(engine="loopback"), or STEAMNET_ENGINE=loopback.'
 MAX_EVENTS = 256  # in one run_callbacks, of each kind: a frame must not wait behind a flood
@@ -392,7 +394,12 @@ def _close_all() -> None:
     threading.excepthook = lambda args: (
         None if issubclass(args.exc_type, ClosedError) else report(args)
     )
+    deadline = time.monotonic() + LINGER_AT_EXIT
+
+    def shutdown(closer: Any) -> None:
+        closer.shutdown(max(0.0, deadline - time.monotonic()))
+
     with ExitStack() as last_calls:
         for closer in _closers:
             last_calls.callback(closer.engine.close)  # its shutdown may linger in another thread
-            last_calls.callback(closer.shutdown)
+            last_calls.callback(shutdown, closer)

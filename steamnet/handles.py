@@ -17,6 +17,7 @@ from typing import Generic, Self, TypeVar
 from . import config
 from ._native import NetworkingMessage
 from .arguments import Payload, close_reason
+from .closing import ClosingSockets
 from .config import Options, Value
 from .engine import Engine, Uncopyable
 from .enums import GONE, ConfigValue, ConnectionState, EResult, SendFlags
@@ -38,13 +39,15 @@ class Router:
         self,
         engine: Engine,
         sockets: SteamNetworkingSocketsManager,
+        closing: ClosingSockets,
         run_callbacks: Callable[[], None],
     ) -> None:
-        """Serve one manager, which asks `dispatch` before it queues an event."""
+        """Serve one manager; ``closing`` offers each event to `dispatch` first."""
         self.engine = engine
         self.sockets = sockets
         self.run_callbacks = run_callbacks
-        sockets._claim = self.dispatch
+        self.closing = closing
+        closing.takers.insert(0, self.dispatch)
         self.listeners = weakref.WeakValueDictionary[int, BaseListener[BaseConnection]]()
         self.connections = weakref.WeakValueDictionary[int, BaseConnection]()
         # The handles of all objects: their events never reach connection_events() or handlers.

@@ -5,8 +5,9 @@ from typing import Any
 
 from ._native import NetworkingMessage, ffi, lib, receive_on_channel
 from .arguments import Payload, integer, payload
+from .closing import ClosingSessions
 from .engine import Engine, Uncopyable
-from .enums import OPENING, ConnectionState, EResult, SendFlags, known
+from .enums import ConnectionState, EResult, SendFlags, known
 from .events import EventStream
 from .identity import Identity, from_native, to_native
 from .info import ConnectionInfo, QuickConnectionStatus
@@ -27,10 +28,10 @@ class SteamNetworkingMessagesManager(Uncopyable):
     - ``handler``: as in `SteamNetworkingSocketsManager`.
     """
 
-    def __init__(self, engine: Engine) -> None:
-        """Serve one engine."""
+    def __init__(self, engine: Engine, sessions: ClosingSessions) -> None:
+        """Serve one engine; ``sessions`` are told of those that begin and end."""
         self._engine = engine
-        self._written_to: dict[bytes, Any] = {}  # identities, by what they consist of
+        self._sessions = sessions
         self._requests: EventStream[Identity] = EventStream("session request", engine.check)
         self._failures: EventStream[ConnectionInfo] = EventStream("session failure", engine.check)
         engine.on_event(
@@ -63,7 +64,7 @@ class SteamNetworkingMessagesManager(Uncopyable):
             integer(channel, "channel", -(2**31), 2**31 - 1),
         )
         if result == EResult.OK:
-            self._written_to[bytes(ffi.buffer(native))] = native
+            self._sessions.add(native)
         return known(EResult, result)  # type: ignore[return-value]  # a newer result stays an int
 
     def receive_messages_on_channel(
@@ -80,18 +81,20 @@ class SteamNetworkingMessagesManager(Uncopyable):
 
         ``ISteamNetworkingMessages::AcceptSessionWithUser``
         """
-        return lib.ISteamNetworkingMessages_AcceptSessionWithUser(
-            self._engine.pointer, to_native(identity)
+        native = to_native(identity)
+        accepted: bool = lib.ISteamNetworkingMessages_AcceptSessionWithUser(
+            self._engine.pointer, native
         )
+        if accepted:
+            self._sessions.add(native)
+        return accepted
 
     def close_session_with_user(self, identity: Who) -> bool:
         """End a session, dropping what waits; False if there was none.
 
         ``ISteamNetworkingMessages::CloseSessionWithUser``
         """
-        return lib.ISteamNetworkingMessages_CloseSessionWithUser(
-            self._engine.pointer, to_native(identity)
-        )
+        return self._sessions.close(to_native(identity))
 
     def close_channel_with_user(self, identity: Who, channel: int) -> bool:
         """End the use of one channel; the session ends with its last. False if it was unused.
@@ -181,19 +184,6 @@ class SteamNetworkingMessagesManager(Uncopyable):
             me = ffi.new("SteamNetworkingIdentity *")
             lib.ISteamNetworkingSockets_GetIdentity(pointer, me)
             lib.ISteamNetworkingMessages_GetSessionConnectionInfo(pointer, me, ffi.NULL, ffi.NULL)
-
-    def _undrained(self) -> bool:
-        """Whether reliable data of sessions is on its way yet."""
-        status = ffi.new("SteamNetConnectionRealTimeStatus_t *")
-        for who, native in list(self._written_to.items()):
-            state = lib.ISteamNetworkingMessages_GetSessionConnectionInfo(
-                self._engine.pointer, native, ffi.NULL, status
-            )
-            over = state not in (*OPENING, ConnectionState.CONNECTED)
-            if not over and (status.m_cbPendingReliable or status.m_cbSentUnackedReliable):
-                return True
-            del self._written_to[who]
-        return False
 
     def _streams(self) -> tuple[EventStream[Any], ...]:
         """The streams whose handlers are to be called."""

@@ -15,12 +15,12 @@ from ._native import (
     send_many,
 )
 from .arguments import Payload, close_text, handle, integer, payload, port
+from .closing import Address, ClosingSockets
 from .config import Options, Value
 from .engine import Engine, Uncopyable
-from .enums import OPENING, Availability, ConfigScope, ConnectionState, EResult, SendFlags, known
+from .enums import OPENING, Availability, ConfigScope, EResult, SendFlags, known
 from .events import EventStream
 from .fake_udp_port import FakeUDPPort
-from .farewells import Farewells, Goodbyes
 from .identity import (
     Identity,
     address_from_native,
@@ -68,25 +68,17 @@ class SteamNetworkingSocketsManager(Uncopyable):
       notes.
     """
 
-    def __init__(self, engine: Engine) -> None:
-        """Serve one engine."""
+    def __init__(self, engine: Engine, closing: ClosingSockets) -> None:
+        """Serve one engine; ``closing`` knows what is open there."""
         self._engine = engine
+        self._closing = closing
         self._address = engine.address
         self._events: EventStream[ConnectionEvent] = EventStream("connection", engine.check)
         self._authentication: EventStream[AuthenticationStatus] = EventStream(
             "authentication", engine.check
         )
         self._fake_ips: EventStream[FakeIPResult] = EventStream("FakeIP", engine.check)
-        # What is open: shutdown closes it, and a listen socket's children before the socket.
-        # `Engine.events_lock` tells which of this it guards.
-        self._connections: dict[int, int] = {}
-        self._listen_sockets: set[int] = set()
-        self._poll_groups: set[int] = set()
-        self._farewells = Farewells()
-        self._goodbyes = Goodbyes()
-        # Asked first: True takes the event away from connection_events() and handlers.
-        self._claim: Callable[[ConnectionEvent], bool] = lambda event: False
-        engine.on_event(lib.k_iCallback_SteamNetConnectionStatusChanged, self._note)
+        closing.takers.append(self._events.push)
         engine.on_event(
             lib.k_iCallback_SteamNetAuthenticationStatus,
             lambda e: self._authentication.push(AuthenticationStatus.from_native(e.authentication)),
@@ -107,8 +99,12 @@ class SteamNetworkingSocketsManager(Uncopyable):
         pointer = self._engine.require_signaling()
         count, array, _alive = config.native_options(self._engine, options)
         number = port(virtual_port)
-        return self._listening(
-            lambda: lib.ISteamNetworkingSockets_CreateListenSocketP2P(pointer, number, count, array)
+        return self._closing.listen(
+            ("p2p", number),
+            options,
+            lambda: lib.ISteamNetworkingSockets_CreateListenSocketP2P(
+                pointer, number, count, array
+            ),
         )
 
     def create_listen_socket_ip(self, address: str, options: Options | None = None) -> int:
@@ -119,10 +115,13 @@ class SteamNetworkingSocketsManager(Uncopyable):
         """
         count, array, _alive = config.native_options(self._engine, options)
         native = address_to_native(address)
-        return self._listening(
+        where: Address | None = ("ip", bytes(ffi.buffer(native))) if native.m_port else None
+        return self._closing.listen(
+            where,
+            options,
             lambda: lib.ISteamNetworkingSockets_CreateListenSocketIP(
                 self._engine.pointer, native, count, array
-            )
+            ),
         )
 
     def get_listen_socket_address(self, listen_socket: int) -> str | None:
@@ -132,7 +131,9 @@ class SteamNetworkingSocketsManager(Uncopyable):
         """
         number = handle(listen_socket, "listen_socket")
         address = ffi.new("SteamNetworkingIPAddr *")
-        if number not in self._farewells and lib.ISteamNetworkingSockets_GetListenSocketAddress(
+        if not self._closing.is_closed(
+            number
+        ) and lib.ISteamNetworkingSockets_GetListenSocketAddress(
             self._engine.pointer, number, address
         ):
             return address_from_native(address)
@@ -146,20 +147,7 @@ class SteamNetworkingSocketsManager(Uncopyable):
         engine may have the port a few seconds longer, or until it is listened on again.)
         ``ISteamNetworkingSockets::CloseListenSocket``
         """
-        socket = handle(listen_socket, "listen_socket")
-        pointer = self._engine.pointer
-        with self._engine.events_lock:
-            if socket in self._farewells:
-                return False
-            if socket in self._listen_sockets:
-                self._listen_sockets.discard(socket)
-                heard = self._engine.pump(None)  # requests still in the queue are children too
-                for connection, parent in list(self._connections.items()):
-                    if parent == socket:
-                        self.close_connection(connection, debug="the listen socket was closed")
-                if self._farewells.keep(socket, unheard=not heard):
-                    return True
-            return lib.ISteamNetworkingSockets_CloseListenSocket(pointer, socket)
+        return self._closing.close_listen_socket(handle(listen_socket, "listen_socket"))
 
     def connect_p2p(
         self,
@@ -175,7 +163,7 @@ class SteamNetworkingSocketsManager(Uncopyable):
         """
         pointer = self._engine.require_signaling()
         count, array, _alive = config.native_options(self._engine, options)
-        return self._connecting(
+        return self._closing.add_connection(
             lib.ISteamNetworkingSockets_ConnectP2P(
                 pointer, to_native(steam_id_remote), port(virtual_port), count, array
             )
@@ -188,7 +176,7 @@ class SteamNetworkingSocketsManager(Uncopyable):
         ``ISteamNetworkingSockets::ConnectByIPAddress``
         """
         count, array, _alive = config.native_options(self._engine, options)
-        return self._connecting(
+        return self._closing.add_connection(
             lib.ISteamNetworkingSockets_ConnectByIPAddress(
                 self._engine.pointer, address_to_native(address), count, array
             )
@@ -209,7 +197,7 @@ class SteamNetworkingSocketsManager(Uncopyable):
         pointer = self._engine.require("ISteamNetworkingSockets_ConnectP2PCustomSignaling")
         self._engine.require_signaling()
         count, array, _alive = config.native_options(self._engine, options)
-        return self._connecting(
+        return self._closing.add_connection(
             lib.sn_connect_custom_signaling(
                 pointer, to_native(steam_id_remote), port(virtual_port), count, array
             )
@@ -254,20 +242,12 @@ class SteamNetworkingSocketsManager(Uncopyable):
         read. What was sent and has not left is lost unless ``enable_linger``; nothing more
         can be received. ``ISteamNetworkingSockets::CloseConnection``
         """
-        number = handle(connection, "connection")
-        code = integer(reason, "reason", -(2**31), 2**31 - 1)
-        text = close_text(debug)
-        pointer = self._engine.pointer
-        listen_socket = self._connections.pop(number, 0)
-        if listen_socket:
-            self._farewells.begin(listen_socket)
-        if enable_linger:
-            self._farewells.linger(self._time_to_drain(number))
-        answer = lib.ISteamNetworkingSockets_CloseConnection(
-            pointer, number, code, text, bool(enable_linger)
+        return self._closing.close_connection(
+            handle(connection, "connection"),
+            integer(reason, "reason", -(2**31), 2**31 - 1),
+            close_text(debug),
+            bool(enable_linger),
         )
-        self._goodbyes.begin(number)
-        return answer
 
     def create_socket_pair(
         self,
@@ -288,7 +268,8 @@ class SteamNetworkingSocketsManager(Uncopyable):
             self._engine.pointer, pair, pair + 1, bool(use_network_loopback), one, two
         ):
             return 0, 0
-        return self._connecting(pair[0]), self._connecting(pair[1])
+        self._closing.add_pair(pair)
+        return pair[0], pair[1]
 
     # --- messages -------------------------------------------------------------------------------
 
@@ -479,19 +460,16 @@ class SteamNetworkingSocketsManager(Uncopyable):
 
         ``ISteamNetworkingSockets::CreatePollGroup``
         """
-        group = lib.ISteamNetworkingSockets_CreatePollGroup(self._engine.pointer)
-        if group:
-            self._poll_groups.add(group)
-        return group
+        return self._closing.add_poll_group(
+            lib.ISteamNetworkingSockets_CreatePollGroup(self._engine.pointer)
+        )
 
     def destroy_poll_group(self, poll_group: int) -> bool:
         """Dissolve a group; its connections and their messages stay.
 
         ``ISteamNetworkingSockets::DestroyPollGroup``
         """
-        group = handle(poll_group, "poll_group")
-        self._poll_groups.discard(group)
-        return lib.ISteamNetworkingSockets_DestroyPollGroup(self._engine.pointer, group)
+        return self._closing.destroy_poll_group(handle(poll_group, "poll_group"))
 
     def set_connection_poll_group(self, connection: int, poll_group: int) -> bool:
         """Put a connection into a group, or (0) out of any; waiting messages go with it.
@@ -658,7 +636,7 @@ class SteamNetworkingSocketsManager(Uncopyable):
         """
         pointer = self._engine.require("ISteamNetworkingSockets_ConnectToHostedDedicatedServer")
         count, array, _alive = config.native_options(self._engine, options)
-        return self._connecting(
+        return self._closing.add_connection(
             lib.ISteamNetworkingSockets_ConnectToHostedDedicatedServer(
                 pointer, to_native(target), port(virtual_port), count, array
             )
@@ -702,10 +680,12 @@ class SteamNetworkingSocketsManager(Uncopyable):
         name = "ISteamNetworkingSockets_CreateHostedDedicatedServerListenSocket"
         pointer = self._engine.require(name)
         count, array, _alive = config.native_options(self._engine, options)
-        return self._listening(
+        return self._closing.listen(
+            None,
+            options,
             lambda: lib.ISteamNetworkingSockets_CreateHostedDedicatedServerListenSocket(
                 pointer, port(virtual_port), count, array
-            )
+            ),
         )
 
     # --- FakeIP: addresses that stand for users -------------------------------------------------
@@ -744,10 +724,12 @@ class SteamNetworkingSocketsManager(Uncopyable):
         """
         pointer = self._engine.require("ISteamNetworkingSockets_CreateListenSocketP2PFakeIP")
         count, array, _alive = config.native_options(self._engine, options)
-        return self._listening(
+        return self._closing.listen(
+            None,
+            options,
             lambda: lib.ISteamNetworkingSockets_CreateListenSocketP2PFakeIP(
                 pointer, integer(fake_port, "fake_port", 0, 7), count, array
-            )
+            ),
         )
 
     def get_remote_fake_ip_for_connection(self, connection: int) -> tuple[EResult, str]:
@@ -839,74 +821,6 @@ class SteamNetworkingSocketsManager(Uncopyable):
 
     # --- for Steam, which owns this manager -----------------------------------------------------
 
-    def _note(self, native: Any) -> None:
-        """Queue a connection event, and remember what it opened or closed."""
-        event = ConnectionEvent.from_native(native)
-        if event.state == ConnectionState.NONE:
-            self._connections.pop(event.connection, None)
-            self._goodbyes.forget(event.connection)
-        elif event.connection not in self._connections:
-            self._connections[event.connection] = event.listen_socket
-        if self._farewells.is_late(event):
-            self.close_connection(event.connection, debug="the listen socket was closed")
-        if not (self._farewells.is_private(event) or self._claim(event)):
-            self._events.push(event)
-
     def _streams(self) -> tuple[EventStream[Any], ...]:
         """The streams whose handlers are to be called."""
         return self._events, self._authentication, self._fake_ips
-
-    def _end_farewells(self, everything: bool = False) -> None:
-        """Have the engine close the listen sockets that were kept for their connections."""
-        with self._engine.events_lock:
-            for socket in self._farewells.over(everything):
-                lib.ISteamNetworkingSockets_CloseListenSocket(self._engine.pointer, socket)
-
-    def _undrained(self) -> bool:
-        """Whether reliable data is on its way yet; if it has not left, it does so now."""
-        waiting = self._farewells.lingering
-        for connection in list(self._connections):
-            if self._time_to_drain(connection):
-                self.flush_messages_on_connection(connection)
-                waiting = True
-        return waiting
-
-    def _time_to_drain(self, connection: int) -> float:
-        """Seconds within which a connection's reliable data should be there, with some to spare."""
-        status = self.get_quick_connection_status(connection)
-        if status is None or status.state not in (*OPENING, ConnectionState.CONNECTED):
-            return 0.0
-        waiting = status.pending_reliable + status.sent_unacked_reliable
-        if not waiting:
-            return 0.0
-        rate = max(status.send_rate_bytes_per_second, 1)
-        return 1.5 * waiting / rate + 0.01 * max(status.ping, 0) + 0.25  # ten times there and back
-
-    def _close_connections(self) -> None:
-        """Close the connections that are open."""
-        for connection in list(self._connections):
-            self.close_connection(connection)
-
-    def _close_all(self) -> None:
-        """Close what is open: connections, then listen sockets, then poll groups."""
-        self._close_connections()
-        for socket in list(self._listen_sockets):
-            self.close_listen_socket(socket)
-        self._end_farewells(everything=True)
-        for group in list(self._poll_groups):
-            self.destroy_poll_group(group)
-
-    def _listening(self, create: Callable[[], int]) -> int:
-        with self._engine.events_lock:
-            socket = create()
-            if not socket:  # perhaps the port is taken by one that we have closed
-                self._end_farewells(everything=True)
-                socket = create()
-            if socket:
-                self._listen_sockets.add(socket)
-            return socket
-
-    def _connecting(self, connection: int) -> int:
-        if connection:
-            self._connections[connection] = 0
-        return connection

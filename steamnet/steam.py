@@ -4,6 +4,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import partial
@@ -13,6 +14,7 @@ from typing import Any
 from . import engine as engines
 from ._native import ffi, lib
 from .arguments import integer, port, seconds
+from .closing import Abandoned, ClosingSessions, ClosingSockets
 from .config import Options
 from .engine import Engine, Uncopyable
 from .enums import EResult, known
@@ -26,7 +28,8 @@ from .networking_utils import SteamNetworkingUtilsManager
 from .objects import Connection, Listener, PollGroup
 from .signaling import LocalSignaling, Signaling
 
-GOODBYE = 0.2  # seconds that a shutdown may take for it
+LINGER = 10.0  # seconds that a shutdown waits at most by default
+TELLING = 0.2  # seconds that telling the peers may take in any case
 
 
 class SteamEventKind(IntEnum):
@@ -107,13 +110,15 @@ class Steam(Uncopyable):
         """The engine: its name, library, accessor, version, and what it supports."""
         self.core = Core(engine, app_id)
         """Who we are."""
-        self.networking_sockets = SteamNetworkingSocketsManager(engine)
+        self._closing = ClosingSockets(engine)
+        self._sessions = ClosingSessions(engine, self._closing.notifier)
+        self.networking_sockets = SteamNetworkingSocketsManager(engine, self._closing)
         """``ISteamNetworkingSockets``"""
         self.networking_utils = SteamNetworkingUtilsManager(engine, self.run_callbacks)
         """``ISteamNetworkingUtils``"""
-        self.networking_messages = SteamNetworkingMessagesManager(engine)
+        self.networking_messages = SteamNetworkingMessagesManager(engine, self._sessions)
         """``ISteamNetworkingMessages``"""
-        self._router = Router(engine, self.networking_sockets, self.run_callbacks)
+        self._router = Router(engine, self.networking_sockets, self._closing, self.run_callbacks)
         self._shutting_down = threading.Lock()
         self._managers = (
             self.networking_sockets,
@@ -193,7 +198,7 @@ class Steam(Uncopyable):
         self.engine.exchange_signals()
         self.engine.pump()
         if self.engine.is_open:  # else a Steam that is not ours is gone: only that is left to tell
-            self.networking_sockets._end_farewells()
+            self._closing.run()
             self.networking_utils._log_debug_output(errors)
         for manager in self._managers:
             for stream in manager._streams():
@@ -201,24 +206,25 @@ class Steam(Uncopyable):
                     self.engine.has_more = True
         raise_first(errors)
 
-    def shutdown(self, linger: float = 0.0) -> None:
+    def shutdown(self, linger: float | None = None) -> list[Abandoned]:
         """Close what is open, then the engine. Idempotent; also done when the program ends.
 
-        Reliable data that has not arrived is lost, unless it drains within ``linger`` seconds.
-        Views of received messages stay valid.
+        First it waits until all that was sent reliably is acknowledged and the peers were told of
+        the close: ``linger`` seconds at most, by default 10, at the end of the program 1; 0 does
+        not wait. Ctrl-C ends the wait, and is raised once the engine is shut down.
+
+        Returns what was abandoned, which is logged as a warning too. Where the peer of a
+        connection that was closed before ends or dies meanwhile, only loopback knows of it: gns
+        and steam do not tell. Views of received messages stay valid.
         """
-        seconds(linger, "linger")
+        limit = LINGER if linger is None else seconds(linger, "linger")
         if not self._shutting_down.acquire(blocking=False):
-            return  # another thread, or a handler of this one, is at it already
+            return []  # another thread, or a handler of this one, is at it already
+        interrupts: list[BaseException] = []
         try:
             if self.engine.is_open:
-                try:
-                    self._drain(linger)
-                    self.networking_sockets._close_connections()
-                    self._say_goodbye()
-                    self.networking_sockets._close_all()
-                except ClosedError:
-                    pass  # closed from under us, as in a forked child
+                with suppress(ClosedError):  # closed from under us, as in a forked child
+                    self._close(limit, interrupts)
         finally:
             self.engine.close()
             engines.closed(self)
@@ -227,6 +233,10 @@ class Steam(Uncopyable):
             self._shutting_down.release()
             if signaling is not None:
                 signaling.close()
+        if interrupts:
+            raise interrupts[0]
+        abandoned, self._closing.abandoned = self._closing.abandoned, []
+        return abandoned
 
     def __enter__(self) -> "Steam":
         self.engine.check()
@@ -251,24 +261,41 @@ class Steam(Uncopyable):
             )
             return None
 
-    def _drain(self, linger: float) -> None:
-        deadline = time.monotonic() + linger
-        sockets, messages = self.networking_sockets, self.networking_messages
-        while time.monotonic() < deadline and (sockets._undrained() or messages._undrained()):
+    def _close(self, limit: float, interrupts: list[BaseException]) -> None:
+        """Close everything within ``limit`` seconds; collect what interrupts the wait."""
+        closing, sessions = self._closing, self._sessions
+        deadline = closing.clock() + limit
+        try:
+            if limit:
+                closing.flush()
+                self._wait(lambda: closing.undelivered() or sessions.undelivered(), deadline)
+        except (KeyboardInterrupt, SystemExit) as interrupt:
+            interrupts.append(interrupt)
+        reason = f"not acknowledged within {limit:g} s" if not interrupts else "interrupted"
+        closing.give_up(reason)
+        for what in sessions.undelivered():
+            closing.abandon(what, reason)
+        try:
+            closing.close_all()
+            sessions.close_all()
+            if not interrupts:
+                self._wait(lambda: closing.lingering, deadline)
+            self._wait(lambda: closing.notifier.untold, closing.clock() + TELLING if limit else 0)
+        except (KeyboardInterrupt, SystemExit) as interrupt:
+            interrupts.append(interrupt)
+        closing.end()
+
+    def _wait(self, pending: Callable[[], object], deadline: float) -> None:
+        """Let the engine work until nothing is pending, or the time is over."""
+        self.engine.exchange_signals()
+        while pending() and self._closing.clock() < deadline:
             self.engine.exchange_signals()
             self.engine.pump()
+            self._closing.run()
             time.sleep(0.001)
-
-    def _say_goodbye(self) -> None:
-        """Give the word that connections were closed a moment to leave."""
-        deadline = time.monotonic() + GOODBYE
-        self.engine.exchange_signals()
-        while self.networking_sockets._goodbyes.untold and time.monotonic() < deadline:
-            time.sleep(0.001)
-            self.engine.exchange_signals()
 
     def _exchange_signals(self, signaling: Signaling) -> None:
-        goodbyes = self.networking_sockets._goodbyes
+        notifier = self._closing.notifier
         pointer = self.engine.pointer
         identity, connection = ffi.new("SteamNetworkingIdentity *"), ffi.new("uint32_t *")
         room = ffi.new("char[]", 2048)
@@ -279,12 +306,13 @@ class Steam(Uncopyable):
             if size > len(room):
                 room = ffi.new("char[]", size)
             else:
-                signaling.send(from_native(identity), bytes(ffi.buffer(room, size)))
-                goodbyes.told(connection[0])
+                peer = from_native(identity)
+                signaling.send(peer, bytes(ffi.buffer(room, size)))
+                notifier.signal_sent(connection[0], peer)
         for data in signaling.receive():
             lib.sn_receive_signal(pointer, data, len(data))
-            goodbyes.note(data, list(self.networking_sockets._connections))
-        for data in goodbyes.due():
+            notifier.signal_received(data)
+        for data in notifier.due():
             lib.sn_receive_signal(pointer, data, len(data))
 
 

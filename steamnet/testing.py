@@ -106,7 +106,7 @@ def pump(*parties: Steam | Connection, until: Callable[[], T | None], timeout: f
 
 def _picture(router: Router) -> Iterator[str]:
     yield f"{router.sockets.get_identity()}:"
-    for handle in list(router.sockets._connections):
+    for handle in router.closing.connections:
         info = router.sockets.get_connection_info(handle)
         status = router.sockets.get_quick_connection_status(handle)
         if info is not None and status is not None:

@@ -9,7 +9,7 @@ typedef int (*receiver)(sn_engine *engine, long long handle, SteamNetworkingMess
 static int from_connection(sn_engine *engine, long long handle, SteamNetworkingMessage_t **messages, int limit)
 {
     return engine->flat.ISteamNetworkingSockets_ReceiveMessagesOnConnection(
-        engine->sockets, (HSteamNetConnection)handle, messages, limit);
+        engine->sockets, sn_visible(engine, (HSteamNetConnection)handle), messages, limit);
 }
 
 static int from_poll_group(sn_engine *engine, long long handle, SteamNetworkingMessage_t **messages, int limit)

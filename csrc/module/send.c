@@ -199,7 +199,7 @@ static SteamNetworkingMessage_t *message_new(sn_engine *engine, const sn_target 
     }
     if (shared == NULL && size > 0)
         memcpy(message->m_pData, bytes, size);
-    message->m_conn = target->connection;
+    message->m_conn = sn_visible(engine, target->connection);
     message->m_nFlags = target->flags;
     message->m_idxLane = target->lane;
     message->m_nUserData = (intptr_t)count; /* for m_pfnFreeData; the engine leaves it undefined */
@@ -218,7 +218,8 @@ static int64_t send_one(sn_engine *engine, const sn_target *target, const sn_pay
     int64_t number = 0;
     if (count == NULL && target->lane == 0 && payload->size < BLOCK_FROM) {
         EResult result = engine->flat.ISteamNetworkingSockets_SendMessageToConnection(
-            engine->sockets, target->connection, payload->bytes, (uint32_t)payload->size, target->flags, &number);
+            engine->sockets, sn_visible(engine, target->connection), payload->bytes, (uint32_t)payload->size,
+            target->flags, &number);
         if (result != k_EResultOK)
             return -(int64_t)result;
         return number > 0 ? number : 0;

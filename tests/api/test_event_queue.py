@@ -210,7 +210,7 @@ class TestFlood:
         waiting = steam.networking_sockets.connection_events()
         assert len(waiting) == 65536
         assert ended(waiting) == closed[-len(ended(waiting)) :]
-        assert not steam.networking_sockets._connections
+        assert not steam._closing.connections
 
 
 @pytest.mark.not_on("loopback", why="it has not so much to say")

@@ -641,7 +641,7 @@ def test_a_caller_who_gave_up_is_not_accepted(two: list[Steam]) -> None:
             if heard:
                 pump(host, guest, until=lambda: not listener._waiting)
             assert listener.accept() is None
-        pump(host, guest, until=lambda: not host.networking_sockets._connections)
+        pump(host, guest, until=lambda: not host._closing.connections)
         assert host.networking_sockets.connection_events() == []
 
 

@@ -1,0 +1,602 @@
+"""What is open on an engine, and how it is closed without a silent loss of what was sent reliably.
+
+**Data on its way.** A connection is closed with the engine's own linger. Its handle is gone then,
+so C counts the reliable messages that are not acknowledged (`lib.sn_closing_connections`). GNS and
+Steam send the close when that count is zero, and do not tell when it has left: a round trip and
+50 ms more are enough.
+
+**Connections that still connect.** Engines drop what such a connection has queued. So it stays open
+in the engine, hidden from the application, until it is connected and can be closed with linger.
+
+**Listen sockets.** An engine that closes a listen socket drops the connections that came in on it,
+also those that linger. So the engine keeps the socket until they are done. Requests that arrive
+meanwhile are refused; listening again on the same port or address takes the socket over.
+
+**P2P on GNS.** GNS tells of a close only in answer to the peer, who may have nothing to say for a
+long time. But it answers his signals too, and a signal may arrive twice: `GnsCloseNotifier` gives
+GNS the last one again once the connection has been closed.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+from . import config
+from ._native import ffi, lib
+from .config import Options
+from .engine import Engine
+from .enums import GONE, OPENING, ConfigScope, ConnectionState, EndReason, known
+from .identity import Identity, from_native
+from .info import ConnectionEvent, ConnectionInfo, state_name
+
+LOGGER = logging.getLogger("steamnet")
+LEAVING = 0.05  # seconds beyond a round trip that a close takes to leave
+UNKNOWN_ROUND_TRIP = 0.2  # seconds
+ANSWERING = 5.0  # seconds for which GNS answers the peers of connections that were closed
+RETRIES = (0.0, 0.5, 1.0, 2.0, 4.0)  # seconds after a close: its signal may get lost
+MOST_SIGNALS = 4096  # kept for connections that nobody has closed
+REPORTED = 1024  # of what was abandoned while the engine was open
+SOCKET_CLOSED = b"the listen socket was closed"
+Address = tuple[str, int | bytes]  # where a listen socket listens: what kind of place, and which
+
+
+class Abandoned(NamedTuple):
+    """Reliable messages to one peer that were given up before they were acknowledged."""
+
+    peer: Identity
+    """Who was to get them; "invalid" while that is unknown."""
+    messages: int
+    """How many; 0 for a message session on gns and steam, which tell only bytes."""
+    bytes: int
+    """How much that is."""
+
+
+class Unacknowledged(NamedTuple):
+    """What `lib.sn_closing_connections` tells of one connection."""
+
+    connection: int
+    peer: Identity
+    messages: int
+    bytes: int
+
+
+@dataclass(slots=True)
+class _Lingering:
+    """A connection that the engine closes once everything is acknowledged."""
+
+    peer: Identity
+    own: bool  # the peer is another connection of this engine
+    listen_socket: int
+    leaving: float  # seconds from the last acknowledgement until the close has left
+    left_at: float | None = None
+
+
+@dataclass(slots=True)
+class _Hidden:
+    """A connection that was closed before it was connected, with messages to send."""
+
+    what: Abandoned  # if it fails
+    listen_socket: int
+    code: int
+    text: bytes
+
+
+class ClosingSockets:
+    """The connections, listen sockets and poll groups of an engine, until it has ended them.
+
+    `Engine.events_lock` guards what looks first and changes then.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        """Begin with none."""
+        self._engine = engine
+        self.takers: list[Callable[[ConnectionEvent], object]] = []
+        """Each is offered a connection event until one returns a true value, which takes it."""
+        self.notifier = GnsCloseNotifier(self.clock)
+        """Only GNS needs it."""
+        self.abandoned: list[Abandoned] = []
+        """What has been abandoned so far, the latest last."""
+        self._connections: dict[int, int] = {}  # each with the listen socket that it came in on
+        self._pairs: set[int] = set()  # those of them whose peer is another one of them
+        self._listen_sockets: dict[int, tuple[Address | None, dict[Any, Any]]] = {}
+        self._poll_groups: set[int] = set()
+        self._lingering: dict[int, _Lingering] = {}
+        self._hidden: dict[int, _Hidden] = {}
+        self._kept: dict[int, tuple[Address | None, dict[Any, Any]]] = {}  # closed listen sockets
+        self._answering: dict[int, float] = {}  # until when a listen socket's peers may ask
+        self._private: set[int] = set()  # closed by us: nobody is told of their events
+        self._events: list[ConnectionEvent] = []  # that the engine does not report
+        self._waited_for: list[Unacknowledged] = []  # by `shutdown`
+        self._tells = engine.name == "loopback"  # when a close has left
+        engine.on_event(lib.k_iCallback_SteamNetConnectionStatusChanged, self._on_event)
+
+    def clock(self) -> float:
+        """Seconds by the engine's clock."""
+        now: int = lib.ISteamNetworkingUtils_GetLocalTimestamp(self._engine.pointer)
+        return now / 1e6
+
+    # --- what is open ---------------------------------------------------------------------------
+
+    @property
+    def connections(self) -> list[int]:
+        """The open connections."""
+        return list(self._connections)
+
+    def add_connection(self, connection: int) -> int:
+        """Enter a connection that this side has begun."""
+        if connection:
+            self._connections[connection] = 0
+        return connection
+
+    def add_pair(self, pair: Iterable[int]) -> None:
+        """Enter connections that are each other's peer."""
+        for connection in pair:
+            self._pairs.add(self.add_connection(connection))
+
+    def add_poll_group(self, group: int) -> int:
+        """Enter a poll group."""
+        if group:
+            self._poll_groups.add(group)
+        return group
+
+    def destroy_poll_group(self, group: int) -> bool:
+        """Dissolve a poll group: what the engine answers."""
+        self._poll_groups.discard(group)
+        return lib.ISteamNetworkingSockets_DestroyPollGroup(self._engine.pointer, group)
+
+    def is_closed(self, listen_socket: int) -> bool:
+        """Whether only the engine still has a listen socket."""
+        return listen_socket in self._kept
+
+    # --- connections ----------------------------------------------------------------------------
+
+    def close_connection(self, connection: int, code: int, text: bytes, linger: bool) -> bool:
+        """Close a connection: what the engine answers."""
+        listen_socket = self._connections.get(connection, 0)
+        info = self._info(connection) if linger else None
+        if info is not None and self._hide(connection, code, text, info):
+            return True
+        if info is not None and info.state == ConnectionState.CONNECTED:
+            self._lingering[connection] = _Lingering(
+                info.identity_remote,
+                self._is_own(connection, info.identity_remote),
+                listen_socket,
+                0.0 if self._tells else self._round_trip(connection) + LEAVING,
+            )
+        answer: bool = lib.ISteamNetworkingSockets_CloseConnection(
+            self._engine.pointer, connection, code, text, linger
+        )
+        self._connections.pop(connection, None)
+        self._pairs.discard(connection)
+        self._expect_questions(listen_socket)
+        self.notifier.connection_closed(connection)
+        return answer
+
+    def _is_own(self, connection: int, peer: Identity) -> bool:
+        """Whether this engine has both ends."""
+        me = ffi.new("SteamNetworkingIdentity *")
+        lib.ISteamNetworkingSockets_GetIdentity(self._engine.pointer, me)
+        return connection in self._pairs or peer == from_native(me)
+
+    def _expect_questions(self, listen_socket: int) -> None:
+        """A connection of that socket has ended: for a while its peer may ask what became of it."""
+        if listen_socket and not self._tells:
+            self._answering[listen_socket] = self.clock() + ANSWERING
+
+    def _info(self, connection: int) -> ConnectionInfo | None:
+        native = ffi.new("SteamNetConnectionInfo_t *")
+        found = lib.ISteamNetworkingSockets_GetConnectionInfo(
+            self._engine.pointer, connection, native
+        )
+        return ConnectionInfo.from_native(native) if found else None
+
+    def _round_trip(self, connection: int) -> float:
+        status = ffi.new("SteamNetConnectionRealTimeStatus_t *")
+        lib.ISteamNetworkingSockets_GetConnectionRealTimeStatus(
+            self._engine.pointer, connection, status, 0, ffi.NULL
+        )
+        ping: int = status.m_nPing
+        return ping / 1000 if ping >= 0 else UNKNOWN_ROUND_TRIP
+
+    def _hide(self, connection: int, code: int, text: bytes, info: ConnectionInfo) -> bool:
+        """Keep a connection in the engine, if it still connects and has messages to send."""
+        refused = info.state == ConnectionState.CONNECTING and info.listen_socket
+        if info.state not in OPENING or refused:
+            return False
+        pointer = self._engine.pointer
+        with self._engine.events_lock:
+            queued = [one for one in self._unacknowledged() if one.connection == connection]
+            if not queued or not queued[0].messages:
+                return False
+            lib.ISteamNetworkingSockets_SetConnectionPollGroup(pointer, connection, 0)
+            if not lib.sn_hide_connection(pointer, connection):
+                return False
+            what = Abandoned(info.identity_remote, queued[0].messages, queued[0].bytes)
+            listen_socket = self._connections.pop(connection, info.listen_socket)
+            self._hidden[connection] = _Hidden(what, listen_socket, code, text)
+            self._events.append(_closed_event(connection, info, code, text))
+        return True
+
+    def _close_hidden(self, connection: int, failure: str = "") -> None:
+        """Close a hidden connection: it is connected now, or has failed."""
+        hidden = self._hidden.pop(connection)
+        lib.sn_show_connection(self._engine.pointer, connection)
+        self._connections[connection] = hidden.listen_socket
+        self._private.add(connection)
+        if failure:
+            self.abandon(hidden.what, failure)
+        self.close_connection(connection, hidden.code, hidden.text, not failure)
+
+    # --- listen sockets -------------------------------------------------------------------------
+
+    def listen(
+        self, address: Address | None, options: Options | None, create: Callable[[], int]
+    ) -> int:
+        """Take over a listen socket that is kept at that address, or create one: 0 if refused."""
+        with self._engine.events_lock:
+            self._end_kept(also=(address,) if address is not None else ())
+            for socket, kept in self._kept.items():
+                if address is not None and kept[0] == address:
+                    if not self._configure(socket, options):
+                        return 0
+                    del self._kept[socket]
+                    break
+            else:
+                socket = create()
+                if not socket and self._end_kept(everybody=True):
+                    socket = create()
+            if socket:
+                self._listen_sockets[socket] = address, dict(options or {})
+            return socket
+
+    def _configure(self, socket: int, options: Options | None) -> bool:
+        """Give a listen socket these options instead of those that it had."""
+        before, wanted = self._kept[socket][1], dict(options or {})
+        changes = dict.fromkeys(before) | wanted
+        scope, engine = ConfigScope.LISTEN_SOCKET, self._engine
+        if all(config.set_value(engine, key, changes[key], scope, socket) for key in changes):
+            return True
+        for key in changes:
+            config.set_value(engine, key, before.get(key), scope, socket)
+        return False
+
+    def close_listen_socket(self, socket: int) -> bool:
+        """Close the connections that came in on a socket, then the socket: whether it was open."""
+        pointer = self._engine.pointer
+        with self._engine.events_lock:
+            if socket in self._kept:
+                return False
+            if socket not in self._listen_sockets:
+                return lib.ISteamNetworkingSockets_CloseListenSocket(pointer, socket)
+            kept = self._listen_sockets.pop(socket)
+            # Requests that nobody has been told of are its connections too. If this runs inside
+            # `pump`, they may come later.
+            if not self._engine.pump(None):
+                self._answering[socket] = self.clock() + ANSWERING
+            for connection, parent in list(self._connections.items()):
+                if parent == socket:
+                    self.close_connection(connection, 0, SOCKET_CLOSED, True)
+            self._kept[socket] = kept
+            self._end_kept()
+            return True
+
+    def _end_kept(self, also: tuple[Address, ...] = (), everybody: bool = False) -> bool:
+        """Have the engine close the kept sockets that no connection needs: whether there were any.
+
+        Peers that may still ask hold a socket up, unless it is at an address in ``also``, or
+        ``everybody`` has to go.
+        """
+        needed = {one.listen_socket for one in self._lingering.values()}
+        needed |= {one.listen_socket for one in self._hidden.values()}
+        now, ended = self.clock(), False
+        for socket, (address, _) in list(self._kept.items()):
+            if socket in needed:
+                continue
+            if self._answering.get(socket, 0.0) > now and not everybody and address not in also:
+                continue
+            del self._kept[socket]
+            self._answering.pop(socket, None)
+            lib.ISteamNetworkingSockets_CloseListenSocket(self._engine.pointer, socket)
+            ended = True
+        return ended
+
+    # --- events ---------------------------------------------------------------------------------
+
+    def _on_event(self, native: Any) -> None:
+        """Note what a connection event opened or closed, and offer it to the takers."""
+        event = ConnectionEvent.from_native(native)
+        connection = event.connection
+        if connection in self._hidden:
+            if event.state not in OPENING:
+                connected = event.state == ConnectionState.CONNECTED
+                self._close_hidden(connection, "" if connected else _ending(event.info))
+            return
+        if event.state == ConnectionState.NONE:
+            self._connections.pop(connection, None)
+            self._pairs.discard(connection)
+            self.notifier.connection_ended(connection)
+        elif connection not in self._connections:
+            self._connections[connection] = event.listen_socket
+        if event.is_incoming_request and event.listen_socket in self._kept:
+            self._private.add(connection)
+            self.close_connection(connection, 0, SOCKET_CLOSED, False)
+        if connection not in self._private:
+            self._offer(event)
+        elif event.state == ConnectionState.NONE:
+            self._private.discard(connection)
+
+    def _offer(self, event: ConnectionEvent) -> None:
+        for take in self.takers:
+            if take(event):
+                return
+
+    def run(self) -> None:
+        """Go on with what is being closed; `Steam` calls this whenever the engine has worked."""
+        if not (self._events or self._lingering or self._kept):
+            return
+        with self._engine.events_lock:
+            events, self._events = self._events, []
+            for event in events:
+                self._offer(event)
+            self._note_abandoned()
+            self._note_delivered()
+            self._end_kept()
+
+    def _note_abandoned(self) -> None:
+        """Ask which connections could not deliver everything although they lingered.
+
+        Only the loopback engine knows.
+        """
+        out = ffi.new("sn_closing[]", 16)
+        while count := lib.sn_abandoned_connections(self._engine.pointer, out, len(out)):
+            for one in _read(out, count):
+                lingering = self._lingering.get(one.connection)
+                if not (lingering.own if lingering else self._is_own(one.connection, one.peer)):
+                    what = Abandoned(one.peer, one.messages, one.bytes)
+                    self.abandon(what, "the peer closed the connection or is gone")
+
+    def _note_delivered(self) -> None:
+        if not self._lingering:
+            return
+        waiting = {one.connection for one in self._unacknowledged()}
+        now = self.clock()
+        for connection, one in list(self._lingering.items()):
+            if connection in waiting:
+                continue
+            if one.left_at is None:
+                one.left_at = now + one.leaving
+                self.notifier.connection_closed(connection)  # from now on GNS can tell the peer
+            if one.left_at <= now:
+                del self._lingering[connection]
+                self._expect_questions(one.listen_socket)
+
+    # --- what is not delivered ------------------------------------------------------------------
+
+    def _unacknowledged(self) -> list[Unacknowledged]:
+        """The connections whose reliable messages, or whose close, are still on their way."""
+        room = 64
+        while True:
+            out = ffi.new("sn_closing[]", room)
+            count = lib.sn_closing_connections(self._engine.pointer, out, room)
+            if count <= room:
+                return _read(out, count)
+            room = 2 * count
+
+    def undelivered(self) -> list[Unacknowledged]:
+        """The connections, open or closed, with messages that are not acknowledged.
+
+        For `shutdown`: what an open one had when it ended since the last call is abandoned.
+        """
+        found = [one for one in self._unacknowledged() if one.messages]
+        waiting = {one.connection for one in found}
+        for one in self._waited_for:
+            if one.connection in self._connections and one.connection not in waiting:
+                info = self._info(one.connection)
+                if info is not None and info.state in GONE:
+                    self._give_up(one, _ending(info))
+        self._waited_for = found
+        return found
+
+    def give_up(self, why: str) -> None:
+        """Abandon what is not delivered."""
+        for one in self.undelivered():
+            self._give_up(one, why)
+
+    def _give_up(self, one: Unacknowledged, why: str) -> None:
+        lingering, hidden = self._lingering.get(one.connection), self._hidden.get(one.connection)
+        peer, own = one.peer, False
+        if lingering is not None:
+            peer, own = lingering.peer, lingering.own
+        elif hidden is not None:
+            peer = hidden.what.peer
+        else:
+            info = self._info(one.connection)
+            peer = info.identity_remote if info is not None else peer
+        if not (own or self._is_own(one.connection, peer)):
+            self.abandon(Abandoned(peer, one.messages, one.bytes), why)
+
+    def abandon(self, what: Abandoned, why: str) -> None:
+        """Report what is given up."""
+        self.abandoned.append(what)
+        del self.abandoned[:-REPORTED]
+        LOGGER.warning(
+            "abandoned for %s: %s reliable messages, %d bytes (%s)",
+            what.peer, what.messages or "some", what.bytes, why,
+        )  # fmt: skip
+
+    # --- the end --------------------------------------------------------------------------------
+
+    def flush(self) -> None:
+        """Send now what waits for more to share a packet with."""
+        for one in self.undelivered():
+            if one.connection in self._connections:
+                lib.ISteamNetworkingSockets_FlushMessagesOnConnection(
+                    self._engine.pointer, one.connection
+                )
+
+    def close_all(self) -> None:
+        """Close the connections and listen sockets; no more is waited for what is undelivered."""
+        undelivered = {one.connection for one in self.undelivered()}
+        for connection in list(self._hidden):
+            lib.sn_show_connection(self._engine.pointer, connection)
+            self._connections[connection] = self._hidden.pop(connection).listen_socket
+            self._private.add(connection)
+        for connection in self.connections:
+            self.close_connection(connection, 0, b"", connection not in undelivered)
+        for socket in list(self._listen_sockets):
+            self.close_listen_socket(socket)
+
+    @property
+    def lingering(self) -> bool:
+        """Whether the close of a connection may not have left yet."""
+        return bool(self._lingering)
+
+    def end(self) -> None:
+        """Have the engine drop what it kept for others."""
+        self._lingering.clear()
+        self._end_kept(everybody=True)
+        for group in list(self._poll_groups):
+            self.destroy_poll_group(group)
+
+
+class ClosingSessions:
+    """The message sessions of an engine: whom `networking_messages` has written to or let in."""
+
+    def __init__(self, engine: Engine, notifier: "GnsCloseNotifier") -> None:
+        """Begin with none."""
+        self._engine = engine
+        self._notifier = notifier
+        self._peers: dict[bytes, Any] = {}  # native identities, by what they consist of
+        self._room = 256
+
+    def add(self, peer: Any) -> None:
+        """There is a session with that native identity now."""
+        self._peers[bytes(ffi.buffer(peer))] = peer
+        if len(self._peers) > self._room:
+            for key, one in list(self._peers.items()):
+                if self._status(one) is None:
+                    self._peers.pop(key, None)
+            self._room = max(256, 2 * len(self._peers))
+
+    def _status(self, peer: Any) -> Any:
+        """The real-time status of a session that is there; None if there is none."""
+        status = ffi.new("SteamNetConnectionRealTimeStatus_t *")
+        state = lib.ISteamNetworkingMessages_GetSessionConnectionInfo(
+            self._engine.pointer, peer, ffi.NULL, status
+        )
+        return status if state in (*OPENING, ConnectionState.CONNECTED) else None
+
+    def undelivered(self) -> list[Abandoned]:
+        """What sessions have not delivered; the loopback engine tells it as of connections."""
+        found = []
+        for peer in list(self._peers.values()) if self._engine.name != "loopback" else ():
+            status = self._status(peer)
+            size = status.m_cbPendingReliable + status.m_cbSentUnackedReliable if status else 0
+            if size:
+                found.append(Abandoned(from_native(peer), 0, size))
+        return found
+
+    def close(self, peer: Any) -> bool:
+        """Close a session, and have its peer told: what the engine answers."""
+        answer: bool = lib.ISteamNetworkingMessages_CloseSessionWithUser(self._engine.pointer, peer)
+        self._peers.pop(bytes(ffi.buffer(peer)), None)
+        self._notifier.session_closed(from_native(peer))
+        return answer
+
+    def close_all(self) -> None:
+        """Close all of them."""
+        for peer in list(self._peers.values()):
+            self.close(peer)
+
+
+class GnsCloseNotifier:
+    """Knows which signals make GNS tell the peers of P2P connections that those were closed."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        """Begin with none."""
+        self._clock = clock
+        self._peers: dict[int, Identity] = {}  # of all connections that have sent a signal
+        self._signals: dict[int, bytes] = {}  # the latest to each
+        self._closed: dict[int, tuple[bytes, float, int]] = {}  # signal, when, how often given
+        self._untold: set[int] = set()
+
+    def signal_sent(self, connection: int, peer: Identity) -> None:
+        """A signal has gone out for a connection."""
+        self._untold.discard(connection)
+        if connection not in self._closed:
+            self._peers[connection] = peer
+            if len(self._peers) > MOST_SIGNALS:
+                self.connection_ended(next(iter(self._peers)))
+
+    def signal_received(self, signal: bytes) -> None:
+        """A signal has come in. It is a connection's if it names it, as a request never does."""
+        for connection in list(self._peers):
+            if connection.to_bytes(4, "little") in signal:
+                self._signals[connection] = signal
+
+    def connection_closed(self, connection: int) -> None:
+        """A connection has been closed, or what was sent on it has arrived since."""
+        self._peers.pop(connection, None)
+        signal = self._signals.pop(connection, None)
+        if signal is None and connection in self._closed:
+            signal = self._closed[connection][0]
+        if signal is not None:
+            self._closed[connection] = signal, self._clock(), 0
+            self._untold.add(connection)
+
+    def session_closed(self, peer: Identity) -> None:
+        """The message session with a user has been closed."""
+        for connection, other in list(self._peers.items()):
+            if other == peer:
+                self.connection_closed(connection)
+
+    def connection_ended(self, connection: int) -> None:
+        """A connection has ended, closed or not."""
+        self._peers.pop(connection, None)
+        self._signals.pop(connection, None)
+
+    def due(self) -> Iterator[bytes]:
+        """Take the signals to be given to GNS now."""
+        for connection, (signal, when, given) in list(self._closed.items()):
+            if self._clock() - when >= RETRIES[given]:
+                if given + 1 < len(RETRIES):
+                    self._closed[connection] = signal, when, given + 1
+                else:
+                    self._closed.pop(connection, None)  # another thread may be at it too
+                    self._untold.discard(connection)
+                yield signal
+
+    @property
+    def untold(self) -> bool:
+        """Whether a peer has not been told yet."""
+        return bool(self._untold)
+
+
+def _read(array: Any, count: int) -> list[Unacknowledged]:
+    return [
+        Unacknowledged(
+            one.connection, from_native(ffi.addressof(one.peer)), one.messages, one.bytes
+        )
+        for one in array[0:count]
+    ]
+
+
+def _ending(info: ConnectionInfo) -> str:
+    return f"{info.state_name}, reason {int(info.end_reason)}: {info.end_debug}"
+
+
+def _closed_event(connection: int, info: ConnectionInfo, code: int, text: bytes) -> ConnectionEvent:
+    """The event of a close, as engines report it."""
+    words = text.decode() or "Application closed connection"
+    if code and not EndReason.APP_GENERIC <= code < 3000:
+        code, words = 1999, "Invalid numeric reason code"
+    state = ConnectionState.NONE
+    now = replace(
+        info,
+        state=state,
+        state_name=state_name(state),
+        end_reason=known(EndReason, code or EndReason.APP_GENERIC),
+        end_debug=words,
+    )
+    return ConnectionEvent(connection, info.listen_socket, info.state, state, now)
