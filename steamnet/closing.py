@@ -327,7 +327,7 @@ class ClosingSockets:
             self._private.discard(connection)
 
     def _offer(self, event: ConnectionEvent) -> None:
-        for take in self.takers:
+        for take in tuple(self.takers):  # they may come and go meanwhile
             if take(event):
                 return
 

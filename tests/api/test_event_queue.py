@@ -43,13 +43,11 @@ def test_who_pumps_in_the_midst_of_it_does_not_change_the_order(steam: Steam) ->
     """A finalizer may strike between an event's arrival and its delivery, and run callbacks."""
     sockets = steam.networking_sockets
     heard: list[ConnectionEvent] = []
-    claim = sockets._claim
 
-    def strike(event: ConnectionEvent) -> bool:
+    def strike(_: ConnectionEvent) -> None:
         steam.run_callbacks()
-        return claim(event)
 
-    sockets._claim = strike
+    steam._closing.takers.insert(0, strike)
     sockets.on_connection_status_changed(heard.append)
     closed = closed_pairs(steam, 20)
     steam.run_callbacks()
@@ -59,14 +57,13 @@ def test_who_pumps_in_the_midst_of_it_does_not_change_the_order(steam: Steam) ->
 def test_who_is_interrupted_in_the_midst_of_it_goes_on_with_the_next(steam: Steam) -> None:
     """An exception out of the delivery, as Ctrl-C is one, does not end all deliveries."""
     sockets = steam.networking_sockets
-    claim = sockets._claim
 
-    def interrupt(event: ConnectionEvent) -> bool:
-        sockets._claim = claim
+    def interrupt(_: ConnectionEvent) -> None:
+        steam._closing.takers.remove(interrupt)
         raise KeyboardInterrupt
 
     closed = closed_pairs(steam, 2)
-    sockets._claim = interrupt
+    steam._closing.takers.insert(0, interrupt)
     with pytest.raises(KeyboardInterrupt):
         steam.run_callbacks()
     steam.run_callbacks()
@@ -80,16 +77,14 @@ def test_a_listen_socket_closed_in_the_midst_of_it_turns_away_who_waits(
     with steamnet.init(engine=engine, identity="76561198000000001") as steam:
         sockets = steam.networking_sockets
         listener = sockets.create_listen_socket_p2p(7)
-        claim = sockets._claim
 
-        def strike(event: ConnectionEvent) -> bool:
-            sockets._claim = claim
+        def strike(_: ConnectionEvent) -> None:
+            steam._closing.takers.remove(strike)
             assert sockets.close_listen_socket(listener)
-            return claim(event)
 
         for connection in sockets.create_socket_pair():
             sockets.close_connection(connection)
-        sockets._claim = strike
+        steam._closing.takers.insert(0, strike)
         caller = sockets.connect_p2p("76561198000000001", 7)
         assert caller
         until(
@@ -185,7 +180,7 @@ def test_a_flood_holds_up_neither_a_frame_nor_a_shutdown(steam: Steam) -> None:
         for thread in threads:
             thread.join(30)
     assert not any(thread.is_alive() for thread in threads)
-    assert max(sizes) <= MAX_EVENTS
+    assert max(sizes[:20]) <= MAX_EVENTS  # a shutdown lets the engine work, too
 
 
 @pytest.mark.not_on("gns", why="it takes a minute to make as many connections")

@@ -169,7 +169,7 @@ def test_handlers_that_raise_leave_memory_where_it_was(steam: Steam) -> None:
                     steam.run_callbacks()
                 except ValueError as error:
                     failed += 1 + len(getattr(error, "__notes__", []))
-            for connection in set(sockets._connections) - {*pair}:
+            for connection in set(steam._closing.connections) - {*pair}:
                 sockets.close_connection(connection)
 
     rounds(60)
@@ -221,4 +221,4 @@ def test_connections_that_come_and_go_leave_memory_where_it_was(engine: str, ste
         time.sleep(6)  # it remembers the dead for 5 s; then their memory serves again
     with unchanged_memory():
         come_and_go(500)
-    assert len(sockets._connections) <= 1
+    assert len(steam._closing.connections) <= 1
