@@ -19,6 +19,7 @@ except ModuleNotFoundError as error:
     raise
 
 from ._version import __version__
+from .closing import Abandoned
 from .config import ConfigValueInfo
 from .engine import Engine
 from .enums import (
@@ -68,6 +69,7 @@ if TYPE_CHECKING:
     from . import aio, signaling, testing
 
 __all__ = [
+    "Abandoned",
     "AuthenticationStatus",
     "Availability",
     "ClosedError",

@@ -35,6 +35,7 @@ from .pump import SLOW, Pump, running_loop
 P = ParamSpec("P")
 BATCH = 64  # messages taken from the engine at a time
 UNDER_WAY = (ConnectionState.FINDING_ROUTE, ConnectionState.CONNECTED)
+LAST_WAIT = 0.25  # seconds that the end of the engine may hold the event loop up
 PATIENCE = 10.0  # seconds that a closing connection waits for its peer to take everything
 
 
@@ -97,9 +98,14 @@ class Steam(Uncopyable):
                 self._pump.check()
                 mine = [c for c in self._router.connections.values() if isinstance(c, Connection)]
                 await asyncio.gather(*[connection.close() for connection in mine])
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(PATIENCE):
+                        while self.sync._undelivered():
+                            await self._pump.tick()
+                self.sync.shutdown(linger=LAST_WAIT)
         finally:
             self._pump.end(ClosedError(self.engine.closed_reason))
-            self.sync.shutdown()
+            self.sync.shutdown(linger=0)
             await self._pump.ended()
 
     def listen(self, virtual_port: int = 0, options: Options | None = None) -> "Listener":

@@ -34,7 +34,7 @@ LOGGER = logging.getLogger("steamnet")
 LEAVING = 0.05  # seconds beyond a round trip that a close takes to leave
 UNKNOWN_ROUND_TRIP = 0.2  # seconds
 ANSWERING = 5.0  # seconds for which GNS answers the peers of connections that were closed
-RETRIES = (0.0, 0.5, 1.0, 2.0, 4.0)  # seconds after a close: its signal may get lost
+RETRIES = (0.0, 0.04, 0.12, 0.5, 1.0, 2.0, 4.0)  # seconds after a close: its signal may get lost
 MOST_SIGNALS = 4096  # kept for connections that nobody has closed
 REPORTED = 1024  # of what was abandoned while the engine was open
 SOCKET_CLOSED = b"the listen socket was closed"
@@ -170,7 +170,7 @@ class ClosingSockets:
         self._connections.pop(connection, None)
         self._pairs.discard(connection)
         self._expect_questions(listen_socket)
-        self.notifier.connection_closed(connection)
+        self.notifier.connection_closed(connection, lingers=connection in self._lingering)
         return answer
 
     def _is_own(self, connection: int, peer: Identity) -> bool:
@@ -366,7 +366,7 @@ class ClosingSockets:
                 continue
             if one.left_at is None:
                 one.left_at = now + one.leaving
-                self.notifier.connection_closed(connection)  # from now on GNS can tell the peer
+                self.notifier.connection_delivered(connection)
             if one.left_at <= now:
                 del self._lingering[connection]
                 self._expect_questions(one.listen_socket)
@@ -396,6 +396,9 @@ class ClosingSockets:
                 if info is not None and info.state in GONE:
                     self._give_up(one, _ending(info))
         self._waited_for = found
+        for connection, hidden in list(self._hidden.items()):
+            if connection not in waiting:  # it has failed, and the event will say so
+                found.append(Unacknowledged(connection, *hidden.what))
         return found
 
     def give_up(self, why: str) -> None:
@@ -518,13 +521,14 @@ class GnsCloseNotifier:
         self._clock = clock
         self._peers: dict[int, Identity] = {}  # of all connections that have sent a signal
         self._signals: dict[int, bytes] = {}  # the latest to each
+        self._lingering: dict[int, bytes] = {}  # signals of closed connections that still send
         self._closed: dict[int, tuple[bytes, float, int]] = {}  # signal, when, how often given
         self._untold: set[int] = set()
 
     def signal_sent(self, connection: int, peer: Identity) -> None:
         """A signal has gone out for a connection."""
         self._untold.discard(connection)
-        if connection not in self._closed:
+        if connection not in self._closed and connection not in self._lingering:
             self._peers[connection] = peer
             if len(self._peers) > MOST_SIGNALS:
                 self.connection_ended(next(iter(self._peers)))
@@ -535,12 +539,18 @@ class GnsCloseNotifier:
             if connection.to_bytes(4, "little") in signal:
                 self._signals[connection] = signal
 
-    def connection_closed(self, connection: int) -> None:
-        """A connection has been closed, or what was sent on it has arrived since."""
+    def connection_closed(self, connection: int, lingers: bool = False) -> None:
+        """A connection has been closed; GNS tells its peer only once what lingers has arrived."""
         self._peers.pop(connection, None)
         signal = self._signals.pop(connection, None)
-        if signal is None and connection in self._closed:
-            signal = self._closed[connection][0]
+        if signal is not None:
+            self._lingering[connection] = signal
+            if not lingers:
+                self.connection_delivered(connection)
+
+    def connection_delivered(self, connection: int) -> None:
+        """All that was sent on a closed connection has arrived."""
+        signal = self._lingering.pop(connection, None)
         if signal is not None:
             self._closed[connection] = signal, self._clock(), 0
             self._untold.add(connection)

@@ -271,7 +271,7 @@ class Steam(Uncopyable):
                 self._wait(lambda: closing.undelivered() or sessions.undelivered(), deadline)
         except (KeyboardInterrupt, SystemExit) as interrupt:
             interrupts.append(interrupt)
-        reason = f"not acknowledged within {limit:g} s" if not interrupts else "interrupted"
+        reason = f"not acknowledged within {limit:.1f} s" if not interrupts else "interrupted"
         closing.give_up(reason)
         for what in sessions.undelivered():
             closing.abandon(what, reason)
@@ -284,6 +284,11 @@ class Steam(Uncopyable):
         except (KeyboardInterrupt, SystemExit) as interrupt:
             interrupts.append(interrupt)
         closing.end()
+
+    def _undelivered(self) -> bool:
+        """Whether something sent reliably, or a close, is on its way."""
+        closing = self._closing
+        return bool(closing.undelivered() or closing.lingering or self._sessions.undelivered())
 
     def _wait(self, pending: Callable[[], object], deadline: float) -> None:
         """Let the engine work until nothing is pending, or the time is over."""

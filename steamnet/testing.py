@@ -151,8 +151,11 @@ def _player() -> Iterator[Steam]:
     number = next(i for i in range(len(_taken) + 1) if i not in _taken)
     _taken.add(number)
     try:
-        with init(engine="loopback", identity=FIRST_PLAYER + number) as steam:
+        steam = init(engine="loopback", identity=FIRST_PLAYER + number)
+        try:
             yield steam
+        finally:
+            steam.shutdown(linger=0)  # the other players do not work meanwhile
     finally:
         _taken.discard(number)
 

@@ -368,7 +368,7 @@ def test_a_close_that_raises_closes_nothing(steam: Steam) -> None:
     info = sockets.get_connection_info(here)
     assert info is not None
     assert info.state is ConnectionState.CONNECTED
-    sockets._close_all()
+    steam._closing.close_all()
     assert sockets.get_connection_info(here) is None
 
 
