@@ -93,7 +93,7 @@ class ClosingSockets:
         self._engine = engine
         self.takers: list[Callable[[ConnectionEvent], object]] = []
         """Each is offered a connection event until one returns a true value, which takes it."""
-        self.notifier = GnsCloseNotifier(self.clock)
+        self.notifier = GnsCloseNotifier(engine.clock)
         """Only GNS needs it."""
         self.abandoned: list[Abandoned] = []
         """What has been abandoned so far, the latest last."""
@@ -110,11 +110,6 @@ class ClosingSockets:
         self._waited_for: list[Unacknowledged] = []  # by `shutdown`
         self._tells = engine.name == "loopback"  # when a close has left
         engine.on_event(lib.k_iCallback_SteamNetConnectionStatusChanged, self._on_event)
-
-    def clock(self) -> float:
-        """Seconds by the engine's clock."""
-        now: int = lib.ISteamNetworkingUtils_GetLocalTimestamp(self._engine.pointer)
-        return now / 1e6
 
     # --- what is open ---------------------------------------------------------------------------
 
@@ -182,7 +177,7 @@ class ClosingSockets:
     def _expect_questions(self, listen_socket: int) -> None:
         """A connection of that socket has ended: for a while its peer may ask what became of it."""
         if listen_socket and not self._tells:
-            self._answering[listen_socket] = self.clock() + ANSWERING
+            self._answering[listen_socket] = self._engine.clock() + ANSWERING
 
     def _info(self, connection: int) -> ConnectionInfo | None:
         native = ffi.new("SteamNetConnectionInfo_t *")
@@ -273,7 +268,7 @@ class ClosingSockets:
             # Requests that nobody has been told of are its connections too. If this runs inside
             # `pump`, they may come later.
             if not self._engine.pump(None):
-                self._answering[socket] = self.clock() + ANSWERING
+                self._answering[socket] = self._engine.clock() + ANSWERING
             for connection, parent in list(self._connections.items()):
                 if parent == socket:
                     self.close_connection(connection, 0, SOCKET_CLOSED, True)
@@ -289,7 +284,7 @@ class ClosingSockets:
         """
         needed = {one.listen_socket for one in self._lingering.values()}
         needed |= {one.listen_socket for one in self._hidden.values()}
-        now, ended = self.clock(), False
+        now, ended = self._engine.clock(), False
         for socket, (address, _) in list(self._kept.items()):
             if socket in needed:
                 continue
@@ -360,7 +355,7 @@ class ClosingSockets:
         if not self._lingering:
             return
         waiting = {one.connection for one in self._unacknowledged()}
-        now = self.clock()
+        now = self._engine.clock()
         for connection, one in list(self._lingering.items()):
             if connection in waiting:
                 continue

@@ -264,7 +264,7 @@ class Steam(Uncopyable):
     def _close(self, limit: float, interrupts: list[BaseException]) -> None:
         """Close everything within ``limit`` seconds; collect what interrupts the wait."""
         closing, sessions = self._closing, self._sessions
-        deadline = closing.clock() + limit
+        deadline = self.engine.clock() + limit
         try:
             if limit:
                 closing.flush()
@@ -280,7 +280,9 @@ class Steam(Uncopyable):
             sessions.close_all()
             if not interrupts:
                 self._wait(lambda: closing.lingering, deadline)
-            self._wait(lambda: closing.notifier.untold, closing.clock() + TELLING if limit else 0)
+            self._wait(
+                lambda: closing.notifier.untold, self.engine.clock() + TELLING if limit else 0
+            )
         except (KeyboardInterrupt, SystemExit) as interrupt:
             interrupts.append(interrupt)
         closing.end()
@@ -293,7 +295,7 @@ class Steam(Uncopyable):
     def _wait(self, pending: Callable[[], object], deadline: float) -> None:
         """Let the engine work until nothing is pending, or the time is over."""
         self.engine.exchange_signals()
-        while pending() and self._closing.clock() < deadline:
+        while pending() and self.engine.clock() < deadline:
             self.engine.exchange_signals()
             self.engine.pump()
             self._closing.run()

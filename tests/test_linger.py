@@ -346,7 +346,7 @@ def test_ctrl_c_ends_the_wait_and_not_the_shutdown(pair: Pair, catches: bool) ->
 
 
 def test_listening_again_takes_the_options(pair: Pair) -> None:
-    """The socket that is taken over has the new options and none of the old; bad ones are refused."""
+    """The socket that is taken over has the new options, not the old; bad ones are refused."""
     body = """
         C, S = steamnet.ConfigValue, steamnet.ConfigScope
         def listen(options):
