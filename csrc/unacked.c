@@ -122,7 +122,7 @@ static sn_unacked *new_count(sn_engine *engine, HSteamNetConnection connection)
 sn_unacked *sn_unacked_add(sn_engine *engine, HSteamNetConnection connection, int flags, size_t size)
 {
     sn_unacked *count, *made;
-    if (engine->backend->closing != NULL ||
+    if (engine->library == NULL || /* the loopback engine counts by itself */
         ((flags & k_nSteamNetworkingSend_Reliable) == 0 && size <= SN_UNRELIABLE_LIMIT))
         return NULL;
     count = count_message(&engine->unacked, connection, size, NULL);

@@ -315,6 +315,7 @@ class ClosingSockets:
             self._connections[connection] = event.listen_socket
         if event.is_incoming_request and event.listen_socket in self._kept:
             self._private.add(connection)
+            self._connections[connection] = 0  # the socket is not kept longer for its sake
             self.close_connection(connection, 0, SOCKET_CLOSED, False)
         if connection not in self._private:
             self._offer(event)

@@ -1,14 +1,14 @@
 """The peers of what is closed are told at once, also of a P2P connection on which nobody speaks."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
 from links import End, Route
 
-from steamnet import ConnectionState, Identity, closing
+from steamnet import ConnectionState, Identity, Steam, closing
 from steamnet.closing import GnsCloseNotifier
 
 CLOSED_BY_PEER = ConnectionState.CLOSED_BY_PEER
@@ -167,3 +167,28 @@ def test_signals_of_many_connections_are_not_kept_without_end() -> None:
         notifier.signal_received(connection.to_bytes(4, "little")) if connection < 9 else None
     assert len(notifier._peers) == closing.MOST_SIGNALS
     assert not notifier._signals
+
+
+def test_late_requests_do_not_keep_a_listen_socket(
+    steam: Steam, until: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What arrives after the socket was closed is refused, and does not prolong its life."""
+    closing_sockets, sockets = steam._closing, steam.networking_sockets
+    monkeypatch.setattr(closing_sockets, "_tells", False)  # a library keeps it for some seconds
+
+    def call() -> int:
+        caller = sockets.connect_p2p(steam.core.get_steam_id(), 7)
+        assert caller
+        return caller
+
+    listener = sockets.create_listen_socket_p2p(7)
+    call()
+    until(lambda: any(e.is_incoming_request for e in sockets.connection_events()), steam, what="it")
+    assert sockets.close_listen_socket(listener)
+    assert closing_sockets.is_closed(listener)
+    kept = closing_sockets._answering[listener]
+    late = call()
+    until(lambda: sockets.get_connection_info(late).state == CLOSED_BY_PEER, steam, what="refusal")
+    assert not any(event.is_incoming_request for event in sockets.connection_events())
+    assert closing_sockets._answering[listener] == kept
+    assert sockets.create_listen_socket_p2p(7)

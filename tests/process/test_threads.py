@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 import steamnet
-from steamnet import ClosedError, EResult, SendFlags, Steam, farewells
+from steamnet import ClosedError, EResult, SendFlags, Steam
 
 pytestmark = pytest.mark.python_behaviour
 
@@ -207,18 +207,3 @@ def test_listen_sockets_come_and_go_while_others_pump(steam: Steam) -> None:
         assert together(pump, pump, listen) == []
     finally:
         sys.setswitchinterval(interval)
-
-
-def test_late_requests_do_not_keep_a_listen_socket(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who is turned away after the socket was closed does not prolong its farewell."""
-    now = 100.0
-    monkeypatch.setattr(farewells.time, "monotonic", lambda: now)
-    kept = farewells.Farewells()
-    kept.begin(7)
-    assert kept.keep(7)
-    now += farewells.PATIENCE - 1
-    kept.begin(7)  # a late request, closed at once
-    assert kept.over() == []
-    now += 1
-    assert kept.over() == [7]
-    assert 7 not in kept

@@ -163,7 +163,7 @@ def test_closing_the_listen_socket_tells_the_children(route: Route) -> None:
     assert here.info.end_debug == "the listen socket was closed"
 
 
-def test_farewell_before_the_listen_socket_closes(route: Route) -> None:
+def test_linger_before_the_listen_socket_closes(route: Route) -> None:
     """What was sent before a lingering close arrives although the listen socket closes too."""
     here, there = route.join()
     for number in range(200):
@@ -211,7 +211,7 @@ def test_shutdown_lets_reliable_data_drain(route: Route, then: str) -> None:
 
 
 def test_request_after_the_listen_socket_closed(route: Route) -> None:
-    """Who calls while others still say goodbye is turned away, and the host hears nothing of it."""
+    """A call to a closed listen socket is refused, and the host is told nothing of it."""
     _, there = route.join()
     assert there.sockets.close_listen_socket(there.info.listen_socket)
     route.until(lambda: there.last == ConnectionState.NONE, what="the close")
