@@ -164,3 +164,5 @@ int sn_abandoned_connections(sn_engine *engine, sn_closing *out, int room)
     }
     return found;
 }
+
+void sn_refuse_sends(sn_engine *engine) { atomic_store(&engine->draining, true); }

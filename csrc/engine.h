@@ -63,6 +63,7 @@ struct sn_engine {
     char version[64];
     atomic_int state;
     atomic_bool steam_gone; /* it was disconnected, also once it has been stopped */
+    atomic_bool draining;  /* Python is shutting it down: nothing more is sent */
     atomic_int calls;      /* under way */
     atomic_int references; /* Python's, and one for each message it still holds */
     sn_queue events, debug, signals;

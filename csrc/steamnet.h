@@ -80,6 +80,8 @@ int sn_closing_connections(sn_engine *engine, sn_closing *out, int room);
 /* Moves out what closed connections could not deliver, as their peers have ended or are gone: how
  * many, at most room. Only the loopback engine knows. */
 int sn_abandoned_connections(sn_engine *engine, sn_closing *out, int room);
+/* From now on nothing more can be sent: the send calls raise ClosedError. */
+void sn_refuse_sends(sn_engine *engine);
 /* From now on the handle is dead for every call of Python's, while the engine still has it: for a
  * connection that was closed before it could send. False if memory is short. */
 bool sn_hide_connection(sn_engine *engine, HSteamNetConnection connection);

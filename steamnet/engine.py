@@ -75,6 +75,8 @@ class Engine(Uncopyable):
         self._attached = False  # to a Steam that other code may shut down at any time
         self._sinks: dict[int, Callable[[Any], object]] = {lib.SN_EVENTS_LOST: _warn_of_losses}
         self._passing_on = False
+        self.refuses_sends = False
+        """Whether it is being shut down."""
         # The one lock around what Python knows of an engine's handles. Held
         # - by `pump`, from the engine's work until the last event has reached its sink;
         # - by who makes a handle, from the engine's call until it is entered, so that no event of
@@ -198,6 +200,11 @@ class Engine(Uncopyable):
             self.check()
             raise ClosedError(self.closed_reason)
         return True
+
+    def refuse_sends(self) -> None:
+        """From now on sends raise ClosedError: the shutdown waits for what was sent before."""
+        self.refuses_sends = True
+        lib.sn_refuse_sends(self._pointer)
 
     def close(self) -> None:
         """Shut the engine down; idempotent."""

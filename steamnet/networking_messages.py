@@ -8,6 +8,7 @@ from .arguments import Payload, integer, payload
 from .closing import ClosingSessions
 from .engine import Engine, Uncopyable
 from .enums import ConnectionState, EResult, SendFlags, known
+from .errors import ClosedError
 from .events import EventStream
 from .identity import Identity, from_native, to_native
 from .info import ConnectionInfo, QuickConnectionStatus
@@ -55,6 +56,8 @@ class SteamNetworkingMessagesManager(Uncopyable):
         """
         content = payload(data)
         native = to_native(identity)
+        if self._engine.refuses_sends:
+            raise ClosedError(self._engine.closed_reason)
         result = lib.ISteamNetworkingMessages_SendMessageToUser(
             self._engine.require_signaling(),
             native,

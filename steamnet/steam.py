@@ -211,7 +211,8 @@ class Steam(Uncopyable):
 
         First it waits until all that was sent reliably is acknowledged and the peers were told of
         the close: ``linger`` seconds at most, by default 10, at the end of the program 1; 0 does
-        not wait. Ctrl-C ends the wait, and is raised once the engine is shut down.
+        not wait. Sends raise ClosedError from the beginning. Ctrl-C ends the wait, and is raised
+        once the engine is shut down.
 
         Returns what was abandoned, which is logged as a warning too. Where the peer of a
         connection that was closed before ends or dies meanwhile, only loopback knows of it: gns
@@ -265,6 +266,7 @@ class Steam(Uncopyable):
         """Close everything within ``limit`` seconds; collect what interrupts the wait."""
         closing, sessions = self._closing, self._sessions
         deadline = self.engine.clock() + limit
+        self.engine.refuse_sends()
         try:
             if limit:
                 closing.flush()

@@ -233,6 +233,17 @@ static int64_t send_one(sn_engine *engine, const sn_target *target, const sn_pay
     }
 }
 
+/* As sn_enter; false too once the shutdown waits for what was sent before it. */
+static bool enter_to_send(sn_engine *engine)
+{
+    if (!sn_enter(engine))
+        return false;
+    if (!atomic_load_explicit(&engine->draining, memory_order_relaxed))
+        return true;
+    sn_leave(engine);
+    return false;
+}
+
 /* send(engine, connection, data, flags, lane) -> message number, or minus the EResult */
 static PyObject *send(PyObject *module, PyObject *const *args, Py_ssize_t count)
 {
@@ -249,7 +260,7 @@ static PyObject *send(PyObject *module, PyObject *const *args, Py_ssize_t count)
     if (engine == NULL || !connection_get(args[1], &target) || !flags_get(args[3], args[4], &target) ||
         !payload_get(&payload, args[2]))
         return NULL;
-    if (!sn_enter(engine)) {
+    if (!enter_to_send(engine)) {
         payload_done(&payload);
         return sn_raise_closed(engine);
     }
@@ -373,7 +384,7 @@ static PyObject *batch_send(sn_batch *batch, sn_engine *engine, sn_block *shared
     bool made;
     for (Py_ssize_t i = 0; i < batch->count && shared == NULL; i++)
         to_copy += batch->items[i].payload.size;
-    if (!sn_enter(engine))
+    if (!enter_to_send(engine))
         return sn_raise_closed(engine);
     if (to_copy >= SLOW_FROM)
         python = PyEval_SaveThread();

@@ -223,7 +223,7 @@ def test_an_init_that_is_interrupted_leaves_no_engine_open(
     """Ctrl-C between the engine's start and the user's hands stops it all the same."""
     kept: list[Any] = []
 
-    def interrupt(engine: Engine, sockets: Any, run_callbacks: Any) -> None:
+    def interrupt(engine: Engine, sockets: Any, *_: Any) -> None:
         here, there = sockets.create_socket_pair()
         sockets.send_message(here, bytes(100_000))
         while not (got := sockets.receive_messages(there)):
