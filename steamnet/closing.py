@@ -155,7 +155,7 @@ class ClosingSockets:
         if info is not None and info.state == ConnectionState.CONNECTED:
             self._lingering[connection] = _Lingering(
                 info.identity_remote,
-                self._is_own(connection, info.identity_remote),
+                self._has_both_ends(connection, info.identity_remote),
                 listen_socket,
                 0.0 if self._tells else self._round_trip(connection) + LEAVING,
             )
@@ -168,11 +168,26 @@ class ClosingSockets:
         self.notifier.connection_closed(connection, lingers=connection in self._lingering)
         return answer
 
-    def _is_own(self, connection: int, peer: Identity) -> bool:
-        """Whether this engine has both ends."""
+    def _has_both_ends(self, connection: int, peer: Identity) -> bool:
+        """Whether the peer of an open connection is another one of this engine."""
         me = ffi.new("SteamNetworkingIdentity *")
         lib.ISteamNetworkingSockets_GetIdentity(self._engine.pointer, me)
         return connection in self._pairs or peer == from_native(me)
+
+    def _is_own(self, one: Unacknowledged) -> bool:
+        lingering = self._lingering.get(one.connection)
+        if lingering is not None:
+            return lingering.own
+        return self._has_both_ends(one.connection, self._peer(one))
+
+    def _peer(self, one: Unacknowledged) -> Identity:
+        """Who is at the other end, as far as that is known by now."""
+        if one.connection in self._lingering:
+            return self._lingering[one.connection].peer
+        if one.connection in self._hidden:
+            return self._hidden[one.connection].what.peer
+        info = self._info(one.connection)
+        return info.identity_remote if info is not None else one.peer
 
     def _expect_questions(self, listen_socket: int) -> None:
         """A connection of that socket has ended: for a while its peer may ask what became of it."""
@@ -347,10 +362,7 @@ class ClosingSockets:
         out = ffi.new("sn_closing[]", 16)
         while count := lib.sn_abandoned_connections(self._engine.pointer, out, len(out)):
             for one in _read(out, count):
-                lingering = self._lingering.get(one.connection)
-                if not (lingering.own if lingering else self._is_own(one.connection, one.peer)):
-                    what = Abandoned(one.peer, one.messages, one.bytes)
-                    self.abandon(what, "the peer closed the connection or is gone")
+                self._give_up(one, "the peer closed the connection or is gone")
 
     def _note_delivered(self) -> None:
         if not self._lingering:
@@ -379,10 +391,11 @@ class ClosingSockets:
                 return _read(out, count)
             room = 2 * count
 
-    def undelivered(self) -> list[Unacknowledged]:
+    def undelivered(self, own: bool = False) -> list[Unacknowledged]:
         """The connections, open or closed, with messages that are not acknowledged.
 
-        For `shutdown`: what an open one had when it ended since the last call is abandoned.
+        ``own``: also those whose peer is another connection of this engine. For `shutdown`: what
+        an open one had when it ended since the last call is abandoned.
         """
         found = [one for one in self._unacknowledged() if one.messages]
         waiting = {one.connection for one in found}
@@ -395,7 +408,7 @@ class ClosingSockets:
         for connection, hidden in list(self._hidden.items()):
             if connection not in waiting:  # it has failed, and the event will say so
                 found.append(Unacknowledged(connection, *hidden.what))
-        return found
+        return found if own else [one for one in found if not self._is_own(one)]
 
     def give_up(self, why: str) -> None:
         """Abandon what is not delivered."""
@@ -403,17 +416,8 @@ class ClosingSockets:
             self._give_up(one, why)
 
     def _give_up(self, one: Unacknowledged, why: str) -> None:
-        lingering, hidden = self._lingering.get(one.connection), self._hidden.get(one.connection)
-        peer, own = one.peer, False
-        if lingering is not None:
-            peer, own = lingering.peer, lingering.own
-        elif hidden is not None:
-            peer = hidden.what.peer
-        else:
-            info = self._info(one.connection)
-            peer = info.identity_remote if info is not None else peer
-        if not (own or self._is_own(one.connection, peer)):
-            self.abandon(Abandoned(peer, one.messages, one.bytes), why)
+        if not self._is_own(one):
+            self.abandon(Abandoned(self._peer(one), one.messages, one.bytes), why)
 
     def abandon(self, what: Abandoned, why: str) -> None:
         """Report what is given up."""
@@ -436,7 +440,7 @@ class ClosingSockets:
 
     def close_all(self) -> None:
         """Close the connections and listen sockets; no more is waited for what is undelivered."""
-        undelivered = {one.connection for one in self.undelivered()}
+        undelivered = {one.connection for one in self.undelivered(own=True)}
         for connection in list(self._hidden):
             lib.sn_show_connection(self._engine.pointer, connection)
             self._connections[connection] = self._hidden.pop(connection).listen_socket

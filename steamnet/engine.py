@@ -404,7 +404,7 @@ def _close_all() -> None:
     deadline = time.monotonic() + LINGER_AT_EXIT
 
     def shutdown(closer: Any) -> None:
-        closer.shutdown(max(0.0, deadline - time.monotonic()))
+        closer._shut_down(max(0.0, deadline - time.monotonic()))
 
     with ExitStack() as last_calls:
         for closer in _closers:

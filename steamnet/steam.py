@@ -214,18 +214,26 @@ class Steam(Uncopyable):
         not wait. Sends raise ClosedError from the beginning. Ctrl-C ends the wait, and is raised
         once the engine is shut down.
 
+        (What one connection of this engine has sent to another is waited for only if ``linger`` is
+        given, and its loss is not told: its receiver ends, too.)
+
         Returns what was abandoned, which is logged as a warning too. Where the peer of a
         connection that was closed before ends or dies meanwhile, only loopback knows of it: gns
         and steam do not tell. Views of received messages stay valid.
         """
-        limit = LINGER if linger is None else seconds(linger, "linger")
+        if linger is None:
+            return self._shut_down(LINGER)
+        return self._shut_down(seconds(linger, "linger"), own=True)
+
+    def _shut_down(self, limit: float, own: bool = False) -> list[Abandoned]:
+        """Do what `shutdown` says; ``own``: wait, too, for what has us as its receiver."""
         if not self._shutting_down.acquire(blocking=False):
             return []  # another thread, or a handler of this one, is at it already
         interrupts: list[BaseException] = []
         try:
             if self.engine.is_open:
                 with suppress(ClosedError):  # closed from under us, as in a forked child
-                    self._close(limit, interrupts)
+                    self._close(limit, own, interrupts)
         finally:
             self.engine.close()
             engines.closed(self)
@@ -262,7 +270,7 @@ class Steam(Uncopyable):
             )
             return None
 
-    def _close(self, limit: float, interrupts: list[BaseException]) -> None:
+    def _close(self, limit: float, own: bool, interrupts: list[BaseException]) -> None:
         """Close everything within ``limit`` seconds; collect what interrupts the wait."""
         closing, sessions = self._closing, self._sessions
         deadline = self.engine.clock() + limit
@@ -270,7 +278,7 @@ class Steam(Uncopyable):
         try:
             if limit:
                 closing.flush()
-                self._wait(lambda: closing.undelivered() or sessions.undelivered(), deadline)
+                self._wait(lambda: closing.undelivered(own) or sessions.undelivered(), deadline)
         except (KeyboardInterrupt, SystemExit) as interrupt:
             interrupts.append(interrupt)
         reason = f"not acknowledged within {limit:.1f} s" if not interrupts else "interrupted"
