@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
-from links import End, Route
+from topologies import End, Route
 
 from steamnet import ConnectionState, Identity, Steam, closing
 from steamnet.closing import GnsCloseNotifier

@@ -10,9 +10,9 @@ import textwrap
 import time
 from dataclasses import dataclass
 
-import needs
 import pytest
-from links import free_port
+import requirements
+from topologies import free_port
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot stop a process")
 
@@ -136,7 +136,7 @@ class Pair:
 def pair(engine: str, request: pytest.FixtureRequest) -> Pair:
     """Both ways to meet, on each engine."""
     if engine == "gns" and request.param == "p2p":
-        needs.ice()
+        requirements.ice()
     return Pair(engine, request.param, f"127.0.0.1:{free_port()}")
 
 
@@ -223,7 +223,7 @@ def test_a_connection_that_lingers_may_lose_its_listen_socket(pair: Pair) -> Non
 def test_a_session_delivers_what_it_has(engine: str, stalled: float) -> None:
     """Also one that is not accepted yet; then its peer is told of the end."""
     if engine == "gns":
-        needs.ice()
+        requirements.ice()
     body = f"""
         if {stalled}:
             stall({stalled})
