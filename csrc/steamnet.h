@@ -117,7 +117,7 @@ int sn_next_signal(sn_engine *engine, SteamNetworkingIdentity *peer, HSteamNetCo
                    void *bytes, int size);
 /* Whether ICE has anything to offer: it ignores the loopback interface. */
 bool sn_ice_possible(void);
-/* Where this user's processes meet, made if need be; false with the reason where there is no place. */
+/* The rendezvous directory, made if needed; false with the reason if it cannot be used. */
 bool sn_rendezvous_directory(char *path, int size, char *error);
 
 /* Identity and address strings; the libraries' own functions crash or differ by engine. */
