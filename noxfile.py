@@ -147,8 +147,9 @@ def docs(session: nox.Session) -> None:
 
 @nox.session(python=False)
 def c(session: nox.Session) -> None:
-    """Our C without a warning: gcc, clang, gcc's analyzer, cppcheck."""
+    """Our C without a warning: gcc, clang, gcc's analyzer, cppcheck; a message's walk."""
     session.run("tools/check_c.sh", env={"PYTHON": sys.executable})
+    session.run("python3", "tools/call_walk.py", "--check")
 
 
 @nox.session(python=False)

@@ -23,7 +23,7 @@
 #define FLAT_OPTIONAL_IN_LOOPBACK(name) lo_##name
 #define FLAT_OPTIONAL(name) NULL
 
-const sn_flat lo_flat = {
+static const sn_flat flat = {
 #include "../flat.def"
 };
 
@@ -31,7 +31,7 @@ static bool load(sn_engine *engine, const char *path, char *error)
 {
     (void)path;
     (void)error;
-    engine->flat = lo_flat;
+    engine->flat = flat;
     snprintf(engine->accessor, sizeof engine->accessor, "loopback");
     snprintf(engine->version, sizeof engine->version, "loopback");
     return true;

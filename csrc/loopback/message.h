@@ -34,9 +34,10 @@ typedef struct lo_packet {
     uint16_t lane;
     int64_t send_time, number;
     LO_LINK(lo_packet) queued;      /* in a lane, its receiver's queue, the release queue */
-    LO_LINK(lo_packet) grouped;     /* in its poll group, or of what is in flight from a link */
+    LO_LINK(lo_packet) grouped;     /* in its poll group */
+    LO_LINK(lo_packet) inbound;     /* of what is in flight to one connection, from a link */
     struct lo_group *group;         /* where it waits to be received ... */
-    struct lo_connection *receiver; /* ... and on which connection */
+    struct lo_connection *receiver; /* ... and the connection that it waits or is in flight for */
     SteamNetworkingMessage_t message; /* what the application sees; size and bytes for all kinds */
     _Alignas(16) char payload[];      /* the bytes, unless the application brought its own */
 } lo_packet;

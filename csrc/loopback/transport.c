@@ -197,7 +197,7 @@ void lo_transport_send_acks(void)
 void lo_link_arrived(lo_packet *packet)
 {
     lo_connection *connection = packet->receiver;
-    LO_REMOVE(&connection->inbound, packet, grouped);
+    LO_REMOVE(&connection->inbound, packet, inbound);
     packet->receiver = NULL;
     if (packet->kind != LO_DATA)
         connection->inbound_bytes -= lo_packet_memory(packet);

@@ -99,7 +99,7 @@ static bool add_in_flight(lo_connection *connection, const lo_frame *frame)
             connection->discard_after = packet->send_time;
     }
     packet->receiver = connection;
-    LO_APPEND(&connection->inbound, packet, grouped);
+    LO_APPEND(&connection->inbound, packet, inbound);
     connection->inbound_bytes += lo_packet_memory(packet);
     lo_timer_add(&lo.timers, &packet->timer, plausible(frame->due));
     return true;
