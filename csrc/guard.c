@@ -57,10 +57,10 @@ bool sn_hide_connection(sn_engine *engine, HSteamNetConnection connection)
     if (!fits) {
         int room = hidden->room > 0 ? hidden->room * 2 : 16;
         HSteamNetConnection *handles = realloc(hidden->handles, (size_t)room * sizeof *handles);
-        fits = handles != NULL;
-        if (fits) {
+        if (handles != NULL) {
             hidden->handles = handles;
             hidden->room = room;
+            fits = true;
         }
     }
     if (fits) {

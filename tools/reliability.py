@@ -59,6 +59,10 @@ PROMISES: dict[str, list[tuple[str, str]]] = {
             "A call to a port where nobody listens is ignored, and leaves nothing",
             "test_strangers.py::test_ten_thousand_strangers",
         ),
+        (
+            "A library that counts or answers wrongly makes nothing read out of bounds",
+            "test_lying_library.py",
+        ),
         ("No library is loaded from where others may have put it", "test_loading.py"),
     ],
     "Faults": [
