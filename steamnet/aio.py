@@ -97,9 +97,10 @@ class Steam(Uncopyable):
             if kind is None and not isinstance(self._pump.failure, ClosedError):
                 self._pump.check()
                 mine = [c for c in self._router.connections.values() if isinstance(c, Connection)]
+                deadline = asyncio.get_running_loop().time() + PATIENCE
                 await asyncio.gather(*[connection.close() for connection in mine])
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(PATIENCE):
+                    async with asyncio.timeout_at(deadline):
                         while self.sync._undelivered():
                             await self._pump.tick()
                 self.sync.shutdown(linger=LAST_WAIT)

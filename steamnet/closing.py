@@ -350,8 +350,7 @@ class ClosingSockets:
             events, self._events = self._events, []
             for event in events:
                 self._offer(event)
-            self._note_abandoned()
-            self._note_delivered()
+            self._note_progress()
             self._end_kept()
 
     def _note_abandoned(self) -> None:
@@ -364,10 +363,12 @@ class ClosingSockets:
             for one in _read(out, count):
                 self._give_up(one, "the peer closed the connection or is gone")
 
-    def _note_delivered(self) -> None:
+    def _note_progress(self) -> None:
         if not self._lingering:
             return
-        waiting = {one.connection for one in self._unacknowledged()}
+        array, count = self._native_unacknowledged()
+        waiting = {one.connection for one in array[0:count]}
+        self._note_abandoned()  # before they are forgotten
         now = self._engine.clock()
         for connection, one in list(self._lingering.items()):
             if connection in waiting:
@@ -381,15 +382,19 @@ class ClosingSockets:
 
     # --- what is not delivered ------------------------------------------------------------------
 
-    def _unacknowledged(self) -> list[Unacknowledged]:
-        """The connections whose reliable messages, or whose close, are still on their way."""
+    def _native_unacknowledged(self) -> tuple[Any, int]:
+        """An array of ``sn_closing``, and how many of it are filled."""
         room = 64
         while True:
             out = ffi.new("sn_closing[]", room)
-            count = lib.sn_closing_connections(self._engine.pointer, out, room)
+            count: int = lib.sn_closing_connections(self._engine.pointer, out, room)
             if count <= room:
-                return _read(out, count)
+                return out, count
             room = 2 * count
+
+    def _unacknowledged(self) -> list[Unacknowledged]:
+        """The connections whose reliable messages, or whose close, are still on their way."""
+        return _read(*self._native_unacknowledged())
 
     def undelivered(self, own: bool = False) -> list[Unacknowledged]:
         """The connections, open or closed, with messages that are not acknowledged.
@@ -412,6 +417,7 @@ class ClosingSockets:
 
     def give_up(self, why: str) -> None:
         """Abandon what is not delivered."""
+        self._note_abandoned()
         for one in self.undelivered():
             self._give_up(one, why)
 

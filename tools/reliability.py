@@ -40,6 +40,10 @@ PROMISES: dict[str, list[tuple[str, str]]] = {
             "test_loopback_order.py::test_reliable_messages_between_processes",
         ),
         ("When memory is short, received messages stay for the next call", "test_memory_short.py"),
+        (
+            "What is closed or shut down delivers what was sent reliably, or tells what it abandons",
+            "test_linger.py",
+        ),
         ("Random programs of users behave as the model says", f"{STATEFUL}_users_on_loopback"),
         ("So do random programs of socket pairs, on either engine", f"{STATEFUL}_pairs"),
     ],
