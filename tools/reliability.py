@@ -41,7 +41,8 @@ PROMISES: dict[str, list[tuple[str, str]]] = {
         ),
         ("When memory is short, received messages stay for the next call", "test_memory_short.py"),
         (
-            "What is closed or shut down delivers what was sent reliably, or tells what it abandons",
+            "What is closed or shut down delivers what was sent reliably, or tells what it "
+            "abandons",
             "test_linger.py",
         ),
         ("Random programs of users behave as the model says", f"{STATEFUL}_users_on_loopback"),
