@@ -95,6 +95,8 @@ class ClosingSockets:
         """Each is offered a connection event until one returns a true value, which takes it."""
         self.notifier = GnsCloseNotifier(engine.clock)
         """Only GNS needs it."""
+        self.reports = True
+        """Whether what is abandoned is of interest: not among the players of a test, at its end."""
         self.abandoned: list[Abandoned] = []
         """What has been abandoned so far, the latest last."""
         self._connections: dict[int, int] = {}  # each with the listen socket that it came in on
@@ -427,6 +429,8 @@ class ClosingSockets:
 
     def abandon(self, what: Abandoned, why: str) -> None:
         """Report what is given up."""
+        if not self.reports:
+            return
         self.abandoned.append(what)
         del self.abandoned[:-REPORTED]
         LOGGER.warning(

@@ -155,6 +155,7 @@ def _player() -> Iterator[Steam]:
         try:
             yield steam
         finally:
+            steam._closing.reports = False
             steam.shutdown(linger=0)  # the other players do not work meanwhile
     finally:
         _taken.discard(number)
