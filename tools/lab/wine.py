@@ -25,6 +25,7 @@ from toolbox import BIN, CACHE, prepare
 from verify_wheel import build_sdist, python_headers, run, say
 
 WINE = CACHE.with_name("wine")
+WINE64 = shutil.which("wine64") or shutil.which("wine64", path="/usr/lib/wine")
 HOME = WINE / "python"
 PACKAGES = HOME / "Lib/site-packages"
 DLLS = "panda3d==1.10.14"  # CPython 3.11.7
@@ -136,7 +137,6 @@ def make_wheel(python: str, scratch: Path) -> Path:
 
 def run_there(*arguments: str) -> int:
     """Run CPython for Windows in this folder, and tell its exit code."""
-    wine = shutil.which("wine64") or "/usr/lib/wine/wine64"
     server = shutil.which("wineserver64") or "/usr/lib/wine/wineserver64"
     environment = os.environ | {
         "WINEPREFIX": str(WINE / "prefix"),
@@ -150,7 +150,7 @@ def run_there(*arguments: str) -> int:
     try:
         # Pipes, because Wine's idea of a file that is only written to stops Python.
         with subprocess.Popen(
-            [wine, HOME / "python.exe", *arguments],
+            [str(WINE64), HOME / "python.exe", *arguments],
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -167,9 +167,8 @@ def run_there(*arguments: str) -> int:
 
 def main() -> int:
     """Make what is not there yet, install this tree's wheel, and run what was asked for."""
-    for tool in (GCC, "wine"):
-        if not shutil.which(tool):
-            sys.exit(f"wine.py: no {tool} here; on Debian: gcc-mingw-w64-x86-64 wine64")
+    if not shutil.which(GCC) or not WINE64:
+        sys.exit("wine.py: no mingw-w64 or no Wine here; on Debian: gcc-mingw-w64-x86-64 wine64")
     pythons = interpreters()
     if "cp311" not in pythons:
         sys.exit("wine.py: no CPython 3.11 here, whose standard library is needed")
