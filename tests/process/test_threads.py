@@ -74,7 +74,8 @@ def test_every_call_at_once(steam: Steam) -> None:
     def loop(name: str, call: Callable[[int], object]) -> Callable[[], None]:
         def work() -> None:
             while time.monotonic() < end:
-                call(handles[calls[name] % len(handles)])
+                known = handles[:]  # another thread shortens the list
+                call(known[calls[name] % len(known)])
                 calls[name] += 1
 
         return work
