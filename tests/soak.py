@@ -85,6 +85,8 @@ class Figures:
     told: int = 0
     untold: int = 0
     """Peers of those who closed: told of it, and left to a time-out."""
+    unconnected: int = 0
+    """Players whose call timed out; by P2P under loss ICE may need longer than GNS gives it."""
     failed: list[str] = field(default_factory=list)
     """What was lost, connections that broke between living processes, processes that failed."""
     memory: list[int] = field(default_factory=list)
@@ -231,6 +233,9 @@ class Soak:
     def compare(self, host: dict[str, Any], player: dict[str, Any]) -> None:
         """Hold the two ends of one connection against each other."""
         figures = self.figures
+        if not player["connected"] and host["ended"] != "closed":
+            figures.unconnected += 1
+            return
         figures.left += player["ended"] == "closed"
         figures.closed += player["ended"] != "closed" and host["ended"] == "closed"
         for sender, receiver in ((host, player), (player, host)):
@@ -327,6 +332,8 @@ def check(figures: Figures) -> None:
         raise BrokenPromiseError(f"too little has happened: {figures}")
     if figures.out_of_order or figures.duplicates or figures.lost or figures.failed:
         raise BrokenPromiseError(str(figures))
+    if figures.unconnected > (figures.joined / 20 if figures.route == "gns-p2p" else 0):
+        raise BrokenPromiseError(f"{figures.unconnected} of {figures.joined} could not connect")
     early = len(figures.memory) // 4
     if figures.memory[-1] > figures.memory[early] * 1.1 + 4 * 2**20:
         raise BrokenPromiseError(f"the host's memory grew: {figures.memory}")

@@ -173,6 +173,7 @@ def soak_line(run: dict[str, Any]) -> str:
         *(f"{run[name]:,}" for name in ("left", "closed", "killed", "stopped", "reliable")),
         *(f"{run[name]:,}" for name in ("out_of_order", "duplicates", "lost", "abandoned")),
         f"{run['told']:,} of {run['told'] + run['untold']:,}",
+        f"{run['unconnected']:,} of {run['joined']:,}",
         f"{first:.1f} → {last:.1f} MiB",
         f"{run['handles'][1]} → {run['handles'][-1]}",
     ]
@@ -225,8 +226,8 @@ def page(kept: dict[str, dict[str, Any]]) -> str:
         "",
         "| Route | Time, players | Left | Closed by the host | Killed | Stopped | Reliable "
         "messages | Out of order | Twice | Lost | Abandoned | Told of a close "
-        "| Memory of the host | Its open files |",
-        "|" + " --- |" * 14,
+        "| Could not connect | Memory of the host | Its open files |",
+        "|" + " --- |" * 15,
     ]
     lines += [soak_line(run) for run in kept["soak"].values()]
     return "\n".join(lines) + "\n"

@@ -34,6 +34,7 @@ class Report:
     ended: str = ""
     """closed: by this end. told: the peer's close arrived. broken: anything else."""
     why: str = ""
+    connected: bool = False
     sent: list[int] = field(default_factory=lambda: [0] * LANES)
     received: list[int] = field(default_factory=lambda: [0] * LANES)
     unreliable: int = 0
@@ -200,6 +201,7 @@ def player(steam: Any, address: str, chance: random.Random, lanes: int, seconds:
         for event in sockets.connection_events():
             if event.state == ConnectionState.CONNECTED:
                 end = End(sockets, connection, lanes, chance)
+                end.report.connected = True
             elif how := ended(event):
                 end = end or End(sockets, connection, lanes, chance)
                 for message in sockets.receive_messages(connection, 100_000):
