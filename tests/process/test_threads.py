@@ -178,7 +178,7 @@ def test_a_long_call_lets_other_threads_run(steam: Steam) -> None:
 
 
 def test_listen_sockets_come_and_go_while_others_pump(steam: Steam) -> None:
-    """What is kept for a farewell is counted once, whichever thread finds that its time is up."""
+    """What lingers after its close is counted once, whichever thread finds that its time is up."""
     sockets = steam.networking_sockets
     me = steam.networking_sockets.get_identity()
     assert me is not None

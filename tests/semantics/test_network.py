@@ -10,14 +10,14 @@ NO_PIPE = pytest.mark.not_on("gns-pipe", why="a pipe is no network: nothing is s
 
 
 def listen_well(link: Link) -> None:
-    """Wait until both sides are sure of each other, before the weather changes."""
+    """Wait until both sides have measured each other, before the network changes."""
     for end, other in ((link.here, link.there), (link.there, link.here)):
         end.send(b"ready")
         link.collect(other, 1)
 
 
 @NO_PIPE
-def test_bad_weather_both_ways(link: Link) -> None:
+def test_bad_network_both_ways(link: Link) -> None:
     """Under 10 % loss, 50 ms lag and 2 % reordering, reliable messages arrive in order."""
     listen_well(link)
     link.route.set(C.FAKE_PACKET_LOSS_SEND, 10.0)
@@ -110,7 +110,7 @@ def test_dead_line_is_given_up(link: Link) -> None:
     assert link.here.send(b"x") == EResult.NO_CONNECTION
 
 
-def test_a_pipe_has_no_weather(link: Link) -> None:
+def test_a_pipe_simulates_nothing(link: Link) -> None:
     """Within GNS's pipe all arrives, whatever is simulated; elsewhere total loss is total."""
     listen_well(link)
     link.route.set(C.FAKE_PACKET_LOSS_SEND, 100.0)

@@ -68,7 +68,7 @@ class End:
     peer: "End" = field(init=False)
     accepted: bool = False  # the same on both sides
     closed: bool = False
-    farewell: tuple[int, str] | None = None  # what its peer is told, where that is known
+    close_reason: tuple[int, str] | None = None  # what its peer is told, where that is known
     drains: bool = False  # all that was sent before the close must arrive
     parent: int = 0
     lanes: int = 1
@@ -147,8 +147,8 @@ class Model(RuleBasedStateMachine):
         end.state = ConnectionState(event.state)
         if end.state == CLOSED_BY_PEER:
             assert end.peer.closed, "only who has closed has closed"
-            if end.peer.farewell is not None:
-                assert (event.info.end_reason, event.info.end_debug) == end.peer.farewell
+            if end.peer.close_reason is not None:
+                assert (event.info.end_reason, event.info.end_debug) == end.peer.close_reason
         elif end.state == NONE:
             assert end.closed
         else:
@@ -227,9 +227,9 @@ class Model(RuleBasedStateMachine):
         one.peer, other.peer = other, one
         self.ends += [one, other]
 
-    def end(self, end: End, farewell: tuple[int, str] | None, drains: bool) -> None:
+    def end(self, end: End, close_reason: tuple[int, str] | None, drains: bool) -> None:
         """The end is closed, by whatever."""
-        end.closed, end.farewell, end.drains = True, farewell, drains
+        end.closed, end.close_reason, end.drains = True, close_reason, drains
 
     @initialize(user=st.integers(0, 5))
     def two_are_connected(self, user: int) -> None:
@@ -348,10 +348,10 @@ class Model(RuleBasedStateMachine):
             if 1000 <= reason <= 2999:
                 unusual = f"{default} in an unusual way"
                 text = debug or (default if reason < 2000 else unusual)
-                farewell = (reason, text)
+                close_reason = (reason, text)
             else:
-                farewell = (1999, "Invalid numeric reason code")
-            self.end(end, farewell, drains)
+                close_reason = (1999, "Invalid numeric reason code")
+            self.end(end, close_reason, drains)
         self.check_dead(end)
 
     @precondition(lambda self: any(e.closed for e in self.ends + self.past))
