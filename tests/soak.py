@@ -267,13 +267,17 @@ class Soak:
         while any(player in self.players for player in leaving) and self.now < deadline:
             self.tick()
             time.sleep(0.02)
+        ending = time.monotonic()
         self.host.tell_to_end()
         while (self.players or self.listening.is_alive() or self.said) and self.now < deadline:
             self.tick()
             time.sleep(0.02)
         for identity, report in self.waiting.items():
             killed_at = self.killed.get(identity)
-            if killed_at is None:
+            if not report["connected"] and report["own"] == identity:
+                if report["closed_at"] < ending:
+                    self.figures.unconnected += 1  # else the host was already shutting down
+            elif killed_at is None:
                 self.figures.failed.append(f"only one end of {identity} has ended: {report}")
             elif report["closed_at"] > killed_at + DEATH_NOTICED:
                 self.figures.failed.append(f"the death of {identity} went unnoticed: {report}")
