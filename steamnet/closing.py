@@ -99,6 +99,8 @@ class ClosingSockets:
         """Whether what is abandoned is of interest: not among the players of a test, at its end."""
         self.abandoned: list[Abandoned] = []
         """What has been abandoned so far, the latest last."""
+        self.errors: list[BaseException] = []
+        """What logging raised meanwhile: it must not get between the engine and its events."""
         self._connections: dict[int, int] = {}  # each with the listen socket that it came in on
         self._pairs: set[int] = set()  # those of them whose peer is another one of them
         self._listen_sockets: dict[int, tuple[Address | None, dict[Any, Any]]] = {}
@@ -433,10 +435,13 @@ class ClosingSockets:
             return
         self.abandoned.append(what)
         del self.abandoned[:-REPORTED]
-        LOGGER.warning(
-            "abandoned for %s: %s reliable messages, %d bytes (%s)",
-            what.peer, what.messages or "some", what.bytes, why,
-        )  # fmt: skip
+        try:
+            LOGGER.warning(
+                "abandoned for %s: %s reliable messages, %d bytes (%s)",
+                what.peer, what.messages or "some", what.bytes, why,
+            )  # fmt: skip
+        except BaseException as error:
+            self.errors.append(error)
 
     # --- the end --------------------------------------------------------------------------------
 

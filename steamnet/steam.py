@@ -199,6 +199,7 @@ class Steam(Uncopyable):
         self.engine.pump()
         if self.engine.is_open:  # else a Steam that is not ours is gone: only that is left to tell
             self._closing.run()
+            errors, self._closing.errors = self._closing.errors, errors
             self.networking_utils._log_debug_output(errors)
         for manager in self._managers:
             for stream in manager._streams():
@@ -296,6 +297,7 @@ class Steam(Uncopyable):
         except (KeyboardInterrupt, SystemExit) as interrupt:
             interrupts.append(interrupt)
         closing.end()
+        interrupts += closing.errors
 
     def _undelivered(self) -> bool:
         """Whether something sent reliably, or a close, is on its way."""
