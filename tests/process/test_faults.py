@@ -40,7 +40,7 @@ def meeting(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monkey
 
 # --- a peer's process is killed ----------------------------------------------------------------
 
-STEPS = ("listening", "asked", "accepted", "connected", "sending", "deaf", "saying goodbye")
+STEPS = ("listening", "asked", "accepted", "connected", "sending", "deaf", "closing")
 
 
 def live_until(step: str, alice: Steam, bob: RemoteSteam, call: Callable[[], int]) -> int:
@@ -71,7 +71,7 @@ def live_until(step: str, alice: Steam, bob: RemoteSteam, call: Callable[[], int
     if step == "deaf":
         while sockets.send_message(connection, bytes(20_000)) == steamnet.EResult.OK:
             pass
-    if step == "saying goodbye":
+    if step == "closing":
         for _ in range(10):
             bob.networking_sockets.send_message(asked[0].connection, bytes(20_000))
         bob.networking_sockets.close_connection(asked[0].connection, 0, "", True)
