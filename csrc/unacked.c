@@ -131,6 +131,11 @@ sn_unacked *sn_unacked_add(sn_engine *engine, HSteamNetConnection connection, in
     return count != NULL && count->counts ? count : NULL;
 }
 
+void sn_unacked_add_another(sn_unacked *count, size_t size)
+{
+    atomic_fetch_add(&count->held, REFERENCE + size);
+}
+
 void sn_unacked_remove(sn_unacked *count, size_t size) { drop(count, REFERENCE + size); }
 
 int sn_unacked_list(sn_engine *engine, sn_closing *out, int room)

@@ -27,6 +27,8 @@ enum { SN_UNRELIABLE_LIMIT = 15 * 1100 };
 /* Counts a message that is about to be sent. NULL where nothing is counted: it is unreliable, the
  * handle is dead, the connection delivers at once, the backend counts by itself, or memory is short. */
 sn_unacked *sn_unacked_add(sn_engine *engine, HSteamNetConnection connection, int flags, size_t size);
+/* Counts another message of a connection of which one is counted and not sent yet. */
+void sn_unacked_add_another(sn_unacked *count, size_t size);
 /* The message has been freed; on any thread. */
 void sn_unacked_remove(sn_unacked *count, size_t size);
 /* The connections whose count is not zero, as sn_closing_connections tells of them. */

@@ -308,12 +308,27 @@ static void batch_free(sn_batch *batch)
     free(batch);
 }
 
+/* Where the item before it is as reliable and on the same connection, its count is known: that
+ * message holds it. */
+static sn_unacked *count_item(sn_engine *engine, const sn_item *item, const sn_item *before)
+{
+    int reliable = k_nSteamNetworkingSend_Reliable;
+    sn_unacked *count;
+    if (before == NULL || before->target.connection != item->target.connection ||
+        (before->target.flags & item->target.flags & reliable) == 0)
+        return count_of(engine, &item->target, item->payload.size);
+    count = (sn_unacked *)(intptr_t)before->message->m_nUserData;
+    if (count != NULL)
+        sn_unacked_add_another(count, (size_t)item->payload.size);
+    return count;
+}
+
 static bool batch_allocate(sn_batch *batch, sn_engine *engine, sn_block *shared)
 {
     for (Py_ssize_t i = 0; i < batch->count; i++) {
         sn_item *item = &batch->items[i];
         item->message = message_new(engine, &item->target, item->payload.bytes, (size_t)item->payload.size,
-                                    shared, count_of(engine, &item->target, item->payload.size));
+                                    shared, count_item(engine, item, i > 0 ? item - 1 : NULL));
         if (item->message == NULL) {
             while (i-- > 0)
                 batch->items[i].message->m_pfnRelease(batch->items[i].message);

@@ -5,8 +5,10 @@ allocations there were to fail, how many more the extension holds at the end tha
 and how often it was told that events were lost.
 """
 
+import contextlib
 import ctypes
 import gc
+import logging
 import sys
 import time
 import warnings
@@ -19,10 +21,11 @@ ANSWERS = (MemoryError, steamnet.SteamnetError)
 
 def live_a_little() -> None:
     """Two users, each kind of connection, each way to send and receive, and the end of it all."""
-    with (
-        steamnet.init(engine="loopback", identity="str:host") as host,
-        steamnet.init(engine="loopback", identity="str:guest") as guest,
-    ):
+    with contextlib.ExitStack() as shutdowns:
+        host = steamnet.init(engine="loopback", identity="str:host")
+        shutdowns.callback(host.shutdown, 0)  # what an allocation failed for may never arrive
+        guest = steamnet.init(engine="loopback", identity="str:guest")
+        shutdowns.callback(guest.shutdown, 0)
         here, there = guest.networking_sockets, host.networking_sockets
         host.networking_utils.set_debug_output(6)
         there.create_listen_socket_p2p(1)
@@ -69,6 +72,7 @@ def fill_the_pool() -> None:
 def main() -> None:
     """Fail each allocation in turn, until there is none left to fail."""
     # The library is in the process already: opening it again gives what was preloaded.
+    logging.disable()
     alloc_failures = ctypes.CDLL(sys.argv[1])
     alloc_failures.alloc_failures_watch.argtypes = [ctypes.c_size_t, ctypes.c_size_t]
     with open("/proc/self/maps", encoding="utf-8") as maps:
