@@ -112,8 +112,11 @@ def engine(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def steam(engine: str) -> Iterator[steamnet.Steam]:
     """Alice, on the engine of this run."""
-    with steamnet.init(engine=engine, identity=ALICE) as steam:
+    steam = steamnet.init(engine=engine, identity=ALICE)
+    try:
         yield steam
+    finally:
+        steam.shutdown(linger=0)  # what a test has left under way is of no interest
 
 
 @pytest.fixture
@@ -150,7 +153,8 @@ def _users(request: pytest.FixtureRequest) -> Iterator[Route]:
             yield users
         finally:
             users.reset()
-            bob.shutdown()
+            for steam in (bob, alice):
+                steam.shutdown(linger=0)  # the other one does not work meanwhile
 
 
 @pytest.fixture
