@@ -12,7 +12,7 @@ async def talk(room: aio.PollGroup) -> None:
 
 
 async def see_off(room: aio.PollGroup) -> None:
-    """Tell everybody who has left, once all that he said was heard."""
+    """Tell everybody who has left, once all of its messages were received."""
     async for gone in room.departures():
         room.broadcast(f"* {gone.peer} has left")
         await gone.close()
