@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 WORKER_DIRECTORY = pytest.StashKey[str]()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the ini option."""
+    words = "the clock of the fixtures' players: real (default) or virtual"
+    parser.addini("steamnet_clock", words, default="real")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Give a worker of pytest-xdist a directory of its own, for the processes it starts too."""
     if hasattr(config, "workerinput"):
@@ -39,18 +45,22 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 @pytest.fixture
-def steamnet_players() -> "Iterator[Callable[..., list[Steam]]]":
-    """Give a function that opens players; its arguments are those of `steamnet.testing.players`."""
+def steamnet_players(request: pytest.FixtureRequest) -> "Iterator[Callable[..., list[Steam]]]":
+    """Give a function that opens players; its arguments are those of `steamnet.testing.players`.
+
+    The ini option ``steamnet_clock`` says what clock they have where none is given.
+    """
     from steamnet.testing import players
 
+    clock = {"clock": request.config.getini("steamnet_clock")}
     with ExitStack() as stack:
-        yield lambda *args, **kwargs: stack.enter_context(players(*args, **kwargs))
+        yield lambda *args, **kwargs: stack.enter_context(players(*args, **(clock | kwargs)))
 
 
 @pytest.fixture
-def steamnet_pair() -> "Iterator[tuple[Connection, Connection]]":
+def steamnet_pair(request: pytest.FixtureRequest) -> "Iterator[tuple[Connection, Connection]]":
     """Give two connected connections, as `steamnet.testing.connected_pair` does."""
     from steamnet.testing import connected_pair
 
-    with connected_pair() as pair:
+    with connected_pair(clock=request.config.getini("steamnet_clock")) as pair:
         yield pair

@@ -143,6 +143,17 @@ uint32_t sn_app_id(sn_engine *engine)
     return id;
 }
 
+int sn_news(sn_engine *engine)
+{
+    int found = -1;
+    if (sn_enter(engine)) {
+        if (engine->backend->news != NULL)
+            found = engine->backend->news(engine);
+        sn_leave(engine);
+    }
+    return found;
+}
+
 int sn_closing_connections(sn_engine *engine, sn_closing *out, int room)
 {
     int found = 0;

@@ -25,6 +25,7 @@ typedef struct sn_backend {
     void (*stop)(sn_engine *engine);
     uint64_t (*steam_id)(sn_engine *engine);
     uint32_t (*app_id)(sn_engine *engine);
+    int (*news)(sn_engine *engine); /* NULL: it cannot tell */
     /* NULL: reliable messages are counted as we send them. Else what sn_closing_connections answers:
      * every connection with unacknowledged reliable messages, open or closed, and every closed one
      * whose close has not left this process. */

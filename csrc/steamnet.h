@@ -11,6 +11,7 @@
 
 /* cdef: begin */
 typedef struct sn_engine sn_engine;
+typedef struct sn_clock sn_clock;
 
 enum { SN_STEAM = 0, SN_GNS = 1, SN_LOOPBACK = 2, SN_STEAM_SERVER = 3 };
 enum { SN_ERROR_SIZE = 4096, SN_IDENTITY_SIZE = 160, SN_ADDRESS_SIZE = 64, SN_TEXTS_SIZE = 512 };
@@ -44,6 +45,7 @@ typedef struct sn_options {
     const char *server_version;
     const char *server_product;
     const char *server_token; /* NULL: logs on anonymously */
+    sn_clock *clock;          /* NULL: the real one */
 } sn_options;
 
 /* Loads a library into a new engine (path NULL for the loopback engine): NULL and the reason. */
@@ -58,6 +60,8 @@ const char *sn_closed_reason(const sn_engine *engine);
 bool sn_pump(sn_engine *engine);
 /* The same, but fills the queue of events to that many at most where the engine can wait. */
 bool sn_pump_events(sn_engine *engine, int limit);
+/* 1 if an event or a message has come since sn_pump, 0 if not, -1 if the engine cannot tell. */
+int sn_news(sn_engine *engine);
 /* Refuses new calls, waits for those under way, shuts the engine down, or waits for the thread that
  * does. Idempotent. */
 void sn_stop(sn_engine *engine);
@@ -135,6 +139,18 @@ bool sn_restart_app_if_necessary(sn_engine *engine, uint32_t app_id_wanted);
 
 /* After SetConnectionPollGroup: messages that could not be delivered for want of memory go along. */
 void sn_regroup_undelivered(sn_engine *engine, HSteamNetConnection connection, HSteamNetPollGroup group);
+
+/* Virtual clocks of the loopback engine, in µs. Each starts at the same time, and outlives its users. */
+sn_clock *sn_clock_new(void);
+void sn_clock_release(sn_clock *clock);
+int64_t sn_clock_now(sn_clock *clock);
+/* When the next thing is due in an engine of the clock; INT64_MAX: never. */
+int64_t sn_clock_due(sn_clock *clock);
+/* Lets time pass, and runs what is due meanwhile. */
+void sn_clock_advance(sn_clock *clock, int64_t to);
+/* Lets time pass from one thing due to the next, until an engine of the clock has news (true) or it is
+ * `to`. */
+bool sn_clock_run(sn_clock *clock, int64_t to);
 
 /* The loopback engine: the chance of a user's simulated network, and a fresh start in a forked child. */
 void sn_loopback_seed(sn_engine *engine, uint64_t seed);

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, Self
 from . import steam as plain
 from ._native import NetworkingMessage
 from .arguments import Payload, close_reason
+from .clock import VirtualClock
 from .config import Options
 from .engine import Uncopyable
 from .enums import GONE, ConnectionState, EndReason, EResult, SendFlags
@@ -31,6 +32,7 @@ from .identity import Identity, found_addresses, numeric_address, split_address
 from .info import ConnectionEvent
 from .networking_utils import relay_answers
 from .pump import SLOW, Pump, running_loop
+from .virtual_loop import VirtualLoop
 
 P = ParamSpec("P")
 BATCH = 64  # messages taken from the engine at a time
@@ -82,13 +84,26 @@ class Steam(Uncopyable):
         self._reading: set[Connection] = set()  # who waits for messages is in this group
         self._receiving: set[PollGroup] = set()  # groups that somebody waits for messages of
         try:
+            self._check_clock()
             self._group = self.sync.poll_group()
-            self._pump = Pump(self._tick, self._pump_ended)
+            self._pump = Pump(self._tick, self._pump_ended, self._has_news)
         except BaseException:
             self.sync.shutdown()
             raise
         self._opened = True
         return self
+
+    def _check_clock(self) -> None:
+        """Raise RuntimeError where the event loop goes by another clock than the engine."""
+        loop, clock = running_loop(), self.sync.clock
+        if isinstance(clock, VirtualClock):
+            if not (isinstance(loop, VirtualLoop) and loop.goes_by(clock.native)):
+                raise RuntimeError("the engine has a virtual clock: run this with its clock.run()")
+        elif isinstance(loop, VirtualLoop):
+            raise RuntimeError(f"the {self.engine.name} engine cannot go by a virtual clock")
+
+    def _has_news(self) -> bool:
+        return self.sync.engine.has_more or self.sync._news(self.sync.engine.pointer) > 0
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Close every connection, after it has drained unless an error is on its way out."""

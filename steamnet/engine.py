@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 from . import libraries
 from ._native import NetworkingMessage, ffi, lib
 from ._version import __version__
+from .clock import Clock, RealClock, VirtualClock
 from .errors import ClosedError, InitError, UnsupportedError
 from .identity import Identity, c_string, text_of, to_native
 
@@ -68,6 +69,8 @@ class Engine(Uncopyable):
         """Why users cannot be reached by their identity; "" where they can."""
         self.exchange_signals: Callable[[], None] = no_signals
         """Takes the signals of P2P to the peers and theirs to us, where we have to do that."""
+        self.time: Clock = RealClock(pointer)
+        """The clock that it goes by."""
         self.has_more = False
         """Whether the last run_callbacks left events for the next one, which need not wait."""
         self._pointer = pointer
@@ -274,20 +277,26 @@ def load(
     raise InitError(_not_loaded(name, library, attach), tried)
 
 
-def identity_of(name: str, identity: "str | int | Identity | None") -> Any:
-    """The native identity to start with: given, from the environment, or a random Steam ID."""
+def identity_of(
+    name: str, identity: "str | int | Identity | None", clock: VirtualClock | None = None
+) -> Any:
+    """The native identity to start with: given, from the environment, or a random Steam ID.
+
+    On a virtual ``clock`` every run of the program has the same random ones.
+    """
     if name == "steam":
         if identity is not None:
             raise ValueError("Steam knows who you are: identity is for gns and loopback")
         return ffi.NULL
     if identity is None:
         identity = os.environ.get("STEAMNET_IDENTITY") or None
-    return to_native(random_steam_id() if identity is None else identity)
+    return to_native(random_steam_id(clock) if identity is None else identity)
 
 
-def random_steam_id() -> int:
+def random_steam_id(clock: VirtualClock | None = None) -> int:
     """An individual's account of the public universe, as Steam numbers them."""
-    return 76561197960265728 + secrets.randbelow(2**32 - 1) + 1
+    below = secrets.randbelow if clock is None else clock.random.randrange
+    return 76561197960265728 + below(2**32 - 1) + 1
 
 
 @contextmanager

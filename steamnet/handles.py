@@ -41,11 +41,13 @@ class Router:
         sockets: SteamNetworkingSocketsManager,
         closing: ClosingSockets,
         run_callbacks: Callable[[], None],
+        wait: Callable[[float], bool],
     ) -> None:
         """Serve one manager; ``closing`` offers each event to `dispatch` first."""
         self.engine = engine
         self.sockets = sockets
         self.run_callbacks = run_callbacks
+        self.wait = wait
         self.closing = closing
         closing.takers.insert(0, self.dispatch)
         self.listeners = weakref.WeakValueDictionary[int, BaseListener[BaseConnection]]()
@@ -57,6 +59,13 @@ class Router:
     def lock(self) -> "threading.RLock":
         """`Engine.events_lock`, which is told of there."""
         return self.engine.events_lock
+
+    def news(self, timeout: float) -> Iterator[None]:
+        """Yield whenever there may be something new, with the callbacks run, for some seconds."""
+        deadline = self.engine.time.now() + timeout
+        while self.wait(max(0.0, deadline - self.engine.time.now())):
+            self.run_callbacks()
+            yield
 
     def listen(
         self, kind: Callable[["Router", int], L], virtual_port: int, options: Options | None

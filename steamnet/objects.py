@@ -14,13 +14,13 @@ How objects and handles work together:
 """
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Self
 
 from ._native import NetworkingMessage
-from .arguments import Payload
+from .arguments import Payload, seconds
 from .enums import EResult, SendFlags
-from .handles import BaseConnection, BaseListener, BasePollGroup
+from .handles import BaseConnection, BaseListener, BasePollGroup, Router
 
 
 class _Closing:
@@ -36,6 +36,18 @@ class _Closing:
         self.close()
 
 
+def _receive(
+    router: Router, take: Callable[[], list[NetworkingMessage]], timeout: float
+) -> list[NetworkingMessage]:
+    """Take messages, waiting up to ``timeout`` seconds for the first."""
+    messages = take()
+    if not messages and seconds(timeout, "timeout"):
+        for _ in router.news(timeout):
+            if messages := take():
+                break
+    return messages
+
+
 class Connection(BaseConnection, _Closing):
     """A connection to a peer; made by ``steam.connect`` and `Listener.accept`."""
 
@@ -48,11 +60,15 @@ class Connection(BaseConnection, _Closing):
         """
         return self._send(data, flags, lane)
 
-    def receive(self, limit: int = 100) -> list[NetworkingMessage]:
+    def receive(self, limit: int = 100, timeout: float = 0.0) -> list[NetworkingMessage]:
         """Take up to ``limit`` messages, oldest first; [] if none waits.
 
+        With a ``timeout`` it waits so many seconds for one, and runs the callbacks meanwhile.
         Once the peer is gone and all that it sent has been taken, raises ResultError.
         """
+        return _receive(self._router, lambda: self._receive(limit), timeout)
+
+    def _receive(self, limit: int) -> list[NetworkingMessage]:
         messages = self._sockets.receive_messages(self._open("receive"), limit)
         if not messages and self._ended is not None:
             self._release()
@@ -105,11 +121,15 @@ class PollGroup(BasePollGroup[Connection], _Closing):
 
     _kind = Connection
 
-    def receive(self, limit: int = 100) -> list[NetworkingMessage]:
+    def receive(self, limit: int = 100, timeout: float = 0.0) -> list[NetworkingMessage]:
         """Take up to ``limit`` messages of all members, in order of arrival; [] if none waits.
 
+        With a ``timeout`` it waits so many seconds for one, and runs the callbacks meanwhile.
         `sender` tells whose each is. What members sent before they ended is received too.
         """
+        return _receive(self._router, lambda: self._receive(limit), timeout)
+
+    def _receive(self, limit: int) -> list[NetworkingMessage]:
         messages = self._sockets.receive_messages_on_poll_group(self._open("receive"), limit)
         self._release_read(messages, limit)
         return messages

@@ -7,8 +7,10 @@ import weakref
 from collections.abc import Callable
 
 from .errors import ClosedError
+from .virtual_loop import VirtualLoop
 
 FAST, SLOW = 0.001, 0.008  # seconds between two ticks, with and without traffic
+IDLE = 0.25  # seconds between two ticks on a virtual clock, where the loop calls for others
 SLOWER = 1.25  # so gently that a game's next frame still finds it fast
 NEVER = 10.0**9  # seconds until a timer that is not meant to fire: thirty years
 
@@ -20,14 +22,23 @@ class Pump:
     loop is closed. Then everybody who waits gets the reason, and so does who comes later.
     """
 
-    def __init__(self, tick: Callable[[], bool], ended: Callable[[BaseException], None]) -> None:
+    def __init__(
+        self,
+        tick: Callable[[], bool],
+        ended: Callable[[BaseException], None],
+        has_news: Callable[[], bool],
+    ) -> None:
         """Begin to call ``tick``, again at once when it returns True.
+
+        On a virtual clock it is called when ``has_news`` says that there is something to do.
 
         ``ended`` is called once, with the reason, from any thread.
         """
         self._tick = tick
         self._ended = ended
+        self.has_news = has_news
         self._loop = running_loop()
+        self._virtual = isinstance(self._loop, VirtualLoop)
         self._thread = threading.get_ident()
         self._events = weakref.WeakSet[asyncio.Event]()
         self._ticked = self.new_event()
@@ -37,6 +48,8 @@ class Pump:
         self._sleep: asyncio.Future[None] = self._loop.create_future()
         self.failure: BaseException | None = None
         self._forget_loop = _when_closed(self._loop, weakref.ref(self))
+        if isinstance(self._loop, VirtualLoop):
+            self._loop.engines.add(self)
         self._task = self._loop.create_task(self._run(), name="steamnet pump")
         self._task.add_done_callback(self._done)
 
@@ -57,8 +70,17 @@ class Pump:
     def wake(self) -> None:
         """Tell of traffic: the next ticks come soon."""
         self._traffic = True
-        if self._delay > FAST:
+        if self._delay > FAST and not self._virtual:
             _end(self._sleep)
+
+    @property
+    def every_step(self) -> bool:
+        """Whether somebody waits for each tick."""
+        return self._waiting > 0
+
+    def run_soon(self) -> None:
+        """Tick in the event loop's next round."""
+        _end(self._sleep)
 
     def check(self) -> None:
         """Raise what ended the pump, or ClosedError in another event loop or thread."""
@@ -82,7 +104,7 @@ class Pump:
     async def yield_if_overdue(self) -> None:
         """Yield if a tick is overdue: who never has to wait must not keep everybody waiting."""
         self._check_awaited()
-        if self._loop.time() - self._latest > SLOW:
+        if self._loop.time() - self._latest > SLOW and not self._virtual:
             await asyncio.sleep(0)
             self.check()
 
@@ -107,6 +129,8 @@ class Pump:
         if self.failure is None:
             self.failure, self._trace = failure, failure.__traceback__
             self._forget_loop()
+            if isinstance(self._loop, VirtualLoop):
+                self._loop.engines.discard(self)
             self._call(self._stop)
             self._ended(failure)
 
@@ -152,7 +176,8 @@ class Pump:
             self._delay = FAST if busy else min(self._delay * SLOWER, SLOW)
             self._traffic = False
             self._sleep = self._loop.create_future()
-            timer = self._loop.call_later(self._delay, _end, self._sleep)
+            delay = IDLE if self._virtual else self._delay
+            timer = self._loop.call_later(delay, _end, self._sleep)
             try:
                 await self._sleep
             finally:

@@ -2,7 +2,6 @@
 
 import os
 import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Any
 from . import engine as engines
 from ._native import ffi, lib
 from .arguments import integer, port, seconds
+from .clock import CURRENT, Clock
 from .closing import Abandoned, ClosingSessions, ClosingSockets
 from .config import Options
 from .engine import Engine, Uncopyable
@@ -108,6 +108,8 @@ class Steam(Uncopyable):
         """Own a started engine."""
         self.engine = engine
         """The engine: its name, library, accessor, version, and what it supports."""
+        self.clock: Clock = engine.time
+        """What time it is for the engine: ``clock.now()``, in seconds."""
         self.core = Core(engine, app_id)
         """Who we are."""
         self._closing = ClosingSockets(engine)
@@ -118,7 +120,9 @@ class Steam(Uncopyable):
         """``ISteamNetworkingUtils``"""
         self.networking_messages = SteamNetworkingMessagesManager(engine, self._sessions)
         """``ISteamNetworkingMessages``"""
-        self._router = Router(engine, self.networking_sockets, self._closing, self.run_callbacks)
+        self._router = Router(
+            engine, self.networking_sockets, self._closing, self.run_callbacks, self.wait
+        )
         self._shutting_down = threading.Lock()
         self._managers = (
             self.networking_sockets,
@@ -206,6 +210,27 @@ class Steam(Uncopyable):
                 if stream.deliver(engines.MAX_EVENTS, errors):
                     self.engine.has_more = True
         raise_first(errors)
+
+    def wait(self, timeout: float) -> bool:
+        """Wait up to ``timeout`` seconds for something new since the last `run_callbacks`.
+
+        True when there may be: an event, or a message, read or not. It may return early for
+        nothing, on engines other than loopback within a millisecond or two. False when the time
+        is over. `shutdown`, Ctrl-C and their signals end it. On a virtual clock, time jumps.
+        """
+        seconds(timeout, "timeout")
+        pointer = self.engine.pointer
+        if self.engine.has_more:
+            return True
+        try:
+            return self.clock.wait(partial(self._news, pointer), timeout)
+        except ClosedError:
+            return True  # shut down: the next call says so
+
+    def _news(self, pointer: Any) -> int:
+        self.engine.check()
+        news: int = lib.sn_news(pointer)
+        return news
 
     def shutdown(self, linger: float | None = None) -> list[Abandoned]:
         """Close what is open, then the engine. Idempotent; also done when the program ends.
@@ -311,7 +336,7 @@ class Steam(Uncopyable):
             self.engine.exchange_signals()
             self.engine.pump()
             self._closing.run()
-            time.sleep(0.001)
+            self.clock.pause(deadline)
 
     def _exchange_signals(self, signaling: Signaling) -> None:
         notifier = self._closing.notifier
@@ -373,7 +398,8 @@ def init(
         library = None  # an unmodified game may name Steam's
     if name != "gns" and signaling is not None:
         raise ValueError("signaling is for the gns engine")
-    native = engines.identity_of(name, identity)
+    clock = CURRENT.get() if name == "loopback" else None
+    native = engines.identity_of(name, identity, clock)
     loaded = engines.load(name, engines.KINDS[name], library, attach=attach and name == "steam")
     if (
         name == "steam"
@@ -381,7 +407,10 @@ def init(
         and lib.sn_restart_app_if_necessary(loaded.pointer, app_id or 0)
     ):
         raise SystemExit("Steam is starting the game anew")
-    options = ffi.new("sn_options *", {"identity": native, "attach": attach})
+    if clock is not None:
+        loaded.time = clock
+    fields = {"identity": native, "attach": attach, "clock": loaded.time.native}
+    options = ffi.new("sn_options *", fields)
     given = app_id if name == "steam" and not attach else None
     with engines.app_id_in_environment(given):
         loaded.start(options)

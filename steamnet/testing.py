@@ -15,13 +15,13 @@ import math
 import os
 import random
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TypeVar
 
 from ._native import lib
 from .arguments import integer
+from .clock import CURRENT, VirtualClock
 from .enums import ConfigValue, ConnectionState
 from .handles import Router
 from .objects import Connection
@@ -42,20 +42,23 @@ def players(
     loss: float = 0.0,
     reorder: float = 0.0,
     seed: int | None = None,
+    clock: VirtualClock | str = "real",
 ) -> Iterator[list[Steam]]:
     """Open ``n`` engines on loopback, whose Steam IDs count up from 76561198000000001.
 
     Each packet takes ``lag`` milliseconds one way; ``loss`` and ``reorder`` are the shares, 0-1,
     of packets that suffer it, drawn from the ``seed``. ValueError for others.
-    All are shut down at the end.
+    ``clock`` is a `VirtualClock`, or "virtual" for a new one, or "real". All are shut down at the
+    end.
     """
+    shared = _clock(clock)
     integer(n, "n", 1, 0xFFFF)
     if seed is not None:
         seed = integer(seed, "seed", -(2**63), 2**64 - 1)
     with ExitStack() as stack:
         if not _taken:
             stack.enter_context(_private_directory())
-        steams = [stack.enter_context(_player()) for _ in range(n)]
+        steams = [stack.enter_context(_player(shared)) for _ in range(n)]
         _set_network(steams, lag, loss, reorder, seed)
         yield steams
 
@@ -67,12 +70,13 @@ def connected_pair(
     loss: float = 0.0,
     reorder: float = 0.0,
     seed: int | None = None,
+    clock: VirtualClock | str = "real",
 ) -> Iterator[tuple[Connection, Connection]]:
     """Connect two players: gives the connection of the one who called, and of the one who accepted.
 
     They meet on a clear network; `players` says what it then becomes, and takes the same.
     """
-    with players(2, seed=seed) as steams, steams[0].listen(0) as listener:
+    with players(2, seed=seed, clock=clock) as steams, steams[0].listen(0) as listener:
         caller = steams[1].connect(steams[0].core.get_steam_id(), 0)
         host = pump(*steams, until=listener.accept)
         both = caller, host
@@ -87,21 +91,24 @@ def pump(*parties: Steam | Connection, until: Callable[[], T | None], timeout: f
 
     ``until`` is asked over and over, and done when its answer is true: a list of messages, say.
     TimeoutError, with a picture of all connections, if that takes longer than ``timeout`` seconds.
+    On a virtual clock those pass at once. ValueError for parties that have different clocks.
     """
     routers = [party._router for party in parties]
-    clock = routers[0].engine.clock  # no patch of Python's stops that
-    deadline = clock() + timeout
+    clock = routers[0].engine.time
+    if any(router.engine.time.native != clock.native for router in routers):
+        raise ValueError("the parties have different clocks")
+    deadline = clock.now() + timeout
     while True:
         for router in routers:
             router.run_callbacks()
         answer = until()
         if answer:
             return answer
-        if clock() > deadline:
+        if clock.now() >= deadline:
             lines = [line for router in routers for line in _picture(router)]
             what = getattr(until, "__qualname__", until)
             raise TimeoutError("\n  ".join([f"{timeout} s have passed without {what}", *lines]))
-        time.sleep(0.0005)
+        clock.pause(deadline)
 
 
 def _picture(router: Router) -> Iterator[str]:
@@ -146,12 +153,25 @@ def _parents() -> Iterator[str | None]:
         yield str(rendezvous_directory())
 
 
+def _clock(clock: VirtualClock | str) -> VirtualClock | None:
+    if isinstance(clock, VirtualClock):
+        return clock
+    if clock not in ("real", "virtual"):
+        raise ValueError(f"clock is a VirtualClock, 'virtual' or 'real', not {clock!r}")
+    # Within clock.run(...) the clock is that one.
+    return CURRENT.get() or (VirtualClock() if clock == "virtual" else None)
+
+
 @contextmanager
-def _player() -> Iterator[Steam]:
+def _player(clock: VirtualClock | None) -> Iterator[Steam]:
     number = next(i for i in range(len(_taken) + 1) if i not in _taken)
     _taken.add(number)
     try:
-        steam = init(engine="loopback", identity=FIRST_PLAYER + number)
+        token = CURRENT.set(clock)
+        try:
+            steam = init(engine="loopback", identity=FIRST_PLAYER + number)
+        finally:
+            CURRENT.reset(token)
         try:
             yield steam
         finally:

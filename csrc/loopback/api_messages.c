@@ -19,7 +19,7 @@
 
 static void enter(lo_user *user)
 {
-    lo_api_begin();
+    lo_api_begin(user);
     lo_open_session_listener(user);
 }
 
@@ -31,8 +31,9 @@ static EResult send_to_self(lo_user *user, lo_packet *packet, int flags, int cha
         return k_EResultLimitExceeded;
     packet->message.m_identityPeer = user->identity;
     packet->message.m_nFlags = flags & k_nSteamNetworkingSend_Reliable;
-    packet->message.m_usecTimeReceived = lo_timestamp(lo.now);
+    packet->message.m_usecTimeReceived = lo_timestamp(&lo, lo.now);
     lo_group_append(inbox, packet);
+    lo_note_news(user);
     return k_EResultOK;
 }
 

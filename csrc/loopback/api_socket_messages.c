@@ -36,7 +36,7 @@ void lo_SendMessages(ISteamNetworkingSockets *self, int nMessages,
     lo_list failed = {NULL, NULL};
     lo_map failures = {NULL, 0, 0}; /* connections that failed in this call */
     lo_packet *packet;
-    lo_api_begin();
+    lo_api_begin(self);
     for (int i = 0; i < nMessages && pMessages != NULL; i++) {
         SteamNetworkingMessage_t *message = pMessages[i];
         lo_connection *connection;
@@ -137,7 +137,7 @@ HSteamNetPollGroup lo_CreatePollGroup(ISteamNetworkingSockets *self)
 {
     lo_group *group;
     HSteamNetPollGroup handle = 0;
-    lo_api_begin();
+    lo_api_begin(self);
     group = lo_group_new((lo_user *)self);
     if (group != NULL && lo_object_add(&group->object, (lo_user *)self, LO_GROUP))
         handle = group->object.handle;
@@ -150,7 +150,7 @@ HSteamNetPollGroup lo_CreatePollGroup(ISteamNetworkingSockets *self)
 bool lo_DestroyPollGroup(ISteamNetworkingSockets *self, HSteamNetPollGroup hPollGroup)
 {
     lo_group *group;
-    lo_api_begin();
+    lo_api_begin(self);
     group = lo_find_group(self, hPollGroup);
     if (group != NULL)
         lo_group_destroy(group);
@@ -175,7 +175,7 @@ int lo_ReceiveMessagesOnPollGroup(ISteamNetworkingSockets *self, HSteamNetPollGr
 {
     lo_group *group;
     int count;
-    lo_api_begin();
+    lo_api_begin(self);
     group = lo_find_group(self, hPollGroup);
     count = group != NULL ? lo_dequeue_all(group, ppOutMessages, nMaxMessages) : -1;
     lo_api_end();

@@ -42,7 +42,7 @@ HSteamNetConnection lo_ConnectP2P(ISteamNetworkingSockets *self,
     if (!lo_clean_identity(&to, identityRemote) || nRemoteVirtualPort < 0 ||
         nRemoteVirtualPort > 65535)
         return 0;
-    lo_api_begin();
+    lo_api_begin(self);
     if (!lo_same_identity(&to, &user->identity) ||
         lo_listener_at(LO_KIND_P2P, &to, nRemoteVirtualPort) != NULL)
         connection = lo_connect(user, LO_KIND_P2P, &to, nRemoteVirtualPort, nOptions, pOptions);
@@ -68,7 +68,7 @@ HSteamNetConnection lo_ConnectByIPAddress(ISteamNetworkingSockets *self,
     HSteamNetConnection handle = 0;
     if (address == NULL)
         return 0;
-    lo_api_begin();
+    lo_api_begin(self);
     /* Nobody listens on port 0: an address that is not of this machine is never found. */
     connection = lo_connect(user, LO_KIND_IP, NULL, lo_is_local(address, false) ? address->m_port : 0,
                             nOptions, pOptions);
@@ -111,7 +111,7 @@ bool lo_CreateSocketPair(ISteamNetworkingSockets *self, HSteamNetConnection *pOu
     (void)bUseNetworkLoopback; /* both behave like the network */
     if (pOutConnection1 == NULL || pOutConnection2 == NULL)
         return false;
-    lo_api_begin();
+    lo_api_begin(self);
     for (int i = 0; i < 2; i++)
         pair[i] = lo_connection_new(user, LO_KIND_PAIR, NULL, 0, NULL);
     for (int i = 0; i < 2 && pair[0] != NULL && pair[1] != NULL; i++) {
@@ -149,7 +149,7 @@ HSteamListenSocket lo_CreateListenSocketP2P(ISteamNetworkingSockets *self, int n
     HSteamListenSocket handle;
     if (nLocalVirtualPort < 0 || nLocalVirtualPort > 65535)
         return 0;
-    lo_api_begin();
+    lo_api_begin(self);
     listener = lo_listen((lo_user *)self, LO_KIND_P2P, nLocalVirtualPort, nOptions, pOptions);
     handle = listener != NULL ? listener->object.handle : 0;
     lo_api_end();
@@ -165,7 +165,7 @@ HSteamListenSocket lo_CreateListenSocketIP(ISteamNetworkingSockets *self,
     HSteamListenSocket handle;
     if (localAddress == NULL || localAddress->m_port == 0)
         return 0;
-    lo_api_begin();
+    lo_api_begin(self);
     if (lo_is_local(localAddress, true))
         listener = lo_listen(user, LO_KIND_IP, localAddress->m_port, nOptions, pOptions);
     else
@@ -181,7 +181,7 @@ HSteamListenSocket lo_CreateListenSocketIP(ISteamNetworkingSockets *self,
 bool lo_CloseListenSocket(ISteamNetworkingSockets *self, HSteamListenSocket hSocket)
 {
     lo_listener *listener;
-    lo_api_begin();
+    lo_api_begin(self);
     listener = lo_find_listener(self, hSocket);
     if (listener != NULL)
         lo_listener_destroy(listener);
@@ -194,7 +194,7 @@ bool lo_GetListenSocketAddress(ISteamNetworkingSockets *self, HSteamListenSocket
 {
     lo_listener *listener;
     bool known;
-    lo_api_begin();
+    lo_api_begin(self);
     listener = lo_find_listener(self, hSocket);
     known = listener != NULL && listener->kind == LO_KIND_IP;
     if (known && address != NULL)
@@ -293,7 +293,7 @@ bool lo_GetConnectionName(ISteamNetworkingSockets *self, HSteamNetConnection hPe
 bool lo_GetIdentity(ISteamNetworkingSockets *self, SteamNetworkingIdentity *pIdentity)
 {
     if (pIdentity != NULL) {
-        lo_api_begin();
+        lo_api_begin(self);
         *pIdentity = ((lo_user *)self)->identity;
         lo_api_end();
     }
@@ -313,7 +313,7 @@ void lo_ResetIdentity(ISteamNetworkingSockets *self, const SteamNetworkingIdenti
 {
     lo_user *user = (lo_user *)self;
     SteamNetworkingIdentity identity;
-    lo_api_begin();
+    lo_api_begin(self);
     if (user->connections.first != NULL || user->listeners.first != user->session_listener ||
         user->listeners.last != user->session_listener)
         lo_log(user, LO_ERROR, "ResetIdentity refused: connections or listen sockets are open");
@@ -371,7 +371,8 @@ void lo_run_callbacks(lo_user *user, int limit)
     FSteamNetworkingSocketsDebugOutput output;
     lo_event *event, *last = NULL;
     lo_log_entry *line;
-    lo_api_begin();
+    lo_api_begin(user);
+    user->news = false;
     if (lo_config(&user->global, LO_Callback_MessagesSessionRequest)->pointer != NULL)
         lo_open_session_listener(user);
     lo_publish_again();

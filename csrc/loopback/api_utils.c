@@ -78,7 +78,7 @@ bool lo_SetConfigValue(ISteamNetworkingUtils *self, ESteamNetworkingConfigValue 
     bool done = false;
     if (key < 0 || !fits(key, eScopeType))
         return false;
-    lo_api_begin();
+    lo_api_begin(self);
     scope = scope_of(user, eScopeType, scopeObj);
     if (scope != NULL && eScopeType == k_ESteamNetworkingConfig_Connection &&
         (key == LO_SymmetricConnect || key == LO_Unencrypted || key == LO_LocalVirtualPort)) {
@@ -110,7 +110,7 @@ lo_GetConfigValue(ISteamNetworkingUtils *self, ESteamNetworkingConfigValue eValu
     lo_scope *scope;
     if (key < 0)
         return k_ESteamNetworkingGetConfigValue_BadValue;
-    lo_api_begin();
+    lo_api_begin(self);
     scope = fits(key, eScopeType) ? scope_of((lo_user *)self, eScopeType, scopeObj) : NULL;
     if (scope != NULL) {
         lo_value value = *lo_config(scope, key);
@@ -194,7 +194,7 @@ void lo_SetDebugOutputFunction(ISteamNetworkingUtils *self,
                                FSteamNetworkingSocketsDebugOutput pfnFunc)
 {
     lo_user *user = (lo_user *)self;
-    lo_api_begin();
+    lo_api_begin(self);
     user->debug_output =
         eDetailLevel > k_ESteamNetworkingSocketsDebugOutputType_None ? pfnFunc : NULL;
     user->debug_level = eDetailLevel;
@@ -203,8 +203,8 @@ void lo_SetDebugOutputFunction(ISteamNetworkingUtils *self,
 
 SteamNetworkingMicroseconds lo_GetLocalTimestamp(ISteamNetworkingUtils *self)
 {
-    (void)self;
-    return lo_timestamp(sn_now());
+    const sn_clock *clock = ((const lo_user *)self)->clock;
+    return lo_timestamp(clock, lo_clock_time(clock));
 }
 
 SteamNetworkingMessage_t *lo_AllocateMessage(ISteamNetworkingUtils *self, int cbAllocateBuffer)

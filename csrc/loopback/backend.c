@@ -66,10 +66,12 @@ static ESteamAPIInitResult start(sn_engine *engine, const sn_options *options, c
         return k_ESteamAPIInitResult_FailedGeneric;
     }
     user->local.parent = &user->global;
-    lo_api_begin();
-    lo.random ^= (uint64_t)lo.clock ^ (uint64_t)sn_process_id() << 40 ^ (uintptr_t)user;
+    user->clock = options != NULL && options->clock != NULL ? options->clock : &lo_real_clock;
+    lo_api_begin(user);
+    if (!lo.is_virtual)
+        lo.random ^= (uint64_t)lo.clock ^ (uint64_t)sn_process_id() << 40 ^ (uintptr_t)user;
     /* A directory that is named must work; without one, a process may be alone. */
-    if (*setting("STEAMNET_LOOPBACK_DIR") != '\0' && !lo_rendezvous_open()) {
+    if (!lo.is_virtual && *setting("STEAMNET_LOOPBACK_DIR") != '\0' && !lo_rendezvous_open()) {
         snprintf(error, SN_ERROR_SIZE, "STEAMNET_LOOPBACK_DIR: %s", lo_rendezvous_error());
         lo_api_end();
         lo_free(user);
@@ -79,6 +81,7 @@ static ESteamAPIInitResult start(sn_engine *engine, const sn_options *options, c
     lo_sim_read(user);
     user->session_listener = lo_listen(user, LO_KIND_SESSION, 0, 0, NULL);
     LO_APPEND(&lo.users, user, listed);
+    lo.references++;
     lo_api_end();
     engine->own = user;
     engine->sockets = (ISteamNetworkingSockets *)user;
@@ -93,7 +96,8 @@ static void free_state(void)
     lo_timer *timer;
     while ((timer = lo_timer_take(&lo.timers, INT64_MAX)) != NULL)
         lo_release_later((lo_packet *)(void *)timer); /* timers end with their connections */
-    lo_transport_close();
+    if (!lo.is_virtual)
+        lo_transport_close();
     lo_map_free(&lo.objects);
     lo_map_free(&lo.listeners);
 }
@@ -104,7 +108,7 @@ static void stop(sn_engine *engine)
     lo_abandoned *abandoned;
     lo_event *event;
     lo_log_entry *line;
-    lo_api_begin();
+    lo_api_begin(user);
     while (user->connections.first != NULL)
         lo_abort(user->connections.first);
     while (user->listeners.first != NULL)
@@ -129,6 +133,7 @@ static void stop(sn_engine *engine)
     LO_REMOVE(&lo.users, user, listed);
     if (lo.users.first == NULL)
         free_state();
+    lo_clock_release(user->clock);
     lo_api_end();
     lo_free(user);
     engine->own = NULL;
@@ -148,11 +153,21 @@ static bool is_lingering(const lo_connection *connection)
     return connection->state == LO_LINGER || connection->state == LO_FIN_WAIT;
 }
 
+static int news(sn_engine *engine)
+{
+    lo_user *user = engine->own;
+    bool found;
+    lo_api_begin(user);
+    found = user->news || user->events.first != NULL;
+    lo_api_end();
+    return found;
+}
+
 static int closing(sn_engine *engine, sn_closing *out, int room)
 {
     const lo_user *user = engine->own;
     int count = 0;
-    lo_api_begin();
+    lo_api_begin(user);
     for (const lo_connection *connection = user->connections.first; connection != NULL;
          connection = connection->listed.after) {
         lo_total left = lo_unacknowledged(connection);
@@ -169,7 +184,7 @@ static int abandoned(sn_engine *engine, sn_closing *out, int room)
     lo_user *user = engine->own;
     lo_abandoned *record;
     int count = 0;
-    lo_api_begin();
+    lo_api_begin(user);
     while (count < room && (record = user->abandoned.first) != NULL) {
         out[count++] = record->what;
         LO_REMOVE(&user->abandoned, record, listed);
@@ -186,6 +201,7 @@ const sn_backend sn_loopback_backend = {
     .pump = pump,
     .stop = stop,
     .steam_id = steam_id,
+    .news = news,
     .closing = closing,
     .abandoned = abandoned,
     .release_after_stop = true,
@@ -194,10 +210,11 @@ const sn_backend sn_loopback_backend = {
 void sn_loopback_seed(sn_engine *engine, uint64_t seed)
 {
     if (sn_enter(engine)) {
-        lo_api_begin();
-        if (engine->backend == &sn_loopback_backend)
+        if (engine->backend == &sn_loopback_backend) {
+            lo_api_begin(engine->own);
             ((lo_user *)engine->own)->seed = seed;
-        lo_api_end();
+            lo_api_end();
+        }
         sn_leave(engine);
     }
 }
@@ -205,6 +222,5 @@ void sn_loopback_seed(sn_engine *engine, uint64_t seed)
 void sn_loopback_after_fork(void)
 {
     lo_transport_detach();
-    /* Another thread of the parent may hold the lock or be in the middle of a change. */
-    lo = (lo_state){.mutex = SN_MUTEX_INIT};
+    lo_engine_reset();
 }

@@ -175,6 +175,7 @@ void lo_post_event(lo_connection *connection, int callback, ESteamNetworkingConn
     event->function = own_callback(connection);
     lo_fill_info(connection, &event->info);
     LO_APPEND(&connection->object.user->events, event, queued);
+    lo_note_news(connection->object.user);
 }
 
 void lo_set_timeout(lo_connection *connection, int64_t when)

@@ -9,6 +9,8 @@
 
 #define HOLDER(pointer, type, member) ((type *)((char *)(pointer) - offsetof(type, member)))
 
+static sn_mutex mutex = SN_MUTEX_INIT; /* one for all clocks */
+
 static void run_timer(lo_timer *timer)
 {
     switch (timer->kind) {
@@ -23,12 +25,14 @@ static void run_timer(lo_timer *timer)
     }
 }
 
-void lo_api_begin(void)
+void lo_clock_begin(sn_clock *clock)
 {
     lo_timer *timer;
-    sn_lock(&lo.mutex);
-    lo.clock = sn_now();
-    lo_transport_receive();
+    sn_lock(&mutex);
+    lo_clock = clock;
+    lo.clock = lo_clock_time(clock);
+    if (!lo.is_virtual)
+        lo_transport_receive();
     while ((timer = lo_timer_take(&lo.timers, lo.clock)) != NULL) {
         /* Time does not run backwards, even for what was due before it could be known. */
         if (timer->time > lo.latest)
@@ -39,9 +43,11 @@ void lo_api_begin(void)
     lo.latest = lo.now = lo.clock;
 }
 
+void lo_api_begin(const void *user) { lo_clock_begin(((const lo_user *)user)->clock); }
+
 lo_connection *lo_api_begin_connection(const void *self, HSteamNetConnection handle)
 {
-    lo_api_begin();
+    lo_api_begin(self);
     return lo_find_connection(self, handle);
 }
 
@@ -54,9 +60,15 @@ void lo_api_end(void)
     if (lo_acks_due)
         lo_transport_send_acks();
     released = lo_release_queue_take();
-    sn_unlock(&lo.mutex);
+    sn_unlock(&mutex);
     while ((packet = released.first) != NULL) {
         LO_REMOVE(&released, packet, queued);
         packet->message.m_pfnRelease(&packet->message);
     }
+}
+
+void lo_engine_reset(void)
+{
+    mutex = (sn_mutex)SN_MUTEX_INIT;
+    lo_clocks_reset();
 }

@@ -6,8 +6,12 @@
 
 /* Every API call stands between these two. There are no threads: the first runs all timers and
  * arrivals that are due, in time order, each with its own timestamp. */
-void lo_api_begin(void);
+void lo_api_begin(const void *user);
 void lo_api_end(void);
+/* Instead of lo_api_begin, for a call that no user makes. */
+void lo_clock_begin(sn_clock *clock);
+/* In a forked child: another thread of the parent may hold the lock or be in the middle of a change. */
+void lo_engine_reset(void);
 /* lo_api_begin, and the user's connection of this handle if there is one. */
 lo_connection *lo_api_begin_connection(const void *self, HSteamNetConnection handle);
 

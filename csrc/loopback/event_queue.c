@@ -8,7 +8,7 @@ static bool is_before(const lo_timer *a, const lo_timer *b)
     return a->time < b->time || (a->time == b->time && a->seq < b->seq);
 }
 
-lo_timer *lo_timer_take(lo_event_queue *queue, int64_t until)
+static lo_timer *first_timer(const lo_event_queue *queue)
 {
     lo_timer *first = queue->timers[0].first;
     for (int kind = 1; kind < LO_TIMER_KINDS; kind++) {
@@ -16,6 +16,18 @@ lo_timer *lo_timer_take(lo_event_queue *queue, int64_t until)
         if (timer != NULL && (first == NULL || is_before(timer, first)))
             first = timer;
     }
+    return first;
+}
+
+int64_t lo_timer_due(const lo_event_queue *queue)
+{
+    const lo_timer *first = first_timer(queue);
+    return first != NULL ? first->time : INT64_MAX;
+}
+
+lo_timer *lo_timer_take(lo_event_queue *queue, int64_t until)
+{
+    lo_timer *first = first_timer(queue);
     if (first == NULL || first->time > until)
         return NULL;
     lo_timer_remove(queue, first);

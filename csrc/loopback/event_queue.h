@@ -30,6 +30,8 @@ typedef struct lo_event_queue {
     uint64_t seq;
 } lo_event_queue;
 
+/* When the next timer is due; INT64_MAX: never. */
+int64_t lo_timer_due(const lo_event_queue *queue);
 /* Takes out the timer that is due next, NULL if none is due by that time. */
 lo_timer *lo_timer_take(lo_event_queue *queue, int64_t until);
 /* Adds a timer, or moves one that is there already. */

@@ -59,6 +59,19 @@ lo_packet *lo_request_packet(const lo_connection *connection)
 
 static int64_t earlier(int64_t a, int64_t b) { return a < b ? a : b; }
 
+/* Why there is no way to the peer, however long it takes; NULL: there may be one. */
+static const char *unreachable(const lo_connection *connection)
+{
+    if (connection->kind != LO_KIND_IP && lo_is_on_other_clock(&connection->target))
+        return "The peer is on another clock: only players of one clock can connect";
+    if (!lo.is_virtual)
+        return lo_rendezvous_error();
+    if (connection->kind != LO_KIND_IP && !lo_has_user(&connection->target))
+        return "No player of this virtual clock has that identity, and other processes cannot be "
+               "reached from it";
+    return NULL;
+}
+
 /* Looks for the peer and sends it the request, until that got through or time is over. */
 void lo_send_connect_request(lo_connection *connection)
 {
@@ -76,7 +89,7 @@ void lo_send_connect_request(lo_connection *connection)
             lo_transmit(connection, packet);
         }
     }
-    if (!connection->request_sent && lo_rendezvous_error() != NULL)
+    if (!connection->request_sent && unreachable(connection) != NULL)
         connection->connect_deadline =
             earlier(connection->connect_deadline, connection->created + CONNECT_ALONE);
     if (connection->too_many_files)
@@ -147,17 +160,19 @@ void lo_handle_control(lo_connection *connection, lo_packet *packet)
 static void connect_timed_out(lo_connection *connection)
 {
     char text[sizeof connection->end_text];
+    const char *why = NULL;
     if (connection->too_many_files) {
         lo_terminate(connection, LO_PROBLEM, k_ESteamNetConnectionEnd_Misc_InternalError,
                      "This process has too many open files", false);
         return;
     }
-    if (connection->request_sent || lo_rendezvous_error() == NULL) {
+    if (connection->request_sent || (why = unreachable(connection)) == NULL) {
         lo_terminate(connection, LO_PROBLEM, TIMEOUT, "Timed out attempting to connect", false);
         return;
     }
-    snprintf(text, sizeof text, "Cannot meet other processes, set STEAMNET_LOOPBACK_DIR: %s",
-             lo_rendezvous_error());
+    snprintf(text, sizeof text, "%s%s",
+             why == lo_rendezvous_error() ? "Cannot meet other processes, set STEAMNET_LOOPBACK_DIR: " : "",
+             why);
     lo_terminate(connection, LO_PROBLEM, k_ESteamNetConnectionEnd_Local_NetworkConfig, text, false);
 }
 

@@ -1,7 +1,6 @@
 /* Packets: the memory of messages, from AllocateMessage to Release. */
 #include "message.h"
 
-#include <stdatomic.h>
 #include <string.h>
 
 #include "alloc.h"
@@ -78,13 +77,4 @@ lo_list lo_release_queue_take(void)
     lo_list taken = release_queue;
     release_queue = (lo_list){NULL, NULL};
     return taken;
-}
-
-SteamNetworkingMicroseconds lo_timestamp(int64_t now)
-{
-    static _Atomic int64_t start;
-    int64_t first = 0;
-    if (atomic_load(&start) == 0)
-        atomic_compare_exchange_strong(&start, &first, now);
-    return INT64_C(3000000000000) + now - atomic_load(&start);
 }

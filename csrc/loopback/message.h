@@ -57,7 +57,5 @@ void lo_release_later(lo_packet *packet);
 void lo_release_all_later(lo_list *list);
 /* What is to be released, taken out of the release queue. */
 lo_list lo_release_queue_take(void);
-/* Like Valve's clock: monotonic microseconds, from 3,000,000 seconds on. */
-SteamNetworkingMicroseconds lo_timestamp(int64_t now);
 
 #endif

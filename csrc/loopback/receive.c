@@ -45,7 +45,7 @@ static void enqueue(lo_connection *connection, lo_packet *packet)
     acknowledge(connection, packet);
     message->m_conn = connection->object.handle;
     message->m_identityPeer = connection->remote;
-    message->m_usecTimeReceived = lo_timestamp(lo.now);
+    message->m_usecTimeReceived = lo_timestamp(&lo, lo.now);
     message->m_nMessageNumber = packet->number;
     message->m_nFlags = packet->reliable ? k_nSteamNetworkingSend_Reliable : 0;
     message->m_nUserData = 0;
@@ -65,6 +65,7 @@ static void enqueue(lo_connection *connection, lo_packet *packet)
     lo_list_append(&connection->queue, packet);
     connection->queue_count++;
     connection->queue_bytes += message->m_cbSize;
+    lo_note_news(connection->object.user);
     if (group != NULL)
         lo_group_append(group, packet);
 }

@@ -1,11 +1,86 @@
 /* Every object by its handle, and every listen socket by its address. */
 #include "registry.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 #include "random.h"
 
-lo_state lo = {.mutex = SN_MUTEX_INIT};
+enum { VIRTUAL_START = 1000000000 /* µs: not 0, and the same for every virtual clock */ };
+
+sn_clock lo_real_clock = {.references = 1};
+sn_clock *lo_clock = &lo_real_clock;
+static LO_LIST(sn_clock) virtual_clocks;
+
+/* --- clocks -------------------------------------------------------------------------------- */
+
+int64_t lo_clock_time(const sn_clock *clock)
+{
+    return clock->is_virtual ? atomic_load(&clock->time) : sn_now();
+}
+
+SteamNetworkingMicroseconds lo_timestamp(const sn_clock *clock, int64_t now)
+{
+    static _Atomic int64_t start;
+    int64_t first = 0;
+    if (clock->is_virtual)
+        return now;
+    if (atomic_load(&start) == 0)
+        atomic_compare_exchange_strong(&start, &first, now);
+    return INT64_C(3000000000000) + now - atomic_load(&start);
+}
+
+/* Nothing in it depends on this run of the program. */
+sn_clock *lo_clock_new(void)
+{
+    sn_clock *clock = lo_alloc(sizeof *clock);
+    if (clock == NULL)
+        return NULL;
+    clock->is_virtual = true;
+    clock->references = 1;
+    atomic_init(&clock->time, VIRTUAL_START);
+    clock->clock = clock->now = clock->latest = VIRTUAL_START;
+    LO_APPEND(&virtual_clocks, clock, listed);
+    return clock;
+}
+
+void lo_clock_release(sn_clock *clock)
+{
+    if (--clock->references > 0)
+        return;
+    LO_REMOVE(&virtual_clocks, clock, listed);
+    if (lo_clock == clock)
+        lo_clock = &lo_real_clock; /* the call under way ends there */
+    lo_free(clock);
+}
+
+static bool has_user(const sn_clock *clock, const SteamNetworkingIdentity *identity)
+{
+    const lo_user *user = clock->users.first;
+    while (user != NULL && !lo_same_identity(&user->identity, identity))
+        user = user->listed.after;
+    return user != NULL;
+}
+
+bool lo_has_user(const SteamNetworkingIdentity *identity) { return has_user(lo_clock, identity); }
+
+bool lo_is_on_other_clock(const SteamNetworkingIdentity *identity)
+{
+    const sn_clock *clock = virtual_clocks.first;
+    if (has_user(lo_clock, identity))
+        return false;
+    while (clock != NULL && !has_user(clock, identity))
+        clock = clock->listed.after;
+    return clock != NULL || has_user(&lo_real_clock, identity);
+}
+
+void lo_clocks_reset(void)
+{
+    lo_real_clock = (sn_clock){.references = 1};
+    lo_clock = &lo_real_clock;
+}
+
+/* --- objects ------------------------------------------------------------------------------- */
 
 static uint32_t new_handle(int kind)
 {

@@ -196,6 +196,8 @@ typedef struct lo_sim_params {
 /* One started engine. */
 struct lo_user {
     LO_LINK(lo_user) listed;
+    sn_clock *clock;
+    bool news; /* an event or a message has come since callbacks were last run */
     SteamNetworkingIdentity identity;
     lo_scope global, local;
     lo_sim_params sim_send, sim_receive;
@@ -215,11 +217,16 @@ struct lo_user {
     lo_listener *session_listener;
 };
 
-/* What all users of the process share. */
-typedef struct lo_state {
-    sn_mutex mutex;
-    int64_t clock;  /* the time of the call under way */
-    int64_t now;    /* the time of the timer that runs: up to the clock */
+/* A clock and all that its users share: they reach each other, and nobody on another clock. Users of
+ * the real clock reach those of other processes too. */
+struct sn_clock {
+    LO_LINK(sn_clock) listed;
+    bool is_virtual;
+    int references;       /* its users', and Python's */
+    _Atomic int64_t time; /* of a virtual clock: changed under the lock */
+    uint64_t news;        /* how often users had news */
+    int64_t clock;        /* the time of the call under way */
+    int64_t now;          /* the time of the timer that runs: up to the clock */
     int64_t latest; /* the time of the latest one that ran */
     lo_event_queue timers;
     lo_map objects;   /* by handle */
@@ -228,8 +235,30 @@ typedef struct lo_state {
     LO_LIST(lo_connection) draining; /* with deferred messages, and room again in their queues */
     uint64_t random;
     uint32_t serial;
-} lo_state;
-extern lo_state lo;
+};
+/* The one of the call under way; the lock guards it. */
+extern sn_clock *lo_clock;
+#define lo (*lo_clock)
+extern sn_clock lo_real_clock;
+
+/* What time it is: the only place that asks. */
+int64_t lo_clock_time(const sn_clock *clock);
+/* Like Valve's clock: monotonic microseconds, from 3,000,000 seconds on. A virtual clock's own. */
+SteamNetworkingMicroseconds lo_timestamp(const sn_clock *clock, int64_t now);
+/* Under the lock: a new virtual clock, NULL when memory is short; one reference less, which may free
+ * it; whether a user of this clock, or of another one only, has this identity. */
+sn_clock *lo_clock_new(void);
+void lo_clock_release(sn_clock *clock);
+bool lo_has_user(const SteamNetworkingIdentity *identity);
+bool lo_is_on_other_clock(const SteamNetworkingIdentity *identity);
+/* In a forked child. */
+void lo_clocks_reset(void);
+/* An event or a message has come for the user. */
+static inline void lo_note_news(lo_user *user)
+{
+    user->news = true;
+    lo.news++;
+}
 
 bool lo_object_add(lo_object *object, lo_user *user, int kind);
 void lo_object_remove(lo_object *object);

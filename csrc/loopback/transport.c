@@ -66,9 +66,9 @@ bool lo_link_to(lo_connection *connection)
 {
     lo_user *user = connection->object.user;
     uint64_t key = lo_address_key(connection->kind, &connection->target, connection->port);
-    sn_socket socket = lo_rendezvous_connect(key);
+    sn_socket socket = lo.is_virtual ? SN_NO_SOCKET : lo_rendezvous_connect(key);
     lo_link *link;
-    connection->too_many_files = sn_too_many_files(socket);
+    connection->too_many_files = !lo.is_virtual && sn_too_many_files(socket);
     if (connection->too_many_files && socket != SN_NO_SOCKET) {
         sn_socket_close(socket);
         socket = SN_NO_SOCKET;

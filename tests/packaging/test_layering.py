@@ -18,10 +18,11 @@ PACKAGE = Path(steamnet.__file__).parent
 # Each module's layer. An import goes to a lower layer, never to the same one.
 LAYERS = (
     {"_native", "_version", "events", "libraries"},
-    {"enums"},
+    {"enums", "virtual_loop"},
     {"errors"},
     {"identity", "pump"},
     {"arguments", "info", "signaling"},
+    {"clock"},
     {"engine"},
     {"config", "fake_udp_port"},
     {"closing"},
@@ -138,6 +139,7 @@ LOOPBACK_LAYERS = (
     {"listener"},
     {"receive", "transport_receive"},
     {"engine_loop"},
+    {"clock"},
     {"api"},
     {"api_messages", "api_socket_messages", "api_sockets", "api_utils"},
     {"backend"},
