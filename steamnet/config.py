@@ -130,6 +130,16 @@ def refusal(engine: Engine, key: int, value: Value) -> str:
     return ""
 
 
+def unreadable(engine: Engine, key: int) -> str:
+    """Why no connection has a value of that key."""
+    about = info(engine, key)
+    if about is None:
+        return f"the {engine.name} engine does not know {name(key)}"
+    if about.scope == ConfigScope.GLOBAL:
+        return f"{name(key)} is global: networking_utils.get_config_value tells it"
+    return f"no {name(key)} on this connection"
+
+
 def _key(key: int) -> int:
     return integer(key, "config key", 0, 0x7FFFFFFF)
 

@@ -35,7 +35,10 @@ class EventStream(Generic[T]):
     def unsubscribe(self, handler: Callable[[T], object]) -> None:
         """Stop calling the handler; ValueError if it was not subscribed."""
         self._check()
-        self._handlers.remove(handler)
+        if handler not in self._handlers:
+            raise ValueError(f"{handler!r} is not subscribed to {self._name} events")
+        with suppress(ValueError):  # another thread has removed it meanwhile
+            self._handlers.remove(handler)
 
     def push(self, event: T) -> None:
         """Queue an event."""

@@ -258,8 +258,11 @@ class BaseConnection(Handle):
             with contextlib.suppress(ClosedError):  # a shutdown was faster
                 self._router.close_connection(self.handle, reason, debug, linger)
 
-    def _check(self, operation: str, result: EResult) -> None:
-        """Raise ResultError unless the result is OK; for a connection that has ended, with how."""
+    def _check(self, operation: str, result: EResult, data: Payload = b"", lane: int = 0) -> None:
+        """Raise ResultError unless the result is OK; for a connection that has ended, with how.
+
+        ``data`` and ``lane`` are what was to be sent.
+        """
         if result == EResult.OK:
             return
         end = self._ended
@@ -277,6 +280,11 @@ class BaseConnection(Handle):
             waiting = status.pending_reliable + status.pending_unreliable
             size = self.config(ConfigValue.SEND_BUFFER_SIZE)
             detail = f"send buffer full ({waiting} of {size} bytes); try again later"
+            wanted = memoryview(data.encode() if isinstance(data, str) else data).nbytes
+            if isinstance(size, int) and wanted > size:
+                detail = f"{wanted} bytes never fit into a SEND_BUFFER_SIZE of {size}"
+        elif result == EResult.INVALID_PARAM and lane:
+            detail = f"no lane {lane}: configure_lanes makes lanes"
         raise ResultError(operation, result, detail)
 
     def _send(self, data: Payload, flags: int, lane: int) -> int:
@@ -284,7 +292,7 @@ class BaseConnection(Handle):
         result, number = self._sockets.send_message_numbered(handle, data, flags, lane)
         if result == EResult.IGNORED:
             return 0
-        self._check("send", result)
+        self._check("send", result, data, lane)
         return number
 
     @property
@@ -311,6 +319,7 @@ class BaseConnection(Handle):
     @property
     def peer(self) -> Identity:
         """Who is at the other end."""
+        self._open("peer")
         return self.info.identity_remote
 
     @property
@@ -370,9 +379,8 @@ class BaseConnection(Handle):
         """
         value = self._sockets.get_connection_config_value(self._open("config"), key)
         if value is None:
-            raise ResultError(
-                "config", EResult.INVALID_PARAM, f"no {config.name(key)} on this connection"
-            )
+            reason = config.unreadable(self._router.engine, key)
+            raise ResultError("config", EResult.INVALID_PARAM, reason)
         return value
 
 

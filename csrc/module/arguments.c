@@ -37,6 +37,10 @@ bool sn_int_argument(PyObject *value, const char *what, long long low, long long
         return good;
     }
     *out = PyLong_AsLongLongAndOverflow(value, &overflow);
+    if (overflow <= 0 && *out < low && high == LLONG_MAX) {
+        PyErr_Format(PyExc_ValueError, "%s must be at least %lld, not %R", what, low, value);
+        return false;
+    }
     if (overflow != 0 || *out < low || *out > high) {
         PyErr_Format(PyExc_ValueError, "%s must be from %lld to %lld, not %R", what, low, high, value);
         return false;

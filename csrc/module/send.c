@@ -420,31 +420,36 @@ static PyObject *batch_send(sn_batch *batch, sn_engine *engine, sn_block *shared
     return list;
 }
 
-/* What the item before it said: in most batches the very same objects say it again. */
-typedef struct sn_said {
+/* Arguments of the previous item: in most batches the next one has the very same objects. */
+typedef struct sn_previous {
     PyObject *connection, *flags;
     sn_target target;
-} sn_said;
+} sn_previous;
 
-static bool item_get(sn_item *out, PyObject *tuple, sn_said *said)
+static bool item_get(sn_item *out, PyObject *tuple, sn_previous *previous)
 {
     Py_ssize_t parts = PyTuple_Check(tuple) ? PyTuple_Size(tuple) : -1;
     PyObject *connection, *flags;
+    if (parts < 0) {
+        PyErr_Format(PyExc_TypeError, "a message is a tuple (connection, data, flags[, lane]), not %R",
+                     (PyObject *)Py_TYPE(tuple));
+        return false;
+    }
     if (parts != 3 && parts != 4) {
-        PyErr_Format(PyExc_TypeError, "a message is a tuple (connection, data, flags[, lane]), not %s%R",
-                     parts < 0 ? "" : "of another length: ", (PyObject *)Py_TYPE(tuple));
+        PyErr_Format(PyExc_TypeError, "a message is a tuple (connection, data, flags[, lane]), not of %zd items",
+                     parts);
         return false;
     }
     connection = PyTuple_GetItem(tuple, 0);
     flags = PyTuple_GetItem(tuple, 2);
-    if (connection != said->connection && !connection_get(connection, &said->target))
+    if (connection != previous->connection && !connection_get(connection, &previous->target))
         return false;
-    if ((parts == 4 || flags != said->flags) &&
-        !flags_get(flags, parts == 4 ? PyTuple_GetItem(tuple, 3) : NULL, &said->target))
+    if ((parts == 4 || flags != previous->flags) &&
+        !flags_get(flags, parts == 4 ? PyTuple_GetItem(tuple, 3) : NULL, &previous->target))
         return false;
-    said->connection = connection;
-    said->flags = parts == 4 ? NULL : flags;
-    out->target = said->target;
+    previous->connection = connection;
+    previous->flags = parts == 4 ? NULL : flags;
+    out->target = previous->target;
     return payload_get(&out->payload, PyTuple_GetItem(tuple, 1));
 }
 
@@ -467,9 +472,9 @@ static PyObject *send_many(PyObject *module, PyObject *const *args, Py_ssize_t c
     batch = batch_new(PyList_Size(messages));
     if (batch != NULL) {
         Py_ssize_t total = PyList_Size(messages);
-        sn_said said = {.connection = NULL};
+        sn_previous previous = {.connection = NULL};
         while (batch->count < total &&
-               item_get(&batch->items[batch->count], PyList_GetItem(messages, batch->count), &said))
+               item_get(&batch->items[batch->count], PyList_GetItem(messages, batch->count), &previous))
             batch->count++;
         if (batch->count == total)
             results = batch_send(batch, engine, NULL);

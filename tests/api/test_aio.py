@@ -395,6 +395,7 @@ async def test_what_never_fits_is_refused() -> None:
         with pytest.raises(ResultError) as refused:
             await caller.send(bytes(5000))
         assert refused.value.result == EResult.LIMIT_EXCEEDED
+        assert "5000 bytes never fit into a SEND_BUFFER_SIZE of 4096" in str(refused.value)
         assert len(await called.receive()) == 4000
 
 

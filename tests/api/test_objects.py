@@ -138,7 +138,7 @@ def test_a_connection_is_configured(pair: Pair) -> None:
             "configure",
             EResult.INVALID_PARAM,
         )
-    with pytest.raises(ResultError, match="no 12345"):
+    with pytest.raises(ResultError, match="does not know 12345"):
         caller.config(12345)
     caller.close()
     for use in (lambda: caller.configure({}), lambda: caller.config(ConfigValue.NAGLE_TIME)):
@@ -528,7 +528,7 @@ def test_refusals_say_what_was_refused_and_why(two: list[Steam], pair: Pair) -> 
         host.connect(my_id(host), 3)
     assert (refused.value.operation, refused.value.result) == ("connect", EResult.CONNECT_FAILED)
     caller, _ = pair
-    with pytest.raises(ResultError) as refused:
+    with pytest.raises(ResultError, match="no lane 7: configure_lanes makes lanes") as refused:
         caller.send("nowhere", lane=7)
     assert refused.value.result == EResult.INVALID_PARAM
     words = r"^send: LIMIT_EXCEEDED \(send buffer full \(\d+ of 524288 bytes\); try again later\)$"
@@ -561,6 +561,19 @@ def test_a_refused_option_is_named(
             with pytest.raises(ResultError, match=words):
                 call()
         assert not listener.waiting
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        (12345, "does not know 12345"),
+        (ConfigValue.FAKE_PACKET_LAG_SEND, "is global: networking_utils.get_config_value tells it"),
+    ],
+)
+def test_a_value_that_no_connection_has_is_explained(pair: Pair, key: int, words: str) -> None:
+    """Whether the engine does not know the key, or has it globally."""
+    with pytest.raises(ResultError, match=words):
+        pair[0].config(key)
 
 
 @pytest.mark.parametrize("reason", [-1, 1, 999, 3000, 5003, 2**31])
