@@ -245,6 +245,23 @@ def test_the_end_of_the_program_waits_a_second(pair: Pair) -> None:
     assert (heard.split()[:2], logged) == (["100", "1000"], "")
 
 
+def test_the_end_of_the_program_waits_no_longer(pair: Pair) -> None:
+    """What a stopped peer does not get is told, and the exit code is the program's."""
+    body = """
+        connection = connected(connect())
+        os.kill(receiver, signal.SIGSTOP)
+        fill(connection)
+        sys.exit(7)
+    """
+    with pair.receiver() as receiver:
+        sender = pair.sender(receiver.pid, body)
+        _, logged = sender.communicate(timeout=60)
+        receiver.kill()
+    assert logged.startswith("abandoned for str:receiver: ")
+    assert len(logged.splitlines()) == 1
+    assert sender.returncode == 7
+
+
 ABANDONED = "[Abandoned(peer='str:receiver', messages=400, bytes=409600)]\n"
 LOGGED = "abandoned for str:receiver: 400 reliable messages, 409600 bytes"
 
