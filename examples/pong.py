@@ -4,8 +4,8 @@
     python examples/pong.py join            in another (or: join STEAM_ID)
 
 It runs on the loopback engine, without Steam, unless STEAMNET_ENGINE names another. The host
-plays the ball. 60 times a second both tell where things are, unreliably: what is lost or late is
-told anew 16 ms later. A hit or a point goes reliably, on another lane. Try it with --lag 150.
+plays the ball. 60 times a second both send positions, unreliably: a lost one is
+replaced 16 ms later. A hit or a point goes reliably, on another lane. Try it with --lag 150.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""A relay server on asyncio: rooms of players who hear each other through it.
+"""A relay server on asyncio: it passes messages on within rooms of players.
 
     python examples/relay_server.py serve
     python examples/relay_server.py talk ROOM NAME      in as many terminals as you like
@@ -6,8 +6,8 @@
 It runs on the loopback engine unless STEAMNET_ENGINE says otherwise; talk then also needs the
 server's Steam ID. The protocol: the first message of a player is the name of a room; all that
 follow go to everybody else in it, as reliable or unreliable as they were sent, with the
-player's Steam ID and a space before them. "" comes when a player has left. Who says no room in
-ten seconds has to go, and what is longer than 64 KiB is not passed on.
+player's Steam ID and a space before them. "" comes when a player has left. A player that names
+no room in ten seconds is closed, and messages longer than 64 KiB are not passed on.
 """
 
 import asyncio
@@ -45,7 +45,7 @@ class Player:
                 data, flags = await self._queue.get()
                 await self.connection.send(data, flags)  # waits while the send buffer is full
 
-    async def hear(self, data: bytes, flags: int) -> None:
+    async def pass_on(self, data: bytes, flags: int) -> None:
         """Queue a message; one who has fallen behind misses unreliable ones, or has to go."""
         if self._queue.full() and not flags & SendFlags.RELIABLE:
             return
@@ -97,7 +97,7 @@ class Relay:
         told = b"".join((sender.name.encode(), b" ", data))
         for player in list(room):
             if player is not sender:
-                await player.hear(told, flags)
+                await player.pass_on(told, flags)
 
 
 async def serve() -> None:

@@ -4,7 +4,7 @@
 
 A user says who it is, then sends (peer, signal) and receives (sender, signal). Frames are a
 length of four bytes, most significant first, and as much text or data; a login is one frame,
-a signal is two. Whoever is not there does not get the signal: engines send again.
+a signal is two. A signal to a user that is not logged in is dropped: engines send again.
 
 An example, not a service: it believes what users say they are, and does not encrypt. Before
 it faces the world, put TLS in (``ssl=``) and have `log_in` check a ticket of your game.

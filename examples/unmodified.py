@@ -20,7 +20,7 @@ GONE = (ConnectionState.CLOSED_BY_PEER, ConnectionState.PROBLEM_DETECTED_LOCALLY
 
 
 def host(steam: steamnet.Steam) -> None:
-    """Answer whoever connects, until somebody says goodbye."""
+    """Answer every client, until one says goodbye."""
     sockets = steam.networking_sockets
     sockets.create_listen_socket_p2p(0)
     poll_group = sockets.create_poll_group()
@@ -42,7 +42,7 @@ def host(steam: steamnet.Steam) -> None:
 
 
 def join(steam: steamnet.Steam, host_steam_id: str) -> None:
-    """Say two things, and hear two answers."""
+    """Say two things, and print two answers."""
     sockets = steam.networking_sockets
     connection = sockets.connect_p2p(host_steam_id, 0)
     sockets.send_message(connection, "Hello from client!", SendFlags.RELIABLE)

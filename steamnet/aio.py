@@ -428,7 +428,7 @@ class Connection(BaseConnection):
         """
         self._steam._pump.check_place()
         close_reason(reason)
-        self._closed = True  # for everybody else
+        self._closed = True  # for all other tasks
         self._steam._pump.notify(self._news)
         try:
             with contextlib.suppress(TimeoutError, ClosedError):
@@ -544,7 +544,7 @@ class PollGroup(BasePollGroup[Connection]):
 
     It keeps its members alive. Those that end leave it: `departed` and `departure` tell which.
     They and their messages are kept until they are closed, so close those that have departed.
-    Whoever waits for the messages of a member by itself shares them with who waits for the group's.
+    A task that waits for a member's messages shares them with a task that waits for the group's.
     """
 
     _kind = Connection

@@ -1,4 +1,4 @@
-"""Streams of what happened: drained by whoever asks, or delivered to handlers in run_callbacks."""
+"""Streams of what happened: drained on request, or delivered to handlers in run_callbacks."""
 
 import warnings
 from collections import deque

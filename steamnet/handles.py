@@ -389,7 +389,7 @@ class Request(Generic[C_co]):
     """A peer that waits to be accepted by a listener; one of ``listener.waiting``."""
 
     peer: Identity
-    """Who asks."""
+    """The user who asks."""
     info: ConnectionInfo
     """All about its connection, as it was when it asked."""
     handle: int
@@ -431,7 +431,7 @@ class BaseListener(Handle, Generic[C_co]):
 
     @property
     def waiting(self) -> list[Request[C_co]]:
-        """Those who ask to be accepted, oldest first; each stays until it is answered or leaves."""
+        """The requests to connect, oldest first; each stays until it is answered or withdrawn."""
         self._open("waiting")
         return [
             Request(info.identity_remote, info, handle, self)

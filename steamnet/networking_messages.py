@@ -133,7 +133,7 @@ class SteamNetworkingMessagesManager(Uncopyable):
         return QuickConnectionStatus.from_native(status) if state != ConnectionState.NONE else None
 
     def session_requests(self) -> list[Identity]:
-        """Take the identities of users who began a session with us, as run_callbacks heard.
+        """Take the identities of users who began a session with us, as run_callbacks got them.
 
         Empty while a handler is subscribed. ``SteamNetworkingMessagesSessionRequest_t``
         """
@@ -141,7 +141,7 @@ class SteamNetworkingMessagesManager(Uncopyable):
         return self._requests.drain()
 
     def session_failures(self) -> list[ConnectionInfo]:
-        """Take what is known of sessions that failed, as run_callbacks heard.
+        """Take what is known of sessions that failed, as run_callbacks got it.
 
         Empty while a handler is subscribed. ``SteamNetworkingMessagesSessionFailed_t``
         """
@@ -181,7 +181,7 @@ class SteamNetworkingMessagesManager(Uncopyable):
         self._failures.unsubscribe(handler)
 
     def _be_found(self) -> None:
-        """Who waits for requests is to be found: loopback opens its door at the first call."""
+        """Make this user reachable: loopback publishes it at the first call."""
         pointer = self._engine.pointer
         if self._engine.name == "loopback":
             me = ffi.new("SteamNetworkingIdentity *")

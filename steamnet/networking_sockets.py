@@ -50,8 +50,8 @@ def _eresult(number: int) -> EResult:
 class SteamNetworkingSocketsManager(Uncopyable):
     """``ISteamNetworkingSockets``: connections, messages, poll groups.
 
-    Calls return what the SDK returns; only arguments that cannot be meant raise: TypeError for one
-    of another type, ValueError for one out of bounds. A well-formed handle that is dead gets the
+    Calls return what the SDK returns; only invalid arguments raise: TypeError for one of another
+    type, ValueError for one out of bounds. A well-formed handle that is dead gets the
     SDK's own answer: 0, False, None, an empty list, or an EResult. Where the loaded library lacks
     a function, its call raises UnsupportedError; after shutdown every call raises ClosedError.
 
@@ -300,7 +300,7 @@ class SteamNetworkingSocketsManager(Uncopyable):
         """Send many ``messages`` in one call: tuples ``(connection, data, flags[, lane])``.
 
         For each its message number, or minus the EResult; 0 for one not tried because an
-        earlier one on that connection failed. An item that cannot be meant raises before
+        earlier one on that connection failed. An invalid item raises before
         anything is sent. ``ISteamNetworkingSockets::SendMessages``
         """
         return send_many(self._address, messages)

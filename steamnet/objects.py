@@ -87,7 +87,7 @@ class Connection(BaseConnection, _Closing):
 class Listener(BaseListener[Connection], _Closing):
     """Waits for peers on a virtual port or an address; made by ``steam.listen`` and ``listen_ip``.
 
-    Those who ask wait in ``waiting`` until they are accepted or rejected.
+    Requests are in ``waiting`` until they are accepted or rejected.
     """
 
     def _connection(self, handle: int) -> Connection:
@@ -104,7 +104,7 @@ class Listener(BaseListener[Connection], _Closing):
                 yield connection
 
     def close(self) -> None:
-        """Stop listening, reject those who wait, and close the connections that came in.
+        """Stop listening, reject the requests that wait, and close the connections that came in.
 
         Engines end those with their listener, so close it last. What was sent on them reliably
         still goes out.

@@ -86,7 +86,7 @@ class Pump:
         """Raise what ended the pump, or ClosedError in another event loop or thread."""
         self.check_place()
         if self.failure is not None:
-            # The same one for everybody: with the trace it came with, not all collected since.
+            # The same one for every task: with the trace it came with, not all collected since.
             raise self.failure.with_traceback(self._trace)
 
     def check_place(self) -> None:

@@ -63,7 +63,7 @@ class Core(Uncopyable):
             engine.on_event(kind, self._note)
 
     def steam_events(self) -> list[SteamEvent]:
-        """Take what Steam said of itself, as run_callbacks heard; [] while a handler is subscribed.
+        """Take what Steam said of itself, as run_callbacks received it; [] while a handler is subscribed.
 
         After the SHUTDOWN event of a Steam that is not ours calls raise ClosedError: shut down.
         """
@@ -378,7 +378,7 @@ def init(
     - ``library``: path of the shared library; by default STEAMNET_LIBRARY, else it is searched.
     - ``identity``: who we are on gns and loopback: a Steam ID or an identity string; by default
       STEAMNET_IDENTITY, else a random Steam ID. Steam knows it by itself.
-    - ``allow_restart``: let Steam start the game anew through its client if it was started
+    - ``allow_restart``: let Steam start the game again through its client if it was started
       without; the process then ends with SystemExit. Other engines take no notice.
     - ``attach``: use a Steam that something else in this process has initialised and pumps;
       it is not shut down with us. Other engines take no notice.
@@ -406,7 +406,7 @@ def init(
         and allow_restart
         and lib.sn_restart_app_if_necessary(loaded.pointer, app_id or 0)
     ):
-        raise SystemExit("Steam is starting the game anew")
+        raise SystemExit("Steam is starting the game again")
     if clock is not None:
         loaded.time = clock
     fields = {"identity": native, "attach": attach, "clock": loaded.time.native}
@@ -474,7 +474,7 @@ def init_game_server(
 
 
 def restart_app_if_necessary(app_id: int, library: "str | os.PathLike[str] | None" = None) -> bool:
-    """Whether Steam starts the game anew because it was not started through it: then exit.
+    """Whether Steam starts the game again because it was not started through it: then exit.
 
     Ask before `init`. Without Steam installed this may start Steam itself.
     ``SteamAPI_RestartAppIfNecessary``

@@ -47,7 +47,7 @@ def players(
     """Open ``n`` engines on loopback, whose Steam IDs count up from 76561198000000001.
 
     Each packet takes ``lag`` milliseconds one way; ``loss`` and ``reorder`` are the shares, 0-1,
-    of packets that suffer it, drawn from the ``seed``. ValueError for others.
+    of packets that it affects, drawn from the ``seed``. ValueError for others.
     ``clock`` is a `VirtualClock`, or "virtual" for a new one, or "real". All are shut down at the
     end.
     """

@@ -127,7 +127,7 @@ def until() -> Callable[..., Any]:
 
 @pytest.fixture(scope="session")
 def remote() -> Iterator[RemoteProcess]:
-    """A second process, for whoever needs a player in it."""
+    """A second process, for tests that need a player in it."""
     process = RemoteProcess()
     yield process
     process.close()

@@ -51,9 +51,9 @@ PROMISES: dict[str, list[tuple[str, str]]] = {
     "Hostile input": [
         (
             "Garbage sent to loopback's socket affects no user",
-            f"{FAULTS}::test_garbage_at_the_door",
+            f"{FAULTS}::test_garbage_sent_to_the_socket",
         ),
-        ("Clients that send nothing are disconnected", f"{FAULTS}::test_visitors_who_say_nothing"),
+        ("Clients that send nothing are disconnected", f"{FAULTS}::test_clients_that_send_nothing"),
         ("Another user of the machine cannot connect", f"{FAULTS}::test_another_user"),
         (
             "A run-time directory that others can write to is refused",

@@ -213,7 +213,7 @@ void sn_each_file(const char *path, void (*each)(const char *name))
     FindClose(search);
 }
 
-/* Shared with everybody, so that no reader, whoever it is, is in a writer's way. */
+/* Shared with all, so that no reader blocks a writer. */
 static HANDLE open_file(const char *path, DWORD access, DWORD how)
 {
     wchar_t wide[WIDE];

@@ -1,4 +1,4 @@
-"""Makes the pictures of the documentation anew: python docs/images/make.py (half a minute)."""
+"""Makes the pictures of the documentation: python docs/images/make.py (half a minute)."""
 
 import os
 import random

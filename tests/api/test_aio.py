@@ -303,7 +303,7 @@ async def test_close_waits_until_everything_has_arrived() -> None:
 
 @with_asyncio
 async def test_a_cancelled_close_still_closes() -> None:
-    """Whoever does not want to wait for the drain cancels it; the handle is given back."""
+    """A caller that does not want to wait for the drain cancels it; the handle is given back."""
     async with pair({ConfigValue.SEND_RATE_MIN: 10**4, ConfigValue.SEND_RATE_MAX: 10**4}) as (
         caller,
         _,
@@ -389,7 +389,7 @@ async def test_a_cancelled_send_has_sent_nothing() -> None:
 
 @with_asyncio
 async def test_what_never_fits_is_refused() -> None:
-    """A message larger than the whole send buffer would wait for ever, so it raises."""
+    """A message larger than the whole send buffer would never be sent, so it raises."""
     async with pair({ConfigValue.SEND_BUFFER_SIZE: 4096}) as (caller, called):
         await caller.send(bytes(4000))
         with pytest.raises(ResultError) as refused:

@@ -1,4 +1,4 @@
-"""Events: in order, once, whole; whoever handles them, and whatever a handler does."""
+"""Events: in order, once, whole; with any handler, whatever it does."""
 
 import gc
 import threading

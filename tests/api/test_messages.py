@@ -228,7 +228,7 @@ def test_whatever_takes_a_buffer_takes_a_message(pair: Pair) -> None:
 
 @pytest.mark.parametrize("size", [4, 100_000])
 def test_a_payload_cannot_be_written(pair: Pair, size: int) -> None:
-    """Neither through a view nor by whoever asks for a buffer to write."""
+    """Neither through a view nor by asking for a writable buffer."""
     message = pair.carry(bytes(size))
     assert message.data.readonly
     with pytest.raises(TypeError):

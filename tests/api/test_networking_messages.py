@@ -125,7 +125,7 @@ def test_session_info(chat: Chat) -> None:
 
 @BY_ADDRESS
 def test_closing_a_session(chat: Chat) -> None:
-    """A session is closed once; a new message makes a new one, which is asked for anew."""
+    """A session is closed once; a new message makes a new one, with a new request."""
     chat.open()
     assert chat.bob.send_message_to_user(ALICE, b"heard you") == EResult.OK
     chat.wait(chat.alice)

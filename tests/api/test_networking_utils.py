@@ -154,7 +154,7 @@ def test_strings(clean: Steam) -> None:
 def test_what_cannot_be_meant(
     steam: Steam, call: Callable[[object], object], error: type[Exception]
 ) -> None:
-    """Arguments that cannot be meant raise."""
+    """Invalid arguments raise."""
     with pytest.raises(error):
         call(steam.networking_utils)
 

@@ -46,7 +46,7 @@ def test_players_are_who_they_were_last_time() -> None:
 
 
 def test_players_of_other_processes_are_not_met() -> None:
-    """Somebody who listens elsewhere under the same Steam ID is in nobody's way."""
+    """A user of another directory with the same Steam ID does not interfere."""
     code = """if True:
         import steamnet, time
         host = steamnet.init(engine="loopback", identity="76561198000000001")

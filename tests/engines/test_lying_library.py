@@ -128,7 +128,7 @@ def test_results_that_are_not_written(steam: Steam, lie: Lie) -> None:
 
 @pytest.mark.parametrize("name", ["GROWING", "ENDLESS"])
 def test_texts_that_grow_between_two_calls(steam: Steam, lie: Lie, name: str) -> None:
-    """They are asked for a few times, not for ever, and never read beyond their room."""
+    """They are asked for a few times only, and never read beyond their room."""
     about = lie(name)
     sockets = steam.networking_sockets
     text = sockets.get_detailed_connection_status(1)

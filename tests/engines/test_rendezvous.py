@@ -154,7 +154,7 @@ def test_a_killed_process_gives_its_ports_free(place: Path, bob: RemoteSteam) ->
 
 
 def fifo(path: Path) -> None:
-    """Put a named pipe there, which whoever opens it waits at."""
+    """Put a named pipe there; opening it blocks."""
     os.mkfifo(path)
 
 
@@ -469,7 +469,7 @@ with steamnet.init(engine="loopback", identity=sys.argv[1]) as steam, steam.list
 
 
 def test_a_host_with_too_many_open_files(place: Path) -> None:
-    """Whoever calls it is told so at once; its other guests stay."""
+    """A caller is told so at once; its other guests stay."""
     with (
         subprocess.Popen(
             [sys.executable, "-c", CROWDED_HOST, ALICE], stdout=subprocess.PIPE, text=True

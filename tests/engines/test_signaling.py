@@ -91,7 +91,7 @@ def test_stale_file_is_harmless(local: Make, directory: Path) -> None:
 
 
 def fifo(path: Path) -> None:
-    """Put a named pipe there, which whoever opens it waits at."""
+    """Put a named pipe there; opening it blocks."""
     os.mkfifo(path)
 
 

@@ -71,7 +71,7 @@ def from_another(request: bytes, number: int) -> bytes:
 def test_ten_thousand_strangers(
     recording: Recording, alice: Steam, bob: Any, until: Callable[..., None], record_property: Any
 ) -> None:
-    """Nobody hears of them and they leave nothing; once the port is open the next one is heard."""
+    """No event tells of them and they leave nothing; once the port is open the next one is reported."""
     sockets, count = alice.networking_sockets, 10_000
     request = a_request(recording, alice, bob, until)
     assert sockets.close_listen_socket(sockets.create_listen_socket_p2p(5))  # it was open once
@@ -127,7 +127,7 @@ def test_who_waits_gets_in_when_the_port_opens(
 def test_a_stranger_who_hangs_up_or_gives_up(
     recording: Recording, alice: Steam, bob: Any, until: Callable[..., None]
 ) -> None:
-    """The object layer hears no more of a stranger's end than of his call."""
+    """The object layer sees neither a stranger's call nor its end."""
     theirs = bob.networking_sockets
     with alice.listen(1) as listener:
         impatient = theirs.connect_p2p(ALICE, 5, {ConfigValue.TIMEOUT_INITIAL: 600})

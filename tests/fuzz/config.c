@@ -32,7 +32,7 @@ static void set(input *from, ESteamNetworkingConfigValue key, ESteamNetworkingCo
     bool done;
     memcpy(value, some.bytes, some.size);
     if (type == k_ESteamNetworkingConfig_Ptr)
-        memset(value, 0, sizeof value); /* whoever installs a callback must mean it */
+        memset(value, 0, sizeof value); /* only a valid pointer is a callback */
     done = engine->flat.ISteamNetworkingUtils_SetConfigValue(engine->utils, key, scope, object, type, value);
     if (done && type == k_ESteamNetworkingConfig_Int32 &&
         engine->flat.ISteamNetworkingUtils_GetConfigValue(engine->utils, key, scope, object, &type, &exact,

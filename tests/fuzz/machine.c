@@ -186,7 +186,7 @@ bool sn_file_write(const char *path, const void *bytes, size_t size)
     return true;
 }
 
-/* Whoever is looked for is there: in a process of this token, which is not ours. */
+/* Every user that is looked up exists: in a process of this token, which is not ours. */
 size_t sn_file_read(const char *path, void *bytes, size_t size)
 {
     (void)path;

@@ -132,7 +132,7 @@ class Route:
         return self.hold(self.caller, connection)
 
     def requested(self, timeout: float = 30) -> End:
-        """Wait for the host to hear of a request."""
+        """Wait for the host's event of a request."""
         found: list[ConnectionEvent] = []
 
         def one() -> bool:

@@ -97,7 +97,7 @@ def test_an_example_is_short_enough_to_be_read(path: Path) -> None:
 
 
 def test_where_nobody_hosts_each_says_so_and_fails(start: Start) -> None:
-    """Whoever joins gives up in words, all at once, as it takes ten seconds."""
+    """Each player that joins gives up in words, all at once, as it takes ten seconds."""
     joining = [
         start("chat.py", "join", "Bob"),
         start("unmodified.py", "join", HOST),

@@ -80,7 +80,7 @@ def live_until(step: str, alice: Steam, bob: RemoteSteam, call: Callable[[], int
 
 @pytest.mark.parametrize("step", STEPS)
 def test_peer_killed(engine: str, step: str, until: Callable[..., None], meeting: Path) -> None:
-    """Whenever it happens, Alice hears of it, closes, has nothing left over, and connects anew."""
+    """Whenever it happens, Alice is told, closes, has nothing left over, and connects again."""
     short = {ConfigValue.TIMEOUT_INITIAL: 800, ConfigValue.TIMEOUT_CONNECTED: 800}
     with steamnet.init(engine=engine, identity=ALICE) as alice:
         sockets = alice.networking_sockets
@@ -112,7 +112,7 @@ def test_peer_killed(engine: str, step: str, until: Callable[..., None], meeting
             sockets.receive_messages(connection)
             return sockets.get_connection_info(connection).state in GONE
 
-        until(over, alice, timeout=15, what="Alice hears that Bob is gone")
+        until(over, alice, timeout=15, what="Alice is told that Bob is gone")
         assert sockets.close_connection(connection)
         assert sockets.get_connection_info(connection) is None
         remote = RemoteProcess()
@@ -260,7 +260,7 @@ def host_with_a_guest(until: Callable[..., None]) -> Iterator[tuple[Steam, Calla
 
 
 def requests(host: Any, accepted: list[int]) -> bool:
-    """Accept whoever asks, and note it."""
+    """Accept every request, and note it."""
     accepted += [
         event.connection
         for event in host.connection_events()
@@ -284,7 +284,7 @@ def visitor(meeting: Path, host: Steam) -> Iterator[Callable[[bytes], Any]]:
             yield guest.sendall
         return
     deadline, pipe = time.monotonic() + 10, None
-    while pipe is None:  # only a few may wait at the door at once
+    while pipe is None:  # only a few may wait to be accepted at once
         try:
             pipe = open(door(meeting), "r+b", buffering=0)  # noqa: SIM115  # closed below
         except OSError:
@@ -294,7 +294,7 @@ def visitor(meeting: Path, host: Steam) -> Iterator[Callable[[bytes], Any]]:
         yield pipe.write
 
 
-def test_garbage_at_the_door(
+def test_garbage_sent_to_the_socket(
     meeting: Path, until: Callable[..., None], record_property: Any
 ) -> None:
     """Junk from a process of the same user disturbs nobody, and leaves no handle behind."""
@@ -320,7 +320,7 @@ def test_garbage_at_the_door(
     record_property("visitors with garbage", count)
 
 
-def test_visitors_who_say_nothing(meeting: Path, until: Callable[..., None]) -> None:
+def test_clients_that_send_nothing(meeting: Path, until: Callable[..., None]) -> None:
     """A hundred who come and stay silent take no more than their sockets, and not for long."""
     with host_with_a_guest(until) as (alice, plays_on):
         before = figures()[1]
@@ -334,7 +334,7 @@ def test_visitors_who_say_nothing(meeting: Path, until: Callable[..., None]) -> 
 
 @pytest.mark.skipif(not ROOT, reason="only root can become somebody else")
 def test_another_user(meeting: Path, until: Callable[..., None]) -> None:
-    """Another user cannot reach the door; nor, were it open to all, be let in."""
+    """Another user cannot reach the socket; nor, were it open to all, be accepted."""
     program = """if True:
         import os, socket, sys
         os.setgid(65534), os.setuid(65534)

@@ -191,7 +191,7 @@ def test_objects_end_in_a_child_whatever_the_parent_held(engine: str) -> None:
 
 
 def test_a_spawned_child_opens_any_engine(engine: str, tmp_path: Path) -> None:
-    """A child by "spawn" or "forkserver" begins anew, whatever the parent has open."""
+    """A child by "spawn" or "forkserver" begins without an engine, whatever the parent has open."""
     program = tmp_path / "program.py"
     program.write_text(
         textwrap.dedent(

@@ -45,13 +45,13 @@ def ctrl_c(after: float, action: Callable[[], object]) -> None:
 
 
 def pumping(steam: Steam) -> None:
-    """Run callbacks for ever."""
+    """Run callbacks without end."""
     while True:
         steam.run_callbacks()
 
 
 def receiving(steam: Steam) -> None:
-    """Send to oneself and receive for ever."""
+    """Send to oneself and receive without end."""
     sockets = steam.networking_sockets
     one, other = sockets.create_socket_pair()
     while True:
@@ -61,7 +61,7 @@ def receiving(steam: Steam) -> None:
 
 
 def connecting(steam: Steam) -> None:
-    """Open and close for ever."""
+    """Open and close without end."""
     sockets = steam.networking_sockets
     while True:
         for connection in sockets.create_socket_pair(True):

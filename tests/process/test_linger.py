@@ -16,7 +16,7 @@ from topologies import free_port
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot stop a process")
 
-# Accepts whoever comes, counts what arrives on connections and in a session, and says how the last
+# Accepts every request, counts what arrives on connections and in a session, and says how the last
 # connection ended.
 RECEIVER = """
 import sys, time, steamnet

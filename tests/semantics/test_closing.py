@@ -102,7 +102,7 @@ def test_no_linger_loses_what_has_not_left(link: Link) -> None:
 
 
 def test_linger_delivers_what_was_queued(link: Link) -> None:
-    """Closed with linger, all arrives, in order, before the peer hears of the close."""
+    """Closed with linger, all arrives, in order, before the peer is told of the close."""
     for number in range(200):
         assert link.here.send(bytes([number]) + bytes(999)) == EResult.OK
     link.here.close(1002, "later", enable_linger=True)
@@ -125,7 +125,7 @@ def test_both_sides_close_at_once(link: Link) -> None:
 
 
 def test_close_while_connecting(route: Route) -> None:
-    """A caller who hangs up before the answer: the host is told, and cannot have the connection."""
+    """A caller closes before it is accepted: the host is told, and cannot have the connection."""
     route.listen()
     here = route.connect()
     there = route.requested()

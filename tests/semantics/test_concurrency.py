@@ -130,7 +130,7 @@ def test_handler_may_shut_down(engine: str, until: Callable[..., None]) -> None:
 
 
 def test_handler_that_raises_stops_nothing(steam: Steam, until: Callable[..., None]) -> None:
-    """All handlers hear of all events; the first exception comes out, the others as its notes."""
+    """All handlers get all events; the first exception comes out, the others as its notes."""
     sockets = steam.networking_sockets
     heard = []
 

@@ -445,7 +445,7 @@ class ManyUsers(Model):
     @precondition(lambda self: self.listeners)
     @rule(user=st.integers(0, 5), which=st.integers(0, 5), options=st.booleans())
     def connect(self, user: int, which: int, options: bool) -> None:
-        """Call somebody who listens; he hears of it in time."""
+        """Call a user that listens; it is told in time."""
         user %= self.users
         (host, port), parent = sorted(self.listeners.items())[which % len(self.listeners)]
         name = 76561198000000001 + host
@@ -510,7 +510,7 @@ class ManyUsers(Model):
 
     @rule(user=st.integers(0, 5))
     def leave_and_return(self, user: int) -> None:
-        """Shut a user down: all peers hear of it, every call is refused; and begin anew."""
+        """Shut a user down: all peers are told, every call is refused; and open it again."""
         user %= self.users
         steam = self.steams[user]
         steam.shutdown()

@@ -30,7 +30,7 @@ def way(route: Route) -> list[ConnectionState]:
 
 
 def test_connecting_step_by_step(route: Route) -> None:
-    """Each side hears of each state once, in order, with all that is known by then."""
+    """Each side is told of each state once, in order, with all that is known by then."""
     socket = route.listen()
     here = route.connect()
     assert here.state == CONNECTING
@@ -120,7 +120,7 @@ def test_ignored_request(route: Route) -> None:
 
 @pytest.mark.not_on("gns-ip", "loopback-ip", why="ports of addresses are tried by nobody_listens")
 def test_other_virtual_port(route: Route) -> None:
-    """A request goes to the port that was asked for, not to whoever listens beside it."""
+    """A request goes to the port that was asked for, not to another listener beside it."""
     route.listen()
     caller = route.caller.networking_sockets
     wrong = route.hold(

@@ -41,7 +41,7 @@ void check_sessions(void)
     CHECK(M(a, GetSessionConnectionInfo, &as_b, NULL, NULL) == NONE);
     sn_sleep(2000);
     forget_events(&b);
-    /* Both at once, each before it can have heard of the other: one session, no request. */
+    /* Both at once, each before the other's message can have arrived: one session, no request. */
     set_int(&a, k_ESteamNetworkingConfig_FakePacketLag_Send, 1, 0, 50);
     set_int(&b, k_ESteamNetworkingConfig_FakePacketLag_Send, 1, 0, 50);
     CHECK(send_to_user(&a, "str:b", "from a", RELIABLE, 0) == k_EResultOK &&
@@ -50,7 +50,7 @@ void check_sessions(void)
     CHECK(await_event(&a, 5).kind == 0 && await_event(&b, 5).kind == 0);
     set_int(&a, k_ESteamNetworkingConfig_FakePacketLag_Send, 1, 0, 0);
     set_int(&b, k_ESteamNetworkingConfig_FakePacketLag_Send, 1, 0, 0);
-    /* Never answered: it fails, and stays failed until asked anew. */
+    /* Never answered: it fails, and stays failed until asked again. */
     set_int(&a, k_ESteamNetworkingConfig_TimeoutInitial, 1, 0, 100);
     CHECK(send_to_user(&a, "str:nobody", "?", RELIABLE, 0) == k_EResultOK);
     event = await_event(&a, 2000);

@@ -214,7 +214,7 @@ class TestAttach:
         with steamnet.init(480, library=library) as again:
             assert again.networking_sockets.create_listen_socket_p2p(0)
 
-    def test_the_other_may_start_steam_anew(self, other: ctypes.CDLL, library: str) -> None:
+    def test_the_other_may_start_steam_again(self, other: ctypes.CDLL, library: str) -> None:
         """The new Steam, even at the old one's address, knows nothing of our handles."""
         with steamnet.init(attach=True, library=library) as steam:
             here, _ = steam.networking_sockets.create_socket_pair()
@@ -230,7 +230,7 @@ class TestAttach:
         ids=["calls", "shutdown", "foreign pump"],
     )
     def test_no_thread_calls_into_a_steam_that_is_gone(self, threads: str, library: str) -> None:
-        """Whoever finds out first, and whatever the others are at: refusals, and no crash."""
+        """Whichever thread notices first, whatever the others do: refusals, and no crash."""
         program = python(ATTACHED + textwrap.dedent(threads), SteamAppId="480", LIBRARY=library)
         assert output(program, timeout=120) == "survived\n"
 

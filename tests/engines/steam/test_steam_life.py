@@ -114,7 +114,7 @@ class TestLife:
     def test_steam_may_be_closed_while_the_game_runs(
         self, steam: steamnet.Steam, library: str, until: Callable[..., None]
     ) -> None:
-        """The game hears of it, goes on calling, and shuts down in peace."""
+        """The game gets the event, goes on calling, and shuts down cleanly."""
         steam.run_callbacks()
         steam.core.steam_events()
         events: list[tuple[int, int]] = []

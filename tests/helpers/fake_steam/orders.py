@@ -68,7 +68,7 @@ class Game:
         self.attached += 1
 
     def other(self) -> None:
-        """Have another binding open Steam, or shut it down, whoever is attached to it."""
+        """Have another binding open Steam, or shut it down, whatever is attached to it."""
         if self.others is not None:
             self.others.SteamAPI_Shutdown()
             self.others, self.theirs = None, ""
