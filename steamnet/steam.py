@@ -63,7 +63,7 @@ class Core(Uncopyable):
             engine.on_event(kind, self._note)
 
     def steam_events(self) -> list[SteamEvent]:
-        """Take what Steam said of itself, as run_callbacks received it; [] while a handler is subscribed.
+        """Take the events of Steam itself that run_callbacks got; [] while a handler is subscribed.
 
         After the SHUTDOWN event of a Steam that is not ours calls raise ClosedError: shut down.
         """

@@ -4,8 +4,8 @@
 
 Routes are loopback, gns-ip (by address) and gns-p2p. A host process and each of its players send
 one another numbered messages, on three lanes or one. Some players leave in good order, some are
-closed by the host, some are killed, some are stopped for a while. A player that closes with linger must
-have everything delivered that it sent reliably; nobody may receive anything twice or out of order.
+closed by the host, some are killed, some are stopped for a while. A player that closes with linger
+must have everything delivered that it sent reliably; no message may come twice or out of order.
 The run prints its progress and then its figures; the exit code is 1 if a promise was broken.
 """
 

@@ -71,7 +71,7 @@ def from_another(request: bytes, number: int) -> bytes:
 def test_ten_thousand_strangers(
     recording: Recording, alice: Steam, bob: Any, until: Callable[..., None], record_property: Any
 ) -> None:
-    """No event tells of them and they leave nothing; once the port is open the next one is reported."""
+    """No event tells of them and they leave nothing; once the port is open, the next one does."""
     sockets, count = alice.networking_sockets, 10_000
     request = a_request(recording, alice, bob, until)
     assert sockets.close_listen_socket(sockets.create_listen_socket_p2p(5))  # it was open once

@@ -317,7 +317,7 @@ def test_garbage_sent_to_the_socket(
         after = figures()
         assert after[1] == before[1]
         assert after[0] < before[0] + 4 * 2**20
-    record_property("visitors with garbage", count)
+    record_property("clients with garbage", count)
 
 
 def test_clients_that_send_nothing(meeting: Path, until: Callable[..., None]) -> None:
