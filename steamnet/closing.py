@@ -542,8 +542,11 @@ class GnsCloseNotifier:
 
     def signal_sent(self, connection: int, peer: Identity) -> None:
         """A signal has gone out for a connection."""
-        self._untold.discard(connection)
-        if connection not in self._closed and connection not in self._lingering:
+        closed = self._closed.get(connection)
+        if closed is not None:
+            if closed[2] > 0:  # else the signal is from before the close
+                self._untold.discard(connection)
+        elif connection not in self._lingering:
             self._peers[connection] = peer
             if len(self._peers) > MOST_SIGNALS:
                 self.connection_ended(next(iter(self._peers)))

@@ -145,6 +145,7 @@ def test_a_signal_that_names_a_closed_connection_is_due_a_few_times() -> None:
     notifier.connection_closed(3)
     notifier.connection_ended(2)
     notifier.connection_closed(2)
+    notifier.signal_sent(1, Identity.parse("str:1"))  # it was waiting before the close
     assert notifier.untold
     assert list(notifier.due()) == [b"latest \1\0\0\0"]
     assert list(notifier.due()) == []
