@@ -47,7 +47,7 @@ void lo_api_begin(const void *user) { lo_clock_begin(((const lo_user *)user)->cl
 
 lo_connection *lo_api_begin_connection(const void *self, HSteamNetConnection handle)
 {
-    lo_api_begin(self);
+    lo_clock_begin(((const lo_user *)self)->clock);
     return lo_find_connection(self, handle);
 }
 

@@ -8,29 +8,27 @@ static bool is_before(const lo_timer *a, const lo_timer *b)
     return a->time < b->time || (a->time == b->time && a->seq < b->seq);
 }
 
-static lo_timer *first_timer(const lo_event_queue *queue)
-{
-    lo_timer *first = queue->timers[0].first;
-    for (int kind = 1; kind < LO_TIMER_KINDS; kind++) {
-        lo_timer *timer = queue->timers[kind].first;
-        if (timer != NULL && (first == NULL || is_before(timer, first)))
-            first = timer;
-    }
-    return first;
-}
-
 int64_t lo_timer_due(const lo_event_queue *queue)
 {
-    const lo_timer *first = first_timer(queue);
-    return first != NULL ? first->time : INT64_MAX;
+    int64_t due = INT64_MAX;
+    for (int kind = 0; kind < LO_TIMER_KINDS; kind++)
+        if (queue->timers[kind].first != NULL && queue->timers[kind].first->time < due)
+            due = queue->timers[kind].first->time;
+    return due;
 }
 
 lo_timer *lo_timer_take(lo_event_queue *queue, int64_t until)
 {
-    lo_timer *first = first_timer(queue);
-    if (first == NULL || first->time > until)
-        return NULL;
-    lo_timer_remove(queue, first);
+    lo_timer *first = NULL;
+    for (int kind = 0; kind < LO_TIMER_KINDS; kind++) {
+        lo_timer *timer = queue->timers[kind].first;
+        if (timer != NULL && timer->time <= until && (first == NULL || is_before(timer, first)))
+            first = timer;
+    }
+    if (first != NULL) {
+        LO_REMOVE(&queue->timers[first->kind], first, queued);
+        first->is_queued = false;
+    }
     return first;
 }
 
