@@ -152,6 +152,34 @@ void sn_clock_advance(sn_clock *clock, int64_t to);
  * `to`. */
 bool sn_clock_run(sn_clock *clock, int64_t to);
 
+/* The network between loopback engines of one clock, by hand. From one engine to another: in µs, percent
+ * and bytes a second; below 0: as the engine's own config values say. */
+typedef struct sn_path {
+    int lag;
+    int jitter;
+    float loss;
+    int rate;
+    bool cut; /* nothing gets through */
+} sn_path;
+bool sn_network_path(sn_engine *engine, sn_engine *to, const sn_path *path);
+/* While it is frozen nothing leaves or arrives; when it stops then, nobody is told. */
+bool sn_network_freeze(sn_engine *engine, bool frozen);
+enum { SN_RECORDS = 4096, SN_SENT = 0, SN_DELAYED = 1, SN_LOST = 2, SN_DELIVERED = 3 };
+typedef struct sn_record {
+    int64_t time;  /* µs, by the engine's clock */
+    int64_t until; /* when it leaves, or is through */
+    int64_t number;
+    int what;
+    int size;
+    int lane;
+    bool data; /* and not one of the engine's own */
+    bool reliable;
+    SteamNetworkingIdentity from;
+    SteamNetworkingIdentity to;
+} sn_record;
+/* The latest, at most room and SN_RECORDS, oldest first; the first call begins to record. -1: it cannot. */
+int sn_network_record(sn_engine *engine, sn_record *out, int room);
+
 /* The loopback engine: the chance of a user's simulated network, and a fresh start in a forked child. */
 void sn_loopback_seed(sn_engine *engine, uint64_t seed);
 void sn_loopback_after_fork(void);

@@ -15,15 +15,18 @@ import math
 import os
 import random
 import tempfile
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from typing import TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
-from ._native import lib
+from ._native import ffi, lib
 from .arguments import integer
 from .clock import CURRENT, VirtualClock
+from .engine import Engine
 from .enums import ConfigValue, ConnectionState
-from .handles import Router
+from .handles import BaseConnection, Router
+from .identity import Identity, from_native
 from .objects import Connection
 from .signaling import rendezvous_directory
 from .steam import Steam, init
@@ -31,6 +34,8 @@ from .steam import Steam, init
 T = TypeVar("T")
 FIRST_PLAYER = 76561198000000001
 RENDEZVOUS_ENV = "STEAMNET_LOOPBACK_DIR"
+WHAT = ("sent", "delayed", "lost", "delivered")
+SHOWN = 20  # records in the TimeoutError of pump
 _taken: set[int] = set()  # a test may ask for players twice
 
 
@@ -90,7 +95,8 @@ def pump(*parties: Steam | Connection, until: Callable[[], T | None], timeout: f
     """Run the callbacks of all ``parties`` until something holds, and return what it said.
 
     ``until`` is asked over and over, and done when its answer is true: a list of messages, say.
-    TimeoutError, with a picture of all connections, if that takes longer than ``timeout`` seconds.
+    TimeoutError, with a picture of all connections and what a `network` recorded last, if that
+    takes longer than ``timeout`` seconds.
     On a virtual clock those pass at once. ValueError for parties that have different clocks.
     """
     routers = [party._router for party in parties]
@@ -106,9 +112,179 @@ def pump(*parties: Steam | Connection, until: Callable[[], T | None], timeout: f
             return answer
         if clock.now() >= deadline:
             lines = [line for router in routers for line in _picture(router)]
+            engines = {router.engine for router in routers}
+            for one in tuple(_networks):
+                if engines & set(one._engines) and (latest := one.record()[-SHOWN:]):
+                    lines += ["the latest packets:", *(f"  {record}" for record in latest)]
             what = getattr(until, "__qualname__", until)
             raise TimeoutError("\n  ".join([f"{timeout} s have passed without {what}", *lines]))
         clock.pause(deadline)
+
+
+class Record(NamedTuple):
+    """What the simulated network did with one packet."""
+
+    time: float
+    """When, in seconds by the players' clock."""
+    what: str
+    """"sent", "delayed", "lost" or "delivered"."""
+    sender: Identity
+    """Who sent it."""
+    receiver: Identity
+    """Who is to get it."""
+    number: int
+    """The number of the message."""
+    size: int
+    """Its bytes."""
+    lane: int
+    """Its lane."""
+    reliable: bool
+    """Whether it is sent reliably."""
+    data: bool
+    """Whether it is a message of the game, and not one of the engine's own packets."""
+    until: float
+    """When it has left, or, if it is delayed, when it is through."""
+
+    def __str__(self) -> str:
+        kind = f"{'reliable' if self.reliable else 'unreliable'} #{self.number}"
+        late = f" until {self.until:.6f}" if self.what == "delayed" else ""
+        return (
+            f"{self.time:.6f} {self.sender} -> {self.receiver}: "
+            f"{kind if self.data else 'control'}, {self.size} bytes, {self.what}{late}"
+        )
+
+
+class Player(Protocol):
+    """A user on the loopback engine, as `players` or `steamnet.aio.init` gives it."""
+
+    @property
+    def engine(self) -> Engine:
+        """The engine."""
+        ...
+
+
+Party = Player | BaseConnection
+"""A player, or a connection, which stands for its player."""
+
+
+def _engine(party: Party) -> Engine:
+    return party._router.engine if isinstance(party, BaseConnection) else party.engine
+
+
+class Network:
+    """The network between players, by hand; made by `network`.
+
+    Everything may change while connections live, on either clock. A player that was killed or shut
+    down raises ClosedError.
+    """
+
+    def __init__(self, *players: Party) -> None:
+        """Begin to record what the network does; ValueError for other engines than loopback."""
+        self._engines = [_engine(player) for player in players]
+        self._paths: dict[tuple[Engine, Engine], dict[str, float]] = {}
+        for engine in self._engines:
+            if lib.sn_network_record(engine.pointer, ffi.NULL, 0) < 0:
+                raise ValueError(f"the {engine.name} engine has no network of its own")
+        _networks.add(self)
+
+    def between(
+        self,
+        a: Party,
+        b: Party,
+        *,
+        lag: float | None = None,
+        jitter: float | None = None,
+        loss: float | None = None,
+        rate: float | None = None,
+        both: bool = True,
+    ) -> None:
+        """Set the conditions from ``a`` to ``b``, and if ``both`` from ``b`` to ``a`` too.
+
+        ``lag`` and ``jitter`` (its average) are in milliseconds, ``loss`` is a share from 0 to 1,
+        ``rate`` in bytes a second (0: no limit). What is not given stays as it is; at first, as
+        `players` and the config values say. ValueError for others, and for players of two clocks.
+        """
+        values = {"lag": lag, "jitter": jitter, "loss": loss, "rate": rate}
+        given = {name: value for name, value in values.items() if value is not None}
+        for name, value in given.items():
+            most = 1 if name == "loss" else 2e6 if name in ("lag", "jitter") else 2**31 - 1
+            if not 0 <= value <= most:
+                raise ValueError(f"{name} is a number from 0 to {most:g}, not {value!r}")
+        for way in self._ways(a, b, both):
+            self._paths.setdefault(way, {}).update(given)
+            self._set(way)
+
+    def partition(self, a: Party, b: Party, *, both: bool = True) -> None:
+        """Let nothing through from ``a`` to ``b``, and if ``both`` from ``b`` to ``a``."""
+        for way in self._ways(a, b, both):
+            self._set(way, cut=True)
+
+    def repair(self, a: Party, b: Party, *, both: bool = True) -> None:
+        """End a partition: what `between` said holds again."""
+        for way in self._ways(a, b, both):
+            self._set(way)
+
+    def freeze(self, player: Party) -> None:
+        """Let nothing leave or reach a player, as if its process had stopped."""
+        lib.sn_network_freeze(_engine(player).pointer, True)
+
+    def thaw(self, player: Party) -> None:
+        """End that."""
+        lib.sn_network_freeze(_engine(player).pointer, False)
+
+    def kill(self, player: Party) -> None:
+        """End a player without a close, as if its machine had lost power. Its calls are over.
+
+        Its peers find out when nothing has come for `ConfigValue.TIMEOUT_CONNECTED`.
+        """
+        self.freeze(player)
+        _engine(player).close()
+
+    def record(self) -> list[Record]:
+        """What happened to the latest 4096 packets of the players' clock, oldest first."""
+        engine = next((engine for engine in self._engines if engine.is_open), None)
+        if engine is None:
+            return []
+        out = ffi.new("sn_record[]", lib.SN_RECORDS)
+        count = lib.sn_network_record(engine.pointer, out, lib.SN_RECORDS)
+        return [self._record(out[index]) for index in range(count)]
+
+    def _record(self, native: Any) -> Record:
+        return Record(
+            native.time / 1e6,
+            WHAT[native.what],
+            from_native(ffi.addressof(getattr(native, "from"))),
+            from_native(ffi.addressof(native.to)),
+            native.number,
+            native.size,
+            native.lane,
+            native.reliable,
+            native.data,
+            native.until / 1e6,
+        )
+
+    def _ways(self, a: Party, b: Party, both: bool) -> list[tuple[Engine, Engine]]:
+        one, other = _engine(a), _engine(b)
+        return [(one, other), *([(other, one)] if both else ())]
+
+    def _set(self, way: tuple[Engine, Engine], cut: bool = False) -> None:
+        values = self._paths.get(way, {})
+        path = ffi.new("sn_path *", {"lag": -1, "jitter": -1, "loss": -1, "rate": -1, "cut": cut})
+        for name, factor in (("lag", 1000), ("jitter", 1000), ("rate", 1)):
+            if name in values:
+                setattr(path, name, round(values[name] * factor))
+        if "loss" in values:
+            path.loss = values["loss"] * 100
+        if not lib.sn_network_path(way[0].pointer, way[1].pointer, path):
+            raise ValueError("the players have different clocks, or memory is short")
+
+
+_networks = weakref.WeakSet[Network]()
+
+
+def network(*players: Party) -> Network:
+    """Take the network between ``players`` into one's hands, and begin to record what it does."""
+    return Network(*players)
 
 
 def _picture(router: Router) -> Iterator[str]:

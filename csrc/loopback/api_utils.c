@@ -6,6 +6,7 @@
 
 #include "connection.h"
 #include "engine_loop.h"
+#include "handshake.h"
 #include "network_sim.h"
 #include "transport.h"
 
@@ -44,21 +45,6 @@ static bool fits(int key, ESteamNetworkingConfigScope type)
     return type == k_ESteamNetworkingConfig_Global || lo_config_keys[key].scope != GLOBAL;
 }
 
-/* A change of the simulated network can end a blackout, or begin one. */
-static void sim_reload(lo_user *user)
-{
-    lo_connection *connection = user->connections.first;
-    lo_sim_read(user);
-    for (; connection != NULL; connection = connection->listed.after) {
-        lo_connection *peer = lo_peer(connection);
-        lo_check_path(connection);
-        if (peer != NULL)
-            lo_check_path(peer);
-        if (connection->link != NULL)
-            lo_link_send_conditions(connection);
-    }
-}
-
 static void settings_reload(lo_user *user, const lo_scope *scope)
 {
     lo_connection *connection = user->connections.first;
@@ -91,7 +77,7 @@ bool lo_SetConfigValue(ISteamNetworkingUtils *self, ESteamNetworkingConfigValue 
         done = lo_config_assign(scope, key, eDataType, pArg);
     }
     if (done && lo_config_keys[key].scope == GLOBAL)
-        sim_reload(user);
+        lo_conditions_changed(user);
     else if (done)
         settings_reload(user, scope);
     lo_api_end();

@@ -96,10 +96,31 @@ static void free_state(void)
     lo_timer *timer;
     while ((timer = lo_timer_take(&lo.timers, INT64_MAX)) != NULL)
         lo_release_later((lo_packet *)(void *)timer); /* timers end with their connections */
+    lo_free(lo.records);
+    lo.records = NULL;
+    lo.recorded = 0;
     if (!lo.is_virtual)
         lo_transport_close();
     lo_map_free(&lo.objects);
     lo_map_free(&lo.listeners);
+}
+
+/* The ways from a user, and those of all others to it. */
+static void free_paths(lo_user *user)
+{
+    lo_path *path, *next;
+    while ((path = user->paths.first) != NULL) {
+        LO_REMOVE(&user->paths, path, listed);
+        lo_free(path);
+    }
+    for (lo_user *other = lo.users.first; other != NULL; other = other->listed.after)
+        for (path = other->paths.first; path != NULL; path = next) {
+            next = path->listed.after;
+            if (path->to == user) {
+                LO_REMOVE(&other->paths, path, listed);
+                lo_free(path);
+            }
+        }
 }
 
 static void stop(sn_engine *engine)
@@ -131,6 +152,7 @@ static void stop(sn_engine *engine)
     lo_config_free(&user->local);
     lo_config_free(&user->global);
     LO_REMOVE(&lo.users, user, listed);
+    free_paths(user);
     if (lo.users.first == NULL)
         free_state();
     lo_clock_release(user->clock);

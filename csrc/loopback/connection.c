@@ -130,7 +130,7 @@ void lo_destroy(lo_connection *connection)
 void lo_abort(lo_connection *connection)
 {
     lo_connection *peer = lo_peer(connection);
-    if (peer != NULL && !peer->peer_closed)
+    if (peer != NULL && !peer->peer_closed && !connection->object.user->frozen)
         lo_peer_lost(peer);
     lo_destroy(connection);
 }
@@ -198,7 +198,7 @@ void lo_check_path(lo_connection *connection)
     const lo_packet *last = connection->deferred.last;
     bool complete = last != NULL && last->kind == LO_CONNECTION_CLOSED; /* nothing more is to come */
     bool alone = connection->link == NULL && lo_peer(connection) == NULL;
-    bool silent = is_blackout(lo_local_conditions(connection->object.user)) ||
+    bool silent = is_blackout(lo_local_conditions(connection)) ||
                   is_blackout(lo_remote_conditions(connection)) ||
                   (alone && !connection->peer_closed);
     int path = silent && !complete ? LO_PATH_SILENT : LO_PATH_OPEN;

@@ -16,6 +16,21 @@ enum {
     CONNECT_ALONE = 1000000, /* µs of trying where no other process can be reached */
 };
 
+/* A change of the simulated network can end a blackout, or begin one. */
+void lo_conditions_changed(lo_user *user)
+{
+    lo_connection *connection = user->connections.first;
+    lo_sim_read(user);
+    for (; connection != NULL; connection = connection->listed.after) {
+        lo_connection *peer = lo_peer(connection);
+        lo_check_path(connection);
+        if (peer != NULL)
+            lo_check_path(peer);
+        if (connection->link != NULL)
+            lo_link_send_conditions(connection);
+    }
+}
+
 /* 127.0.0.1 and an unused port. */
 void lo_invent_address(lo_connection *connection)
 {
@@ -78,7 +93,7 @@ void lo_send_connect_request(lo_connection *connection)
     lo_listener *listener =
         lo_listener_at(connection->kind, &connection->target, connection->port);
     int64_t again;
-    if (!connection->request_sent && connection->object.user->sim_send.loss < 100) {
+    if (!connection->request_sent && lo_sim_out(connection)->loss < 100) {
         lo_packet *packet = NULL;
         if (listener != NULL || connection->link != NULL || lo_link_to(connection))
             packet = lo_request_packet(connection);

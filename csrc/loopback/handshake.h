@@ -7,6 +7,8 @@
 lo_packet *lo_request_packet(const lo_connection *connection);
 void lo_send_connect_request(lo_connection *connection);
 EResult lo_accept(lo_connection *connection);
+/* The simulated network has changed: a blackout may have begun or ended. */
+void lo_conditions_changed(lo_user *user);
 void lo_invent_address(lo_connection *connection);
 /* A packet other than DATA has come, or the first DATA of a peer. */
 void lo_handle_control(lo_connection *connection, lo_packet *packet);

@@ -47,23 +47,76 @@ void lo_sim_read(lo_user *user)
     user->sim_receive.clear = is_clear(&user->sim_receive);
 }
 
-lo_conditions lo_local_conditions(const lo_user *user)
+static const lo_sim_params blackout = {.loss = 100};
+
+static lo_user *far_user(const lo_connection *connection)
 {
-    return (lo_conditions){user->sim_send.loss, user->sim_receive.loss, user->sim_send.lag,
-                        user->sim_receive.lag};
+    const lo_connection *peer = lo_peer(connection);
+    const lo_listener *listener;
+    if (peer != NULL)
+        return peer->object.user;
+    listener = lo_listener_at(connection->kind, &connection->target, connection->port);
+    return listener != NULL ? listener->object.user : NULL;
+}
+
+const lo_sim_params *lo_sim_out(const lo_connection *connection)
+{
+    const lo_user *user = connection->object.user;
+    const lo_path *path = user->paths.first;
+    if (user->frozen)
+        return &blackout;
+    if (path != NULL) {
+        const lo_user *to = far_user(connection);
+        while (path != NULL && path->to != to)
+            path = path->listed.after;
+    }
+    return path == NULL ? &user->sim_send : path->cut ? &blackout : &path->sim;
+}
+
+const lo_sim_params *lo_sim_in(const lo_user *user)
+{
+    return user->frozen ? &blackout : &user->sim_receive;
+}
+
+lo_conditions lo_local_conditions(const lo_connection *connection)
+{
+    const lo_sim_params *out = lo_sim_out(connection), *in = lo_sim_in(connection->object.user);
+    return (lo_conditions){out->loss, in->loss, out->lag, in->lag};
 }
 
 lo_conditions lo_remote_conditions(const lo_connection *connection)
 {
     const lo_connection *peer = lo_peer(connection);
-    return peer != NULL ? lo_local_conditions(peer->object.user) : connection->remote_conditions;
+    return peer != NULL ? lo_local_conditions(peer) : connection->remote_conditions;
 }
 
 int64_t lo_round_trip(const lo_connection *connection)
 {
-    lo_conditions local = lo_local_conditions(connection->object.user);
+    lo_conditions local = lo_local_conditions(connection);
     lo_conditions remote = lo_remote_conditions(connection);
     return (int64_t)local.lag_send + remote.lag_receive + remote.lag_send + local.lag_receive;
+}
+
+/* --- the record ---------------------------------------------------------------------------- */
+
+void lo_sim_record(const lo_connection *sender, const lo_packet *packet, int what, int64_t until)
+{
+    sn_record *record;
+    if (lo.records == NULL || sender == NULL)
+        return;
+    record = &lo.records[lo.recorded++ % SN_RECORDS];
+    *record = (sn_record){
+        .time = lo_timestamp(&lo, lo.now),
+        .until = lo_timestamp(&lo, until),
+        .number = packet->number,
+        .what = what,
+        .size = packet->message.m_cbSize,
+        .lane = packet->lane,
+        .data = packet->kind == LO_DATA,
+        .reliable = packet->reliable,
+        .from = sender->object.user->identity,
+        .to = lo_peer(sender) != NULL ? lo_peer(sender)->object.user->identity : sender->target,
+    };
 }
 
 /* --- what happens to one packet ------------------------------------------------------------ */
@@ -191,7 +244,7 @@ static int64_t pass(lo_connection *connection, lo_packet *packet, const lo_sim_p
 /* Where the network is clear nothing happens to a packet that can overtake none. */
 int64_t lo_sim_outgoing(lo_connection *connection, lo_packet *packet)
 {
-    const lo_sim_params *sim = &connection->object.user->sim_send;
+    const lo_sim_params *sim = lo_sim_out(connection);
     int64_t from = packet->send_time;
     if (packet->timer.time > from)
         from = packet->timer.time; /* it was blocked until then */
@@ -203,7 +256,7 @@ int64_t lo_sim_outgoing(lo_connection *connection, lo_packet *packet)
 
 int64_t lo_sim_incoming(lo_connection *connection, lo_packet *packet)
 {
-    const lo_sim_params *sim = &connection->object.user->sim_receive;
+    const lo_sim_params *sim = lo_sim_in(connection->object.user);
     if (!sim->clear || lo.now < connection->sim_until[false])
         return pass(connection, packet, sim, false, lo.now);
     packet->stage = LO_DELIVERED;

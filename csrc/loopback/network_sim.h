@@ -8,7 +8,12 @@ enum { LO_CONNECT_RETRY = 100000 /* µs between two tries where nothing gets thr
 
 /* Reads a user's FakePacket values. */
 void lo_sim_read(lo_user *user);
-lo_conditions lo_local_conditions(const lo_user *user);
+/* What holds for a connection's packets on their way out, and for those that come to a user. */
+const lo_sim_params *lo_sim_out(const lo_connection *connection);
+const lo_sim_params *lo_sim_in(const lo_user *user);
+/* Notes what happens to a packet that the connection sends, while its clock records. */
+void lo_sim_record(const lo_connection *sender, const lo_packet *packet, int what, int64_t until);
+lo_conditions lo_local_conditions(const lo_connection *connection);
 lo_conditions lo_remote_conditions(const lo_connection *connection);
 int64_t lo_round_trip(const lo_connection *connection);
 /* When the packet has passed its sender's side, or its receiver's; if its stage is still the same,

@@ -166,7 +166,7 @@ static void deliver_connect_request(lo_packet *packet)
 {
     lo_listener *listener = lo_find_any(packet->to, LO_LISTENER);
     lo_connection *caller = lo_find_any(packet->from, LO_CONNECTION);
-    if (listener != NULL && delay_connect_request(&listener->object.user->sim_receive, packet))
+    if (listener != NULL && delay_connect_request(lo_sim_in(listener->object.user), packet))
         return;
     if (listener != NULL) {
         lo_handle_connect_request(listener, packet);
@@ -197,6 +197,7 @@ static void enter_receiver(lo_connection *connection, lo_packet *packet)
     }
     if (packet->receiver != NULL)
         lo_link_arrived(packet);
+    lo_sim_record(lo_peer(connection), packet, due < 0 ? SN_LOST : SN_DELIVERED, lo.now);
     if (due < 0) {
         acknowledge(connection, packet);
         lo_release_later(packet);

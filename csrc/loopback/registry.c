@@ -49,6 +49,7 @@ void lo_clock_release(sn_clock *clock)
     if (--clock->references > 0)
         return;
     LO_REMOVE(&virtual_clocks, clock, listed);
+    lo_free(clock->records);
     if (lo_clock == clock)
         lo_clock = &lo_real_clock; /* the call under way ends there */
     lo_free(clock);

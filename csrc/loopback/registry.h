@@ -193,6 +193,14 @@ typedef struct lo_sim_params {
     bool clear;                        /* none of it */
 } lo_sim_params;
 
+/* What a test has set for the way from one user to another of the same clock. */
+typedef struct lo_path {
+    LO_LINK(lo_path) listed;
+    lo_user *to;
+    bool cut; /* nothing gets through */
+    lo_sim_params sim;
+} lo_path;
+
 /* One started engine. */
 struct lo_user {
     LO_LINK(lo_user) listed;
@@ -201,6 +209,8 @@ struct lo_user {
     SteamNetworkingIdentity identity;
     lo_scope global, local;
     lo_sim_params sim_send, sim_receive;
+    LO_LIST(lo_path) paths;
+    bool frozen; /* nothing leaves or arrives, as if its process had stopped */
     int64_t bucket_time[2]; /* until when the rate limits are busy, receiving and sending */
     uint64_t seed;
     uint32_t ordinal; /* of its latest connection */
@@ -225,6 +235,8 @@ struct sn_clock {
     int references;       /* its users', and Python's */
     _Atomic int64_t time; /* of a virtual clock: changed under the lock */
     uint64_t news;        /* how often users had news */
+    sn_record *records;   /* NULL, or the latest of them, in a circle ... */
+    uint64_t recorded;    /* ... and how many there have been */
     int64_t clock;        /* the time of the call under way */
     int64_t now;          /* the time of the timer that runs: up to the clock */
     int64_t latest; /* the time of the latest one that ran */

@@ -51,7 +51,7 @@ static float quality(float lost_leaving, float lost_arriving)
 
 void lo_fill_status(lo_connection *connection, SteamNetConnectionRealTimeStatus_t *status)
 {
-    lo_conditions local = lo_local_conditions(connection->object.user), remote = lo_remote_conditions(connection);
+    lo_conditions local = lo_local_conditions(connection), remote = lo_remote_conditions(connection);
     bool connected = connection->state == LO_CONNECTED;
     int on_link = lo_on_link(connection);
     memset(status, 0, sizeof *status);
@@ -113,7 +113,7 @@ int lo_write_details(lo_connection *connection, char *text, size_t size)
 {
     SteamNetConnectionRealTimeStatus_t status;
     char what[k_cchSteamNetworkingMaxConnectionDescription], end[160] = "";
-    lo_conditions local = lo_local_conditions(connection->object.user), remote = lo_remote_conditions(connection);
+    lo_conditions local = lo_local_conditions(connection), remote = lo_remote_conditions(connection);
     lo_describe(connection, what);
     lo_fill_status(connection, &status);
     if (connection->state >= LO_CLOSED_BY_PEER)

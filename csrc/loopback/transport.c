@@ -137,7 +137,7 @@ static void link_send(lo_connection *connection, lo_packet *packet, int64_t due)
 
 void lo_link_send_conditions(lo_connection *connection)
 {
-    lo_conditions conditions = lo_local_conditions(connection->object.user);
+    lo_conditions conditions = lo_local_conditions(connection);
     lo_link_send_frame(connection->link, &(lo_frame){.kind = LO_CONDITIONS,
                                              .size = sizeof conditions,
                                              .body = (const unsigned char *)&conditions});
@@ -254,6 +254,10 @@ bool lo_transmit_again(lo_connection *connection, lo_packet *packet)
 {
     int64_t due = lo_sim_outgoing(connection, packet);
     if (due < 0)
+        lo_sim_record(connection, packet, SN_LOST, lo.now);
+    else if (due > packet->send_time)
+        lo_sim_record(connection, packet, SN_DELAYED, due);
+    if (due < 0)
         return false;
     if (packet->stage == LO_IN_FLIGHT && packet->kind == LO_CONNECTION_CLOSED)
         close_is_sent(connection);
@@ -271,5 +275,6 @@ bool lo_transmit(lo_connection *connection, lo_packet *packet)
         packet->to = connection->peer;
     packet->stage = LO_AT_SENDER;
     packet->timer = (lo_timer){.kind = LO_PACKET_TIMER};
+    lo_sim_record(connection, packet, SN_SENT, packet->send_time);
     return lo_transmit_again(connection, packet);
 }

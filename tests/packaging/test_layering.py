@@ -139,7 +139,7 @@ LOOPBACK_LAYERS = (
     {"listener"},
     {"receive", "transport_receive"},
     {"engine_loop"},
-    {"clock"},
+    {"clock", "topology"},
     {"api"},
     {"api_messages", "api_socket_messages", "api_sockets", "api_utils"},
     {"backend"},
