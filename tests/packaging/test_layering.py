@@ -139,10 +139,11 @@ LOOPBACK_LAYERS = (
     {"listener"},
     {"receive", "transport_receive"},
     {"engine_loop"},
-    {"clock", "topology"},
+    {"clock"},
     {"api"},
     {"api_messages", "api_socket_messages", "api_sockets", "api_utils"},
     {"backend"},
+    {"topology"},
 )
 LOOPBACK_LAYER = {name: number for number, names in enumerate(LOOPBACK_LAYERS) for name in names}
 INCLUDE = re.compile(r'^#include "(.+?)"', re.M)
