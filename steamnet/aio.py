@@ -3,10 +3,10 @@
 One task an engine pumps it: every millisecond while there is traffic, ever more slowly (to 8 ms)
 while there is none. It needs timers and nothing else, so any loop on any platform will do.
 
-Messages stay in the engine until somebody waits for one: who does not read costs no memory
-here, and slows down the peer alone. Taking a message, accepting and handing over to the engine
-are single steps, so a ``receive`` that is cancelled or times out has taken nothing, an
-``accept`` leaves the request waiting, and a ``send`` has sent nothing.
+Unread messages stay in the engine, so a slow reader applies back-pressure to its peer only.
+Taking a message, accepting and handing over to the engine are single steps, so a ``receive``
+that is cancelled or times out has taken nothing, an ``accept`` leaves the request waiting, and a
+``send`` has sent nothing.
 """
 
 import asyncio
@@ -15,9 +15,9 @@ import inspect
 import socket
 import warnings
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterable
 from functools import partial
-from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, Self
+from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, Self, TypeVar
 
 from . import steam as plain
 from ._native import NetworkingMessage
@@ -35,6 +35,7 @@ from .pump import SLOW, Pump, running_loop
 from .virtual_loop import VirtualLoop
 
 P = ParamSpec("P")
+T = TypeVar("T")
 BATCH = 64  # messages taken from the engine at a time
 UNDER_WAY = (ConnectionState.FINDING_ROUTE, ConnectionState.CONNECTED)
 LAST_WAIT = 0.25  # seconds that the end of the engine may hold the event loop up
@@ -459,6 +460,18 @@ class Connection(BaseConnection):
         await self.close()
 
 
+async def _until_closed(
+    owner: "Listener | PollGroup", take: Callable[[], Awaitable[T]]
+) -> AsyncIterator[T]:
+    """Iterate over what ``take`` gives, until this side closes its ``owner``."""
+    try:
+        while True:
+            yield await take()
+    except ClosedError:
+        if not owner._closed:
+            raise
+
+
 class Listener(BaseListener[Connection]):
     """Waits for peers on a virtual port or an address; made by `Steam.listen` and `listen_ip`."""
 
@@ -498,14 +511,9 @@ class Listener(BaseListener[Connection]):
                     return request
             await self._steam._pump.until(self._news)
 
-    async def requests(self) -> AsyncIterator[Request[Connection]]:
+    def requests(self) -> AsyncIterator[Request[Connection]]:
         """Iterate over those who ask, as `request` gives them, until this side closes."""
-        try:
-            while True:
-                yield await self.request()
-        except ClosedError:
-            if not self._closed:
-                raise
+        return _until_closed(self, self.request)
 
     def __aiter__(self) -> Self:
         """Iterate over the peers that come, each accepted, until this side closes."""
@@ -659,14 +667,9 @@ class PollGroup(BasePollGroup[Connection]):
             else:
                 await self._steam._pump.until(self._news)
 
-    async def departures(self) -> AsyncIterator[Connection]:
+    def departures(self) -> AsyncIterator[Connection]:
         """Iterate over those who depart, as `departure` gives them, until this side closes."""
-        try:
-            while True:
-                yield await self.departure()
-        except ClosedError:
-            if not self._closed:
-                raise
+        return _until_closed(self, self.departure)
 
     def __aiter__(self) -> Self:
         """Iterate over the messages of all members, until this side closes the group."""

@@ -51,7 +51,8 @@ int lo_on_link(const lo_connection *connection)
     return bytes < connection->on_link ? (int)bytes : connection->on_link;
 }
 
-int lo_pending(const lo_connection *connection)
+/* Bytes that have not departed. */
+static int pending(const lo_connection *connection)
 {
     return connection->pending + lo_on_link(connection);
 }
@@ -139,7 +140,7 @@ static EResult check_send(const lo_connection *connection, const lo_packet *pack
     if (connection->state != LO_CONNECTED &&
         (packet->message.m_nFlags & k_nSteamNetworkingSend_NoDelay))
         return k_EResultIgnored;
-    if (lo_pending(connection) + size > connection->settings.send_buffer)
+    if (pending(connection) + size > connection->settings.send_buffer)
         return k_EResultLimitExceeded;
     return k_EResultOK;
 }
@@ -172,7 +173,7 @@ EResult lo_send(lo_connection *connection, lo_packet *packet, int64_t *number)
         lo_sync_virtual_time(connection, lane);
     lo_list_append(&lane->waiting, packet);
     lo_count_pending(connection, packet, +1);
-    if ((flags & k_nSteamNetworkingSend_NoNagle) || lo_pending(connection) >= LO_PACKET_BYTES ||
+    if ((flags & k_nSteamNetworkingSend_NoNagle) || pending(connection) >= LO_PACKET_BYTES ||
         delay < LO_SERVICE_DELAY)
         delay = LO_SERVICE_DELAY;
     leave_by(connection, lo.now + delay);

@@ -12,8 +12,7 @@ bool lo_send_due(lo_connection *connection);
 void lo_schedule(lo_connection *connection);
 /* All that the peer has received on a lane; false if it cannot have. */
 bool lo_acknowledged(lo_connection *sender, int lane, const lo_ack *ack);
-/* Bytes that have not departed, and those of them that the link is busy with. */
-int lo_pending(const lo_connection *connection);
+/* Bytes that the link is busy with. */
 int lo_on_link(const lo_connection *connection);
 
 #endif

@@ -25,7 +25,8 @@ lo_session *lo_session_new(lo_user *user, const SteamNetworkingIdentity *with)
     return session;
 }
 
-void lo_session_detach(lo_session *session)
+/* The connection is no longer the session's. */
+static void detach(lo_session *session)
 {
     if (session->connection != NULL)
         session->connection->session = NULL;
@@ -35,7 +36,7 @@ void lo_session_detach(lo_session *session)
 void lo_session_free(lo_user *user, lo_session *session)
 {
     LO_REMOVE(&user->sessions, session, listed);
-    lo_session_detach(session);
+    detach(session);
     while (session->channels != NULL) {
         struct lo_channel *channel = session->channels;
         session->channels = channel->next;
@@ -115,7 +116,7 @@ void lo_session_on_state(lo_connection *connection, ESteamNetworkingConnectionSt
         if (session == NULL)
             return; /* it is not answered and times out */
         before = session->connection;
-        lo_session_detach(session);
+        detach(session);
         if (before != NULL)
             lo_close(before, 0, NULL, false); /* the peer begins another session */
         session->connection = connection;
@@ -128,7 +129,7 @@ void lo_session_on_state(lo_connection *connection, ESteamNetworkingConnectionSt
             lo_fill_info(connection, &session->end);
             if (!closed)
                 lo_post_event(connection, LO_Callback_MessagesSessionFailed, old);
-            lo_session_detach(session);
+            detach(session);
             if (closed)
                 lo_session_free(user, session);
         }
