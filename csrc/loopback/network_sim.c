@@ -241,14 +241,15 @@ static int64_t pass(lo_connection *connection, lo_packet *packet, const lo_sim_p
     return time;
 }
 
-/* Where the network is clear nothing happens to a packet that can overtake none. */
+/* Where the network is clear nothing happens to a packet that can overtake none. What is blocked is
+ * ahead of it although it leaves later: it may be sent to another process before its time. */
 int64_t lo_sim_outgoing(lo_connection *connection, lo_packet *packet)
 {
     const lo_sim_params *sim = lo_sim_out(connection);
     int64_t from = packet->send_time;
     if (packet->timer.time > from)
         from = packet->timer.time; /* it was blocked until then */
-    if (!sim->clear || from < connection->sim_until[true])
+    if (!sim->clear || from < connection->sim_until[true] || lo.now < connection->blocked[true])
         return pass(connection, packet, sim, true, from);
     packet->stage = LO_IN_FLIGHT;
     return from;

@@ -7,6 +7,8 @@ import struct
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -188,6 +190,52 @@ def test_reliable_messages_between_processes(case: str) -> None:
         assert sum(end.got) > ROUNDS
         assert told["abandoned"] == 0
         assert guest.returncode == 0
+
+
+@pytest.mark.parametrize(("rate", "size"), [(50_000, 5_250), (100_000, 10_500), (400_000, 42_000)])
+def test_what_was_blocked_leaves_first(
+    remote: Any, until: Callable[..., Any], rate: int, size: int
+) -> None:
+    """What is sent after a blackout does not overtake, whatever the sender does not do then.
+
+    The first message keeps the connection busy until a moment after the end of the blackout, so
+    that the last one is given to the other process before the blocked ones are.
+    """
+    options = {ConfigValue.SEND_RATE_MIN: rate, ConfigValue.SEND_RATE_MAX: rate}
+    flags = SendFlags.RELIABLE_NO_NAGLE
+    with steamnet.init(engine="loopback", identity=GUEST) as guest, ExitStack() as stack:
+        host = remote.open(engine="loopback", identity=HOST)
+        stack.callback(host.shutdown)
+        assert host.networking_sockets.create_listen_socket_p2p(0)
+        sockets, utils = guest.networking_sockets, guest.networking_utils
+        here = sockets.connect_p2p(HOST, 0, options)
+        there = until(
+            lambda: [e for e in host.networking_sockets.connection_events() if e.listen_socket],
+            guest,
+            host,
+        )[0].connection
+        assert host.networking_sockets.accept_connection(there)
+        until(lambda: sockets.get_connection_info(here).state == ConnectionState.CONNECTED, guest)
+        utils.set_config_value(ConfigValue.FAKE_PACKET_LOSS_SEND, 100.0)
+        assert sockets.send_message(here, bytes(size), flags) == 1
+        assert sockets.send_message(here, b"blocked too", flags) == 1
+        utils.set_config_value(ConfigValue.FAKE_PACKET_LOSS_SEND, 0.0)
+        over = time.monotonic() + 0.094
+        assert sockets.send_message(here, b"afterwards", flags) == 1
+        while time.monotonic() < over:
+            guest.run_callbacks()
+        got: list[int] = []
+
+        def receive() -> bool:
+            got.extend(m.message_number for m in host.networking_sockets.receive_messages(there))
+            return len(got) == 3
+
+        for _ in range(50):  # only the receiver runs
+            host.run_callbacks()
+            receive()
+            time.sleep(0.005)
+        until(receive, guest, host)
+        assert got == [1, 2, 3]
 
 
 if __name__ == "__main__":
