@@ -162,7 +162,7 @@ typedef struct sn_path {
     bool cut; /* nothing gets through */
 } sn_path;
 bool sn_network_path(sn_engine *engine, sn_engine *to, const sn_path *path);
-/* While it is frozen nothing leaves or arrives; when it stops then, nobody is told. */
+/* While it is frozen nothing leaves or arrives; when it stops then, its peers are not told. */
 bool sn_network_freeze(sn_engine *engine, bool frozen);
 enum { SN_RECORDS = 4096, SN_SENT = 0, SN_DELAYED = 1, SN_LOST = 2, SN_DELIVERED = 3 };
 typedef struct sn_record {

@@ -296,7 +296,7 @@ class Connecting(Uncopyable, Coroutine[Any, Any, "Connection"]):
         )
 
     def __del__(self) -> None:
-        """Say that nobody awaited it."""
+        """Warn that it was not awaited."""
         if not self._awaited:
             self._coroutine.close()
             warnings.warn(self._forgotten(), RuntimeWarning, stacklevel=2, source=self)

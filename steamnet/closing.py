@@ -35,7 +35,7 @@ LEAVING = 0.05  # seconds beyond a round trip that a close takes to leave
 UNKNOWN_ROUND_TRIP = 0.2  # seconds
 ANSWERING = 5.0  # seconds for which GNS answers the peers of connections that were closed
 RETRIES = (0.0, 0.04, 0.12, 0.5, 1.0, 2.0, 4.0)  # seconds after a close: its signal may get lost
-MOST_SIGNALS = 4096  # kept for connections that nobody has closed
+MOST_SIGNALS = 4096  # kept for connections that are not closed
 REPORTED = 1024  # of what was abandoned while the engine was open
 SOCKET_CLOSED = b"the listen socket was closed"
 Address = tuple[str, int | bytes]  # where a listen socket listens: what kind of place, and which
@@ -109,7 +109,7 @@ class ClosingSockets:
         self._hidden: dict[int, _Hidden] = {}
         self._kept: dict[int, tuple[Address | None, dict[Any, Any]]] = {}  # closed listen sockets
         self._answering: dict[int, float] = {}  # until when a listen socket's peers may ask
-        self._private: set[int] = set()  # closed by us: nobody is told of their events
+        self._private: set[int] = set()  # closed by us: their events are not reported
         self._events: list[ConnectionEvent] = []  # that the engine does not report
         self._waited_for: list[Unacknowledged] = []  # by `shutdown`
         self._tells = engine.name == "loopback"  # when a close has left
@@ -284,7 +284,7 @@ class ClosingSockets:
             if socket not in self._listen_sockets:
                 return lib.ISteamNetworkingSockets_CloseListenSocket(pointer, socket)
             kept = self._listen_sockets.pop(socket)
-            # Requests that nobody has been told of are its connections too. If this runs inside
+            # Requests that are not reported yet are its connections too. If this runs inside
             # `pump`, they may come later.
             if not self._engine.pump(None):
                 self._answering[socket] = self._engine.clock() + ANSWERING

@@ -47,7 +47,7 @@ class EventStream(Generic[T]):
             with suppress(IndexError):  # another thread was faster
                 self._waiting.popleft()
             warnings.warn(
-                f"{BACKLOG} {self._name} events wait and nobody takes them: the oldest are lost",
+                f"{BACKLOG} {self._name} events wait and are not taken: the oldest are lost",
                 RuntimeWarning,
                 stacklevel=2,
             )

@@ -80,7 +80,7 @@ class SteamNetworkingMessagesManager(Uncopyable):
         return receive_on_channel(self._engine.address, channel, max_messages)
 
     def accept_session_with_user(self, identity: Who) -> bool:
-        """Let a user's messages in; sending to them does the same. False if nobody asked.
+        """Let a user's messages in; sending to them does the same. False without a request.
 
         ``ISteamNetworkingMessages::AcceptSessionWithUser``
         """

@@ -63,7 +63,7 @@ class Pump:
         """Wake who waits for the event, from any thread."""
         if threading.get_ident() != self._thread:
             self._call(self.notify, event)
-        elif not self._loop.is_closed():  # else nobody can wait on it
+        elif not self._loop.is_closed():  # else no task can wait on it
             event.set()
             self.wake()
 
@@ -145,7 +145,7 @@ class Pump:
             raise ClosedError("no asyncio event loop runs here that could wait")
 
     def _call(self, function: Callable[..., None], *args: object) -> None:
-        with contextlib.suppress(RuntimeError):  # a closed loop, on which nobody can wait
+        with contextlib.suppress(RuntimeError):  # a closed loop, on which no task can wait
             self._loop.call_soon_threadsafe(function, *args)
 
     def _stop(self) -> None:
@@ -207,7 +207,7 @@ def _loop_closed() -> ClosedError:
 def _when_closed(loop: asyncio.AbstractEventLoop, pump: "weakref.ref[Pump]") -> Callable[[], None]:
     """End the pump when its loop is closed, until the function returned is called.
 
-    A loop tells nobody that it is closed, but it drops its timers: the function of one that no
+    A loop does not tell that it is closed, but it drops its timers: the function of one that no
     one else holds goes then.
     """
 

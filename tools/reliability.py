@@ -61,7 +61,7 @@ PROMISES: dict[str, list[tuple[str, str]]] = {
         ),
         ("Damaged and random signals do not affect GNS", f"{FAULTS}::test_hostile_signals"),
         (
-            "A call to a port where nobody listens is ignored, and leaves nothing",
+            "A call to a port without a listen socket is ignored, and leaves nothing",
             "test_strangers.py::test_ten_thousand_strangers",
         ),
         (

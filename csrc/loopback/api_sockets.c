@@ -69,7 +69,7 @@ HSteamNetConnection lo_ConnectByIPAddress(ISteamNetworkingSockets *self,
     if (address == NULL)
         return 0;
     lo_api_begin(self);
-    /* Nobody listens on port 0: an address that is not of this machine is never found. */
+    /* No listen socket has port 0: an address that is not of this machine is never found. */
     connection = lo_connect(user, LO_KIND_IP, NULL, lo_is_local(address, false) ? address->m_port : 0,
                             nOptions, pOptions);
     if (connection != NULL) {

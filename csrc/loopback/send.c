@@ -20,7 +20,7 @@ static bool flow_control_allows(const lo_connection *connection, const lo_packet
 }
 
 /* When the next packet is transmitted. Into another process this is ahead of its departure, since
- * nobody may call us at that time; but what Nagle holds may still become part of more. */
+ * it may be that no call comes at that time; but what Nagle holds may still become part of more. */
 static int64_t next_transmission(const lo_connection *connection)
 {
     int64_t held = connection->nagle_deadline, busy = connection->link_idle_at;

@@ -23,7 +23,7 @@ typedef struct sn_block {
     unsigned char bytes[];
 } sn_block;
 
-/* Nobody waits for the pool, in a forked child least of all: who finds it busy does without. */
+/* No call waits for the pool, least of all in a forked child: one that finds it busy does without. */
 static atomic_flag pool_busy = ATOMIC_FLAG_INIT;
 static sn_block *pool[CLASSES];
 static int pooled[CLASSES];

@@ -72,7 +72,7 @@ enum { SN_LOCK_FILE, SN_LOCK_OR_MAKE, SN_LOCK_NEW, SN_LOCK_SHARED };
  * or it is unknown. */
 intptr_t sn_file_lock(const char *path, int how);
 void sn_file_unlock(intptr_t lock);
-/* Whether the path still names the locked file: nobody has removed or replaced it. */
+/* Whether the path still names the locked file: it was not removed or replaced. */
 bool sn_file_still_named(intptr_t lock, const char *path);
 
 /* --- local stream sockets: nothing blocks, nothing is inherited ------------------------------ */

@@ -39,6 +39,16 @@ def run_all(steam: Steam) -> None:
         steam.run_callbacks()
 
 
+def until_closed_by_peer(steam: Steam, connection: int, until: Callable[..., None]) -> None:
+    """Wait until the peer's close has arrived."""
+
+    def closed() -> bool:
+        info = steam.networking_sockets.get_connection_info(connection)
+        return info is not None and info.state == ConnectionState.CLOSED_BY_PEER
+
+    until(closed, steam, what="the caller is told")
+
+
 def test_who_pumps_in_the_midst_of_it_does_not_change_the_order(steam: Steam) -> None:
     """A finalizer may strike between an event's arrival and its delivery, and run callbacks."""
     sockets = steam.networking_sockets
@@ -87,14 +97,7 @@ def test_a_listen_socket_closed_in_the_midst_of_it_turns_away_who_waits(
         steam._closing.takers.insert(0, strike)
         caller = sockets.connect_p2p("76561198000000001", 7)
         assert caller
-        until(
-            lambda: (
-                getattr(sockets.get_connection_info(caller), "state", None)
-                == ConnectionState.CLOSED_BY_PEER
-            ),
-            steam,
-            what="the caller is told",
-        )
+        until_closed_by_peer(steam, caller, until)
         assert not any(event.is_incoming_request for event in sockets.connection_events())
         assert sockets.create_listen_socket_p2p(7)
 
@@ -141,14 +144,7 @@ def test_a_listen_socket_is_closed_whatever_waits(engine: str, until: Callable[.
         closed_pairs(steam, MAX_EVENTS)
         caller = sockets.connect_p2p("76561198000000001", 7)
         assert sockets.close_listen_socket(listener)
-        until(
-            lambda: (
-                getattr(sockets.get_connection_info(caller), "state", None)
-                == ConnectionState.CLOSED_BY_PEER
-            ),
-            steam,
-            what="the caller is told",
-        )
+        until_closed_by_peer(steam, caller, until)
 
 
 def test_a_flood_holds_up_neither_a_frame_nor_a_shutdown(steam: Steam) -> None:

@@ -336,7 +336,7 @@ def test_a_flood_that_nobody_takes_is_bounded_and_said() -> None:
     stream: EventStream[int] = EventStream("test", lambda: None)
     for number in range(BACKLOG):
         stream.push(number)
-    with pytest.warns(RuntimeWarning, match="65536 test events wait and nobody takes them"):
+    with pytest.warns(RuntimeWarning, match="65536 test events wait and are not taken"):
         stream.push(BACKLOG)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
