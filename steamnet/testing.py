@@ -17,8 +17,15 @@ import random
 import tempfile
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from typing import Any, NamedTuple, Protocol, TypeVar
+from contextlib import (
+    AbstractContextManager,
+    AsyncExitStack,
+    ExitStack,
+    contextmanager,
+    suppress,
+)
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from ._native import ffi, lib
 from .arguments import integer
@@ -31,6 +38,9 @@ from .objects import Connection
 from .signaling import rendezvous_directory
 from .steam import Steam, init
 
+if TYPE_CHECKING:
+    from . import aio
+
 T = TypeVar("T")
 FIRST_PLAYER = 76561198000000001
 RENDEZVOUS_ENV = "STEAMNET_LOOPBACK_DIR"
@@ -39,7 +49,39 @@ SHOWN = 20  # records in the TimeoutError of pump
 _taken: set[int] = set()  # a test may ask for players twice
 
 
-@contextmanager
+def _opened(steam: Steam) -> Steam:
+    return steam
+
+
+class Players:
+    """Players, open within ``with``, and within ``async with`` as those of `steamnet.aio`."""
+
+    def __init__(self, opened: "AbstractContextManager[list[Steam]]") -> None:
+        """Keep what opens them."""
+        self._opened = opened
+        self._asynchronous = AsyncExitStack()
+
+    def __enter__(self) -> list[Steam]:
+        return self._opened.__enter__()
+
+    def __exit__(self, *error: Any) -> None:
+        self._opened.__exit__(*error)
+
+    async def __aenter__(self) -> "list[aio.Steam]":
+        from . import aio  # asyncio is slow to import
+
+        steams = self._asynchronous.enter_context(self._opened)
+        try:
+            enter = self._asynchronous.enter_async_context
+            return [await enter(aio.Steam(partial(_opened, s))) for s in steams]
+        except BaseException:
+            await self._asynchronous.aclose()
+            raise
+
+    async def __aexit__(self, *error: Any) -> None:
+        await self._asynchronous.__aexit__(*error)
+
+
 def players(
     n: int,
     *,
@@ -48,14 +90,22 @@ def players(
     reorder: float = 0.0,
     seed: int | None = None,
     clock: VirtualClock | str = "real",
-) -> Iterator[list[Steam]]:
+) -> Players:
     """Open ``n`` engines on loopback, whose Steam IDs count up from 76561198000000001.
 
-    Each packet takes ``lag`` milliseconds one way; ``loss`` and ``reorder`` are the shares, 0-1,
-    of packets that it affects, drawn from the ``seed``. ValueError for others.
-    ``clock`` is a `VirtualClock`, or "virtual" for a new one, or "real". All are shut down at the
-    end.
+    ``with players(2) as (alice, bob)`` gives each as a `steamnet.Steam`, ``async with`` as a
+    `steamnet.aio.Steam`. Each packet takes ``lag`` milliseconds one way; ``loss`` and ``reorder``
+    are the shares, 0-1, of packets that suffer it, drawn from the ``seed``. ValueError for others.
+    ``clock`` is a `VirtualClock`, or "virtual" for a new one, or "real"; within `VirtualClock.run`
+    that one is the default. All are shut down at the end.
     """
+    return Players(_players(n, lag, loss, reorder, seed, clock))
+
+
+@contextmanager
+def _players(
+    n: int, lag: float, loss: float, reorder: float, seed: int | None, clock: VirtualClock | str
+) -> Iterator[list[Steam]]:
     shared = _clock(clock)
     integer(n, "n", 1, 0xFFFF)
     if seed is not None:

@@ -275,3 +275,36 @@ def test_a_star_plays_on() -> None:
             return list(await asyncio.gather(*tasks))
 
     assert VirtualClock().run(main) == [ticks] * guests
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_players_of_aio(seed: int) -> None:
+    """``async with players`` gives players of aio on the clock; a seed repeats what they see."""
+
+    async def main() -> list[int]:
+        async with players(2, lag=30, loss=0.2, seed=seed, clock="virtual") as (host, guest):
+            connecting = asyncio.create_task(guest.connect(host.core.get_steam_id()))
+            accepted = await host.listen().accept()
+            connection = await connecting
+            for number in range(50):
+                await connection.send(str(number), SendFlags.RELIABLE_NO_NAGLE)
+            messages = [await accepted.receive() for _ in range(50)]
+            assert [message.decode() for message in messages] == [str(n) for n in range(50)]
+            return [message.time_received for message in messages]
+
+    first = VirtualClock().run(main)
+    assert all(VirtualClock().run(main) == first for _ in range(3))
+    assert first[-1] > first[0] + 20000
+
+
+def test_players_of_aio_on_the_real_clock() -> None:
+    """There they are open on any loop, and shut down at the end."""
+
+    async def main() -> None:
+        async with players(1) as (alice,):
+            assert isinstance(alice, aio.Steam)
+        assert not alice.engine.is_open
+        with pytest.raises(RuntimeError, match=r"clock\.run"):
+            await players(1, clock="virtual").__aenter__()
+
+    asyncio.run(main())
