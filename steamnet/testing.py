@@ -25,8 +25,9 @@ from contextlib import (
     suppress,
 )
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
+from . import aio
 from ._native import ffi, lib
 from .arguments import integer
 from .clock import CURRENT, VirtualClock
@@ -37,9 +38,6 @@ from .identity import Identity, from_native
 from .objects import Connection
 from .signaling import rendezvous_directory
 from .steam import Steam, init
-
-if TYPE_CHECKING:
-    from . import aio
 
 T = TypeVar("T")
 FIRST_PLAYER = 76561198000000001
@@ -56,7 +54,7 @@ def _opened(steam: Steam) -> Steam:
 class Players:
     """Players, open within ``with``, and within ``async with`` as those of `steamnet.aio`."""
 
-    def __init__(self, opened: "AbstractContextManager[list[Steam]]") -> None:
+    def __init__(self, opened: AbstractContextManager[list[Steam]]) -> None:
         """Keep what opens them."""
         self._opened = opened
         self._asynchronous = AsyncExitStack()
@@ -67,9 +65,7 @@ class Players:
     def __exit__(self, *error: Any) -> None:
         self._opened.__exit__(*error)
 
-    async def __aenter__(self) -> "list[aio.Steam]":
-        from . import aio  # asyncio is slow to import
-
+    async def __aenter__(self) -> list[aio.Steam]:
         steams = self._asynchronous.enter_context(self._opened)
         try:
             enter = self._asynchronous.enter_async_context
