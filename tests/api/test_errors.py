@@ -32,7 +32,6 @@ LIMIT = 512 * 1024
 NAGLE = ConfigValue.NAGLE_TIME
 TIMEOUT = ConfigValue.TIMEOUT_CONNECTED
 LOSS = ConfigValue.FAKE_PACKET_LOSS_SEND
-USER_DATA = ConfigValue.CONNECTION_USER_DATA
 
 # Calls that mean something, one for each method: manager, method, arguments.
 CALLS: list[tuple[str, str, tuple[Any, ...]]] = [

@@ -5,7 +5,6 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 
 import pytest
 from steam_programs import PYTHON, output, python, run
@@ -23,8 +22,6 @@ from steamnet import (
 from steamnet.testing import pump
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the fake Steam is built for POSIX")
-APP_ID_NAMES = ["SteamAppId", "SteamGameId"]
-HELPERS = Path(__file__).parents[2] / "helpers"
 
 
 class TestNetworking:

@@ -17,7 +17,6 @@ from steamnet import (
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the fake Steam is built for POSIX")
 APP_ID_NAMES = ["SteamAppId", "SteamGameId"]
-HELPERS = Path(__file__).parents[2] / "helpers"
 
 
 class TestRefusals:
