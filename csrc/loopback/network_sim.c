@@ -203,7 +203,8 @@ static bool is_blocked(lo_connection *connection, const lo_packet *packet,
     bool no_lane = packet->kind == LO_DATA && lo_lane_at(connection, packet->lane) == NULL;
     if ((sim->loss >= 100 || no_lane) && lo.now >= *blocked)
         *blocked = lo.now + LO_CONNECT_RETRY;
-    return lo.now < *blocked;
+    /* At the time itself those that have waited go first. */
+    return lo.now < *blocked || (lo.now == *blocked && packet->timer.time != *blocked);
 }
 
 /* A reliable packet is not earlier than those ahead of it on its lane. A control packet, which comes
@@ -249,7 +250,7 @@ int64_t lo_sim_outgoing(lo_connection *connection, lo_packet *packet)
     int64_t from = packet->send_time;
     if (packet->timer.time > from)
         from = packet->timer.time; /* it was blocked until then */
-    if (!sim->clear || from < connection->sim_until[true] || lo.now < connection->blocked[true])
+    if (!sim->clear || from < connection->sim_until[true] || lo.now <= connection->blocked[true])
         return pass(connection, packet, sim, true, from);
     packet->stage = LO_IN_FLIGHT;
     return from;
@@ -258,7 +259,7 @@ int64_t lo_sim_outgoing(lo_connection *connection, lo_packet *packet)
 int64_t lo_sim_incoming(lo_connection *connection, lo_packet *packet)
 {
     const lo_sim_params *sim = lo_sim_in(connection->object.user);
-    if (!sim->clear || lo.now < connection->sim_until[false])
+    if (!sim->clear || lo.now <= connection->sim_until[false])
         return pass(connection, packet, sim, false, lo.now);
     packet->stage = LO_DELIVERED;
     return lo.now;

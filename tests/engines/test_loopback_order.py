@@ -57,6 +57,7 @@ CASES = {
     "slow senders, small buffers": (SLOW | FEW_AT_A_TIME, SLOW | FEW_AT_A_TIME | LAG, 3, "mixed"),
     "a long Nagle": (LONG_NAGLE, LONG_NAGLE | JITTER, 2, "mixed"),
     "nothing gets through for a while": (BLACKOUT | LAG, BLACKOUT | JITTER, 3, "mixed"),
+    "nothing for a while, slow senders": (BLACKOUT | SLOW, BLACKOUT | SLOW, 2, "reliable"),
     "all of it": (
         LOSSY | JITTER | REORDER | FEW_AT_A_TIME,
         SENDS_LOSSY | JITTER | REORDER | SLOW | LONG_NAGLE,
