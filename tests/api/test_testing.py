@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import textwrap
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import pytest
 
 from steamnet import ClosedError, ConnectionState, SendFlags
 from steamnet.objects import Connection
-from steamnet.testing import RENDEZVOUS_ENV, connected_pair, players, pump
+from steamnet.testing import RENDEZVOUS_ENV, VirtualClock, connected_pair, players, pump
 
 pytestmark = pytest.mark.python_behaviour
 
@@ -23,14 +22,8 @@ def arrivals(caller: Connection, called: Connection, count: int, flags: int) -> 
     for number in range(count):
         caller.send(str(number), flags)
     got: list[int] = []
-    patience = 3.0 if flags & SendFlags.RELIABLE else 0.1
-    silent_since = time.monotonic()
-    while time.monotonic() - silent_since < patience and len(got) < count:
-        messages = called.receive()
-        if messages:
-            silent_since = time.monotonic()
+    while len(got) < count and (messages := called.receive(timeout=3)):
         got.extend(int(message.decode()) for message in messages)
-        pump(caller, called, until=lambda: True)
     return got
 
 
@@ -106,21 +99,19 @@ def test_players_meet_wherever_temporary_files_are(where: str, tmp_path: Path) -
 
 def test_lag_is_one_way() -> None:
     """A message takes the lag, not half of it and not twice, and the ping shows both ways."""
-    with connected_pair(lag=300) as (caller, called):
+    clock = VirtualClock()
+    with connected_pair(lag=300, clock=clock) as (caller, called):
         for sender, receiver in ((caller, called), (called, caller)):
-            took = []
-            for _ in range(5):  # the best of them: the machine may be busy
-                start = time.monotonic()
-                sender.send("ping", SendFlags.RELIABLE_NO_NAGLE)
-                pump(caller, called, until=receiver.receive)
-                took.append(time.monotonic() - start)
-            assert 0.3 <= min(took) < 0.6
+            start = clock.now()
+            sender.send("ping", SendFlags.RELIABLE_NO_NAGLE)
+            pump(caller, called, until=receiver.receive)
+            assert 0.3 <= clock.now() - start < 0.302
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5])
 def test_loss_is_a_share_of_the_unreliable(share: float) -> None:
     """That many unreliable messages never come; reliable ones all do, in order."""
-    with connected_pair(loss=share, seed=7) as (caller, called):
+    with connected_pair(loss=share, seed=7, clock="virtual") as (caller, called):
         got = arrivals(caller, called, 400, SendFlags.UNRELIABLE_NO_NAGLE)
         assert abs(1 - len(got) / 400 - share) < 0.08
         assert arrivals(caller, called, 50, SendFlags.RELIABLE_NO_NAGLE) == list(range(50))
@@ -128,7 +119,7 @@ def test_loss_is_a_share_of_the_unreliable(share: float) -> None:
 
 def test_reorder() -> None:
     """Some unreliable messages overtake others; none is lost, none comes twice."""
-    with connected_pair(reorder=0.3, seed=7) as (caller, called):
+    with connected_pair(reorder=0.3, seed=7, clock="virtual") as (caller, called):
         got = arrivals(caller, called, 200, SendFlags.UNRELIABLE_NO_NAGLE)
         assert sorted(got) == list(range(200))
         assert got != sorted(got)
@@ -138,8 +129,9 @@ def test_the_same_seed_repeats_the_same_losses() -> None:
     """The survivors of a seed are always the same, those of another seed are others."""
 
     def survivors(seed: int, pause: float) -> list[int]:
-        with connected_pair(loss=0.3, seed=seed) as (caller, called):
-            time.sleep(pause)
+        clock = VirtualClock()
+        with connected_pair(loss=0.3, seed=seed, clock=clock) as (caller, called):
+            clock.advance(pause)
             return sorted(arrivals(caller, called, 200, SendFlags.UNRELIABLE_NO_NAGLE))
 
     first = survivors(1, 0)
