@@ -252,3 +252,27 @@ def test_a_failing_test_closes_its_players(tmp_path: Path) -> None:
         """,
     )
     assert "1 failed, 1 passed" in result.stdout, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "virtual"), [((), False), (("-o", "steamnet_clock=virtual"), True)]
+)
+def test_the_clock_of_the_fixtures(tmp_path: Path, option: tuple[str, ...], virtual: bool) -> None:
+    """The ini option says which clock the fixtures' players have; an argument goes before it."""
+    result = run_pytest(
+        tmp_path,
+        f"""
+        from steamnet.testing import VirtualClock
+
+        def test_pair(steamnet_pair):
+            assert isinstance(steamnet_pair[0]._router.engine.time, VirtualClock) is {virtual}
+
+        def test_players(steamnet_players):
+            (one,) = steamnet_players(1)
+            (two,) = steamnet_players(1, clock="real" if {virtual} else "virtual")
+            assert isinstance(one.clock, VirtualClock) is {virtual}
+            assert isinstance(two.clock, VirtualClock) is not {virtual}
+        """,
+        *option,
+    )
+    assert "2 passed" in result.stdout
