@@ -30,7 +30,8 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from . import aio
 from ._native import ffi, lib
 from .arguments import integer
-from .clock import CURRENT, VirtualClock
+from .clock import CURRENT
+from .clock import VirtualClock as VirtualClock  # part of this module, for type checkers too
 from .engine import Engine
 from .enums import ConfigValue, ConnectionState
 from .handles import BaseConnection, Router
