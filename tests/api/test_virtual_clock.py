@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
@@ -153,6 +154,11 @@ def test_shutdown_and_other_threads_end_a_wait() -> None:
         steam.wait(1)
 
 
+def has_failed(connection: steamnet.Connection) -> bool:
+    """Whether it could not be made."""
+    return connection.state == ConnectionState.PROBLEM_DETECTED_LOCALLY
+
+
 def test_clocks_do_not_mix() -> None:
     """A player of another clock is refused in words, from either side; so is who is not there."""
     with (
@@ -169,8 +175,7 @@ def test_clocks_do_not_mix() -> None:
             (bob, "76561198000009999", "other processes"),
         ):
             connection = one.connect(other)
-            end = ConnectionState.PROBLEM_DETECTED_LOCALLY
-            pump(one, until=lambda c=connection, end=end: c.state == end)
+            pump(one, until=partial(has_failed, connection))
             assert why in connection.info.end_debug
             connection.close()
         with pytest.raises(ValueError, match="different clocks"):
