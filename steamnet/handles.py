@@ -608,6 +608,8 @@ class BasePollGroup(Handle, Generic[C]):
         -LIMIT_EXCEEDED for one whose send buffer is full. It never waits.
         """
         self._open("broadcast")
+        if isinstance(besides, BaseConnection):
+            raise TypeError("besides is an iterable of connections, such as [connection]")
         left_out = {connection.handle for connection in besides}
         handles = [handle for handle in list(self._members) if handle not in left_out]
         return self._sockets.broadcast(handles, data, flags, lane)

@@ -310,6 +310,8 @@ def test_a_broadcast_goes_to_the_members_but_some(two: list[Steam]) -> None:
             group.add(called)
         assert group.broadcast("all") == [1, 1, 1, 1]
         assert group.broadcast(b"some", SendFlags.RELIABLE, besides=[pairs[1][1]]) == [2, 2, 2]
+        with pytest.raises(TypeError, match="besides is an iterable of connections"):
+            group.broadcast(b"some", besides=pairs[1][1])  # type: ignore[arg-type]
         for number, (caller, _) in enumerate(pairs):
             heard: list[str] = []
             wanted = ["all"] if number == 1 else ["all", "some"]
