@@ -102,7 +102,7 @@ int64_t lo_round_trip(const lo_connection *connection)
 void lo_sim_record(const lo_connection *sender, const lo_packet *packet, int what, int64_t until)
 {
     sn_record *record;
-    if (lo.records == NULL || sender == NULL)
+    if (sender == NULL)
         return;
     record = &lo.records[lo.recorded++ % SN_RECORDS];
     *record = (sn_record){

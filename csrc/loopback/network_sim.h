@@ -11,7 +11,7 @@ void lo_sim_read(lo_user *user);
 /* What holds for a connection's packets on their way out, and for those that come to a user. */
 const lo_sim_params *lo_sim_out(const lo_connection *connection);
 const lo_sim_params *lo_sim_in(const lo_user *user);
-/* Notes what happens to a packet that the connection sends, while its clock records. */
+/* Notes what happens to a packet that the connection sends; for clocks that have `records`. */
 void lo_sim_record(const lo_connection *sender, const lo_packet *packet, int what, int64_t until);
 lo_conditions lo_local_conditions(const lo_connection *connection);
 lo_conditions lo_remote_conditions(const lo_connection *connection);

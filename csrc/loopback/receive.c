@@ -197,7 +197,8 @@ static void enter_receiver(lo_connection *connection, lo_packet *packet)
     }
     if (packet->receiver != NULL)
         lo_link_arrived(packet);
-    lo_sim_record(lo_peer(connection), packet, due < 0 ? SN_LOST : SN_DELIVERED, lo.now);
+    if (lo.records != NULL)
+        lo_sim_record(lo_peer(connection), packet, due < 0 ? SN_LOST : SN_DELIVERED, lo.now);
     if (due < 0) {
         acknowledge(connection, packet);
         lo_release_later(packet);

@@ -282,7 +282,7 @@ sn_socket lo_rendezvous_connect(uint64_t key)
 sn_socket lo_rendezvous_accept(bool *too_many_files)
 {
     sn_socket accepted;
-    if (!is_open())
+    if (rendezvous.listening == SN_NO_SOCKET)
         return SN_NO_SOCKET;
     if (rendezvous.spare == SN_NO_SOCKET)
         rendezvous.spare = sn_socket_spare();

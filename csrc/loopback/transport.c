@@ -253,10 +253,8 @@ static void close_is_sent(lo_connection *connection)
 bool lo_transmit_again(lo_connection *connection, lo_packet *packet)
 {
     int64_t due = lo_sim_outgoing(connection, packet);
-    if (due < 0)
-        lo_sim_record(connection, packet, SN_LOST, lo.now);
-    else if (due > packet->send_time)
-        lo_sim_record(connection, packet, SN_DELAYED, due);
+    if (lo.records != NULL && (due < 0 || due > packet->send_time))
+        lo_sim_record(connection, packet, due < 0 ? SN_LOST : SN_DELAYED, due < 0 ? lo.now : due);
     if (due < 0)
         return false;
     if (packet->stage == LO_IN_FLIGHT && packet->kind == LO_CONNECTION_CLOSED)
@@ -275,6 +273,7 @@ bool lo_transmit(lo_connection *connection, lo_packet *packet)
         packet->to = connection->peer;
     packet->stage = LO_AT_SENDER;
     packet->timer = (lo_timer){.kind = LO_PACKET_TIMER};
-    lo_sim_record(connection, packet, SN_SENT, packet->send_time);
+    if (lo.records != NULL)
+        lo_sim_record(connection, packet, SN_SENT, packet->send_time);
     return lo_transmit_again(connection, packet);
 }
