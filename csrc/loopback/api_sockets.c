@@ -64,17 +64,19 @@ HSteamNetConnection lo_ConnectByIPAddress(ISteamNetworkingSockets *self,
                                           const SteamNetworkingConfigValue_t *pOptions)
 {
     lo_user *user = (lo_user *)self;
+    SteamNetworkingIdentity to = {.m_eType = k_ESteamNetworkingIdentityType_IPAddress};
     lo_connection *connection;
     HSteamNetConnection handle = 0;
     if (address == NULL)
         return 0;
+    to.m_cbSize = sizeof to.m_ip;
+    to.m_ip = *address;
     lo_api_begin(self);
     /* No listen socket has port 0: an address that is not of this machine is never found. */
-    connection = lo_connect(user, LO_KIND_IP, NULL, lo_is_local(address, false) ? address->m_port : 0,
+    connection = lo_connect(user, LO_KIND_IP, &to, lo_is_local(address, false) ? address->m_port : 0,
                             nOptions, pOptions);
     if (connection != NULL) {
         handle = connection->object.handle;
-        connection->address = *address;
         lo_set_state(connection, LO_CONNECTING);
         lo_send_connect_request(connection);
     }

@@ -31,13 +31,14 @@ void lo_conditions_changed(lo_user *user)
     }
 }
 
-/* 127.0.0.1 and an unused port. */
-void lo_invent_address(lo_connection *connection)
+void lo_invent_address(lo_connection *connection, bool ipv6)
 {
-    connection->address = (SteamNetworkingIPAddr){
-        .m_ipv6 = {[10] = 0xff, [11] = 0xff, [12] = 127, [15] = 1},
-        .m_port = (uint16_t)(49152 + connection->ordinal % 16384),
+    static const SteamNetworkingIPAddr hosts[] = {
+        {.m_ipv6 = {[10] = 0xff, [11] = 0xff, [12] = 127, [15] = 1}},
+        {.m_ipv6 = {[15] = 1}},
     };
+    connection->address = hosts[ipv6];
+    connection->address.m_port = (uint16_t)(49152 + connection->ordinal % 16384);
 }
 
 static void set_connected(lo_connection *connection)
@@ -45,7 +46,7 @@ static void set_connected(lo_connection *connection)
     if (connection->kind == LO_KIND_P2P || connection->kind == LO_KIND_SESSION) {
         if (connection->state == LO_CONNECTING)
             lo_set_state(connection, LO_FINDING_ROUTE);
-        lo_invent_address(connection);
+        lo_invent_address(connection, false);
     }
     lo_timer_remove(&lo.timers, &connection->timeout_timer);
     lo_set_state(connection, LO_CONNECTED);
@@ -54,6 +55,12 @@ static void set_connected(lo_connection *connection)
     lo_schedule(connection);
     if (connection->path == LO_PATH_LOST)
         lo_set_timeout(connection, lo.now); /* its last packet came after it was gone */
+}
+
+static bool is_ipv6(const SteamNetworkingIPAddr *address)
+{
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+    return memcmp(address->m_ipv6, mapped, sizeof mapped) != 0;
 }
 
 lo_packet *lo_request_packet(const lo_connection *connection)
@@ -66,6 +73,7 @@ lo_packet *lo_request_packet(const lo_connection *connection)
         .port = connection->port,
         .protocol = LO_PROTOCOL,
         .symmetric = connection->symmetric,
+        .ipv6 = connection->kind == LO_KIND_IP && is_ipv6(&connection->address),
     };
     if (packet != NULL)
         memcpy(packet->payload, &request, sizeof request);

@@ -9,7 +9,8 @@ void lo_send_connect_request(lo_connection *connection);
 EResult lo_accept(lo_connection *connection);
 /* The simulated network has changed: a blackout may have begun or ended. */
 void lo_conditions_changed(lo_user *user);
-void lo_invent_address(lo_connection *connection);
+/* 127.0.0.1 or ::1, and an unused port. */
+void lo_invent_address(lo_connection *connection, bool ipv6);
 /* A packet other than DATA has come, or the first DATA of a peer. */
 void lo_handle_control(lo_connection *connection, lo_packet *packet);
 void lo_on_timeout(lo_connection *connection);

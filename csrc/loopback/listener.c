@@ -115,7 +115,7 @@ static lo_connection *incoming(lo_listener *listener, const lo_connect_request *
         request->symmetric && lo_config(&listener->scope, LO_SymmetricConnect)->int32 != 0;
     connection->port = listener->port;
     if (listener->kind == LO_KIND_IP)
-        lo_invent_address(connection);
+        lo_invent_address(connection, request->ipv6 != 0);
     lo_set_timeout(connection, lo_timeout(connection, LO_TimeoutInitial));
     lo_log(user, LO_MSG, "#%u asked for on port %d", connection->ordinal, listener->port);
     return connection;
@@ -166,7 +166,9 @@ lo_connection *lo_connect(lo_user *user, int kind, const SteamNetworkingIdentity
     connection->outgoing = true;
     connection->symmetric = lo_config(&connection->scope, LO_SymmetricConnect)->int32 != 0;
     connection->port = port;
-    if (kind != LO_KIND_IP)
+    if (kind == LO_KIND_IP)
+        connection->address = to->m_ip;
+    else
         connection->remote = connection->target = *to;
     connection->connect_deadline = lo_timeout(connection, LO_TimeoutInitial);
     listener = lo_listener_at(kind, &connection->target, port);

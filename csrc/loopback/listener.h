@@ -12,6 +12,7 @@ void lo_open_session_listener(lo_user *user);
 /* A loopback address; or one for all addresses of this machine, if that will do. */
 bool lo_is_local(const SteamNetworkingIPAddr *address, bool any_will_do);
 
+/* `to`: of kind LO_KIND_IP an IP address. */
 lo_connection *lo_connect(lo_user *user, int kind, const SteamNetworkingIdentity *to, int port,
                           int count, const SteamNetworkingConfigValue_t *options);
 /* A connect request from this process has arrived. */

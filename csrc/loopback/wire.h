@@ -5,7 +5,7 @@
 #include "message.h"
 
 enum {
-    LO_PROTOCOL = 3,
+    LO_PROTOCOL = 4,
     LO_HEADER = 40, /* bytes ahead of the body of every frame */
     LO_MAX_FRAME = LO_HEADER + LO_MAX_MESSAGE,
     LO_MAX_LANES = 255,
@@ -32,6 +32,7 @@ typedef struct lo_connect_request {
     int32_t kind, port; /* the virtual port, or the UDP port of kind LO_KIND_IP */
     int32_t protocol;   /* LO_PROTOCOL */
     int32_t symmetric;
+    int32_t ipv6; /* of kind LO_KIND_IP: the caller used an IPv6 address */
 } lo_connect_request;
 
 typedef struct lo_close_body {

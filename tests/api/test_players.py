@@ -179,6 +179,7 @@ def test_players_by_address(party: Party, near: str, remote: str) -> None:
         (request,) = party.until(lambda: listener.waiting, "the request")
         assert request.peer == BOB
         connection = request.accept()
+        assert connection.info.addr_remote.startswith(f"{near}:")
         party.until(lambda: connection.state == ConnectionState.CONNECTED, "to be connected")
         party.until(lambda: bob.info.state == ConnectionState.CONNECTED, "to be connected there")
         assert bob.info.identity_remote == ALICE

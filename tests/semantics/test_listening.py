@@ -67,6 +67,7 @@ def test_v4_v6_and_any(steam: Steam, bound: str, called: str) -> None:
     both = ConnectionState.CONNECTED
     route.until(lambda: here.last == there.last == both, what="both to be connected")
     assert here.info.addr_remote == route.address
+    assert there.info.addr_remote.startswith(f"{called}:"), "the caller's own address"
 
 
 def has_ipv6() -> bool:
