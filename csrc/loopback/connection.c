@@ -28,6 +28,8 @@ void lo_settings_reload(lo_connection *connection)
         .receive_messages = lo_config(scope, LO_RecvBufferMessages)->int32,
         .receive_largest = lo_config(scope, LO_RecvMaxMessageSize)->int32,
     };
+    if (connection->timeout_timer.is_queued && connection->state > LO_NONE)
+        lo_set_timeout(connection, lo.now); /* which reads the time-outs again */
 }
 
 static void free_parts(lo_connection *connection)
@@ -63,7 +65,7 @@ lo_connection *lo_connection_new(lo_user *user, int kind, lo_listener *listener,
     connection->first_lane.weight = 1;
     connection->lane_count = connection->lane_room = 1;
     connection->nagle_deadline = connection->discard_after = INT64_MAX;
-    connection->created = lo.now;
+    connection->created = connection->waiting_since = lo.now;
     connection->close_packet = lo_packet_new(LO_CONNECTION_CLOSED, sizeof(lo_close_body));
     connection->abandoned = lo_alloc(sizeof *connection->abandoned);
     complete = connection->close_packet != NULL && connection->abandoned != NULL;
@@ -183,9 +185,16 @@ void lo_set_timeout(lo_connection *connection, int64_t when)
     lo_timer_add(&lo.timers, &connection->timeout_timer, when);
 }
 
-int64_t lo_timeout(const lo_connection *connection, int key)
+int64_t lo_deadline(const lo_connection *connection)
 {
-    return lo.now + (int64_t)lo_config(&connection->scope, key)->int32 * 1000;
+    int key = lo_is_sending(connection) ? LO_TimeoutConnected : LO_TimeoutInitial;
+    return connection->waiting_since + (int64_t)lo_config(&connection->scope, key)->int32 * 1000;
+}
+
+void lo_wait_for_peer(lo_connection *connection)
+{
+    connection->waiting_since = lo.now;
+    lo_set_timeout(connection, lo_deadline(connection));
 }
 
 static bool is_blackout(lo_conditions conditions)
@@ -207,7 +216,7 @@ void lo_check_path(lo_connection *connection)
         return;
     connection->path = path;
     if (path == LO_PATH_SILENT)
-        lo_set_timeout(connection, lo_timeout(connection, LO_TimeoutConnected));
+        lo_wait_for_peer(connection);
     else
         lo_timer_remove(&lo.timers, &connection->timeout_timer);
 }

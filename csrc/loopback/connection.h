@@ -24,8 +24,10 @@ void lo_terminate(lo_connection *connection, ESteamNetworkingConnectionState sta
 /* The other process sent something invalid. */
 void lo_protocol_error(lo_connection *connection);
 void lo_set_timeout(lo_connection *connection, int64_t when);
-/* When a timeout of this key, if it starts now, is over. */
-int64_t lo_timeout(const lo_connection *connection, int key);
+/* When it has waited for the peer as long as the config value of its state says. */
+int64_t lo_deadline(const lo_connection *connection);
+/* Begins to wait for the peer. */
+void lo_wait_for_peer(lo_connection *connection);
 void lo_on_send_timer(lo_connection *connection);
 /* Decides whether anything can get through at all, and so whether the connection times out. */
 void lo_check_path(lo_connection *connection);

@@ -95,6 +95,17 @@ static const char *unreachable(const lo_connection *connection)
     return NULL;
 }
 
+/* When a caller gives up. */
+static int64_t connect_deadline(const lo_connection *connection)
+{
+    int64_t deadline = lo_deadline(connection);
+    if (connection->too_many_files)
+        return lo.now;
+    if (!connection->request_sent && unreachable(connection) != NULL)
+        deadline = earlier(deadline, connection->created + CONNECT_ALONE);
+    return deadline;
+}
+
 /* Looks for the peer and sends it the request, until that got through or time is over. */
 void lo_send_connect_request(lo_connection *connection)
 {
@@ -112,13 +123,8 @@ void lo_send_connect_request(lo_connection *connection)
             lo_transmit(connection, packet);
         }
     }
-    if (!connection->request_sent && unreachable(connection) != NULL)
-        connection->connect_deadline =
-            earlier(connection->connect_deadline, connection->created + CONNECT_ALONE);
-    if (connection->too_many_files)
-        connection->connect_deadline = lo.now;
     again = connection->request_sent ? INT64_MAX : lo.now + LO_CONNECT_RETRY;
-    lo_set_timeout(connection, earlier(connection->connect_deadline, again));
+    lo_set_timeout(connection, earlier(connect_deadline(connection), again));
 }
 
 EResult lo_accept(lo_connection *connection)
@@ -138,7 +144,7 @@ EResult lo_accept(lo_connection *connection)
         set_connected(connection);
     } else {
         lo_set_state(connection, LO_FINDING_ROUTE);
-        lo_set_timeout(connection, lo_timeout(connection, LO_TimeoutInitial));
+        lo_wait_for_peer(connection);
     }
     return k_EResultOK;
 }
@@ -190,7 +196,7 @@ static void connect_timed_out(lo_connection *connection)
         return;
     }
     if (connection->request_sent || (why = unreachable(connection)) == NULL) {
-        lo_terminate(connection, LO_PROBLEM, TIMEOUT, "Timed out attempting to connect", false);
+        lo_terminate(connection, LO_PROBLEM, TIMEOUT, "Timed out attempting to connect", true);
         return;
     }
     snprintf(text, sizeof text, "%s%s",
@@ -199,20 +205,32 @@ static void connect_timed_out(lo_connection *connection)
     lo_terminate(connection, LO_PROBLEM, k_ESteamNetConnectionEnd_Local_NetworkConfig, text, false);
 }
 
-void lo_on_timeout(lo_connection *connection)
+static void timed_out(lo_connection *connection)
 {
-    if (connection->state <= LO_NONE)
-        lo_destroy(connection);
-    else if (connection->state == LO_CONNECTED || connection->path == LO_PATH_LOST)
+    if (connection->state == LO_CONNECTED)
         lo_terminate(connection, LO_PROBLEM, TIMEOUT, "Connection dropped", false);
     else if (connection->state == LO_FINDING_ROUTE)
         lo_terminate(connection, LO_PROBLEM, k_ESteamNetConnectionEnd_Misc_P2P_Rendezvous,
-                     "Timed out attempting to negotiate rendezvous", false);
+                     "Timed out attempting to negotiate rendezvous", true);
     else if (!connection->outgoing)
         lo_terminate(connection, LO_PROBLEM, TIMEOUT,
-                     "App didn't accept or close incoming connection in time.", false);
-    else if (lo.now >= connection->connect_deadline)
-        connect_timed_out(connection);
+                     "App didn't accept or close incoming connection in time.", true);
     else
+        connect_timed_out(connection);
+}
+
+/* The time-out may have been changed since the timer was set. */
+void lo_on_timeout(lo_connection *connection)
+{
+    bool calls = connection->outgoing && connection->state == LO_CONNECTING;
+    if (connection->state <= LO_NONE)
+        lo_destroy(connection);
+    else if (connection->path == LO_PATH_LOST)
+        lo_terminate(connection, LO_PROBLEM, TIMEOUT, "Connection dropped", false);
+    else if (lo.now >= (calls ? connect_deadline(connection) : lo_deadline(connection)))
+        timed_out(connection);
+    else if (calls)
         lo_send_connect_request(connection);
+    else
+        lo_set_timeout(connection, lo_deadline(connection));
 }

@@ -116,7 +116,7 @@ static lo_connection *incoming(lo_listener *listener, const lo_connect_request *
     connection->port = listener->port;
     if (listener->kind == LO_KIND_IP)
         lo_invent_address(connection, request->ipv6 != 0);
-    lo_set_timeout(connection, lo_timeout(connection, LO_TimeoutInitial));
+    lo_wait_for_peer(connection);
     lo_log(user, LO_MSG, "#%u asked for on port %d", connection->ordinal, listener->port);
     return connection;
 }
@@ -170,7 +170,6 @@ lo_connection *lo_connect(lo_user *user, int kind, const SteamNetworkingIdentity
         connection->address = to->m_ip;
     else
         connection->remote = connection->target = *to;
-    connection->connect_deadline = lo_timeout(connection, LO_TimeoutInitial);
     listener = lo_listener_at(kind, &connection->target, port);
     if (listener != NULL && listener->object.user == user) {
         /* A request to a listen socket of the same user arrives before it is made. */

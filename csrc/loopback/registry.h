@@ -161,7 +161,7 @@ struct lo_connection {
     char name[k_cchSteamNetworkingMaxConnectionAppName];
     lo_conditions remote_conditions; /* of a peer in another process */
     lo_timer timeout_timer;
-    int64_t connect_deadline;
+    int64_t waiting_since; /* for the peer: its time-out counts from then */
     int64_t created;
     lo_packet *close_packet; /* allocated with it, since a close must never fail */
     lo_abandoned *abandoned; /* likewise the record of what it could not deliver */

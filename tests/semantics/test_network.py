@@ -110,6 +110,22 @@ def test_dead_line_is_given_up(link: Link) -> None:
     assert link.here.send(b"x") == EResult.NO_CONNECTION
 
 
+@NO_PIPE
+def test_a_time_out_set_while_silent(link: Link) -> None:
+    """TimeoutConnected counts for a line that is dead already."""
+    listen_well(link)
+    link.route.set(C.FAKE_PACKET_LOSS_SEND, 100.0)
+    link.here.send(b"anybody?")
+    link.there.send(b"hello?")
+    link.route.pump_for(0.3)
+    link.route.set(C.TIMEOUT_CONNECTED, 500)
+    problem = ConnectionState.PROBLEM_DETECTED_LOCALLY
+    # Both would give up after ten seconds otherwise.
+    link.until(
+        lambda: link.here.last == link.there.last == problem, timeout=7, what="both to give up"
+    )
+
+
 def test_a_pipe_simulates_nothing(link: Link) -> None:
     """Within GNS's pipe all arrives, whatever is simulated; elsewhere total loss is total."""
     listen_well(link)

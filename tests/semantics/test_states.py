@@ -19,6 +19,7 @@ NONE, CONNECTING, FINDING_ROUTE = (
 )
 CONNECTED = ConnectionState.CONNECTED
 PROBLEM = ConnectionState.PROBLEM_DETECTED_LOCALLY
+CLOSED = ConnectionState.CLOSED_BY_PEER
 TIMEOUT = 5003
 # Where a way must first be found, there is a state more.
 SEARCHING = ("gns-processes", "loopback-users", "loopback-processes")
@@ -116,6 +117,50 @@ def test_ignored_request(route: Route) -> None:
     )
     assert here.info.end_reason == there.info.end_reason == TIMEOUT
     assert there.sockets.accept_connection_result(there.connection) == EResult.INVALID_STATE
+
+
+@pytest.mark.parametrize("waits", ["caller", "host"])
+def test_a_time_out_set_while_waiting(route: Route, waits: str) -> None:
+    """TimeoutInitial counts for a call, or a request, that waits already."""
+    route.listen()
+    here = route.connect()
+    there = route.requested()
+    end = here if waits == "caller" else there
+    assert end.last == CONNECTING
+    setter = end.sockets.set_connection_config_value
+    assert setter(end.connection, ConfigValue.TIMEOUT_INITIAL, 300)
+    # Both would give up after ten seconds otherwise.
+    route.until(lambda: end.last == PROBLEM, timeout=6, what="the new timeout")
+    assert end.info.end_reason == TIMEOUT
+
+
+@pytest.mark.parametrize("reply", ["accept", "close"])
+def test_a_callers_time_out_is_told(route: Route, reply: str) -> None:
+    """The host learns that the caller gave up, so that its late answer leaves nothing behind."""
+    route.listen()
+    here = route.connect({ConfigValue.TIMEOUT_INITIAL: 500})
+    there = route.requested()
+    route.until(lambda: here.last == PROBLEM, timeout=9, what="the caller's timeout")
+    route.until(lambda: there.last != CONNECTING, timeout=6, what="the host to be told")
+    assert there.path == [CONNECTING, CLOSED]
+    assert there.info.end_reason == here.info.end_reason == TIMEOUT
+    if reply == "accept":
+        accepted = there.sockets.accept_connection_result(there.connection)
+        assert accepted == EResult.INVALID_STATE
+        assert there.state == CLOSED
+    assert there.sockets.close_connection(there.connection)
+
+
+def test_a_hosts_time_out_is_told(route: Route) -> None:
+    """A caller whose request the host left unanswered is told when the host gives it up."""
+    route.listen({ConfigValue.TIMEOUT_INITIAL: 500})
+    here = route.connect()
+    there = route.requested()
+    route.until(lambda: there.last == PROBLEM, timeout=6, what="the host's timeout")
+    route.until(lambda: here.last == CLOSED, timeout=6, what="the caller to be told")
+    assert here.path == [CONNECTING, CLOSED]
+    assert here.info.end_reason == there.info.end_reason == TIMEOUT
+    assert here.info.end_debug == there.info.end_debug != ""
 
 
 @pytest.mark.not_on("gns-ip", "loopback-ip", why="ports of addresses are tried by nobody_listens")
