@@ -17,6 +17,9 @@
 #include "session.h"
 #include "status.h"
 
+/* How a session ends that is closed before it was accepted: the same as on Valve's engine. */
+enum { SESSION_REJECTED = k_ESteamNetConnectionEnd_App_Min + 1 };
+
 static void enter(lo_user *user)
 {
     lo_api_begin(user);
@@ -128,8 +131,10 @@ static void close_session(lo_user *user, lo_session *session)
     SteamNetworkingIdentity with = session->with;
     lo_connection *connection = session->connection;
     lo_session_free(user, session);
-    if (connection != NULL)
-        lo_close(connection, 0, "Session closed", true);
+    if (connection != NULL) {
+        bool rejects = !connection->outgoing && connection->state == LO_CONNECTING;
+        lo_close(connection, rejects ? SESSION_REJECTED : 0, "Session closed", true);
+    }
     lo_inbox_discard(user, &with, NULL);
 }
 

@@ -104,6 +104,15 @@ void lo_inbox_discard(lo_user *user, const SteamNetworkingIdentity *from, const 
 
 /* --- what happens to the connection -------------------------------------------------------- */
 
+/* Without a failure: the other user closed it, or was connected and is gone. A caller whose request
+ * was closed has been rejected, which is a failure. */
+static bool ended_in_silence(const lo_connection *connection, ESteamNetworkingConnectionState old)
+{
+    return old == LO_CONNECTED ||
+           (!connection->outgoing && connection->state == LO_CLOSED_BY_PEER &&
+            connection->end_reason < k_ESteamNetConnectionEnd_AppException_Min);
+}
+
 void lo_session_on_state(lo_connection *connection, ESteamNetworkingConnectionState old)
 {
     lo_user *user = connection->object.user;
@@ -123,14 +132,13 @@ void lo_session_on_state(lo_connection *connection, ESteamNetworkingConnectionSt
         connection->session = session;
         lo_post_event(connection, LO_Callback_MessagesSessionRequest, old);
     } else if (lo_is_ended(connection)) {
-        bool closed = connection->state == LO_CLOSED_BY_PEER &&
-                      connection->end_reason < k_ESteamNetConnectionEnd_AppException_Min;
+        bool silent = ended_in_silence(connection, old);
         if (session != NULL) {
             lo_fill_info(connection, &session->end);
-            if (!closed)
+            if (!silent)
                 lo_post_event(connection, LO_Callback_MessagesSessionFailed, old);
             detach(session);
-            if (closed)
+            if (silent)
                 lo_session_free(user, session);
         }
         connection->state = LO_DEAD;

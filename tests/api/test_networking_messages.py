@@ -173,6 +173,30 @@ def test_nobody_answers(chat: Chat) -> None:
 
 
 @BY_ADDRESS
+@pytest.mark.parametrize("messages", [1, 3])
+def test_a_rejected_session_fails(chat: Chat, messages: int) -> None:
+    """Closing a session that was not accepted is a failure at the caller, who may ask again."""
+    for _ in range(messages):
+        assert chat.alice.send_message_to_user(BOB, b"hello?") == EResult.OK
+    chat.requests(chat.bob, ALICE)
+    assert chat.bob.close_session_with_user(ALICE)
+    failures: list[Any] = []
+
+    def failed() -> bool:
+        failures.extend(chat.alice.session_failures())
+        return bool(failures)
+
+    chat.until(failed, what="the rejection, long before the timeout")
+    assert [f.identity_remote for f in failures] == [BOB]
+    assert failures[0].state == ConnectionState.CLOSED_BY_PEER
+    assert failures[0].end_reason == 1001
+    assert chat.alice.send_message_to_user(BOB, b"again") == EResult.CONNECT_FAILED
+    flags = SendFlags.RELIABLE | SendFlags.AUTO_RESTART_BROKEN_SESSION
+    assert chat.alice.send_message_to_user(BOB, b"again", flags) == EResult.OK
+    chat.requests(chat.bob, ALICE)
+
+
+@BY_ADDRESS
 def test_accepting_nobody(chat: Chat) -> None:
     """Nobody asked: there is nothing to accept or close."""
     assert not chat.alice.accept_session_with_user(CAROL)

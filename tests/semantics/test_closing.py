@@ -247,3 +247,39 @@ def test_peer_process_that_dies(engine: str) -> None:
         route.until(lambda: here.last in GONE, what="the loss to be noticed")
         assert here.send(b"x") == EResult.NO_CONNECTION
         alice.networking_utils.set_config_value(ConfigValue.TIMEOUT_CONNECTED, None)
+
+
+@pytest.mark.parametrize("how", ["shutdown", "kill"])
+def test_session_whose_peer_leaves(engine: str, how: str) -> None:
+    """An idle session ends without a failure, and the next message begins a new one."""
+    if engine == "gns":
+        requirements.ice()
+    doomed = RemoteProcess()
+    with steamnet.init(engine=engine, identity=ALICE) as alice:
+        bob = doomed.open(engine=engine, identity=BOB)
+        route = Route(f"{engine}-processes", alice, bob)
+        mine, theirs = alice.networking_messages, bob.networking_messages
+        alice.networking_utils.set_config_value(ConfigValue.TIMEOUT_CONNECTED, 1000)
+        assert mine.send_message_to_user(BOB, b"hello") == EResult.OK
+        route.until(theirs.session_requests, what="the request")
+        assert theirs.send_message_to_user(ALICE, b"welcome") == EResult.OK
+        route.until(lambda: mine.receive_messages_on_channel(0), what="the answer")
+        route.until(lambda: theirs.receive_messages_on_channel(0), what="the first message")
+        route.steams.remove(bob)
+        if how == "shutdown":
+            bob.shutdown()
+        else:
+            doomed.kill()
+        doomed.close()
+        route.until(
+            lambda: mine.get_session_connection_info(BOB) is None,
+            timeout=20,
+            what="the session to end",
+        )
+        assert mine.session_failures() == []
+        assert mine.send_message_to_user(BOB, b"are you back?") == EResult.OK
+        begun = mine.get_session_connection_info(BOB)
+        assert begun is not None
+        assert begun.state == ConnectionState.CONNECTING
+        assert mine.close_session_with_user(BOB)
+        alice.networking_utils.set_config_value(ConfigValue.TIMEOUT_CONNECTED, None)

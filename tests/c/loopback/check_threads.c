@@ -135,7 +135,9 @@ void check_callback_set_elsewhere(void)
     settled = false;
     CHECK(pthread_create(&thread, NULL, set_callbacks, &b) == 0);
     for (int i = 0; i < 50; i++) {
-        CHECK(send_to_user(&a, "str:b", "x", RELIABLE, 0) == k_EResultOK);
+        /* The session before was rejected. */
+        CHECK(send_to_user(&a, "str:b", "x",
+                           RELIABLE | k_nSteamNetworkingSend_AutoRestartBrokenSession, 0) == k_EResultOK);
         for (int j = 0; j < 20; j++) {
             sn_sleep(100);
             b.flat->ISteamNetworkingSockets_RunCallbacks(b.sockets);
