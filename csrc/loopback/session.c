@@ -117,7 +117,10 @@ void lo_session_on_state(lo_connection *connection, ESteamNetworkingConnectionSt
 {
     lo_user *user = connection->object.user;
     lo_session *session = connection->session;
-    if (connection->state == LO_CONNECTING && old == LO_NONE && !connection->outgoing) {
+    if (connection->state == LO_CONNECTING && old == LO_NONE && connection->outgoing) {
+        /* All that is told of a session's connection, as on Valve's engine. */
+        lo_post_event(connection, LO_Callback_ConnectionStatusChanged, old);
+    } else if (connection->state == LO_CONNECTING && old == LO_NONE) {
         lo_connection *before = NULL;
         session = lo_session_find(user, &connection->remote);
         if (session == NULL)

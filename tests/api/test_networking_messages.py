@@ -173,6 +173,26 @@ def test_nobody_answers(chat: Chat) -> None:
 
 
 @BY_ADDRESS
+@pytest.mark.parametrize("answer", ["accept", "reject"])
+def test_connection_events_of_a_session(chat: Chat, answer: str) -> None:
+    """Of a session's connection only the initiator is told, and only that it is connecting."""
+    assert chat.alice.send_message_to_user(BOB, b"hello") == EResult.OK
+    chat.requests(chat.bob, ALICE)
+    if answer == "accept":
+        assert chat.bob.send_message_to_user(ALICE, b"welcome") == EResult.OK
+        chat.wait(chat.alice)
+        assert chat.alice.close_session_with_user(BOB)
+    else:
+        assert chat.bob.close_session_with_user(ALICE)
+        chat.until(chat.alice.session_failures, what="the rejection")
+    chat.route.pump_for(0.2)
+    (event,) = chat.route.events
+    assert (event.old_state, event.state) == (ConnectionState.NONE, ConnectionState.CONNECTING)
+    assert event.info.identity_remote == BOB
+    assert not event.is_incoming_request
+
+
+@BY_ADDRESS
 @pytest.mark.parametrize("messages", [1, 3])
 def test_a_rejected_session_fails(chat: Chat, messages: int) -> None:
     """Closing a session that was not accepted is a failure at the caller, who may ask again."""

@@ -3,6 +3,14 @@
 
 #include <stdio.h>
 
+/* Of the connection of a session its initiator gets this one event. */
+static bool await_call(user *who, const char *peer)
+{
+    sn_event event = await_event(who, 1000);
+    return event.connection != 0 && event.old_state == NONE && event.info.m_eState == CONNECTING &&
+           strcmp(event.info.m_identityRemote.m_szGenericString, peer) == 0;
+}
+
 void check_sessions(void)
 {
     user a = open_user("str:a"), b = open_user("str:b");
@@ -17,6 +25,7 @@ void check_sessions(void)
     CHECK(M(a, SendMessageToUser, NULL, "x", 1, 8, 0) == k_EResultInvalidParam);
     CHECK(send_to_user(&a, "str:b", "first", RELIABLE, 3) == k_EResultOK);
     CHECK(send_to_user(&a, "str:b", "other channel", UNRELIABLE, -1) == k_EResultOK);
+    CHECK(await_call(&a, "b"));
     event = await_event(&b, 1000);
     CHECK(event.kind == k_iCallback_SteamNetworkingMessagesSessionRequest);
     CHECK(strcmp(event.identity.m_szGenericString, "a") == 0);
@@ -33,7 +42,7 @@ void check_sessions(void)
     sn_pump(a.engine);
     CHECK(M(a, GetSessionConnectionInfo, &as_b, NULL, NULL) == NONE);
     /* An answer is consent. */
-    CHECK(send_to_user(&a, "str:b", "hello", RELIABLE, 0) == k_EResultOK);
+    CHECK(send_to_user(&a, "str:b", "hello", RELIABLE, 0) == k_EResultOK && await_call(&a, "b"));
     CHECK(await_event(&b, 1000).kind == k_iCallback_SteamNetworkingMessagesSessionRequest);
     CHECK(send_to_user(&b, "str:a", "yes", RELIABLE, 0) == k_EResultOK);
     CHECK(await_session_text(&a, 0, "yes") && await_session_text(&b, 0, "hello"));
@@ -47,12 +56,13 @@ void check_sessions(void)
     CHECK(send_to_user(&a, "str:b", "from a", RELIABLE, 0) == k_EResultOK &&
           send_to_user(&b, "str:a", "from b", RELIABLE, 0) == k_EResultOK);
     CHECK(await_session_text(&b, 0, "from a") && await_session_text(&a, 0, "from b"));
+    CHECK(await_call(&a, "b") && await_call(&b, "a"));
     CHECK(await_event(&a, 5).kind == 0 && await_event(&b, 5).kind == 0);
     set_int(&a, k_ESteamNetworkingConfig_FakePacketLag_Send, 1, 0, 0);
     set_int(&b, k_ESteamNetworkingConfig_FakePacketLag_Send, 1, 0, 0);
     /* Never answered: it fails, and stays failed until asked again. */
     set_int(&a, k_ESteamNetworkingConfig_TimeoutInitial, 1, 0, 100);
-    CHECK(send_to_user(&a, "str:nobody", "?", RELIABLE, 0) == k_EResultOK);
+    CHECK(send_to_user(&a, "str:nobody", "?", RELIABLE, 0) == k_EResultOK && await_call(&a, "nobody"));
     event = await_event(&a, 2000);
     CHECK(event.kind == k_iCallback_SteamNetworkingMessagesSessionFailed &&
           event.info.m_eEndReason == 5003);
