@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..enums import GONE, ConfigValue, ConnectionState, SendFlags
+from ..errors import ClosedError
 from ..info import LaneStatus, QuickConnectionStatus
+from ..networking_utils import SteamNetworkingUtilsManager
 from ..steam import Steam, init
 
 if TYPE_CHECKING:
@@ -190,9 +192,12 @@ def run(options: argparse.Namespace) -> int:
         print(f"netgraph: {refusal}", file=sys.stderr)
         return 2
     identity = options.identity if options.engine != "steam" else None
-    with init(
-        options.app_id, engine=options.engine, library=options.library, identity=identity
-    ) as steam:
+    with (
+        init(
+            options.app_id, engine=options.engine, library=options.library, identity=identity
+        ) as steam,
+        _network(steam.networking_utils, options),
+    ):
         session = _begin(steam, options)
         if session is None:
             return 1
@@ -226,19 +231,34 @@ def _no_plot(file: str) -> str:
         return f"--plot: {error}"
 
 
+@contextlib.contextmanager
+def _network(utils: SteamNetworkingUtilsManager, options: argparse.Namespace) -> Iterator[None]:
+    """Set the simulated network, and take it back: GNS keeps such values after a shutdown."""
+    values: dict[ConfigValue, float] = {
+        ConfigValue.FAKE_PACKET_LAG_SEND: options.lag,
+        ConfigValue.FAKE_PACKET_LOSS_SEND: options.loss * 100.0,
+    }
+    if not options.join:
+        values |= dict.fromkeys((ConfigValue.SEND_RATE_MIN, ConfigValue.SEND_RATE_MAX), SEND_RATE)
+    for key, value in values.items():
+        utils.set_config_value(key, value)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ClosedError):
+            for key in values:
+                utils.set_config_value(key, None)
+
+
 def _begin(steam: Steam, options: argparse.Namespace) -> Session | None:
-    utils, sockets = steam.networking_utils, steam.networking_sockets
-    utils.init_relay_network_access()
-    utils.set_config_value(ConfigValue.FAKE_PACKET_LAG_SEND, options.lag)
-    utils.set_config_value(ConfigValue.FAKE_PACKET_LOSS_SEND, options.loss * 100.0)
+    sockets = steam.networking_sockets
+    steam.networking_utils.init_relay_network_access()
     if options.join:
         connection = sockets.connect_p2p(options.join, options.port)
         if not connection:
             print(f"the {steam.engine.name} engine refused to connect", file=sys.stderr)
             return None
         return Session(steam, connection, options, (), [])
-    utils.set_config_value(ConfigValue.SEND_RATE_MIN, SEND_RATE)
-    utils.set_config_value(ConfigValue.SEND_RATE_MAX, SEND_RATE)
     pair = sockets.create_socket_pair(use_network_loopback=True)
     if not all(pair):
         print(f"the {steam.engine.name} engine refused to make a pair", file=sys.stderr)

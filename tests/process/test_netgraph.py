@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+import steamnet
+from steamnet import ConfigValue
 from steamnet.cli import main, netgraph
 
 HOST = "76561198000000001"
@@ -47,6 +49,9 @@ def test_the_pair_measures_the_lag_and_the_loss_that_were_set(
     assert f"on the {engine} engine, 80 ms lag and 20 % loss set each way" in printed
     assert "ping 160 ms" in printed or engine == "gns"
     assert len(printed.splitlines()) >= 6
+    with steamnet.init(engine=engine) as steam:  # GNS keeps global values after a shutdown
+        for key in (ConfigValue.FAKE_PACKET_LAG_SEND, ConfigValue.FAKE_PACKET_LOSS_SEND):
+            assert steam.networking_utils.get_config_value(key) == 0
 
 
 def test_a_clear_network_loses_nothing(sessions: list[netgraph.Session]) -> None:
