@@ -40,8 +40,15 @@ static const signaling_table the_signaling_table = {send_signal, release};
 /* Everything that a signal needs is in its arguments: one object serves all connections. */
 static ISteamNetworkingConnectionSignaling the_signaling = {&the_signaling_table};
 
-/* NULL ignores the request: no listen socket has its port, and the caller asks again every half
- * second. The engine knows its listen sockets; it has put the new connection into one by now, and
+static bool is_sender(const char *sender, const SteamNetworkingIdentity *peer)
+{
+    char text[SN_IDENTITY_SIZE];
+    sn_identity_format(peer, text, sizeof text);
+    return strcmp(sender, text) == 0;
+}
+
+/* NULL ignores the request: it is not from whom it says, or no listen socket has its port, and the
+ * caller asks again every half second. The engine knows its listen sockets; it has put the new connection into one by now, and
  * holds the lock that this call takes, which is recursive. (It matches symmetric connects before it
  * asks; the port of networking messages has a listen socket of the engine's own.) */
 static ISteamNetworkingConnectionSignaling *on_connect_request(
@@ -50,7 +57,9 @@ static ISteamNetworkingConnectionSignaling *on_connect_request(
 {
     SteamNetConnectionInfo_t info = {.m_hListenSocket = 0};
     sn_engine *engine = self->engine;
-    (void)peer, (void)local_virtual_port;
+    (void)local_virtual_port;
+    if (self->sender != NULL && !is_sender(self->sender, peer))
+        return NULL;
     if (!engine->flat.ISteamNetworkingSockets_GetConnectionInfo(engine->sockets, connection, &info))
         return NULL;
     return info.m_hListenSocket != 0 ? &the_signaling : NULL;
@@ -108,11 +117,75 @@ HSteamNetConnection sn_connect_custom_signaling(sn_engine *engine, const SteamNe
     return connection;
 }
 
-bool sn_receive_signal(sn_engine *engine, const void *bytes, int size)
+/* Reads a protobuf varint of at most 64 bits; false if it is cut short, or too long. */
+static bool read_varint(const uint8_t **at, const uint8_t *end, uint64_t *value)
 {
+    *value = 0;
+    for (int shift = 0; shift < 64 && *at < end; shift += 7) {
+        uint8_t byte = *(*at)++;
+        *value |= (uint64_t)(byte & 0x7f) << shift;
+        if (byte < 0x80)
+            return true;
+    }
+    return false;
+}
+
+/* Skips the value of a protobuf field, and gives its bytes; false if they are not all there, or of a
+ * kind that no signal has. */
+static bool read_value(const uint8_t **at, const uint8_t *end, unsigned wire_type, const uint8_t **value,
+                       uint64_t *size)
+{
+    if (wire_type == 0) {
+        *value = *at;
+        if (!read_varint(at, end, size))
+            return false;
+        *size = (uint64_t)(*at - *value);
+        return true;
+    }
+    if (wire_type == 1 || wire_type == 5)
+        *size = wire_type == 1 ? 8 : 4;
+    else if (wire_type != 2 || !read_varint(at, end, size))
+        return false;
+    *value = *at;
+    if (*size > (uint64_t)(end - *at))
+        return false;
+    *at += *size;
+    return true;
+}
+
+/* Whether a signal says that it is from the sender, and from nobody else. A signal is a protobuf message
+ * (CMsgSteamNetworkingP2PRendezvous) whose field 8 is the sender's identity as text. The engine believes
+ * it, and takes a signal for a connection only if it is from that connection's peer. */
+static bool is_signal_from(const char *sender, const uint8_t *at, int size)
+{
+    const uint8_t *end = at + size, *value;
+    uint64_t tag, length;
+    bool said = false;
+    while (at < end) {
+        if (!read_varint(&at, end, &tag) || tag > UINT32_MAX ||
+            !read_value(&at, end, tag & 7, &value, &length))
+            return false;
+        if (tag >> 3 == 8) {
+            if ((tag & 7) != 2 || length != strlen(sender) || memcmp(value, sender, length) != 0)
+                return false;
+            said = true;
+        }
+    }
+    return said;
+}
+
+bool sn_receive_signal(sn_engine *engine, const SteamNetworkingIdentity *sender, const void *bytes, int size)
+{
+    char text[SN_IDENTITY_SIZE];
     bool taken = false;
+    if (sender != NULL) {
+        sn_identity_format(sender, text, sizeof text);
+        if (!is_signal_from(text, bytes, size))
+            return false;
+    }
     if (sn_enter(engine)) {
-        ISteamNetworkingSignalingRecvContext context = {&the_context_table, engine};
+        ISteamNetworkingSignalingRecvContext context = {&the_context_table, engine,
+                                                        sender != NULL ? text : NULL};
         void *python = sn_gil_release();
         if (engine->flat.ISteamNetworkingSockets_ReceivedP2PCustomSignal != NULL)
             taken = engine->flat.ISteamNetworkingSockets_ReceivedP2PCustomSignal(engine->sockets, bytes,

@@ -24,9 +24,11 @@ typedef struct context_table {
                                 const SteamNetworkingIdentity *peer, const void *bytes, int size);
 } context_table;
 
+/* The rest is ours, out of Valve's sight. */
 struct ISteamNetworkingSignalingRecvContext {
     const context_table *table;
-    sn_engine *engine; /* ours, out of Valve's sight */
+    sn_engine *engine;
+    const char *sender; /* the identity that the signaling vouches for; NULL: it vouches for none */
 };
 
 /* Gives this engine the queue, for ConnectP2P too: there is no Steam to signal. */

@@ -111,11 +111,12 @@ void sn_set_debug_output(sn_engine *engine, ESteamNetworkingSocketsDebugOutputTy
 
 /* Custom signaling: signals to carry come out of a queue, received ones go in. A signal that
  * fits no connection is a request: it shows up as an incoming connection if a listen socket is open
- * on its virtual port, and is ignored otherwise. */
+ * on its virtual port, and is ignored otherwise. A signal of a sender is refused where it says that it is
+ * from another; NULL: the signaling does not know, and what the signal says is believed. */
 HSteamNetConnection sn_connect_custom_signaling(sn_engine *engine, const SteamNetworkingIdentity *peer,
                                                 int virtual_port, int option_count,
                                                 const SteamNetworkingConfigValue_t *options);
-bool sn_receive_signal(sn_engine *engine, const void *bytes, int size);
+bool sn_receive_signal(sn_engine *engine, const SteamNetworkingIdentity *sender, const void *bytes, int size);
 /* Takes the oldest signal to carry: its size, -1 if there is none. A larger one than size stays. */
 int sn_next_signal(sn_engine *engine, SteamNetworkingIdentity *peer, HSteamNetConnection *connection,
                    void *bytes, int size);

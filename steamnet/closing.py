@@ -551,10 +551,13 @@ class GnsCloseNotifier:
             if len(self._peers) > MOST_SIGNALS:
                 self.connection_ended(next(iter(self._peers)))
 
-    def signal_received(self, signal: bytes) -> None:
-        """A signal has come in. It is a connection's if it names it, as a request never does."""
-        for connection in list(self._peers):
-            if connection.to_bytes(4, "little") in signal:
+    def signal_received(self, signal: bytes, sender: Identity | None) -> None:
+        """A signal has come in. It is a connection's if it names it, as a request never does.
+
+        And if it is from its peer, as far as the ``sender`` is known.
+        """
+        for connection, peer in list(self._peers.items()):
+            if sender in (None, peer) and connection.to_bytes(4, "little") in signal:
                 self._signals[connection] = signal
 
     def connection_closed(self, connection: int, lingers: bool = False) -> None:

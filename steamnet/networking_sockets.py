@@ -203,16 +203,23 @@ class SteamNetworkingSocketsManager(Uncopyable):
             )
         )
 
-    def received_p2p_custom_signal(self, signal: Payload) -> bool:
+    def received_p2p_custom_signal(
+        self, signal: Payload, sender: "str | int | Identity | None" = None
+    ) -> bool:
         """Feed in a ``signal`` that a peer's signaling sent to us; bytes or any buffer.
 
-        Returns False for what is no signal. A request shows up as an incoming connection if a
-        listen socket waits on its port, and is ignored otherwise.
+        ``sender``: who sent it, if the signaling knows. The engine itself believes what the
+        signal says.
+
+        Returns False for what is no signal, or says that it is from another than the sender. A
+        request shows up as an incoming connection if a listen socket waits on its port, and is
+        ignored otherwise.
         ``ISteamNetworkingSockets::ReceivedP2PCustomSignal``
         """
         pointer = self._engine.require("ISteamNetworkingSockets_ReceivedP2PCustomSignal")
+        stamp = ffi.NULL if sender is None else to_native(sender)
         data = payload(signal)
-        return lib.sn_receive_signal(pointer, data, len(data))
+        return lib.sn_receive_signal(pointer, stamp, data, len(data))
 
     def accept_connection(self, connection: int) -> bool:
         """Accept an incoming connection; whether that worked.

@@ -5,9 +5,14 @@ players: a lobby server, a chat, or, on one machine, `LocalSignaling`. Steam has
 this is for the gns engine. `Steam.run_callbacks`
 
 1. gives each signal that the engine has for a peer to `Signaling.send`;
-2. gives each signal that `Signaling.receive` yields to the engine, from any sender.
+2. gives each signal that `Signaling.receive` yields to the engine.
 
 Signals may be lost, duplicated or late: the engines send again.
+
+The engine takes from a signal's own bytes who sent it. So a signaling that knows its senders yields
+``(sender, signal)``, and steamnet refuses each signal that says it is from another. One that
+yields plain ``signal`` bytes vouches for nobody: use it only where every sender is trusted, as
+`LocalSignaling` is used between the processes of one account.
 """
 
 import hashlib
@@ -40,8 +45,11 @@ class Signaling(Protocol):
     def send(self, peer: Identity, signal: bytes) -> None:
         """Begin to carry a ``signal`` to a ``peer``, who may be unknown; must not block."""
 
-    def receive(self) -> Iterable[bytes]:
-        """The signals that have arrived since the last call; must not block."""
+    def receive(self) -> Iterable[tuple[Identity, bytes] | bytes]:
+        """What has arrived since the last call, as (sender, signal); must not block.
+
+        Plain bytes are signals whose sender is unknown.
+        """
 
     def close(self) -> None:
         """Stop; called when the engine has shut down."""

@@ -21,7 +21,7 @@ from .enums import EResult, known
 from .errors import ClosedError, ResultError
 from .events import EventStream, raise_first
 from .handles import Router
-from .identity import Identity, address_to_native, c_string, from_native
+from .identity import Identity, address_to_native, c_string, from_native, to_native
 from .networking_messages import SteamNetworkingMessagesManager
 from .networking_sockets import SteamNetworkingSocketsManager
 from .networking_utils import SteamNetworkingUtilsManager
@@ -353,11 +353,13 @@ class Steam(Uncopyable):
                 peer = from_native(identity)
                 signaling.send(peer, bytes(ffi.buffer(room, size)))
                 notifier.signal_sent(connection[0], peer)
-        for data in signaling.receive():
-            lib.sn_receive_signal(pointer, data, len(data))
-            notifier.signal_received(data)
+        for item in signaling.receive():
+            sender, data = item if isinstance(item, tuple) else (None, item)
+            stamp = ffi.NULL if sender is None else to_native(sender)
+            if lib.sn_receive_signal(pointer, stamp, data, len(data)):
+                notifier.signal_received(data, sender)
         for data in notifier.due():
-            lib.sn_receive_signal(pointer, data, len(data))
+            lib.sn_receive_signal(pointer, ffi.NULL, data, len(data))
 
 
 def init(
