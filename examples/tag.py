@@ -51,7 +51,7 @@ def main(name: str, host: str | None = None) -> None:
     """Open a window and the engine, and play until the window is closed or the host has gone."""
     pygame.init()
     screen, clock = pygame.display.set_mode((WIDTH, HEIGHT)), pygame.Clock()
-    mine, safe = pygame.Vector2(WIDTH, HEIGHT) / 2, 0.0
+    mine, safe, here = pygame.Vector2(WIDTH, HEIGHT) / 2, 0.0, set[str]()
     engine = os.environ.get("STEAMNET_ENGINE", "loopback")
     with steamnet.init(480, engine=engine) as steam:
         game = tag_net.Guest(steam, host, name) if host else tag_net.Host(steam, name)
@@ -64,6 +64,9 @@ def main(name: str, host: str | None = None) -> None:
                 mine.y += 4 * (keys[pygame.K_DOWN] - keys[pygame.K_UP])
                 mine.x, mine.y = min(max(mine.x, 0), WIDTH), min(max(mine.y, 0), HEIGHT)
                 game.frame(int(mine.x), int(mine.y))
+                for who in game.names.keys() - here:
+                    print(game.names[who], "is here", flush=True)
+                here = set(game.names)
                 safe -= 1 / FPS  # a second in which nobody can be touched
                 if isinstance(game, tag_net.Host) and safe < 0 and (who := touched(game, mine)):
                     game.it, safe = who, 1.0

@@ -27,6 +27,5 @@ class Track:
                 break
             before = after
         share = min((time - before[1]) / max(after[1] - before[1], 1), 1)
-        return before[2] + (after[2] - before[2]) * share, before[3] + (
-            after[3] - before[3]
-        ) * share
+        x, y = after[2] - before[2], after[3] - before[3]
+        return before[2] + share * x, before[3] + share * y

@@ -31,6 +31,8 @@ with steamnet.init(480) as steam:
             steam.run_callbacks()
             if connection is None and listener is not None:
                 connection = listener.accept()  # None until somebody has come
+                if connection is not None:
+                    print(connection.peer, "has come", flush=True)
             if connection is not None:
                 for message in connection.receive():
                     other.update(PLACE.unpack(message.data))

@@ -338,6 +338,53 @@ def test_a_relay_server_does_not_wait_for_a_slow_player() -> None:
     assert reason == relay_server.TOO_SLOW
 
 
+def test_two_dots_meet_and_part(start: Start) -> None:
+    """The second window connects to the first, and ends when that is closed."""
+    pytest.importorskip("pygame", reason=NO_PYGAME)
+    host = start("two_dots.py", STEAMNET_IDENTITY=HOST)
+    read_until(host, f"I am {HOST}")
+    guest = start("two_dots.py", HOST)
+    read_until(guest, "I am ")
+    read_until(host, "has come")
+    if sys.platform == "win32":
+        guest.kill()
+    else:
+        guest.send_signal(signal.SIGINT)
+    out, _ = host.communicate(timeout=PATIENCE)
+    assert "the other player is gone: " in out
+    assert host.returncode == 1
+
+
+def test_the_players_of_tag_are_told_when_the_host_leaves(start: Start) -> None:
+    """The game ends for them with a line that says so."""
+    pytest.importorskip("pygame", reason=NO_PYGAME)
+    host = start("tag.py", "Ann", STEAMNET_IDENTITY=HOST, PYTHONSAFEPATH="")
+    read_until(host, f"Ann is {HOST}")
+    guest = start("tag.py", "Bob", HOST, PYTHONSAFEPATH="")
+    read_until(guest, "Ann is here")
+    if sys.platform == "win32":
+        host.kill()
+    else:
+        host.send_signal(signal.SIGINT)
+    out, _ = guest.communicate(timeout=PATIENCE)
+    assert "the game is over: " in out
+    assert guest.returncode == 1
+
+
+def test_the_tests_of_tag_pass() -> None:
+    """As its tutorial says: with the package's plug-in, in virtual time."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_tag.py"],
+        cwd=EXAMPLES,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        env={**os.environ, "PYTHONSAFEPATH": ""},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "8 passed" in done.stdout
+
+
 def test_two_windows_play_pong_to_the_first_point(start: Start) -> None:
     """Nobody moves, so the host's first ball is missed by the guest, and both know the score."""
     pytest.importorskip("pygame", reason=NO_PYGAME)
