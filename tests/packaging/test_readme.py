@@ -212,7 +212,7 @@ def _check(words: list[str]) -> None:
 
 def test_the_reference_has_every_public_name() -> None:
     """And completion offers those names, and no others."""
-    page = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
-    entries = re.findall(r"^::: steamnet\.(?:objects\.)?(\w+)$", page, re.M)
+    pages = [path.read_text(encoding="utf-8") for path in ROOT.glob("docs/reference/*.md")]
+    entries = re.findall(r"^::: steamnet\.(?:objects\.)?(\w+)$", "\n".join(pages), re.M)
     assert set(steamnet.__all__) - {"__version__"} <= set(entries)
     assert dir(steamnet) == sorted(steamnet.__all__)
