@@ -30,15 +30,19 @@ from .enums import (
     ConnectionInfoFlags,
     ConnectionState,
     DebugOutputType,
+    EChatRoomEnterResponse,
     EndReason,
     EResult,
     FakeIPType,
     IdentityType,
+    LobbyType,
+    PersonaState,
     SendFlags,
     end_category,
 )
 from .errors import ClosedError, InitError, ResultError, SteamnetError, UnsupportedError
 from .fake_udp_port import FakeUDPPort
+from .friends import Friends
 from .handles import Request
 from .identity import Identity
 from .info import (
@@ -50,6 +54,8 @@ from .info import (
     QuickConnectionStatus,
     RelayNetworkStatus,
 )
+from .lobbies import Lobbies, Lobby, LobbyData, LobbyEvent, LobbyRequest
+from .lobby_backend import Friend, LobbyEventKind, LobbyInfo
 from .networking_messages import SteamNetworkingMessagesManager
 from .networking_sockets import SteamNetworkingSocketsManager
 from .networking_utils import SteamNetworkingUtilsManager
@@ -84,18 +90,30 @@ __all__ = [
     "ConnectionState",
     "Core",
     "DebugOutputType",
+    "EChatRoomEnterResponse",
     "EResult",
     "EndReason",
     "Engine",
     "FakeIPResult",
     "FakeIPType",
     "FakeUDPPort",
+    "Friend",
+    "Friends",
     "Identity",
     "IdentityType",
     "InitError",
     "LaneStatus",
     "Listener",
+    "Lobbies",
+    "Lobby",
+    "LobbyData",
+    "LobbyEvent",
+    "LobbyEventKind",
+    "LobbyInfo",
+    "LobbyRequest",
+    "LobbyType",
     "NetworkingMessage",
+    "PersonaState",
     "PollGroup",
     "QuickConnectionStatus",
     "RelayNetworkStatus",

@@ -64,6 +64,30 @@ class Lib:
     SN_STEAM: int
     SN_STEAM_SERVER: int
     SN_TEXTS_SIZE: int
+    k_EChatRoomEnterResponseBanned: int
+    k_EChatRoomEnterResponseClanDisabled: int
+    k_EChatRoomEnterResponseCommunityBan: int
+    k_EChatRoomEnterResponseDoesntExist: int
+    k_EChatRoomEnterResponseError: int
+    k_EChatRoomEnterResponseFull: int
+    k_EChatRoomEnterResponseLimited: int
+    k_EChatRoomEnterResponseMemberBlockedYou: int
+    k_EChatRoomEnterResponseNotAllowed: int
+    k_EChatRoomEnterResponseRatelimitExceeded: int
+    k_EChatRoomEnterResponseSuccess: int
+    k_EChatRoomEnterResponseYouBlockedMember: int
+    k_ELobbyTypeFriendsOnly: int
+    k_ELobbyTypeInvisible: int
+    k_ELobbyTypePrivate: int
+    k_ELobbyTypePublic: int
+    k_EPersonaStateAway: int
+    k_EPersonaStateBusy: int
+    k_EPersonaStateInvisible: int
+    k_EPersonaStateLookingToPlay: int
+    k_EPersonaStateLookingToTrade: int
+    k_EPersonaStateOffline: int
+    k_EPersonaStateOnline: int
+    k_EPersonaStateSnooze: int
     k_EResultAccessDenied: int
     k_EResultAccountActivityLimitExceeded: int
     k_EResultAccountAssociatedToMultiplePartners: int

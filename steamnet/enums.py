@@ -423,3 +423,42 @@ class DebugOutputType(IntEnum):
     VERBOSE = lib.k_ESteamNetworkingSocketsDebugOutputType_Verbose
     DEBUG = lib.k_ESteamNetworkingSocketsDebugOutputType_Debug
     EVERYTHING = lib.k_ESteamNetworkingSocketsDebugOutputType_Everything
+
+
+class LobbyType(IntEnum):
+    """Who sees and may join a lobby (``ELobbyType``)."""
+
+    PRIVATE = lib.k_ELobbyTypePrivate
+    FRIENDS_ONLY = lib.k_ELobbyTypeFriendsOnly
+    PUBLIC = lib.k_ELobbyTypePublic
+    INVISIBLE = lib.k_ELobbyTypeInvisible
+
+
+class EChatRoomEnterResponse(IntEnum):
+    """Why a lobby could or could not be joined (``EChatRoomEnterResponse``)."""
+
+    SUCCESS = lib.k_EChatRoomEnterResponseSuccess
+    DOESNT_EXIST = lib.k_EChatRoomEnterResponseDoesntExist
+    NOT_ALLOWED = lib.k_EChatRoomEnterResponseNotAllowed
+    FULL = lib.k_EChatRoomEnterResponseFull
+    ERROR = lib.k_EChatRoomEnterResponseError
+    BANNED = lib.k_EChatRoomEnterResponseBanned
+    LIMITED = lib.k_EChatRoomEnterResponseLimited
+    CLAN_DISABLED = lib.k_EChatRoomEnterResponseClanDisabled
+    COMMUNITY_BAN = lib.k_EChatRoomEnterResponseCommunityBan
+    MEMBER_BLOCKED_YOU = lib.k_EChatRoomEnterResponseMemberBlockedYou
+    YOU_BLOCKED_MEMBER = lib.k_EChatRoomEnterResponseYouBlockedMember
+    RATELIMIT_EXCEEDED = lib.k_EChatRoomEnterResponseRatelimitExceeded
+
+
+class PersonaState(IntEnum):
+    """What a friend is doing (``EPersonaState``)."""
+
+    OFFLINE = lib.k_EPersonaStateOffline
+    ONLINE = lib.k_EPersonaStateOnline
+    BUSY = lib.k_EPersonaStateBusy
+    AWAY = lib.k_EPersonaStateAway
+    SNOOZE = lib.k_EPersonaStateSnooze
+    LOOKING_TO_TRADE = lib.k_EPersonaStateLookingToTrade
+    LOOKING_TO_PLAY = lib.k_EPersonaStateLookingToPlay
+    INVISIBLE = lib.k_EPersonaStateInvisible

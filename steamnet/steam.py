@@ -18,16 +18,20 @@ from .closing import Abandoned, ClosingSessions, ClosingSockets
 from .config import Options
 from .engine import Engine, Uncopyable
 from .enums import EResult, known
-from .errors import ClosedError, ResultError
+from .errors import ClosedError, ResultError, UnsupportedError
 from .events import EventStream, raise_first
+from .friends import Friends
 from .handles import Router
 from .identity import Identity, address_to_native, c_string, from_native, to_native
+from .lobbies import Lobbies, text_within
+from .lobby_backend import LobbyBackend
 from .networking_messages import SteamNetworkingMessagesManager
 from .networking_sockets import SteamNetworkingSocketsManager
 from .networking_utils import SteamNetworkingUtilsManager
 from .objects import Connection, Listener, PollGroup
 from .signaling import LocalSignaling, Signaling
 
+MAX_NAME = 127  # bytes
 LINGER = 10.0  # seconds that a shutdown waits at most by default
 TELLING = 0.2  # seconds that telling the peers may take in any case
 
@@ -104,7 +108,13 @@ class Core(Uncopyable):
 class Steam(Uncopyable):
     """One user on one engine, opened by `init`. A context manager: leaving it shuts down."""
 
-    def __init__(self, engine: Engine, app_id: int | None, signaling: Signaling | None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        app_id: int | None,
+        signaling: Signaling | None,
+        name: str | None = None,
+    ) -> None:
         """Own a started engine."""
         self.engine = engine
         """The engine: its name, library, accessor, version, and what it supports."""
@@ -123,12 +133,18 @@ class Steam(Uncopyable):
         self._router = Router(
             engine, self.networking_sockets, self._closing, self.run_callbacks, self.wait
         )
+        self._name = name
+        self.lobbies = Lobbies(engine, self._me, self._open_lobbies)
+        """``ISteamMatchmaking``"""
+        self.friends = Friends(engine, self.lobbies)
+        """``ISteamFriends``"""
         self._shutting_down = threading.Lock()
         self._managers = (
             self.networking_sockets,
             self.networking_utils,
             self.networking_messages,
             self.core,
+            self.lobbies,
         )
         if engine.name == "gns" and signaling is None:
             signaling = self._local_signaling()
@@ -205,6 +221,7 @@ class Steam(Uncopyable):
             self._closing.run()
             errors, self._closing.errors = self._closing.errors, errors
             self.networking_utils._log_debug_output(errors)
+            self.lobbies._poll()
         for manager in self._managers:
             for stream in manager._streams():
                 if stream.deliver(engines.MAX_EVENTS, errors):
@@ -257,6 +274,7 @@ class Steam(Uncopyable):
             return []  # another thread, or a handler of this one, is at it already
         interrupts: list[BaseException] = []
         try:
+            self.lobbies._close()
             if self.engine.is_open:
                 with suppress(ClosedError):  # closed from under us, as in a forked child
                     self._close(limit, own, interrupts)
@@ -284,6 +302,16 @@ class Steam(Uncopyable):
         trace: TracebackType | None,
     ) -> None:
         self.shutdown()
+
+    def _me(self) -> Identity:
+        identity = self.networking_sockets.get_identity()
+        if identity is None:
+            raise ResultError("lobbies", EResult.NOT_LOGGED_ON, "we have no identity yet")
+        return identity
+
+    def _open_lobbies(self) -> LobbyBackend:
+        """The back end of this engine's lobbies, opened."""
+        raise UnsupportedError(f"the {self.engine.name} engine has no lobbies yet")
 
     def _local_signaling(self) -> Signaling | None:
         identity = self.networking_sockets.get_identity()
@@ -371,6 +399,7 @@ def init(
     allow_restart: bool = False,
     attach: bool = False,
     signaling: Signaling | None = None,
+    name: str | None = None,
 ) -> Steam:
     """Open an engine and return the user on it.
 
@@ -386,25 +415,29 @@ def init(
       it is not shut down with us. Other engines take no notice.
     - ``signaling``: on gns, how connect_p2p reaches its peers; by default
       `steamnet.signaling.LocalSignaling`, which reaches those on this machine.
+    - ``name``: what others see of us on gns and loopback (`Steam.friends`), 127 bytes at most; by
+      default the identity. Steam knows it by itself, and takes no notice.
 
     Raises InitError with all that was tried, or with the engine's own words and a hint.
     """
     if not isinstance(engine, str | None):
         raise TypeError(f"engine must be a str, not {type(engine)}")
-    name = (os.environ.get("STEAMNET_ENGINE") or "steam") if engine is None else engine
-    if name not in engines.KINDS:
-        raise ValueError(f"engine must be 'steam', 'gns' or 'loopback', not {name!r}")
+    kind = (os.environ.get("STEAMNET_ENGINE") or "steam") if engine is None else engine
+    if kind not in engines.KINDS:
+        raise ValueError(f"engine must be 'steam', 'gns' or 'loopback', not {kind!r}")
     if app_id is not None:
         integer(app_id, "app_id", 0, 0xFFFFFFFF)
-    if engine is None and name == "loopback":
-        library = None  # an unmodified game may name Steam's
-    if name != "gns" and signaling is not None:
+    if engine is None and kind == "loopback":
+        library = None  # an unmodified game may kind Steam's
+    if kind != "gns" and signaling is not None:
         raise ValueError("signaling is for the gns engine")
-    clock = CURRENT.get() if name == "loopback" else None
-    native = engines.identity_of(name, identity, clock)
-    loaded = engines.load(name, engines.KINDS[name], library, attach=attach and name == "steam")
+    if name is not None:
+        text_within(name, "name", MAX_NAME, 1)
+    clock = CURRENT.get() if kind == "loopback" else None
+    native = engines.identity_of(kind, identity, clock)
+    loaded = engines.load(kind, engines.KINDS[kind], library, attach=attach and kind == "steam")
     if (
-        name == "steam"
+        kind == "steam"
         and allow_restart
         and lib.sn_restart_app_if_necessary(loaded.pointer, app_id or 0)
     ):
@@ -413,10 +446,10 @@ def init(
         loaded.time = clock
     fields = {"identity": native, "attach": attach, "clock": loaded.time.native}
     options = ffi.new("sn_options *", fields)
-    given = app_id if name == "steam" and not attach else None
+    given = app_id if kind == "steam" and not attach else None
     with engines.app_id_in_environment(given):
         loaded.start(options)
-    return Steam(loaded, app_id, signaling)
+    return Steam(loaded, app_id, signaling, name)
 
 
 class ServerMode(IntEnum):

@@ -1,0 +1,330 @@
+"""What `steamnet.lobbies` asks of an engine's lobbies, and gets: commands, answers, events.
+
+There is one back end for Steam, and one for all others. Every function is called on the thread that
+calls the public one; none may block, and none calls back.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from .enums import EChatRoomEnterResponse, EResult, LobbyType, PersonaState
+from .identity import Identity
+
+MAX_MEMBERS = 250
+MAX_KEY = 255  # bytes
+MAX_VALUE = 8192  # bytes
+MAX_CHAT = 4096  # bytes
+COMPARISONS = ("==", "!=", ">", ">=", "<", "<=")
+DISTANCES = ("close", "default", "far", "worldwide")
+Result = EResult | EChatRoomEnterResponse | int
+
+
+# --- what is asked ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """Make a lobby with its data, which is private until it has them. Answered."""
+
+    type: LobbyType
+    max_members: int
+    data: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """List lobbies. Answered."""
+
+    where: tuple[tuple[str, str, "str | int"], ...] = ()
+    """Key, one of `COMPARISONS`, and a str, compared as text, or an int, compared as number."""
+    near: tuple[tuple[str, int], ...] = ()
+    """Keys with the number that the nearest come first to; the first key counts most."""
+    slots: int = 1
+    limit: int = 50
+    distance: str = "worldwide"
+    """One of `DISTANCES`; elsewhere than on Steam without effect."""
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """Become a member. Answered."""
+
+    lobby: int
+
+
+@dataclass(frozen=True, slots=True)
+class Inspect:
+    """Ask for the data of a lobby that one need not be in. Answered."""
+
+    lobby: int
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """Be a member no longer. The view of the lobby is empty at once."""
+
+    lobby: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetData:
+    """Write a value of the lobby's data, or remove it (""). The owner only."""
+
+    lobby: int
+    key: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetMemberData:
+    """Write a value of one's own data, or remove it ("")."""
+
+    lobby: int
+    key: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetType:
+    """Change the type. The owner only."""
+
+    lobby: int
+    type: LobbyType
+
+
+@dataclass(frozen=True, slots=True)
+class SetJoinable:
+    """Open or close it for new members. The owner only."""
+
+    lobby: int
+    joinable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SetMaxMembers:
+    """Change how many members it holds. The owner only."""
+
+    lobby: int
+    max_members: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetOwner:
+    """Make another member the owner. The owner only."""
+
+    lobby: int
+    user: Identity
+
+
+@dataclass(frozen=True, slots=True)
+class Chat:
+    """Send bytes to all members, the sender included."""
+
+    lobby: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Invite:
+    """Invite a user."""
+
+    lobby: int
+    user: Identity
+
+
+@dataclass(frozen=True, slots=True)
+class InviteDialog:
+    """Open Steam's own dialog; UnsupportedError where there is none."""
+
+    lobby: int
+
+
+Command = (
+    Create
+    | Search
+    | Join
+    | Inspect
+    | Leave
+    | SetData
+    | SetMemberData
+    | SetType
+    | SetJoinable
+    | SetMaxMembers
+    | SetOwner
+    | Chat
+    | Invite
+    | InviteDialog
+)
+
+
+# --- what comes back ------------------------------------------------------------------------------
+
+
+class LobbyEventKind(StrEnum):
+    """What happened in a lobby, or to us."""
+
+    JOINED = "joined"
+    """A user has become a member."""
+    LEFT = "left"
+    """A member has left."""
+    DISCONNECTED = "disconnected"
+    """A member is gone without leaving; where it is this user, the lobby is lost to it."""
+    DATA = "data"
+    """The lobby's data, type or limit has changed."""
+    MEMBER_DATA = "member_data"
+    """A member's data has changed."""
+    CHAT = "chat"
+    """A member has sent something."""
+    OWNER = "owner"
+    """A member has become the owner."""
+    INVITED = "invited"
+    """A user invites us."""
+    JOIN_REQUESTED = "join_requested"
+    """The player wants to join, and has said so outside of the game."""
+
+
+@dataclass(frozen=True, slots=True)
+class LobbyInfo:
+    """What can be known of a lobby without being a member."""
+
+    id: int
+    """The number that `join` takes."""
+    member_count: int
+    """How many members it has; 0 where Steam does not tell."""
+    max_members: int
+    """How many it holds; 0 where Steam does not tell."""
+    data: Mapping[str, str]
+    """Its data."""
+    owner: Identity | None = None
+    """Its owner; None unless one is a member, since Steam tells members only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer to a command."""
+
+    request: int
+    """The number that `LobbyBackend.submit` gave it."""
+    result: Result
+    """1 (EResult.OK, EChatRoomEnterResponse.SUCCESS), or the reason of the refusal."""
+    lobby: int = 0
+    """The lobby that was made or joined, whose view is filled by now."""
+    infos: tuple[LobbyInfo, ...] = ()
+    """What Search found; the one of Inspect."""
+    detail: str = ""
+    """What is known of a refusal beyond the result."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened. The view of the lobby shows it by now."""
+
+    kind: LobbyEventKind
+    lobby: int
+    """0 for a JOIN_REQUESTED that names none."""
+    user: Identity | None = None
+    """Who joined, left, wrote, owns it now, or invites."""
+    data: bytes = b""
+    """What was said; for JOIN_REQUESTED by rich presence, the text to connect with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Friend:
+    """A user that we can see: a friend on Steam, else a user of the same rendezvous."""
+
+    identity: Identity
+    """Who it is."""
+    name: str
+    """What others see."""
+    state: PersonaState | int
+    """Whether it is there."""
+    in_this_game: bool
+    """Whether it plays this game now."""
+    lobby: int | None = None
+    """The lobby that it is in, where it can be told."""
+
+
+class LobbyBackend(Protocol):
+    """An engine's lobbies, as one user has them. Opened when first used; closed by `close`.
+
+    What it knows of the lobbies that the user is in is its view. It changes in `submit` (what the
+    user wrote itself can be read at once) and in `poll`, and nowhere else. Of other lobbies every
+    part of the view is empty.
+
+    All may be called from any thread. Nothing raises ClosedError: who calls has asked the engine.
+    """
+
+    def submit(self, command: Command) -> int:
+        """Begin a command; returns a number above 0 that was not used before.
+
+        For Create, Search, Join and Inspect `poll` will yield exactly one `Answer` with it. For all
+        others it may, or not: nobody waits for it.
+
+        Raises ResultError where the engine refuses at once, as it does if the user is not in the
+        lobby (INVALID_STATE) or does not own it (ACCESS_DENIED), and UnsupportedError where it has
+        no such thing. Arguments have been checked. Never answered within the call.
+        """
+        ...
+
+    def poll(self, limit: int) -> Iterable[Answer | Event]:
+        """Take what has come since the last call, in order, ``limit`` at most.
+
+        Called from run_callbacks, after the engine has been pumped. The view changes along with
+        what is yielded, so that an event shows what it tells of. While more waits, it sets
+        ``Engine.has_more``.
+        """
+        ...
+
+    def owner(self, lobby: int) -> Identity | None:
+        """The owner; None if the user is not in it."""
+        ...
+
+    def members(self, lobby: int) -> list[Identity]:
+        """The members, in a stable order; [] if the user is not in it."""
+        ...
+
+    def max_members(self, lobby: int) -> int:
+        """How many members it holds; 0 if the user is not in it."""
+        ...
+
+    def data(self, lobby: int) -> dict[str, str]:
+        """A copy of the lobby's data."""
+        ...
+
+    def value(self, lobby: int, key: str) -> str:
+        """One value of the lobby's data; "" if there is none."""
+        ...
+
+    def member_data(self, lobby: int, user: Identity) -> dict[str, str]:
+        """A copy of a member's data; UnsupportedError where the engine cannot list it."""
+        ...
+
+    def member_value(self, lobby: int, user: Identity, key: str) -> str:
+        """One value of a member's data; "" if there is none."""
+        ...
+
+    def requested(self) -> int:
+        """The lobby that the program was started to join, as the engine knows it, once; else 0."""
+        ...
+
+    def name(self) -> str:
+        """The user's own name."""
+        ...
+
+    def friends(self) -> list[Friend]:
+        """The users to see, as far as they are known by now."""
+        ...
+
+    def name_of(self, user: Identity) -> str:
+        """A user's name; "" if it is not known (yet)."""
+        ...
+
+    def set_rich_presence(self, key: str, value: str) -> bool:
+        """Let others see a text, or remove it (""); false if the engine refuses."""
+        ...
+
+    def close(self) -> None:
+        """Leave all lobbies, and stop; idempotent. Waits no longer than 0.2 s."""
+        ...
