@@ -216,3 +216,34 @@ def test_the_reference_has_every_public_name() -> None:
     entries = re.findall(r"^::: steamnet\.(?:objects\.)?(\w+)$", "\n".join(pages), re.M)
     assert set(steamnet.__all__) - {"__version__"} <= set(entries)
     assert dir(steamnet) == sorted(steamnet.__all__)
+
+
+FFI_NODE = """
+createListenSocketP2P closeListenSocket connectP2P acceptConnection closeConnection sendMessage
+sendReliable sendUnreliable flushMessages receiveMessages createPollGroup destroyPollGroup setConnectionPollGroup
+receiveMessagesOnPollGroup getConnectionInfo getConnectionRealTimeStatus getDetailedConnectionStatus
+setConnectionUserData getConnectionUserData setConnectionName getConnectionName getIdentity
+initAuthentication getAuthenticationStatus runCallbacks onConnectionStateChange onConnectionRequest
+getPendingStateChanges getPendingConnectionRequests getActiveConnections getActiveListenSockets
+isConnectionActive closeAll initRelayNetworkAccess getRelayNetworkStatus getLocalPingLocation
+estimatePingBetweenLocations estimatePingFromString checkPingDataUpToDate getPOPCount getPOPList
+getPingToDataCenter getDirectPingToPOP getLocalTimestamp setDebugOutputLevel
+"""  # the public methods of both networking managers of steamworks-ffi-node 0.10.4
+
+
+def test_the_migration_table_has_every_call_of_steamworks_ffi_node() -> None:
+    """And what it names of ours exists."""
+    page = (ROOT / "docs" / "howto-migrating.md").read_text(encoding="utf-8")
+    start = page.index("## From steamworks-ffi-node as it is")
+    rows = re.findall(r"^\| (.*) \| (.*) \|$", page[start : page.index("\n## ", start)], re.M)
+    theirs = set(re.findall(r"`(\w+)(?:\(.*?\))?`", " ".join(left for left, _ in rows[1:])))
+    assert theirs == set(FFI_NODE.split())
+    managers = (
+        steamnet.SteamNetworkingSocketsManager,
+        steamnet.SteamNetworkingUtilsManager,
+        steamnet.Steam,
+        steamnet.objects.Listener,
+        steamnet.ConnectionEvent,
+    )
+    for name in re.findall(r"`(?:\w+\.)?(\w+_\w+)", " ".join(right for _, right in rows)):
+        assert any(hasattr(manager, name) for manager in managers), name
