@@ -220,7 +220,8 @@ def test_the_reference_has_every_public_name() -> None:
 
 FFI_NODE = """
 createListenSocketP2P closeListenSocket connectP2P acceptConnection closeConnection sendMessage
-sendReliable sendUnreliable flushMessages receiveMessages createPollGroup destroyPollGroup setConnectionPollGroup
+sendReliable sendUnreliable flushMessages receiveMessages createPollGroup destroyPollGroup
+setConnectionPollGroup
 receiveMessagesOnPollGroup getConnectionInfo getConnectionRealTimeStatus getDetailedConnectionStatus
 setConnectionUserData getConnectionUserData setConnectionName getConnectionName getIdentity
 initAuthentication getAuthenticationStatus runCallbacks onConnectionStateChange onConnectionRequest
