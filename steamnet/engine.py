@@ -326,7 +326,7 @@ def _not_loaded(name: str, library: str | os.PathLike[str] | None, attach: bool)
         file = libraries.file_name(name)
         source = "the Steamworks SDK"
         if name == "gns":
-            source = "GameNetworkingSockets (Debian: libgamenetworkingsockets1debian1)"
+            source = "GameNetworkingSockets (on Debian: python wheelhouse-config/gns/build.py)"
         lines = [
             f"no library for the {name} engine",
             f"{file} comes with {source}, not with steamnet.",

@@ -2,8 +2,8 @@
 
 The search, in order: the path given; the environment's ``STEAMNET_LIBRARY``; the program's own
 folder and a Steamworks SDK unpacked below it; a frozen program's folders; this package's folder;
-for GameNetworkingSockets also where the system keeps its libraries. Never the current directory:
-a library lying there is not the program's.
+for GameNetworkingSockets also the package ``steamnet_gns``, and where the system keeps its
+libraries. Never the current directory: a library lying there is not the program's.
 """
 
 from __future__ import annotations
@@ -77,6 +77,16 @@ def _program() -> list[str]:
     return [path for path in (main, *sys.argv[:1]) if path]
 
 
+def _companion() -> str | None:
+    """Return the folder of steamnet-gns, the distribution that carries GNS, if it is installed."""
+    try:
+        import steamnet_gns
+    except ImportError:
+        return None
+    # A folder of this name that is no package has no file.
+    return steamnet_gns.__file__ and str(Path(steamnet_gns.__file__).parent)
+
+
 @dataclass(frozen=True)
 class Host:
     """What the search depends on: this Python, unless told otherwise."""
@@ -86,6 +96,7 @@ class Host:
     program: list[str] = field(default_factory=_program)
     unpacked: str | None = field(default_factory=lambda: getattr(sys, "_MEIPASS", None))
     package: str = str(Path(__file__).parent)
+    companion: str | None = field(default_factory=_companion)
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
 
 
@@ -136,6 +147,8 @@ def _folders(engine: str, host: Host) -> Iterator[str]:
     if host.unpacked:
         yield host.unpacked
     yield host.package
+    if engine == "gns" and host.companion:
+        yield host.companion
     if engine == "gns" and host.system == "darwin":
         yield from _MACOS_FOLDERS
 

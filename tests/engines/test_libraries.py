@@ -25,6 +25,7 @@ def host(system: str = "linux", machine: str = "x86-64", **changes: object) -> H
         "program": [],
         "unpacked": None,
         "package": "/package",
+        "companion": None,
         "environment": {},
     }
     return Host(system=system, machine=machine, **{**settings, **changes})
