@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["Host", "candidates", "describe", "file_name", "loaded"]
+__all__ = ["Host", "candidates", "describe", "file_name", "loaded", "packages"]
 
 _NAMES = {
     ("steam", "linux"): ["libsteam_api.so"],
@@ -151,6 +151,15 @@ def _folders(engine: str, host: Host) -> Iterator[str]:
         yield host.companion
     if engine == "gns" and host.system == "darwin":
         yield from _MACOS_FOLDERS
+
+
+def packages(path: str) -> dict[str, str]:
+    """Return the exact versions of what a library of steamnet-gns was made from; else nothing."""
+    if os.path.dirname(path) != _companion():
+        return {}
+    import steamnet_gns
+
+    return {"steamnet-gns": steamnet_gns.__version__, **steamnet_gns.PACKAGES}
 
 
 def _loaded_as(name: str) -> list[str]:

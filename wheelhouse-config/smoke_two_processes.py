@@ -1,5 +1,6 @@
-"""Two processes talk through the loopback engine; also what test_frozen.py freezes."""
+"""Two processes talk, on loopback or as STEAMNET_ENGINE says; also what test_frozen.py freezes."""
 
+import os
 import subprocess
 import sys
 import time
@@ -7,6 +8,7 @@ from collections.abc import Callable
 
 import steamnet
 
+ENGINE = os.environ.get("STEAMNET_ENGINE", "loopback")
 PORT = 7
 GREETING, ANSWER = b"\x00hello\xff" * 1000, b"welcome"
 
@@ -23,7 +25,7 @@ def wait(steam: steamnet.Steam, done: Callable[[], bool]) -> None:
 
 def join(host: str) -> None:
     """Connect to the host, greet it, and wait for its answer."""
-    with steamnet.init(engine="loopback") as steam:
+    with steamnet.init(engine=ENGINE) as steam:
         sockets = steam.networking_sockets
         connection = sockets.connect_p2p(host, PORT)
         sockets.send_message(connection, GREETING)
@@ -41,7 +43,7 @@ def join(host: str) -> None:
 
 def host() -> None:
     """Start the other process, accept it, and answer its greeting."""
-    with steamnet.init(engine="loopback") as steam:
+    with steamnet.init(engine=ENGINE) as steam:
         sockets = steam.networking_sockets
         group = sockets.create_poll_group()
         sockets.create_listen_socket_p2p(PORT)
@@ -69,7 +71,8 @@ def host() -> None:
             sys.exit(
                 f"smoke: the client ended with {client.returncode}, the host received {received}"
             )
-    print(f"smoke: two processes talked through steamnet {steamnet.__version__}")
+        library = steam.engine.library or "nothing else"
+    print(f"smoke: two processes talked through steamnet {steamnet.__version__} and {library}")
 
 
 if __name__ == "__main__":

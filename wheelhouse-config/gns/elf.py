@@ -32,7 +32,10 @@ class Library:
         if data[:6] != b"\x7fELF\x02\x01":
             raise ValueError("not a 64-bit little-endian ELF file")
         self.data = data
-        table, size, count = *struct.unpack_from("<Q", data, 40), *struct.unpack_from("<HH", data, 58)
+        table, size, count = (
+            *struct.unpack_from("<Q", data, 40),
+            *struct.unpack_from("<HH", data, 58),
+        )
         # Of each section: type, offset, size, link.
         headers = [struct.unpack_from("<4xI16xQQI", data, table + size * i) for i in range(count)]
         self.sections = {kind: (offset, length, link) for kind, offset, length, link in headers}
