@@ -37,12 +37,12 @@ def install(session: nox.Session, extras: str, *tools: str, python: str = "pytho
     session.run(python, *words, external=True)
 
 
-def real_gns(session: nox.Session) -> dict[str, str]:
-    """Fetch GameNetworkingSockets: the environment that tests need, and a Python that loads it."""
+def gns_python(session: nox.Session) -> str:
+    """Install real GameNetworkingSockets into a Python of its own; that Python's path."""
     fetch = ("tools/real_engines.py", "gns", f"--cache={CACHE}")
     session.run(sys.executable, *fetch, silent=True, external=True)
-    lines = (CACHE / "gns.env").read_text(encoding="utf-8").splitlines()
-    return dict(shlex.split(line)[1].split("=", 1) for line in lines)  # export NAME=VALUE
+    lines = (CACHE / "gns.env").read_text(encoding="utf-8")
+    return shlex.split(re.findall("STEAMNET_GNS_PYTHON=(.*)", lines)[0])[0]
 
 
 def steam_libraries(session: nox.Session) -> Path:
@@ -68,11 +68,9 @@ def tests(session: nox.Session) -> None:
 @nox.session(python=False)
 def gns(session: nox.Session) -> None:
     """The suite over real GameNetworkingSockets and real Steam libraries, which it fetches."""
-    environment = real_gns(session) | {
-        "STEAMNET_STEAM_LIBRARIES": str(steam_libraries(session)),
-        "STEAMNET_REQUIRE_ENGINES": "1",
-    }
-    python = environment["STEAMNET_GNS_PYTHON"]
+    python = gns_python(session)
+    libraries = str(steam_libraries(session))
+    environment = {"STEAMNET_STEAM_LIBRARIES": libraries, "STEAMNET_REQUIRE_ENGINES": "1"}
     install(session, "test,cli,plot,examples", "setuptools", "pyinstaller", python=python)
     session.run(python, *PYTEST, "--engine=gns", *session.posargs, env=environment)
 
@@ -155,10 +153,10 @@ def c(session: nox.Session) -> None:
 @nox.session(python=False)
 def sanitize(session: nox.Session) -> None:
     """The suite on loopback and on real GNS, and the C checks, under the sanitizers."""
-    python = real_gns(session)
-    words = ("-m", "pip", "install", "--quiet", "pytest", "hypothesis", "psutil", "rich", "cffi")
-    session.run(python["STEAMNET_GNS_PYTHON"], *words)
-    session.run("tools/sanitize.sh", *session.posargs, env=python)
+    python = gns_python(session)
+    tools = (*pinned("setuptools", "cffi"), "pytest", "hypothesis", "psutil", "rich")
+    session.run(python, "-m", "pip", "install", "--quiet", *tools)
+    session.run("tools/sanitize.sh", *session.posargs, env={"PYTHON": python})
 
 
 @nox.session(python=False)

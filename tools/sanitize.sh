@@ -4,10 +4,12 @@
 #     tools/sanitize.sh [--whole]
 #
 # --whole runs the whole suite, without it the tests of what our C does.
-# With STEAMNET_GNS_PYTHON and STEAMNET_LIBRARY set, the suite over real GNS too. Whatever a
-# sanitizer has to say, anywhere, in any process that a test started, fails the script.
+# PYTHON has pytest and what else the suite needs, cffi and setuptools; with steamnet-gns, the suite runs
+# over real GNS too. Whatever a sanitizer has to say, anywhere, in any process that a test started, fails
+# the script.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+python="${PYTHON:-python3}"
 tests=()
 for name in errors events hot_paths messages core_api stateful objects; do
     tests+=($(find tests -name "test_$name.py"))
@@ -25,10 +27,8 @@ cp -r csrc steamnet tests tools examples docs ./*.py pyproject.toml README.md "$
 rm -f "$root"/steamnet/_native*.so
 sanitize="-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all"
 
-python3 -m venv "$work/env"
-"$work/env/bin/pip" install --quiet --upgrade pip setuptools cffi pytest hypothesis psutil rich
 (cd "$root" && STEAMNET_CFLAGS="$sanitize" LDFLAGS="-fsanitize=address,undefined" \
-    "$work/env/bin/python" setup.py -q build_ext -i)
+    "$python" setup.py -q build_ext -i)
 
 # Compilers that tests run have leaks of their own, and are not what is looked at.
 for tool in cc gcc g++ clang; do
@@ -65,9 +65,10 @@ for test in a_cancelled_program_ends_in_silence ten_thousand_strangers closing_l
     other+=("--deselect=$(grep -rlw "def test_$test" tests)::test_$test")
 done
 
-suite() { # leaks? python [pytest's arguments]: the suite with the sanitizers' libraries loaded first
-    local leaks="$1" python="$2"
-    shift 2
+# From 3.12 on Python itself does not give back what it had, and LSan would speak of nothing else.
+leaks="$("$python" -c 'import sys; print(int(sys.version_info[:2] == (3, 11)))')"
+
+suite() { # [pytest's arguments]: the suite with the sanitizers' libraries loaded first
     (
         cd "$root"
         export PATH="$work/bin:$PATH" PYTHONPATH="$root:$work" PYTHONMALLOC=malloc LEAKS="$leaks"
@@ -85,14 +86,10 @@ suite() { # leaks? python [pytest's arguments]: the suite with the sanitizers' l
 }
 
 echo "--- the suite on loopback: ASan, UBSan, LSan"
-# From 3.12 on Python itself does not give back what it had, and LSan would speak of nothing else.
-leaks="$("$work/env/bin/python" -c 'import sys; print(int(sys.version_info[:2] == (3, 11)))')"
-# This Python need not be one that can load GNS, nor Steam's fake over it.
-STEAMNET_REQUIRE_ENGINES=0 suite "$leaks" "$work/env/bin/python" --engine=loopback
-if [ -n "${STEAMNET_GNS_PYTHON:-}" ]; then
-    echo "--- the suite over real GNS: ASan, UBSan"
-    # Without LSan: it cannot read the threads of the newer C library that GNS runs with.
-    suite 0 "$STEAMNET_GNS_PYTHON" --engine=gns -k "gns and not loopback"
+suite --engine=loopback
+if "$python" -c "import steamnet_gns" 2>/dev/null; then
+    echo "--- the suite over real GNS: ASan, UBSan, LSan"
+    suite --engine=gns -k "gns and not loopback"
 fi
 
 echo "--- the C checks: ASan, UBSan, LSan; then TSan"
