@@ -196,8 +196,8 @@ def page(kept: dict[str, dict[str, Any]]) -> str:
     lines += [
         "## Sanitizers",
         "",
-        "`tools/sanitize.sh` runs the suite on loopback under AddressSanitizer,",
-        "UndefinedBehaviorSanitizer and LeakSanitizer, over real GNS under the first two, and",
+        "`tools/sanitize.sh` runs the suite on loopback and over real GNS under AddressSanitizer,",
+        "UndefinedBehaviorSanitizer and LeakSanitizer, and",
         "`tests/c/loopback` under all three and under ThreadSanitizer. Anything they say,",
         "in any process, fails it: bytes leaked and errors found are 0 wherever CI is green.",
         "",

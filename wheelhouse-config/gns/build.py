@@ -163,6 +163,8 @@ def build(dist: Path) -> Path:
             f"{info}/METADATA": (METADATA.format(version=version) + listed).encode(),
             f"{info}/WHEEL": WHEEL.format(tag=tag).encode(),
         }
+        for old in dist.glob(f"{PACKAGE}-*.whl"):
+            old.unlink()
         wheel = dist / f"{PACKAGE}-{version}-{tag}.whl"
         write_wheel(wheel, members, info)
         return wheel
