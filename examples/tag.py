@@ -68,8 +68,8 @@ def main(name: str, host: str | None = None) -> None:
                     print(game.names[who], "is here", flush=True)
                 here = set(game.names)
                 safe -= 1 / FPS  # a second in which nobody can be touched
-                if isinstance(game, tag_net.Host) and safe < 0 and (who := touched(game, mine)):
-                    game.it, safe = who, 1.0
+                if isinstance(game, tag_net.Host) and safe < 0 and (it := touched(game, mine)):
+                    game.it, safe = it, 1.0
                     game.tell()
                 draw(screen, game, mine)
                 clock.tick(FPS)

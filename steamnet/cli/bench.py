@@ -187,7 +187,7 @@ def run(options: argparse.Namespace) -> int:
             best, middle = min(samples), statistics.median(samples)
             progress.end()
             print(f"{what:<28}{best:>7,.0f} ns{middle:>8,.0f} ns{1e9 / best:>13,.0f}")
-    print("\nNanoseconds a message (or a call), of Python and engine together; lower is better.")
+    print("\nNanoseconds a message (or a call), of Python and engine together.")
     return 0
 
 

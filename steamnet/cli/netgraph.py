@@ -30,7 +30,8 @@ URGENT, PATIENT = 0, 1  # the lanes: a game's state, and a download beside it
 STATE = struct.Struct("<qqq176x")  # our clock, the peer's clock last seen, µs held since
 DOWNLOAD = [bytes(4096)] * 16  # each second
 BARS = "▁▂▃▄▅▆▇█"
-HISTORY = 60  # samples in a live row
+TEXT = 25  # columns of a live row before its bars, and of the frame
+LINE_ROWS = ("ping", "lost", "in", "out")  # those in a printed line, of at most 80 columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,17 +165,17 @@ def _known(value: float) -> float:
 
 ROWS = (
     Row("ping", lambda s: _known(s.status.ping), "{:.0f} ms"),
-    Row("ping measured", lambda s: s.round_trip, "{:.0f} ms"),
+    Row("measured", lambda s: s.round_trip, "{:.0f} ms"),
     Row("jitter", lambda s: _jitter(s.status), "{:.1f} ms"),
     Row("quality in", lambda s: _known(s.status.connection_quality_local) * 100, "{:.1f} %"),
     Row("quality out", lambda s: _known(s.status.connection_quality_remote) * 100, "{:.1f} %"),
-    Row("lost, measured", lambda s: s.lost * 100, "{:.1f} %"),
-    Row("rate in", lambda s: s.status.in_bytes_per_sec / 1024, "{:.1f} KiB/s"),
-    Row("rate out", lambda s: s.status.out_bytes_per_sec / 1024, "{:.1f} KiB/s"),
+    Row("lost", lambda s: s.lost * 100, "{:.1f} %"),
+    Row("in", lambda s: s.status.in_bytes_per_sec / 1024, "{:.1f} KiB/s"),
+    Row("out", lambda s: s.status.out_bytes_per_sec / 1024, "{:.1f} KiB/s"),
     Row("packets in", lambda s: s.status.in_packets_per_sec, "{:.0f} /s"),
     Row("packets out", lambda s: s.status.out_packets_per_sec, "{:.0f} /s"),
     Row("waiting", lambda s: _waiting(s.status) / 1024, "{:.1f} KiB"),
-    Row("not acknowledged", lambda s: s.status.sent_unacked_reliable / 1024, "{:.1f} KiB"),
+    Row("unacked", lambda s: s.status.sent_unacked_reliable / 1024, "{:.1f} KiB"),
 )
 
 
@@ -277,7 +278,7 @@ def _show(session: Session) -> None:
 
         with Live(auto_refresh=False) as live:
             for _ in session.watch():
-                live.update(_view(session), refresh=True)
+                live.update(_view(session, live.console.width), refresh=True)
 
 
 def _print_lines(session: Session) -> None:
@@ -287,7 +288,8 @@ def _print_lines(session: Session) -> None:
         if sample.at >= due:
             due += LINE
             state = getattr(sample.status.state, "name", sample.status.state)
-            shown = [f"{row.name} {text}" for row in ROWS if (text := _text(row, sample))]
+            rows = [row for row in ROWS if row.name in LINE_ROWS]
+            shown = [f"{row.name} {text}" for row in rows if (text := _text(row, sample))]
             print(f"{sample.at:5.1f} s  {state}  {', '.join(shown)}", flush=True)
 
 
@@ -304,27 +306,28 @@ def _bars(values: list[float]) -> str:
     )
 
 
-def _view(session: Session) -> "RenderableType":
+def _view(session: Session, width: int) -> "RenderableType":
+    """The live picture, which fits into 80 columns and 24 rows."""
     from rich.console import Group
     from rich.panel import Panel
     from rich.table import Table
     from rich.text import Text
 
     last = session.samples[-1]
-    rows = Table.grid(padding=(0, 2))
-    rows.add_column(style="bold")
-    rows.add_column(justify="right", min_width=11)
+    rows = Table.grid(padding=(0, 1))
+    rows.add_column(style="bold", no_wrap=True, min_width=11)
+    rows.add_column(justify="right", no_wrap=True, min_width=11)
     rows.add_column(style="cyan", no_wrap=True)
+    shown = session.samples[-max(width - TEXT - 4, 1) :]
     for row in ROWS:
         if text := _text(row, last):
-            rows.add_row(row.name, text, _bars([row.value(s) for s in session.samples[-HISTORY:]]))
-    lanes = Table("lane", "waiting", "not acknowledged", "queue", box=None, padding=(0, 2))
+            rows.add_row(row.name, text, _bars([row.value(s) for s in shown]))
     for number, lane in enumerate(last.status.lanes):
-        queue = f"{lane.queue_time / 1000:.1f} ms" if lane.queue_time < 2**62 else ""
-        lanes.add_row(str(number), f"{_waiting(lane)} B", f"{lane.sent_unacked_reliable} B", queue)
+        queue = f", {lane.queue_time / 1000:.1f} ms to go" if lane.queue_time < 2**62 else ""
+        rows.add_row(f"lane {number}", f"{_waiting(lane)} B", f"waiting{queue}")
     state = getattr(last.status.state, "name", str(last.status.state))
     footer = Text(f"{state}, {last.at:.0f} s, Ctrl-C ends", style="dim")
-    return Panel(Group(session.title(), Text(), rows, Text(), lanes, Text(), footer), expand=False)
+    return Panel(Group(session.title(), rows, footer), expand=False)
 
 
 def draw(session: Session, file: str) -> None:

@@ -151,17 +151,20 @@ def test_missing_extras_are_named(
     assert "CONNECTED" in printed.out
 
 
-def test_the_live_view_shows_every_row(sessions: list[netgraph.Session]) -> None:
-    """The panel that rich draws holds the title, all rows, the lanes and how to end."""
+@pytest.mark.parametrize("width", [80, 200])
+def test_the_live_view_shows_every_row(sessions: list[netgraph.Session], width: int) -> None:
+    """The panel that rich draws fits into a terminal of 80 columns and 24 rows, uncut."""
     rich_console = pytest.importorskip("rich.console", reason="pip install 'steamnet[cli]'")
-    assert main(["netgraph", "--lag", "5", "--seconds", "3"]) == 0
+    assert main(["netgraph", "--lag", "5", "--seconds", "2.5"]) == 0
     # The engine is shut, but a view needs nothing of it beyond its name.
-    console = rich_console.Console(width=100, record=True, file=io.StringIO())
-    console.print(netgraph._view(sessions[0]))
+    console = rich_console.Console(width=width, record=True, file=io.StringIO())
+    console.print(netgraph._view(sessions[0], width))
     text = console.export_text()
     names = [row.name for row in netgraph.ROWS if row.name != "jitter"]  # which loopback lacks
-    for part in ("loopback", *names, "lane", "Ctrl-C"):
+    for part in ("loopback", *names, "lane 1", "Ctrl-C"):
         assert part in text
+    assert "…" not in text
+    assert len(text.splitlines()) < 24
     assert any(bar in text for bar in netgraph.BARS)
 
 
