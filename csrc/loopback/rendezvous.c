@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "readiness.h"
+
 enum { TOKEN = 16, DIRECTORY = 480, PATH = DIRECTORY + 32, REASON = 128 };
 
 static struct {
@@ -19,6 +21,7 @@ static struct {
     char token[TOKEN + 1];
     intptr_t lock; /* of TOKEN.lock */
     sn_socket listening;
+    int watched; /* `listening`, for what */
     sn_socket spare; /* its descriptor is used to refuse a connection when there is no other */
     char error[DIRECTORY + REASON + 2]; /* why it could not be opened */
 } rendezvous = {.lock = -1, .listening = SN_NO_SOCKET, .spare = SN_NO_SOCKET};
@@ -146,8 +149,10 @@ static void remove_own(void)
 /* Keeps the directory's path and the error. */
 static void release(void)
 {
-    if (is_open())
+    if (is_open()) {
+        lo_watch(rendezvous.listening, &rendezvous.watched, 0, NULL);
         sn_socket_close(rendezvous.listening);
+    }
     if (rendezvous.lock >= 0)
         sn_file_unlock(rendezvous.lock);
     if (rendezvous.spare != SN_NO_SOCKET)
@@ -190,6 +195,8 @@ bool lo_rendezvous_open(void)
         snprintf(rendezvous.error, sizeof rendezvous.error, "%s: %s", reason, rendezvous.directory);
     } else {
         *rendezvous.error = '\0';
+        lo_watch(rendezvous.listening, &rendezvous.watched, SN_READABLE, NULL);
+        rendezvous.spare = sn_socket_spare();
         sweep();
     }
     return is_open();
@@ -211,6 +218,7 @@ bool lo_rendezvous_lost(void)
 
 void lo_rendezvous_detach(void)
 {
+    rendezvous.watched = 0; /* by the parent's poller */
     release();
     *rendezvous.directory = *rendezvous.error = '\0';
 }
@@ -218,7 +226,8 @@ void lo_rendezvous_detach(void)
 void lo_rendezvous_close(void)
 {
     remove_own();
-    lo_rendezvous_detach();
+    release();
+    *rendezvous.directory = *rendezvous.error = '\0';
 }
 
 /* --- entries ------------------------------------------------------------------------------- */

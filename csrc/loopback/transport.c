@@ -11,10 +11,12 @@
 #include "lane.h"
 #include "log.h"
 #include "network_sim.h"
+#include "readiness.h"
 
 enum { HANDSHAKE_TIME = 5000000 /* µs until a new link must have sent its connect request */ };
 
-lo_link_list lo_links;
+lo_link_list lo_links, lo_active_links;
+static lo_link_list acking; /* those on which an ack is due */
 bool lo_acks_due;
 
 bool lo_buffer_reserve(lo_buffer *b, size_t more)
@@ -50,12 +52,33 @@ lo_link *lo_link_new(sn_socket socket)
     link->socket = socket;
     link->expires = lo.now + HANDSHAKE_TIME;
     LO_APPEND(&lo_links, link, listed);
+    lo_link_watch(link);
+    lo_link_activate(link);
     return link;
+}
+
+void lo_link_activate(lo_link *link)
+{
+    if (!link->is_active)
+        LO_APPEND(&lo_active_links, link, active);
+    link->is_active = true;
+}
+
+void lo_link_watch(lo_link *link)
+{
+    bool unsent = link->out.begin < link->out.end && !link->write_closed;
+    int wanted = (link->paused ? 0 : SN_READABLE) | (unsent ? SN_WRITABLE : 0);
+    lo_watch(link->socket, &link->watched, wanted, link);
 }
 
 void lo_link_destroy(lo_link *link)
 {
     LO_REMOVE(&lo_links, link, listed);
+    if (link->is_active)
+        LO_REMOVE(&lo_active_links, link, active);
+    if (link->ack_due)
+        LO_REMOVE(&acking, link, acking);
+    lo_watch(link->socket, &link->watched, 0, link);
     sn_socket_close(link->socket);
     lo_free(link->in.bytes);
     lo_free(link->out.bytes);
@@ -89,14 +112,15 @@ void lo_link_drain(lo_link *link)
         ptrdiff_t sent =
             sn_socket_send(link->socket, out->bytes + out->begin, out->end - out->begin);
         if (sent == 0)
-            return;
+            break;
         if (sent < 0) {
             link->write_closed = true;
-            return;
+            break;
         }
         out->begin += (size_t)sent;
         link->acks_unsent -= (size_t)sent < link->acks_unsent ? (size_t)sent : link->acks_unsent;
     }
+    lo_link_watch(link);
 }
 
 void lo_link_send_frame(lo_link *link, lo_frame *frame)
@@ -106,6 +130,7 @@ void lo_link_send_frame(lo_link *link, lo_frame *frame)
         return;
     if (!lo_buffer_reserve(&link->out, LO_HEADER + frame->size)) {
         link->write_closed = link->dead = true; /* a lost frame would corrupt the stream: drop the connection */
+        lo_link_activate(link);
         return;
     }
     lo_frame_head(frame, head);
@@ -164,6 +189,8 @@ static void send_acks(lo_link *link)
                                          .body = (const unsigned char *)&ack});
         lane->ack_due = false;
     }
+    if (link->ack_due)
+        LO_REMOVE(&acking, link, acking);
     link->ack_due = false;
     link->acks_unsent = link->write_closed ? 0 : link->out.end - link->out.begin;
 }
@@ -173,23 +200,35 @@ int64_t lo_packet_memory(const lo_packet *packet)
     return (int64_t)sizeof *packet + packet->message.m_cbSize;
 }
 
+static void left_inbound(lo_connection *receiver, const lo_packet *packet)
+{
+    receiver->inbound_bytes -= lo_packet_memory(packet);
+    if (receiver->link != NULL && receiver->link->paused)
+        lo_link_activate(receiver->link);
+}
+
 void lo_link_acknowledge(lo_connection *receiver, const lo_packet *packet)
 {
     lo_link *link = receiver->link;
     lo_lane *lane = &receiver->lanes[packet->lane];
-    receiver->inbound_bytes -= lo_packet_memory(packet);
+    left_inbound(receiver, packet);
     lane->arrived[packet->reliable].messages++;
     lane->arrived[packet->reliable].bytes += packet->message.m_cbSize;
+    if (!link->ack_due)
+        LO_APPEND(&acking, link, acking);
     lane->ack_due = link->ack_due = lo_acks_due = true;
 }
 
 /* While the peer does not read the acks that it was given, no more are added to them. */
 void lo_transport_send_acks(void)
 {
+    lo_link *link, *next;
     lo_acks_due = false;
-    for (lo_link *link = lo_links.first; link != NULL; link = link->listed.after)
+    for (link = acking.first; link != NULL; link = next) {
+        next = link->acking.after;
         if (link->connection != NULL && link->acks_unsent == 0)
             send_acks(link);
+    }
 }
 
 /* --- the end ------------------------------------------------------------------------------- */
@@ -200,7 +239,7 @@ void lo_link_arrived(lo_packet *packet)
     LO_REMOVE(&connection->inbound, packet, inbound);
     packet->receiver = NULL;
     if (packet->kind != LO_DATA)
-        connection->inbound_bytes -= lo_packet_memory(packet);
+        left_inbound(connection, packet);
 }
 
 /* The connection ends. Its link stays until all that was sent has left. */
@@ -220,6 +259,7 @@ void lo_link_leave(lo_connection *connection)
     connection->link = NULL;
     link->connection = NULL;
     link->draining = true;
+    lo_link_activate(link);
 }
 
 void lo_transport_close(void)
@@ -227,13 +267,16 @@ void lo_transport_close(void)
     while (lo_links.first != NULL)
         lo_link_destroy(lo_links.first);
     lo_rendezvous_close();
+    lo_readiness_close();
 }
 
 void lo_transport_detach(void)
 {
+    lo_readiness_close(); /* before the sockets, which the parent's poller watches as well */
     for (lo_link *link = lo_links.first; link != NULL; link = link->listed.after)
         sn_socket_close(link->socket);
-    lo_links.first = lo_links.last = NULL;
+    lo_links.first = lo_links.last = lo_active_links.first = lo_active_links.last = NULL;
+    acking.first = acking.last = NULL;
     lo_acks_due = false;
     lo_rendezvous_detach();
 }

@@ -9,16 +9,18 @@
 #include "lane.h"
 #include "listener.h"
 #include "network_sim.h"
+#include "readiness.h"
 #include "transport.h"
 
 enum {
     READS = 4,          /* from a link before the next one */
     BACKLOG = 4 << 20,  /* bytes of memory that a connection's link may fill, then it waits */
     POLL_INTERVAL = 50, /* µs between two looks at the sockets */
+    LONGEST_INTERVAL = 20000,
     MINUTE = 60000000,
 };
 
-static int64_t last_poll;
+static int64_t next_poll;
 
 /* The other process is gone. */
 static void break_off(lo_link *link)
@@ -191,11 +193,14 @@ static void read_link(lo_link *link)
     for (int i = 0; i < READS && !link->dead; i++) {
         lo_buffer *in = &link->in;
         ptrdiff_t got;
-        if (link->connection != NULL && link->connection->inbound_bytes > BACKLOG)
+        link->paused = link->connection != NULL && link->connection->inbound_bytes > BACKLOG;
+        if (link->paused)
             return;
-        if (in->end > in->begin && !read_frames(link))
+        if ((in->end > in->begin && !read_frames(link)) || !lo_buffer_reserve(in, LO_READ)) {
+            lo_link_activate(link); /* when there is memory */
             return;
-        if (link->dead || !lo_buffer_reserve(in, LO_READ))
+        }
+        if (link->dead)
             return;
         got = sn_socket_receive(link->socket, in->bytes + in->end, in->room - in->end);
         if (got < 0)
@@ -203,42 +208,80 @@ static void read_link(lo_link *link)
         if (got <= 0)
             return;
         in->end += (size_t)got;
-        read_frames(link);
+        if (!read_frames(link))
+            lo_link_activate(link);
     }
 }
 
-void lo_transport_receive(void)
+static void look_at(lo_link *link)
+{
+    lo_link_drain(link);
+    if (link->ack_due)
+        lo_acks_due = true; /* it had to wait */
+    read_link(link);
+    if (link->connection != NULL)
+        lo_check_delivered(link->connection);
+    if (link->draining && (link->out.begin == link->out.end || link->write_closed))
+        link->dead = true;
+    if (link->connection == NULL && !link->draining && lo.clock > link->expires)
+        link->dead = true;
+    if (link->dead) {
+        break_off(link);
+        lo_link_destroy(link);
+        return;
+    }
+    lo_link_watch(link);
+    if (link->connection == NULL || lo_is_closed(link->connection))
+        lo_link_activate(link); /* something of it is waited for that no socket tells */
+}
+
+static void accept_links(void)
 {
     enum { MAX_ACCEPTED = 64 };
-    lo_link *link, *next;
-    if (lo.clock < last_poll + POLL_INTERVAL && lo.clock >= last_poll)
-        return;
-    last_poll = lo.clock;
-    lo.now = lo.clock;
     for (int i = 0; i < MAX_ACCEPTED; i++) {
         bool too_many_files;
         sn_socket accepted = lo_rendezvous_accept(&too_many_files);
+        lo_link *link;
         if (accepted == SN_NO_SOCKET)
             break;
         link = lo_link_new(accepted);
         if (link != NULL && too_many_files)
             refuse(link, "The peer's process has too many open files");
     }
-    for (link = lo_links.first; link != NULL; link = next) {
-        next = link->listed.after;
-        lo_link_drain(link);
-        if (link->ack_due)
-            lo_acks_due = true; /* it had to wait */
-        read_link(link);
-        if (link->connection != NULL)
-            lo_check_delivered(link->connection);
-        if (link->draining && (link->out.begin == link->out.end || link->write_closed))
-            link->dead = true;
-        if (link->connection == NULL && !link->draining && lo.clock > link->expires)
-            link->dead = true;
-        if (link->dead) {
-            break_off(link);
-            lo_link_destroy(link);
-        }
+}
+
+void lo_transport_receive(void)
+{
+    enum { ROOM = 256 };
+    void *ready[ROOM];
+    lo_link_list active;
+    lo_link *link;
+    int count;
+    if (lo.clock < next_poll && lo.clock >= next_poll - LONGEST_INTERVAL)
+        return;
+    lo.now = lo.clock;
+    count = lo_ready(ready, ROOM);
+    if (count < 0) {
+        accept_links();
+        for (link = lo_links.first; link != NULL; link = link->listed.after)
+            lo_link_activate(link);
+    }
+    for (int i = 0; i < count; i++)
+        if (ready[i] == NULL)
+            accept_links();
+        else
+            lo_link_activate(ready[i]);
+    /* Those that are activated meanwhile are looked at next time. */
+    active = lo_active_links;
+    lo_active_links.first = lo_active_links.last = NULL;
+    while ((link = active.first) != NULL) {
+        LO_REMOVE(&active, link, active);
+        link->is_active = false;
+        look_at(link);
+    }
+    next_poll = lo.clock + POLL_INTERVAL;
+    if (count < 0) { /* to ask every link takes at most a tenth of the time */
+        int64_t spent = lo_clock_time(&lo_real_clock) - lo.clock;
+        next_poll += 9 * spent < LONGEST_INTERVAL / 2 ? 9 * spent : LONGEST_INTERVAL / 2;
     }
 }

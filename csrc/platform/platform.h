@@ -98,4 +98,21 @@ ptrdiff_t sn_socket_send(sn_socket socket, const void *bytes, size_t size);
 ptrdiff_t sn_socket_receive(sn_socket socket, void *bytes, size_t size);
 void sn_socket_close(sn_socket socket);
 
+/* --- waiting ---------------------------------------------------------------------------------- */
+
+/* Which of many sockets are ready, in one call. A poller is ready itself while one of them is. */
+typedef intptr_t sn_poller;
+#define SN_NO_POLLER ((sn_poller)-1)
+enum { SN_READABLE = 1, SN_WRITABLE = 2 };
+
+/* SN_NO_POLLER where the system has none that our sockets fit into. */
+sn_poller sn_poller_open(void);
+/* Changes for what a socket, or another poller, is watched; for 0: not at all. */
+bool sn_poller_watch(sn_poller poller, sn_socket socket, int before, int wanted, void *owner);
+/* The owners of what is ready, without waiting: how many, at most room and 256. */
+int sn_poller_ready(sn_poller poller, void **owners, int room);
+/* Waits until something is ready, a signal comes, or so many microseconds are over. */
+void sn_poller_wait(sn_poller poller, int64_t microseconds);
+void sn_poller_close(sn_poller poller);
+
 #endif

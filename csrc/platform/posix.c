@@ -20,6 +20,14 @@
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
+#ifdef __linux__
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#elif defined(__APPLE__) || defined(__FreeBSD__) || defined(__NetBSD__) || defined(__OpenBSD__)
+#define HAS_KQUEUE
+#include <sys/event.h>
+#endif
 
 void sn_lock(sn_mutex *mutex) { pthread_mutex_lock(&mutex->mutex); }
 void sn_unlock(sn_mutex *mutex) { pthread_mutex_unlock(&mutex->mutex); }
@@ -435,5 +443,103 @@ void sn_socket_close(sn_socket socket)
     close((int)socket);
     errno = error;
 }
+
+/* --- waiting ---------------------------------------------------------------------------------- */
+
+enum { READY = 256 };
+
+#ifdef __linux__
+
+sn_poller sn_poller_open(void) { return epoll_create1(EPOLL_CLOEXEC); }
+
+bool sn_poller_watch(sn_poller poller, sn_socket socket, int before, int wanted, void *owner)
+{
+    struct epoll_event event = {
+        .events = (wanted & SN_READABLE ? EPOLLIN : 0u) | (wanted & SN_WRITABLE ? EPOLLOUT : 0u),
+        .data.ptr = owner,
+    };
+    int how = wanted == 0 ? EPOLL_CTL_DEL : before == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
+    return epoll_ctl((int)poller, how, (int)socket, &event) == 0;
+}
+
+int sn_poller_ready(sn_poller poller, void **owners, int room)
+{
+    struct epoll_event events[READY];
+    int count = epoll_wait((int)poller, events, room < READY ? room : READY, 0);
+    for (int i = 0; i < count; i++)
+        owners[i] = events[i].data.ptr;
+    return count > 0 ? count : 0;
+}
+
+/* Threads may wake 50 microseconds late, by default, to save power: a wait for a packet is shorter. */
+void sn_poller_wait(sn_poller poller, int64_t microseconds)
+{
+    struct pollfd one = {.fd = (int)poller, .events = POLLIN};
+    struct timespec most = {(time_t)(microseconds / 1000000), (long)(microseconds % 1000000) * 1000};
+    int slack = prctl(PR_GET_TIMERSLACK, 0, 0, 0, 0);
+    prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
+    ppoll(&one, 1, &most, NULL);
+    if (slack > 0)
+        prctl(PR_SET_TIMERSLACK, slack, 0, 0, 0);
+}
+
+#elif defined(HAS_KQUEUE)
+
+sn_poller sn_poller_open(void)
+{
+    int made = kqueue();
+    if (made >= 0 && fcntl(made, F_SETFD, FD_CLOEXEC) != 0) {
+        close(made);
+        made = -1;
+    }
+    return made;
+}
+
+bool sn_poller_watch(sn_poller poller, sn_socket socket, int before, int wanted, void *owner)
+{
+    static const int filters[] = {[SN_READABLE] = EVFILT_READ, [SN_WRITABLE] = EVFILT_WRITE};
+    bool done = true;
+    for (int what = SN_READABLE; what <= SN_WRITABLE; what++) {
+        struct kevent change;
+        if (!((before ^ wanted) & what))
+            continue;
+        EV_SET(&change, (uintptr_t)socket, filters[what], wanted & what ? EV_ADD : EV_DELETE, 0, 0, owner);
+        done = kevent((int)poller, &change, 1, NULL, 0, NULL) == 0 && done;
+    }
+    return done;
+}
+
+int sn_poller_ready(sn_poller poller, void **owners, int room)
+{
+    struct kevent events[READY];
+    int count = kevent((int)poller, NULL, 0, events, room < READY ? room : READY, &(struct timespec){0, 0});
+    for (int i = 0; i < count; i++)
+        owners[i] = (void *)events[i].udata; /* an integer on some systems */
+    return count > 0 ? count : 0;
+}
+
+void sn_poller_wait(sn_poller poller, int64_t microseconds)
+{
+    struct timespec most = {(time_t)(microseconds / 1000000), (long)(microseconds % 1000000) * 1000};
+    struct kevent event;
+    kevent((int)poller, NULL, 0, &event, 1, &most);
+}
+
+#else
+
+sn_poller sn_poller_open(void) { return SN_NO_POLLER; }
+bool sn_poller_watch(sn_poller poller, sn_socket socket, int before, int wanted, void *owner)
+{
+    return (void)poller, (void)socket, (void)before, (void)wanted, (void)owner, false;
+}
+int sn_poller_ready(sn_poller poller, void **owners, int room)
+{
+    return (void)poller, (void)owners, (void)room, 0;
+}
+void sn_poller_wait(sn_poller poller, int64_t microseconds) { (void)poller, sn_sleep(microseconds); }
+
+#endif
+
+void sn_poller_close(sn_poller poller) { close((int)poller); }
 
 #endif

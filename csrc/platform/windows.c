@@ -422,4 +422,19 @@ void sn_socket_close(sn_socket socket)
     free(closing);
 }
 
+/* --- waiting ---------------------------------------------------------------------------------- */
+
+/* No call of Windows tells which of many named pipes can be read: each has to be asked. */
+sn_poller sn_poller_open(void) { return SN_NO_POLLER; }
+bool sn_poller_watch(sn_poller poller, sn_socket socket, int before, int wanted, void *owner)
+{
+    return (void)poller, (void)socket, (void)before, (void)wanted, (void)owner, false;
+}
+int sn_poller_ready(sn_poller poller, void **owners, int room)
+{
+    return (void)poller, (void)owners, (void)room, 0;
+}
+void sn_poller_wait(sn_poller poller, int64_t microseconds) { (void)poller, sn_sleep(microseconds); }
+void sn_poller_close(sn_poller poller) { (void)poller; }
+
 #endif

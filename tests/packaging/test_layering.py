@@ -126,7 +126,7 @@ def test_the_imports_are_seen() -> None:
 CSRC = Path(__file__).resolve().parents[2] / "csrc"
 # The layers of csrc/loopback, each file with its header.
 LOOPBACK_LAYERS = (
-    {"alloc", "list", "random"},
+    {"alloc", "list", "random", "readiness"},
     {"event_queue", "handle_map", "rate_meter", "rendezvous"},
     {"config", "message"},
     {"wire"},
