@@ -102,7 +102,7 @@ def make() -> FFI:
         include_dirs=[str(CSRC)],
         define_macros=[
             # Free-threaded Pythons before 3.15 have no limited API.
-            *([] if free_threaded else [("Py_LIMITED_API", "0x030b0000")]),
+            ("SN_FREE_THREADED", "1") if free_threaded else ("Py_LIMITED_API", "0x030b0000"),
             ("SN_VERSION", f'"{version["__version__"]}"'),
             *([("_CRT_SECURE_NO_WARNINGS", "1")] if windows else [("_GNU_SOURCE", "1")]),
         ],

@@ -2,6 +2,7 @@
 #include "undelivered.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "engine.h"
 
@@ -10,15 +11,36 @@ void sn_undelivered_init(sn_engine *engine)
     engine->undelivered = (sn_undelivered){.mutex = SN_MUTEX_INIT};
 }
 
+/* Where Python has a lock, whoever receives holds it from the begin to the end. */
+static sn_received *take_spare(sn_undelivered *undelivered)
+{
+#ifdef SN_FREE_THREADED
+    return atomic_exchange(&undelivered->spare, NULL);
+#else
+    sn_received *spare = atomic_load_explicit(&undelivered->spare, memory_order_relaxed);
+    atomic_store_explicit(&undelivered->spare, NULL, memory_order_relaxed);
+    return spare;
+#endif
+}
+
+static void keep_spare(sn_undelivered *undelivered, sn_received *batch)
+{
+#ifdef SN_FREE_THREADED
+    free(atomic_exchange(&undelivered->spare, batch));
+#else
+    free(atomic_load_explicit(&undelivered->spare, memory_order_relaxed));
+    atomic_store_explicit(&undelivered->spare, batch, memory_order_relaxed);
+#endif
+}
+
 sn_received *sn_received_begin(sn_engine *engine, sn_source source, long long handle)
 {
-    sn_received *batch = atomic_exchange(&engine->undelivered.spare, NULL);
+    sn_received *batch = take_spare(&engine->undelivered);
     if (batch == NULL)
-        batch = malloc(sizeof *batch);
+        batch = calloc(1, sizeof *batch);
     if (batch != NULL) {
         batch->source = source;
         batch->handle = handle;
-        batch->count = 0;
     }
     return batch;
 }
@@ -77,6 +99,7 @@ bool sn_received_fill_undelivered(sn_engine *engine, sn_received *batch, int lim
             batch->messages[i]->m_pfnRelease(batch->messages[i]);
         else
             batch->messages[open++] = batch->messages[i];
+    memset(batch->messages + open, 0, (size_t)(found - open) * sizeof batch->messages[0]);
     batch->count = open;
     return found > 0;
 }
@@ -85,7 +108,9 @@ void sn_received_end(sn_engine *engine, sn_received *batch, int from)
 {
     sn_undelivered *undelivered = &engine->undelivered;
     if (from >= batch->count) {
-        free(atomic_exchange(&undelivered->spare, batch));
+        memset(batch->messages, 0, (size_t)batch->count * sizeof batch->messages[0]);
+        batch->count = 0;
+        keep_spare(undelivered, batch);
         return;
     }
     batch->next = NULL;

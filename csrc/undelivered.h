@@ -21,6 +21,7 @@ typedef struct sn_received {
     sn_source source;
     long long handle;
     int count;
+    /* Behind the last message all are NULL. */
     SteamNetworkingMessage_t *messages[SN_BATCH_SIZE];
 } sn_received;
 
@@ -32,7 +33,7 @@ typedef struct sn_undelivered {
 } sn_undelivered;
 
 void sn_undelivered_init(sn_engine *engine);
-/* An empty batch for one receive call; NULL when memory is short. */
+/* An empty batch for one receive call, made while Python's lock is held; NULL when memory is short. */
 sn_received *sn_received_begin(sn_engine *engine, sn_source source, long long handle);
 /* Fills the batch with up to limit messages that an earlier call could not deliver; false: there are
  * none. Those of a connection that has been closed since are released. */

@@ -12,88 +12,35 @@
 
 /* Below this a copy costs less than owning Valve's message (measured: benchmarks/). */
 enum { INLINE_LIMIT = 1024 };
+/* Objects of small messages are used again: so many of them, each with room for so many bytes. */
+enum { SPARE_ROOM = 128, MOST_SPARE = 256 };
 
+/* What a program reads of a message are objects already, in slots that the interpreter reads without
+ * a call. They hold nothing that could hold the message, so the collector need not know of it. */
 typedef struct Message {
     PyObject_VAR_HEAD
+    PyObject *payload; /* bytes, once somebody has asked for them */
+    PyObject *size;
+    PyObject *connection;
+    PyObject *identity;
+    PyObject *channel;
+    PyObject *flags;
+    PyObject *message_number;
+    PyObject *time_received;
+    PyObject *connection_user_data;
     const char *bytes;
-    Py_ssize_t size;
+    Py_ssize_t length;
     SteamNetworkingMessage_t *native; /* NULL where the payload is our own copy */
     sn_engine *engine;                /* a reference while there is a native message */
-    PyObject *identity;
-    long long message_number;
-    long long time_received;
-    long long connection_user_data;
+#ifdef Py_GIL_DISABLED
     atomic_int views; /* live ones; far below zero once released */
-    unsigned connection;
-    int channel;
-    int flags;
-    char payload[];
+#else
+    int views;
+#endif
+    char copy[];
 } Message;
 
 static PyTypeObject *message_type;
-
-/* Identities repeat from message to message: their objects are kept, a slot for each hash. */
-typedef struct known_identity {
-#ifdef Py_GIL_DISABLED
-    atomic_flag busy; /* another thread is at it: it is not worth waiting for */
-#endif
-    SteamNetworkingIdentity identity;
-    PyObject *object;
-} known_identity;
-static known_identity known[256];
-
-static PyObject *identity_type; /* steamnet.Identity, a kind of str */
-
-void sn_message_identity_type(PyObject *type)
-{
-    PyObject *old = identity_type;
-    identity_type = Py_NewRef(type);
-    Py_XDECREF(old);
-}
-
-static PyObject *new_identity(const SteamNetworkingIdentity *identity)
-{
-    char text[SN_IDENTITY_SIZE];
-    const char *start = text;
-    PyObject *string, *object;
-    int collecting;
-    sn_identity_format(identity, text, (int)sizeof text);
-    if (identity->m_eType == k_ESteamNetworkingIdentityType_SteamID)
-        start += sizeof "steamid:" - 1;
-    string = PyUnicode_DecodeUTF8(start, (Py_ssize_t)strlen(start), "replace");
-    if (string == NULL || identity_type == NULL)
-        return string;
-    /* No collection here: a finalizer that shuts the engine down would wait for this call. */
-    collecting = PyGC_Disable();
-    object = PyObject_CallMethod((PyObject *)&PyUnicode_Type, "__new__", "OO", identity_type, string);
-    if (collecting)
-        PyGC_Enable();
-    Py_DECREF(string);
-    return object;
-}
-
-static PyObject *find_identity(const SteamNetworkingIdentity *identity)
-{
-    uint64_t bits = identity->m_steamID64;
-    known_identity *slot = &known[(bits ^ bits >> 8 ^ bits >> 32) % 256];
-    PyObject *object, *old = NULL;
-#ifdef Py_GIL_DISABLED
-    if (atomic_flag_test_and_set(&slot->busy))
-        return new_identity(identity);
-#endif
-    if (slot->object != NULL && memcmp(&slot->identity, identity, sizeof *identity) == 0) {
-        object = Py_NewRef(slot->object);
-    } else if ((object = new_identity(identity)) != NULL) {
-        old = slot->object;
-        slot->identity = *identity;
-        slot->object = Py_NewRef(object);
-    }
-#ifdef Py_GIL_DISABLED
-    atomic_flag_clear(&slot->busy);
-#endif
-    Py_XDECREF(old);
-    return object;
-}
 
 static void pin_library(const SteamNetworkingMessage_t *native)
 {
@@ -105,42 +52,122 @@ static void pin_library(const SteamNetworkingMessage_t *native)
     }
 }
 
-PyObject *sn_message_new(const SteamNetworkingMessage_t *native)
+#ifndef Py_GIL_DISABLED
+static Message *spare[MOST_SPARE];
+static int spare_count;
+#endif
+
+static Message *message_alloc(Py_ssize_t room)
+{
+    Message *message = NULL;
+#ifndef Py_GIL_DISABLED
+    if (room <= SPARE_ROOM && spare_count > 0)
+        message = spare[--spare_count];
+#endif
+    if (message == NULL)
+        message = PyObject_Malloc(offsetof(Message, copy) + (size_t)(room < SPARE_ROOM ? SPARE_ROOM : room));
+    if (message == NULL)
+        return (Message *)PyErr_NoMemory();
+    Py_SET_SIZE((PyVarObject *)message, room < SPARE_ROOM ? SPARE_ROOM : room);
+    return (Message *)PyObject_Init((PyObject *)message, message_type);
+}
+
+static void message_free(Message *message)
+{
+#ifndef Py_GIL_DISABLED
+    if (message->length <= SPARE_ROOM && spare_count < MOST_SPARE) {
+        spare[spare_count++] = message;
+        return;
+    }
+#endif
+    PyObject_Free(message);
+}
+
+/* Numbers that most messages have; Python keeps the same ones, but a call away. */
+enum { FEWEST = -1, MOST = 256 };
+static PyObject *few[MOST - FEWEST + 1];
+
+static bool few_init(void)
+{
+    for (int i = FEWEST; i <= MOST; i++)
+        if (few[i - FEWEST] == NULL && (few[i - FEWEST] = PyLong_FromLong(i)) == NULL)
+            return false;
+    return true;
+}
+
+static PyObject *int_of(long long number)
+{
+    return FEWEST <= number && number <= MOST ? Py_NewRef(few[number - FEWEST]) : PyLong_FromLongLong(number);
+}
+
+/* The object of a number that often is the one before. */
+static PyObject *again(sn_last *last, long long number)
+{
+    PyObject *object;
+    if (last->object != NULL && last->number == number)
+        return Py_NewRef(last->object);
+    object = int_of(number);
+    if (object != NULL) {
+        Py_XDECREF(last->object);
+        last->object = Py_NewRef(object);
+        last->number = number;
+    }
+    return object;
+}
+
+void sn_message_before_clear(sn_message_before *before)
+{
+    Py_XDECREF(before->size.object);
+    Py_XDECREF(before->time.object);
+    Py_XDECREF(before->user_data.object);
+}
+
+PyObject *sn_message_new(const SteamNetworkingMessage_t *native, sn_message_before *before)
 {
     /* A size without data would be a fault of the library; an empty message may have none. */
     Py_ssize_t size = native->m_cbSize > 0 && native->m_pData != NULL ? native->m_cbSize : 0;
-    bool copied = size <= INLINE_LIMIT;
-    PyObject *identity = find_identity(&native->m_identityPeer);
-    Message *message = identity != NULL ? PyObject_NewVar(Message, message_type, copied ? size : 0) : NULL;
-    if (message == NULL) {
-        Py_XDECREF(identity);
+    bool copied = sn_message_copied(native);
+    Message *message = message_alloc(copied ? size : 0);
+    sn_peer peer;
+    if (message == NULL)
         return NULL;
-    }
-    message->identity = identity;
-    message->size = size;
-    message->connection = native->m_conn;
-    /* A connection's messages carry their lane; those of ISteamNetworkingMessages a channel. */
-    message->channel = native->m_conn == 0 ? native->m_nChannel : native->m_idxLane;
-    message->flags = native->m_nFlags;
-    message->message_number = native->m_nMessageNumber;
-    message->time_received = native->m_usecTimeReceived;
-    message->connection_user_data = native->m_nConnUserData;
+    message->payload = message->size = message->connection = message->identity = NULL;
+    message->channel = message->flags = message->message_number = NULL;
+    message->time_received = message->connection_user_data = NULL;
     message->native = NULL;
     message->engine = NULL;
-    atomic_init(&message->views, 0);
-    message->bytes = copied ? message->payload : native->m_pData;
+    message->views = 0;
+    message->length = size;
+    message->bytes = copied ? message->copy : native->m_pData;
     if (copied && size > 0)
-        memcpy(message->payload, native->m_pData, (size_t)size);
-    return (PyObject *)message;
+        memcpy(message->copy, native->m_pData, (size_t)size);
+    if (!sn_peer_of(native->m_conn, &native->m_identityPeer, &peer))
+        goto failed;
+    message->connection = peer.connection;
+    message->identity = peer.identity;
+    /* A connection's messages carry their lane; those of ISteamNetworkingMessages a channel. */
+    message->channel = int_of(native->m_conn == 0 ? native->m_nChannel : native->m_idxLane);
+    message->flags = int_of(native->m_nFlags);
+    message->message_number = int_of(native->m_nMessageNumber);
+    message->size = again(&before->size, size);
+    message->time_received = again(&before->time, native->m_usecTimeReceived);
+    message->connection_user_data = again(&before->user_data, native->m_nConnUserData);
+    if (message->channel != NULL && message->flags != NULL && message->message_number != NULL &&
+        message->size != NULL && message->time_received != NULL && message->connection_user_data != NULL)
+        return (PyObject *)message;
+failed:
+    Py_DECREF(message);
+    return NULL;
+}
+
+bool sn_message_copied(const SteamNetworkingMessage_t *native)
+{
+    return native->m_cbSize <= INLINE_LIMIT || native->m_pData == NULL;
 }
 
 void sn_message_take_over(PyObject *self, sn_engine *engine, SteamNetworkingMessage_t *native)
 {
     Message *message = (Message *)self;
-    if (message->bytes == message->payload) {
-        native->m_pfnRelease(native);
-        return;
-    }
     if (!engine->backend->release_after_stop)
         pin_library(native);
     message->native = native;
@@ -168,22 +195,56 @@ static void message_dealloc(PyObject *self)
     Message *message = (Message *)self;
     PyTypeObject *type = Py_TYPE(self);
     give_back(message);
-    Py_DECREF(message->identity);
-    PyObject_Free(self);
+    Py_XDECREF(message->payload);
+    Py_XDECREF(message->size);
+    Py_XDECREF(message->connection);
+    Py_XDECREF(message->identity);
+    Py_XDECREF(message->channel);
+    Py_XDECREF(message->flags);
+    Py_XDECREF(message->message_number);
+    Py_XDECREF(message->time_received);
+    Py_XDECREF(message->connection_user_data);
+    message_free(message);
     Py_DECREF(type);
+}
+
+/* Adds to the number of views: what it was. Python's lock guards it where there is one. */
+static int count_views(Message *message, int more)
+{
+#ifdef Py_GIL_DISABLED
+    return atomic_fetch_add(&message->views, more);
+#else
+    int before = message->views;
+    message->views += more;
+    return before;
+#endif
 }
 
 /* A reader's mark, without which release() could take the bytes away, on any thread. */
 static bool view_begin(Message *message)
 {
-    if (atomic_fetch_add(&message->views, 1) >= 0)
+    if (count_views(message, 1) >= 0)
         return true;
-    atomic_fetch_sub(&message->views, 1);
+    count_views(message, -1);
     PyErr_SetString(PyExc_ValueError, "the message has been released");
     return false;
 }
 
-static void view_end(Message *message) { atomic_fetch_sub(&message->views, 1); }
+static void view_end(Message *message) { count_views(message, -1); }
+
+/* Whether nobody looks, and from now on nobody can. */
+static bool end_views(Message *message, int *views)
+{
+#ifdef Py_GIL_DISABLED
+    *views = 0;
+    return atomic_compare_exchange_strong(&message->views, views, INT_MIN / 2);
+#else
+    *views = message->views;
+    if (*views == 0)
+        message->views = INT_MIN / 2;
+    return *views == 0;
+#endif
+}
 
 static int message_getbuffer(PyObject *self, Py_buffer *view, int flags)
 {
@@ -191,7 +252,7 @@ static int message_getbuffer(PyObject *self, Py_buffer *view, int flags)
     view->obj = NULL;
     if (!view_begin(message))
         return -1;
-    if (PyBuffer_FillInfo(view, self, (void *)(uintptr_t)message->bytes, message->size, 1, flags) == 0)
+    if (PyBuffer_FillInfo(view, self, (void *)(uintptr_t)message->bytes, message->length, 1, flags) == 0)
         return 0;
     view_end(message);
     return -1;
@@ -203,7 +264,7 @@ static void message_releasebuffer(PyObject *self, Py_buffer *view)
     view_end((Message *)self);
 }
 
-static Py_ssize_t message_length(PyObject *self) { return ((Message *)self)->size; }
+static Py_ssize_t message_length(PyObject *self) { return ((Message *)self)->length; }
 
 /* An empty message is still a message: "if message:" asks whether there is one. */
 static int message_true(PyObject *self) { return (void)self, 1; }
@@ -212,6 +273,24 @@ static PyObject *message_data(PyObject *self, void *closure)
 {
     (void)closure;
     return PyMemoryView_FromObject(self);
+}
+
+static PyObject *message_payload(PyObject *self, void *closure)
+{
+    Message *message = (Message *)self;
+    PyObject *payload;
+    (void)closure;
+    if (!view_begin(message))
+        return NULL;
+#ifdef Py_GIL_DISABLED /* others may be at it: each has its own */
+    payload = PyBytes_FromStringAndSize(message->bytes, message->length);
+#else
+    if (message->payload == NULL)
+        message->payload = PyBytes_FromStringAndSize(message->bytes, message->length);
+    payload = Py_XNewRef(message->payload);
+#endif
+    view_end(message);
+    return payload;
 }
 
 static PyObject *message_decode(PyObject *self, PyObject *args, PyObject *keywords)
@@ -223,7 +302,7 @@ static PyObject *message_decode(PyObject *self, PyObject *args, PyObject *keywor
     if (!PyArg_ParseTupleAndKeywords(args, keywords, "|ss:decode", names, &encoding, &errors) ||
         !view_begin(message)) /* a codec is free to run anything, release() included */
         return NULL;
-    text = PyUnicode_Decode(message->bytes, message->size, encoding, errors);
+    text = PyUnicode_Decode(message->bytes, message->length, encoding, errors);
     view_end(message);
     return text;
 }
@@ -231,10 +310,11 @@ static PyObject *message_decode(PyObject *self, PyObject *args, PyObject *keywor
 static PyObject *message_release(PyObject *self, PyObject *unused)
 {
     Message *message = (Message *)self;
-    int views = 0;
+    int views;
     (void)unused;
-    if (atomic_compare_exchange_strong(&message->views, &views, INT_MIN / 2)) {
+    if (end_views(message, &views)) {
         give_back(message);
+        Py_CLEAR(message->payload);
     } else if (views > 0) {
         PyErr_SetString(PyExc_BufferError, "the message has views: release them first");
         return NULL;
@@ -245,30 +325,32 @@ static PyObject *message_release(PyObject *self, PyObject *unused)
 static PyObject *message_repr(PyObject *self)
 {
     const Message *message = (Message *)self;
-    return PyUnicode_FromFormat("<NetworkingMessage #%lld: %zd bytes from %U, connection %u, channel %d>",
-                                message->message_number, message->size, message->identity,
+    return PyUnicode_FromFormat("<NetworkingMessage #%S: %zd bytes from %U, connection %S, channel %S>",
+                                message->message_number, message->length, message->identity,
                                 message->connection, message->channel);
 }
 
 static PyMemberDef message_members[] = {
-    {"size", T_PYSSIZET, offsetof(Message, size), READONLY, "Size of the payload in bytes."},
-    {"connection", T_UINT, offsetof(Message, connection), READONLY,
+    {"size", T_OBJECT_EX, offsetof(Message, size), READONLY, "Size of the payload in bytes."},
+    {"connection", T_OBJECT_EX, offsetof(Message, connection), READONLY,
      "Handle of the connection it came on; 0 for a message of networking_messages."},
     {"identity", T_OBJECT_EX, offsetof(Message, identity), READONLY,
      "Who sent it, an Identity: the Steam ID in decimal, else the identity string."},
-    {"channel", T_INT, offsetof(Message, channel), READONLY,
+    {"channel", T_OBJECT_EX, offsetof(Message, channel), READONLY,
      "The lane it came on; for a message of networking_messages its channel."},
-    {"flags", T_INT, offsetof(Message, flags), READONLY, "SendFlags bits; RELIABLE is the one that counts."},
-    {"message_number", T_LONGLONG, offsetof(Message, message_number), READONLY,
+    {"flags", T_OBJECT_EX, offsetof(Message, flags), READONLY, "SendFlags bits; RELIABLE is the one that counts."},
+    {"message_number", T_OBJECT_EX, offsetof(Message, message_number), READONLY,
      "The sender's number for it, counted from 1 on each lane."},
-    {"time_received", T_LONGLONG, offsetof(Message, time_received), READONLY,
+    {"time_received", T_OBJECT_EX, offsetof(Message, time_received), READONLY,
      "When it arrived, in microseconds of the engine's clock."},
-    {"connection_user_data", T_LONGLONG, offsetof(Message, connection_user_data), READONLY,
+    {"connection_user_data", T_OBJECT_EX, offsetof(Message, connection_user_data), READONLY,
      "The connection's user data when the message was received."},
     {NULL, 0, 0, 0, NULL},
 };
 
 static PyGetSetDef message_getset[] = {
+    {"payload", message_payload, NULL,
+     "The payload as bytes, copied when this is read first.", NULL},
     {"data", message_data, NULL, "A read-only memoryview of the payload; valid for as long as it is kept.",
      NULL},
     {NULL, NULL, NULL, NULL, NULL},
@@ -304,7 +386,7 @@ static PyType_Slot message_slots[] = {
 
 static PyType_Spec message_spec = {
     .name = "steamnet.NetworkingMessage",
-    .basicsize = offsetof(Message, payload),
+    .basicsize = offsetof(Message, copy),
     .itemsize = 1,
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION | Py_TPFLAGS_IMMUTABLETYPE,
     .slots = message_slots,
@@ -314,5 +396,5 @@ bool sn_message_type_init(PyObject *module)
 {
     PyObject *type = PyType_FromSpec(&message_spec);
     message_type = (PyTypeObject *)type;
-    return type != NULL && PyModule_AddObjectRef(module, "NetworkingMessage", type) == 0;
+    return type != NULL && few_init() && PyModule_AddObjectRef(module, "NetworkingMessage", type) == 0;
 }

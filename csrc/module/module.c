@@ -30,7 +30,7 @@ static PyObject *set_identity_type(PyObject *module, PyObject *type)
         PyErr_SetString(PyExc_TypeError, "an identity is a kind of str");
         return NULL;
     }
-    sn_message_identity_type(type);
+    sn_set_identity_type(type);
     Py_RETURN_NONE;
 }
 
@@ -38,7 +38,7 @@ static PyMethodDef module_methods[] = {
     {"set_closed_error", set_closed_error, METH_O,
      "set_closed_error(exception_class)\n--\n\nNames the exception of calls after shutdown."},
     {"set_identity_type", set_identity_type, METH_O,
-     "set_identity_type(str_subclass)\n--\n\nNames the type of messages' identities."},
+     "set_identity_type(str_subclass)\n--\n\nNames the type of identities."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -15,12 +15,31 @@ sn_engine *sn_engine_argument(PyObject *address);
 /* Reads a whole number within bounds: TypeError for another type, ValueError outside. */
 bool sn_int_argument(PyObject *value, const char *what, long long low, long long high, long long *out);
 
+/* Who is at the other end, and on which connection, as objects that are remembered. */
+typedef struct sn_peer {
+    PyObject *connection;
+    PyObject *identity;
+} sn_peer;
+void sn_set_identity_type(PyObject *type); /* a kind of str, of which the identities are made */
+bool sn_same_identity(const SteamNetworkingIdentity *one, const SteamNetworkingIdentity *other);
+/* New references to both; false, and an exception, when memory is short. */
+bool sn_peer_of(HSteamNetConnection handle, const SteamNetworkingIdentity *identity, sn_peer *peer);
+
 /* The message type. */
 bool sn_message_type_init(PyObject *module);
-void sn_message_identity_type(PyObject *type); /* a kind of str, of which the identities are made */
-/* A message made of Valve's, and, once nothing can fail any more, what the message has from Valve's:
- * the payload if that was not copied. Until then Valve's message is the caller's. */
-PyObject *sn_message_new(const SteamNetworkingMessage_t *native);
+/* What a message may share with the one that was made before it; all zero at first. */
+typedef struct sn_last {
+    long long number;
+    PyObject *object;
+} sn_last;
+typedef struct sn_message_before {
+    sn_last size, time, user_data;
+} sn_message_before;
+void sn_message_before_clear(sn_message_before *before);
+/* A message made of Valve's, which stays the caller's until nothing can fail any more: then the caller
+ * releases it if it was copied, and else the message takes it over. */
+PyObject *sn_message_new(const SteamNetworkingMessage_t *native, sn_message_before *before);
+bool sn_message_copied(const SteamNetworkingMessage_t *native);
 void sn_message_take_over(PyObject *message, sn_engine *engine, SteamNetworkingMessage_t *native);
 
 extern PyMethodDef sn_receive_methods[], sn_send_methods[];

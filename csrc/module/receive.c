@@ -31,15 +31,27 @@ static int from_fake_port(sn_engine *engine, long long handle, SteamNetworkingMe
 }
 
 /* Takes a batch from the engine. A library that counts wrongly, or leaves out a message, is not
- * followed into memory that is not there. */
+ * followed into memory that is not there: where it wrote nothing there is NULL. */
 static void take(sn_engine *engine, sn_received *batch, int limit, receiver from)
 {
-    int got;
-    memset(batch->messages, 0, (size_t)limit * sizeof batch->messages[0]);
-    got = from(engine, batch->handle, batch->messages, limit);
-    for (int i = 0; i < got && i < limit; i++)
-        if (batch->messages[i] != NULL)
-            batch->messages[batch->count++] = batch->messages[i];
+    int got = from(engine, batch->handle, batch->messages, limit);
+    got = got < 0 ? 0 : got < limit ? got : limit;
+    if (got < limit && batch->messages[got] != NULL) /* it wrote more than it says */
+        memset(batch->messages + got, 0, (size_t)(limit - got) * sizeof batch->messages[0]);
+    for (int i = 0; i < got; i++) {
+        SteamNetworkingMessage_t *message = batch->messages[i];
+        batch->messages[i] = NULL;
+        if (message != NULL)
+            batch->messages[batch->count++] = message;
+    }
+}
+
+static void hand_over(PyObject *list, Py_ssize_t index, sn_engine *engine, SteamNetworkingMessage_t *native)
+{
+    if (sn_message_copied(native))
+        native->m_pfnRelease(native);
+    else
+        sn_message_take_over(PyList_GetItem(list, index), engine, native);
 }
 
 /* A list of the whole batch; NULL when memory is short, and the messages are still the engine's. */
@@ -48,35 +60,39 @@ static PyObject *list_of(sn_engine *engine, const sn_received *batch)
     /* No collection here: a finalizer that shuts the engine down would wait for this call. */
     int collecting = PyGC_Disable();
     PyObject *list = PyList_New(batch->count);
+    sn_message_before before = {{0, NULL}, {0, NULL}, {0, NULL}};
     if (collecting)
         PyGC_Enable();
     for (int i = 0; list != NULL && i < batch->count; i++) {
-        PyObject *message = sn_message_new(batch->messages[i]);
+        PyObject *message = sn_message_new(batch->messages[i], &before);
         if (message == NULL)
             Py_CLEAR(list);
         else
             PyList_SetItem(list, i, message);
     }
     for (int i = 0; list != NULL && i < batch->count; i++)
-        sn_message_take_over(PyList_GetItem(list, i), engine, batch->messages[i]);
+        hand_over(list, i, engine, batch->messages[i]);
+    sn_message_before_clear(&before);
     return list;
 }
 
 /* Appends the batch to the list: how many messages of it, fewer when memory is short. */
 static int append(PyObject *list, sn_engine *engine, const sn_received *batch)
 {
+    sn_message_before before = {{0, NULL}, {0, NULL}, {0, NULL}};
     int done = 0;
     for (bool failed = false; done < batch->count; done++) {
-        PyObject *message = sn_message_new(batch->messages[done]);
+        PyObject *message = sn_message_new(batch->messages[done], &before);
         if (message == NULL)
             break;
         failed = PyList_Append(list, message) < 0;
         if (!failed)
-            sn_message_take_over(message, engine, batch->messages[done]);
+            hand_over(list, PyList_Size(list) - 1, engine, batch->messages[done]);
         Py_DECREF(message);
         if (failed)
             break;
     }
+    sn_message_before_clear(&before);
     return done;
 }
 
@@ -86,7 +102,7 @@ static PyObject *receive(PyObject *const *args, Py_ssize_t count, const char *wh
     PyObject *list = NULL;
     sn_engine *engine;
     long long handle, limit;
-    bool more = true;
+    bool more = true, failed = false;
     if (count != 3) {
         PyErr_SetString(PyExc_TypeError, "three arguments are needed");
         return NULL;
@@ -97,33 +113,34 @@ static PyObject *receive(PyObject *const *args, Py_ssize_t count, const char *wh
         return NULL;
     if (!sn_enter(engine))
         return sn_raise_closed(engine);
-    while (more && limit > 0) {
+    while (more && !failed && limit > 0) {
         int asked = limit < SN_BATCH_SIZE ? (int)limit : SN_BATCH_SIZE, done = 0;
         bool undelivered;
         sn_received *batch = sn_received_begin(engine, source, handle);
         if (batch == NULL) {
-            if (list == NULL)
-                PyErr_NoMemory();
+            failed = true;
             break;
         }
         undelivered = sn_received_fill_undelivered(engine, batch, asked);
         if (!undelivered)
             take(engine, batch, asked, from);
         more = undelivered || batch->count == asked;
+        limit -= batch->count;
         if (list != NULL)
             done = append(list, engine, batch);
-        else if ((list = list_of(engine, batch)) != NULL)
+        else if (batch->count > 0 && (list = list_of(engine, batch)) != NULL)
             done = batch->count;
         if (done < batch->count) {
-            more = false;
-            if (list != NULL)
-                PyErr_Clear(); /* what is in the list is returned, the rest is for the next call */
+            failed = true; /* what is in the list is returned, the rest is for the next call */
         }
-        limit -= batch->count;
         sn_received_end(engine, batch, done);
     }
     sn_leave(engine);
-    return list;
+    if (failed && list == NULL)
+        return PyErr_NoMemory();
+    if (failed)
+        PyErr_Clear();
+    return list != NULL ? list : PyList_New(0);
 }
 
 static PyObject *receive_on_connection(PyObject *module, PyObject *const *args, Py_ssize_t count)

@@ -86,9 +86,10 @@ def test_the_payload_is_what_was_sent(pair: Pair, size: int) -> None:
     """Whichever way it is read, whatever its size."""
     data = pattern(size)
     message = pair.carry(data)
-    assert bytes(message) == bytes(message.data) == data
+    assert bytes(message) == bytes(message.data) == message.payload == data
     assert len(message) == message.size == message.data.nbytes == size
     assert message.data == data
+    assert type(message.payload) is bytes
     assert hashlib.md5(message, usedforsecurity=False).digest() == (
         hashlib.md5(data, usedforsecurity=False).digest()
     )
@@ -109,7 +110,7 @@ def test_the_fields_say_where_it_came_from(pair: Pair) -> None:
     assert not second.flags & SendFlags.RELIABLE
     fields = {name for name in dir(first) if isinstance(getattr(first, name), int | str)}
     assert len(fields) > 7
-    for name in {*fields, "data"}:
+    for name in {*fields, "data", "payload"}:
         with pytest.raises(AttributeError):
             setattr(first, name, 1)
 
@@ -240,6 +241,29 @@ def test_a_payload_cannot_be_written(pair: Pair, size: int) -> None:
     with pytest.raises((TypeError, BufferError)):
         io.BytesIO(bytes(size)).readinto(message)  # type: ignore[arg-type]  # on purpose
     assert bytes(message) == bytes(size)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_payload_is_made_once(pair: Pair, size: int) -> None:
+    """Reading it again copies nothing, where Python has a lock to see to that."""
+    message = pair.carry(pattern(size))
+    first = message.payload
+    if getattr(sys, "_is_gil_enabled", lambda: True)():
+        assert message.payload is first
+    assert message.payload == first == message.data
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_payload_is_the_programs_own(pair: Pair, size: int) -> None:
+    """It is no view: it does not hold release() up, and outlives message and engine."""
+    message = pair.carry(pattern(size))
+    kept = message.payload
+    message.release()
+    with pytest.raises(ValueError, match="the message has been released"):
+        _ = message.payload
+    late = pair.carry(pattern(size))
+    pair.steam.shutdown()
+    assert late.payload == kept == pattern(size)
 
 
 # --- release --------------------------------------------------------------------------------------
@@ -467,6 +491,48 @@ def test_a_finalizer_may_shut_down_while_messages_are_received(steam: Steam) -> 
     del lists
     gc.collect()
     assert not steam.core.is_initialized()
+
+
+def test_fields_that_are_read_again_are_the_same_objects(pair: Pair) -> None:
+    """They lie ready in the message: reading makes nothing."""
+    message = pair.carry(b"x" * 2000)
+    for name in (
+        "size",
+        "connection",
+        "identity",
+        "channel",
+        "flags",
+        "message_number",
+        "time_received",
+        "connection_user_data",
+    ):
+        assert getattr(message, name) is getattr(message, name), name
+
+
+@pytest.mark.parametrize("users", [1, 5, 300])
+def test_each_message_has_its_own_senders_name(steam: Steam, until: Until, users: int) -> None:
+    """However many users there are, and whatever of them is remembered between two calls."""
+    sockets = steam.networking_sockets
+    group = sockets.create_poll_group()
+    names: dict[int, str] = {}
+    for number in range(users):
+        name = f"str:{number}" if number % 2 else str(76561198000001000 + number)
+        here, there = sockets.create_socket_pair(identity2=name)
+        assert sockets.set_connection_poll_group(there, group)
+        assert sockets.set_connection_user_data(there, 1000 + number)
+        sockets.send_messages([(here, b"%d" % number, SendFlags.RELIABLE_NO_NAGLE)] * 3)
+        names[there] = name
+    got: list[NetworkingMessage] = []
+
+    def all_came() -> bool:
+        got.extend(sockets.receive_messages_on_poll_group(group, 7))
+        return len(got) == 3 * users
+
+    until(all_came, steam, what="three messages of each user")
+    for message in got:
+        assert message.identity == names[message.connection]
+        assert message.connection_user_data == 1000 + int(message.payload)
+    assert {message.connection for message in got} == names.keys()
 
 
 def test_a_message_knows_its_size_in_memory(pair: Pair) -> None:
