@@ -154,7 +154,8 @@ def c(session: nox.Session) -> None:
 def sanitize(session: nox.Session) -> None:
     """The suite on loopback and on real GNS, and the C checks, under the sanitizers."""
     python = gns_python(session)
-    tools = (*pinned("setuptools", "cffi"), "pytest", "hypothesis", "psutil", "rich")
+    own = ("pytest", "hypothesis", "psutil", "rich", "websockets")
+    tools = (*pinned("setuptools", "cffi"), *own)
     session.run(python, "-m", "pip", "install", "--quiet", *tools)
     session.run("tools/sanitize.sh", *session.posargs, env={"PYTHON": python})
 

@@ -72,7 +72,7 @@ from .steam import (
 )
 
 if TYPE_CHECKING:
-    from . import aio, signaling, testing
+    from . import aio, rendezvous, signaling, testing
 
 __all__ = [
     "Abandoned",
@@ -134,6 +134,7 @@ __all__ = [
     "end_category",
     "init",
     "init_game_server",
+    "rendezvous",
     "restart_app_if_necessary",
     "signaling",
     "testing",
@@ -142,7 +143,7 @@ __all__ = [
 
 def __getattr__(name: str) -> ModuleType:
     """Import the modules that not every game needs when they are first named."""
-    if name in ("aio", "signaling", "testing"):
+    if name in ("aio", "rendezvous", "signaling", "testing"):
         return import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

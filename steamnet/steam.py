@@ -1,14 +1,15 @@
 """Steam: one user on one engine, and init, which opens it."""
 
 import os
+import sys
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import partial
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import engine as engines
 from ._native import ffi, lib
@@ -18,7 +19,7 @@ from .closing import Abandoned, ClosingSessions, ClosingSockets
 from .config import Options
 from .engine import Engine, Uncopyable
 from .enums import EResult, known
-from .errors import ClosedError, ResultError, UnsupportedError
+from .errors import ClosedError, InitError, ResultError, UnsupportedError
 from .events import EventStream, raise_first
 from .friends import Friends
 from .handles import Router
@@ -31,7 +32,11 @@ from .networking_utils import SteamNetworkingUtilsManager
 from .objects import Connection, Listener, PollGroup
 from .signaling import LocalSignaling, Signaling
 
+if TYPE_CHECKING:
+    from .rendezvous import Client
+
 MAX_NAME = 127  # bytes
+RENDEZVOUS_SECONDS = 10.0  # that opening waits for a rendezvous server
 LINGER = 10.0  # seconds that a shutdown waits at most by default
 TELLING = 0.2  # seconds that telling the peers may take in any case
 
@@ -151,6 +156,9 @@ class Steam(Uncopyable):
         self._signaling = signaling
         if signaling is not None:
             engine.exchange_signals = partial(self._exchange_signals, signaling)
+        self._rendezvous: Client | None = None
+        self._use_ice: Callable[[], None] = engines.no_signals
+        self._remove_ice: Callable[[], None] = engines.no_signals
         engines.close_at_exit(self)
 
     def __repr__(self) -> str:
@@ -329,6 +337,8 @@ class Steam(Uncopyable):
         closing, sessions = self._closing, self._sessions
         deadline = self.engine.clock() + limit
         self.engine.refuse_sends()
+        self._use_ice = engines.no_signals
+        self._remove_ice()
         try:
             if limit:
                 closing.flush()
@@ -367,6 +377,7 @@ class Steam(Uncopyable):
             self.clock.pause(deadline)
 
     def _exchange_signals(self, signaling: Signaling) -> None:
+        self._use_ice()
         notifier = self._closing.notifier
         pointer = self.engine.pointer
         identity, connection = ffi.new("SteamNetworkingIdentity *"), ffi.new("uint32_t *")
@@ -399,6 +410,8 @@ def init(
     allow_restart: bool = False,
     attach: bool = False,
     signaling: Signaling | None = None,
+    rendezvous: str | None = None,
+    token: str | None = None,
     name: str | None = None,
 ) -> Steam:
     """Open an engine and return the user on it.
@@ -415,6 +428,11 @@ def init(
       it is not shut down with us. Other engines take no notice.
     - ``signaling``: on gns, how connect_p2p reaches its peers; by default
       `steamnet.signaling.LocalSignaling`, which reaches those on this machine.
+    - ``rendezvous``: on gns, the URL of a rendezvous server (``steamnet server``), ws://host:port
+      or wss://host, through which players on other machines are reached; by default
+      STEAMNET_RENDEZVOUS. The server is waited for, up to 10 seconds (not where an event loop
+      runs on this thread). It needs ``pip install "steamnet[rendezvous]"``.
+    - ``token``: what proves our identity to the rendezvous server, where it asks for that.
     - ``name``: what others see of us on gns and loopback (`Steam.friends`), 127 bytes at most; by
       default the identity. Steam knows it by itself, and takes no notice.
 
@@ -429,8 +447,14 @@ def init(
         integer(app_id, "app_id", 0, 0xFFFFFFFF)
     if engine is None and kind == "loopback":
         library = None  # an unmodified game may kind Steam's
-    if kind != "gns" and signaling is not None:
-        raise ValueError("signaling is for the gns engine")
+    if kind != "gns" and (signaling, rendezvous) != (None, None):
+        raise ValueError("signaling and rendezvous are for the gns engine")
+    if signaling is not None and rendezvous is not None:
+        raise ValueError("give signaling or rendezvous, not both")
+    if kind == "gns" and signaling is None and rendezvous is None:
+        rendezvous = os.environ.get("STEAMNET_RENDEZVOUS") or None
+    if token is not None and rendezvous is None:
+        raise ValueError("a token is for a rendezvous server: give rendezvous, too")
     if name is not None:
         text_within(name, "name", MAX_NAME, 1)
     clock = CURRENT.get() if kind == "loopback" else None
@@ -447,9 +471,46 @@ def init(
     fields = {"identity": native, "attach": attach, "clock": loaded.time.native}
     options = ffi.new("sn_options *", fields)
     given = app_id if kind == "steam" and not attach else None
+    if rendezvous is not None:
+        return _init_with_rendezvous(loaded, app_id, options, rendezvous, token, name)
     with engines.app_id_in_environment(given):
         loaded.start(options)
     return Steam(loaded, app_id, signaling, name)
+
+
+def _init_with_rendezvous(
+    engine: Engine, app_id: int | None, options: Any, url: str, token: str | None, name: str | None
+) -> Steam:
+    """Start an engine whose signals go through a rendezvous server."""
+    try:
+        from .rendezvous import Client
+        from .rendezvous.ice import IceConfig
+    except ModuleNotFoundError as error:
+        engine.close()
+        if error.name != "websockets":
+            raise
+        raise InitError(str(error)) from error
+    with ExitStack() as failed:
+        failed.callback(engine.close)
+        client = Client(url, from_native(options.identity), token, name or "")
+        failed.callback(client.close)
+        if not _event_loop_runs():  # which would stand still, and the server may be on it
+            client.wait(RENDEZVOUS_SECONDS)
+        engine.start(options)
+        failed.pop_all()
+    steam = Steam(engine, app_id, client, name)
+    ice = IceConfig(steam.networking_utils)
+    steam._rendezvous = client
+    steam._use_ice = lambda: ice.apply(client.ice)  # whenever the server names other ones
+    steam._remove_ice = ice.remove
+    steam._use_ice()
+    return steam
+
+
+def _event_loop_runs() -> bool:
+    """Whether asyncio runs on this thread."""
+    asyncio = sys.modules.get("asyncio")
+    return asyncio is not None and asyncio._get_running_loop() is not None
 
 
 class ServerMode(IntEnum):

@@ -21,11 +21,11 @@ LAYERS = (
     {"enums", "virtual_loop"},
     {"errors"},
     {"identity", "pump"},
-    {"arguments", "info", "lobby_backend", "signaling"},
-    {"clock"},
-    {"engine"},
-    {"config", "fake_udp_port", "lobbies"},
-    {"closing", "friends"},
+    {"arguments", "info", "lobby_backend", "rendezvous.stun", "signaling"},
+    {"clock", "rendezvous.ice", "rendezvous.protocol"},
+    {"engine", "rendezvous.admission", "rendezvous.client"},
+    {"config", "fake_udp_port", "lobbies", "rendezvous.server"},
+    {"closing", "friends", "rendezvous"},
     {"networking_messages", "networking_sockets", "networking_utils"},
     {"handles"},
     {"objects"},
@@ -38,7 +38,7 @@ LAYERS = (
     {"__main__"},
 )
 LAYER = {name: number for number, names in enumerate(LAYERS) for name in names}
-SUBPACKAGES = ("cli",)
+SUBPACKAGES = ("cli", "rendezvous")
 
 
 def _files() -> dict[str, Path]:

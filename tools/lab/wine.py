@@ -99,7 +99,7 @@ def make_python(python: str, scratch: Path) -> None:
     link = ("-L", scratch, "-lpython311", "-o", HOME / "python.exe")
     run(GCC, "-municode", scratch / "python.c", *link)
     # pip asks this machine, not the other, what pytest needs there: colorama.
-    needed = ("cffi", "pycparser", "colorama", "pytest", "hypothesis", "psutil")
+    needed = ("cffi", "pycparser", "colorama", "pytest", "hypothesis", "psutil", "websockets")
     run(BIN / "pip", "install", "-q", *FOR_WINDOWS, "--target", PACKAGES, *needed)
     say(f"a CPython for Windows is put together in {HOME}")
 

@@ -1,0 +1,343 @@
+"""The client of a rendezvous server: a signaling, requests, and what the server tells."""
+
+import asyncio
+import contextlib
+import ipaddress
+import itertools
+import logging
+import os
+import random
+import secrets
+import threading
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future
+from typing import Literal, TypeVar
+from urllib.parse import urlsplit
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, WebSocketException
+
+from ..errors import InitError
+from ..identity import Identity, identity_of
+from . import protocol
+from .ice import IceServers
+from .protocol import Message, RequestError
+
+FIRST_DELAY, LONGEST_DELAY = 0.5, 15.0  # seconds between two tries to connect; each a bit random
+OPEN_SECONDS = 10.0  # for one try
+CLOSE_SECONDS = 2.0  # for the last frames
+MOST_SIGNALS = 4096  # that wait to be received
+MOST_PUSHES = 4096
+MOST_FRAMES = 1024  # that wait to be sent
+MOST_REQUESTS = 256  # that wait for an answer
+FINAL = {"token", "insecure"}  # refusals that the next try would meet again
+
+log = logging.getLogger("steamnet.rendezvous")
+T = TypeVar("T")
+
+
+class Client:
+    """A user at a rendezvous server; a `steamnet.signaling.Signaling`.
+
+    It connects on a thread of its own, and again, with growing pauses, whenever the connection is
+    lost; both are logged (``steamnet.rendezvous``). Connections between players do not need it
+    once they are up. Calls of a client never block, except `wait` and `close`.
+    """
+
+    def __init__(
+        self, url: str, identity: Identity, token: str | None = None, name: str = ""
+    ) -> None:
+        """Begin to log in to ``url`` (ws://host:port or wss://host) as ``identity``.
+
+        ``token``: what proves the identity, where the server asks for that; over ws:// only to
+        this machine. ``name``: what the user wants to be called. ValueError for another kind of
+        URL, or a token that anybody on the way could read.
+        """
+        self.url = url
+        """The server's."""
+        self.identity = Identity.parse(identity)
+        """Who we are."""
+        self._host = _host(url, token)
+        self._hello: Message = {
+            "op": "hello",
+            "version": protocol.VERSION,
+            "identity": self.identity.text,
+            "secret": secrets.token_hex(32),  # holds the identity when the connection was lost
+        }
+        if token is not None:
+            self._hello["token"] = token
+        if name:
+            self._hello["name"] = name
+        self.ice: IceServers | None = None
+        """The STUN and TURN servers that the server names; None before the first welcome."""
+        self.error = ""
+        """Why we are not logged in; "" while we are."""
+        self._signals: deque[tuple[Identity, bytes]] = deque(maxlen=MOST_SIGNALS)
+        self._pushes: deque[Message] = deque(maxlen=MOST_PUSHES)
+        self._frames: deque[str | bytes] = deque(maxlen=MOST_FRAMES)
+        self._requests: dict[int, Future[object]] = {}
+        self._numbers = itertools.count(1)
+        self._lock = threading.Lock()  # around the frames and the requests
+        self._online = False
+        self._welcomed = threading.Event()
+        self._closing = False
+        self._owner = os.getpid()
+        self._loop = asyncio.new_event_loop()
+        self._renewal: asyncio.TimerHandle | None = None
+        self._renewing: asyncio.Task[None] | None = None
+        self._wake: asyncio.Event | None = None  # there is something to send, or to end
+        self._thread = threading.Thread(target=self._run, name="steamnet-rendezvous", daemon=True)
+        self._thread.start()
+
+    def __repr__(self) -> str:
+        return f"<rendezvous Client of {self.identity} at {self.url}>"
+
+    # --- signaling ----------------------------------------------------------------------------
+
+    def send(self, peer: Identity, signal: bytes) -> None:
+        """Begin to carry a ``signal`` to a ``peer``; it is lost while there is no server."""
+        self._send(protocol.encode_signal(peer, signal))
+
+    def receive(self) -> Iterator[tuple[Identity, bytes]]:
+        """What has arrived since the last call, as (sender, signal), by the server's word."""
+        for _ in range(len(self._signals)):
+            yield self._signals.popleft()
+
+    def close(self) -> None:
+        """Send what waits, give the identity up, and end the thread; idempotent."""
+        if os.getpid() != self._owner:  # the thread is the parent's
+            return
+        self._closing = True
+        self._notify()
+        self._thread.join(CLOSE_SECONDS + 1)
+
+    # --- requests -----------------------------------------------------------------------------
+
+    @property
+    def is_online(self) -> bool:
+        """Whether we are logged in now."""
+        return self._online
+
+    def wait(self, timeout: float) -> None:
+        """Wait until we are logged in; InitError with the reason after ``timeout`` seconds."""
+        if not self._welcomed.wait(timeout) or self.error:
+            reason = self.error or f"no answer within {timeout:g} s"
+            raise InitError(f"the rendezvous server {self.url} cannot be used: {reason}")
+
+    def request(self, op: str, /, **arguments: object) -> "Future[object]":
+        """Ask the server; the result comes later, or a `RequestError`: "offline" without a server.
+
+        ``arguments``: what JSON can hold. The future is done by another thread.
+        """
+        future: Future[object] = Future()
+        with self._lock:
+            if not self._online or len(self._requests) >= MOST_REQUESTS:
+                text = self.error or "too many requests wait for their answers"
+                future.set_exception(RequestError("offline", text))
+                return future
+            number = next(self._numbers)
+            self._requests[number] = future
+        self._send(protocol.encode({"op": op, "id": number, **arguments}))
+        return future
+
+    def pushes(self) -> list[Message]:
+        """Take what the server has told unasked, oldest first.
+
+        Among that are ``{"op": "online"}`` after each login, and ``{"op": "offline"}``.
+        """
+        return _take(self._pushes)
+
+    # --- on the thread ------------------------------------------------------------------------
+
+    def _send(self, frame: str | bytes) -> None:
+        with self._lock:
+            if not self._online:
+                return
+            self._frames.append(frame)
+        self._notify()
+
+    def _notify(self) -> None:
+        if self._wake is not None and os.getpid() == self._owner:
+            with contextlib.suppress(RuntimeError):  # the thread has ended
+                self._loop.call_soon_threadsafe(self._wake.set)
+
+    def _run(self) -> None:
+        try:
+            self._loop.run_until_complete(self._stay_connected())
+        except Exception:
+            log.exception("the client of %s has failed", self.url)
+        finally:
+            self._set_offline("closed")
+            self._welcomed.set()
+            self._loop.close()
+
+    async def _stay_connected(self) -> None:
+        """Connect, again and again, until closed."""
+        self._wake = asyncio.Event()
+        delay = FIRST_DELAY
+        lost = False
+        while not self._closing:
+            was_online, reason, final = False, "", False
+            try:
+                proxy: Literal[True] | None = None if _is_this_machine(self._host) else True
+                async with connect(
+                    self.url,
+                    compression=None,
+                    open_timeout=OPEN_SECONDS,
+                    close_timeout=CLOSE_SECONDS / 2,
+                    ping_interval=15,
+                    ping_timeout=15,
+                    max_size=protocol.LONGEST_ANSWER,
+                    proxy=proxy,
+                ) as websocket:
+                    async with asyncio.timeout(OPEN_SECONDS):
+                        await self._log_in(websocket)
+                    was_online = True
+                    if lost:
+                        log.info("the rendezvous server %s is there again", self.url)
+                    await self._talk(websocket)
+                    reason = "it has ended"
+            except RequestError as error:
+                reason, final = error.text, error.code in FINAL
+            except ConnectionClosed as error:
+                reason = f"it has closed the connection: {error}"
+                final = error.rcvd is not None and error.rcvd.code == protocol.REPLACED
+            except TimeoutError:
+                reason = "it does not answer"
+            except (OSError, WebSocketException, ValueError, TypeError) as error:
+                reason = str(error) or type(error).__name__
+            if self._closing:
+                return
+            self._set_offline(reason)
+            if final:
+                log.error(
+                    "the rendezvous server %s refuses %s: %s", self.url, self.identity, reason
+                )
+                self._welcomed.set()
+                return
+            if was_online or not lost:
+                log.warning("no rendezvous server %s (%s): trying again", self.url, reason)
+            lost = True
+            delay = FIRST_DELAY if was_online else min(delay * 2, LONGEST_DELAY)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(delay * random.uniform(0.75, 1.25)):
+                    while not self._closing:
+                        await self._wake.wait()
+                        self._wake.clear()
+
+    async def _log_in(self, websocket: ClientConnection) -> None:
+        await websocket.send(protocol.encode(self._hello))
+        message = await self._next_message(websocket)
+        if message.get("op") == "refused":
+            raise RequestError(protocol.text(message, "code"), protocol.text(message, "text"))
+        if message.get("op") != "welcome":
+            raise ValueError("it is no rendezvous server of this version")
+        await self._use_ice(message.get("ice"))
+        with self._lock:
+            self._online, self.error = True, ""
+        self._pushes.append({"op": "online"})
+        self._welcomed.set()
+
+    async def _next_message(self, websocket: ClientConnection) -> Message:
+        frame = await websocket.recv()
+        return protocol.decode(frame if isinstance(frame, str) else "")
+
+    async def _use_ice(self, ice: object) -> None:
+        """Take the servers from a welcome, or an answer; names are looked up without blocking."""
+        with contextlib.suppress(ValueError, TypeError):
+            self.ice = await asyncio.to_thread(IceServers.read, ice, self._host)
+        if self._renewal is not None:
+            self._renewal.cancel()
+        seconds = ice.get("seconds") if isinstance(ice, dict) else None
+        if isinstance(seconds, int):  # half of which the credentials for TURN are good for
+            self._renewal = self._loop.call_later(max(seconds / 2, 60), self._renew_ice)
+
+    def _renew_ice(self) -> None:
+        def answered(future: "Future[object]") -> None:  # on this thread
+            if future.exception() is None:
+                self._renewing = self._loop.create_task(self._use_ice(future.result()))
+
+        self.request("ice").add_done_callback(answered)
+
+    async def _talk(self, websocket: ClientConnection) -> None:
+        """Send and receive until the connection ends, or we close."""
+        writing = asyncio.create_task(self._write(websocket))
+        try:
+            async for frame in websocket:
+                if isinstance(frame, bytes):
+                    name, signal = protocol.decode_signal(frame)
+                    self._signals.append((identity_of(name), signal))
+                else:
+                    self._take_message(protocol.decode(frame))
+        finally:
+            writing.cancel()
+            await asyncio.wait([writing])
+
+    def _take_message(self, message: Message) -> None:
+        number = message.get("id")
+        if number is None:
+            self._pushes.append(message)
+            return
+        with self._lock:
+            future = self._requests.pop(number, None) if isinstance(number, int) else None
+        if future is None or not future.set_running_or_notify_cancel():
+            return
+        error = message.get("error")
+        if isinstance(error, dict):
+            future.set_exception(RequestError(str(error.get("code")), str(error.get("text"))))
+        else:
+            future.set_result(message.get("result"))
+
+    async def _write(self, websocket: ClientConnection) -> None:
+        """Send what is queued; at the end give the identity up, and close."""
+        assert self._wake is not None
+        with contextlib.suppress(ConnectionClosed):
+            while True:
+                for frame in _take(self._frames):
+                    await websocket.send(frame)
+                if self._closing and not self._frames:
+                    await websocket.send(protocol.encode({"op": "leave"}))
+                    await websocket.close()
+                    return
+                await self._wake.wait()
+                self._wake.clear()
+
+    def _set_offline(self, reason: str) -> None:
+        """Say so to all who wait for an answer."""
+        with self._lock:
+            was, self._online = self._online, False
+            self.error = reason
+            requests, self._requests = self._requests, {}
+            self._frames.clear()
+        if was:
+            self._pushes.append({"op": "offline"})
+        for future in requests.values():
+            if future.set_running_or_notify_cancel():
+                future.set_exception(RequestError("offline", reason))
+
+
+def _take(items: "deque[T]") -> list[T]:
+    return [items.popleft() for _ in range(len(items))]
+
+
+def _host(url: str, token: str | None) -> str:
+    """The host of a server's URL; ValueError where it is none, or a token could be read there."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+        parts.port  # noqa: B018  # raises ValueError for what is no port
+    except ValueError:
+        host = None
+    if host is None or parts.scheme not in ("ws", "wss") or parts.username is not None:
+        raise ValueError(f"{url!r} is no rendezvous server: write ws://host:port or wss://host")
+    if token is not None and parts.scheme == "ws" and not _is_this_machine(host):
+        raise ValueError(f"a token can be read on the way to {url}: use wss://")
+    return host
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
