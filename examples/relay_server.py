@@ -3,17 +3,17 @@
     python examples/relay_server.py serve
     python examples/relay_server.py talk ROOM NAME      in as many terminals as you like
 
-It runs on the loopback engine unless STEAMNET_ENGINE says otherwise; talk then also needs the
-server's Steam ID. The protocol: the first message of a player is the name of a room; all that
-follow go to everybody else in it, as reliable or unreliable as they were sent, with the
-player's Steam ID and a space before them. "" comes when a player has left. A player that names
-no room in ten seconds is closed, and messages longer than 64 KiB are not passed on.
+It runs on the loopback engine unless STEAMNET_ENGINE names another; talk then needs the server's
+Steam ID too. The first message of a player is the name of a room; all that follow go to everybody
+else in it, as they were sent, with the player's Steam ID and a space before them; "" when a player
+has left. Who names no room in ten seconds is closed; what is longer than 64 KiB is not passed on.
 """
 
 import asyncio
 import contextlib
 import os
 import sys
+import threading
 from collections import defaultdict
 
 import steamnet.aio
@@ -23,10 +23,8 @@ ENGINE = os.environ.get("STEAMNET_ENGINE", "loopback")
 SERVER = "76561198000000001"  # who the server is where there is no Steam to say it
 Buffer = bytes | memoryview
 BACKLOG = 256  # messages that may wait for a slow player
-PATIENCE = 2.0  # seconds that who talks to one with a full backlog is held up
-GREETING = 10.0  # seconds in which a player must say a room
-LARGEST = 64 * 1024  # bytes of a message; longer ones are not passed on
-TOO_SLOW = 2001  # a close reason of our own
+PATIENCE, GREETING = 2.0, 10.0  # seconds that a slow player holds up others; to name a room
+LARGEST, TOO_SLOW = 64 * 1024, 2001  # bytes of a message; a close reason of our own
 
 
 class Player:
@@ -34,8 +32,7 @@ class Player:
 
     def __init__(self, connection: steamnet.aio.Connection) -> None:
         """Begin to send what is put into the queue."""
-        self.name = str(connection.peer)
-        self.connection = connection
+        self.connection, self.name = connection, str(connection.peer)
         self._queue = asyncio.Queue[tuple[bytes, int]](BACKLOG)
         self.sending = asyncio.create_task(self._send())
 
@@ -102,24 +99,39 @@ class Relay:
 
 async def serve() -> None:
     """Run the server until Ctrl-C."""
-    identity = SERVER if ENGINE != "steam" else None
-    async with steamnet.aio.init(480, engine=ENGINE, identity=identity) as steam:
+    me = None if ENGINE == "steam" else SERVER
+    async with steamnet.aio.init(480, engine=ENGINE, identity=me) as steam:
         print("Relay server:", steam.core.get_steam_id(), flush=True)
         await Relay().serve(steam)
 
 
+async def say_what_is_typed(connection: steamnet.aio.Connection) -> None:
+    """Send each line that is typed; a thread reads, as no platform can poll the keyboard."""
+    lines, loop = asyncio.Queue[str](), asyncio.get_running_loop()
+
+    def read() -> None:
+        for line in sys.stdin or ():
+            loop.call_soon_threadsafe(lines.put_nowait, line.rstrip("\n"))
+
+    threading.Thread(target=read, daemon=True).start()
+    while True:
+        await connection.send(await lines.get())
+
+
 async def talk(room: str, name: str, server: str = SERVER) -> None:
-    """Enter a room, greet it, greet everybody who greets, and show what is said."""
+    """Enter a room, greet everybody who greets, say what is typed and show what is said."""
     async with steamnet.aio.init(480, engine=ENGINE) as steam:
         connection = await steam.connect(server, 0)
         await connection.send(room)
         await connection.send(f"Hello, I am {name}!")
         print(f"* {name} is in the {room} room", flush=True)
+        typing = asyncio.create_task(say_what_is_typed(connection))
         async for message in connection:
             sender, _, text = message.decode(errors="replace").partition(" ")
             print(f"{sender} {text or 'has left'}", flush=True)
             if text.startswith("Hello"):
                 await connection.send(f"Welcome from {name}.")
+        typing.cancel()
         print(f"* the server says goodbye: {connection.info.end_debug}")
 
 

@@ -232,6 +232,8 @@ def test_a_relay_server_connects_the_players_of_a_room(start: Start) -> None:
     bob = start("relay_server.py", "talk", "red", "Bob")
     assert re.search(r"\d{17} Hello, I am Bob!\n", read_until(ann, "Hello"))
     read_until(bob, "76561198000000007 Welcome from Ann.")
+    type_line(ann, "who wants to play?")
+    read_until(bob, "76561198000000007 who wants to play?")
     bob.kill()
     read_until(ann, "has left")
     server.kill()
