@@ -2,8 +2,8 @@
 
 from .engine import Engine, Uncopyable
 from .identity import Identity
-from .lobbies import Lobbies, text_within
-from .lobby_backend import Friend
+from .lobbies import Lobbies
+from .lobby_backend import Friend, text_within
 
 MAX_PRESENCE_KEY, MAX_PRESENCE = 64, 256  # bytes, with Valve's NUL
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from .arguments import integer
 from .enums import EChatRoomEnterResponse, EResult, LobbyType, PersonaState
 from .identity import Identity
 
@@ -21,7 +22,31 @@ DISTANCES = ("close", "default", "far", "worldwide")
 Result = EResult | EChatRoomEnterResponse | int
 
 
-# --- what is asked ------------------------------------------------------------------------------
+def text_within(text: str, what: str, limit: int, least: int = 0) -> str:
+    """The text, if it has so many bytes: TypeError for another type, ValueError outside."""
+    if not isinstance(text, str):
+        raise TypeError(f"{what} must be a str, not {type(text)}")
+    size = len(text.encode())
+    if not least <= size <= limit:
+        raise ValueError(f"{what} has {least} to {limit} bytes, not {size}: {text[:32]!r}")
+    if "\0" in text:
+        raise ValueError(f"{what} holds a NUL character")
+    return text
+
+
+def _key(key: str) -> str:
+    return text_within(key, "a key", MAX_KEY, 1)
+
+
+def _members(count: int) -> int:
+    return integer(count, "max_members", 1, MAX_MEMBERS)
+
+
+def _number(value: int, key: str) -> int:
+    return integer(value, f"the number for {key!r}", -(2**31), 2**31 - 1)
+
+
+# --- what is asked: commands, which check themselves ----------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +56,12 @@ class Create:
     type: LobbyType
     max_members: int
     data: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Check what was given."""
+        _members(self.max_members)
+        for key, value in self.data.items():
+            text_within(value, f"the value of {_key(key)!r}", MAX_VALUE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +76,22 @@ class Search:
     limit: int = 50
     distance: str = "worldwide"
     """One of `DISTANCES`; elsewhere than on Steam without effect."""
+
+    def __post_init__(self) -> None:
+        """Check what was given."""
+        for key, comparison, operand in self.where:
+            if comparison not in COMPARISONS:
+                raise ValueError(f"{comparison!r} is none of {', '.join(COMPARISONS)}")
+            if isinstance(operand, str):
+                text_within(operand, f"the value for {_key(key)!r}", MAX_VALUE)
+            else:
+                _number(operand, _key(key))
+        for key, number in self.near:
+            _number(number, _key(key))
+        integer(self.slots, "slots", 0, MAX_MEMBERS)
+        integer(self.limit, "limit", 1, 2**31 - 1)
+        if self.distance not in DISTANCES:
+            raise ValueError(f"distance is one of {', '.join(DISTANCES)}, not {self.distance!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +123,10 @@ class SetData:
     key: str
     value: str
 
+    def __post_init__(self) -> None:
+        """Check what was given."""
+        text_within(self.value, f"the value of {_key(self.key)!r}", MAX_VALUE)
+
 
 @dataclass(frozen=True, slots=True)
 class SetMemberData:
@@ -84,6 +135,10 @@ class SetMemberData:
     lobby: int
     key: str
     value: str
+
+    def __post_init__(self) -> None:
+        """Check what was given."""
+        text_within(self.value, f"the value of {_key(self.key)!r}", MAX_VALUE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +164,10 @@ class SetMaxMembers:
     lobby: int
     max_members: int
 
+    def __post_init__(self) -> None:
+        """Check what was given."""
+        _members(self.max_members)
+
 
 @dataclass(frozen=True, slots=True)
 class SetOwner:
@@ -124,6 +183,12 @@ class Chat:
 
     lobby: int
     data: bytes
+
+    def __post_init__(self) -> None:
+        """Check what was given."""
+        if not 0 < len(self.data) <= MAX_CHAT:
+            size = len(self.data)
+            raise ValueError(f"a chat message has 1 to {MAX_CHAT} bytes (4 KiB), not {size}")
 
 
 @dataclass(frozen=True, slots=True)

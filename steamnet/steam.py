@@ -24,8 +24,8 @@ from .events import EventStream, raise_first
 from .friends import Friends
 from .handles import Router
 from .identity import Identity, address_to_native, c_string, from_native, to_native
-from .lobbies import Lobbies, text_within
-from .lobby_backend import LobbyBackend
+from .lobbies import Lobbies
+from .lobby_backend import LobbyBackend, text_within
 from .networking_messages import SteamNetworkingMessagesManager
 from .networking_sockets import SteamNetworkingSocketsManager
 from .networking_utils import SteamNetworkingUtilsManager

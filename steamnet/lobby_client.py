@@ -1,0 +1,302 @@
+"""The back end of lobbies off Steam: one user's view of them, over a carrier that keeps them.
+
+The carrier has the truth: the memory of this process, a store of this machine, or a rendezvous
+server. It answers later, and tells of changes in their order; this applies them.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from .engine import Engine
+from .enums import PersonaState
+from .errors import ResultError, UnsupportedError
+from .identity import Identity, identity_of
+from .lobby_backend import (
+    Answer,
+    Command,
+    Create,
+    Event,
+    Friend,
+    Inspect,
+    InviteDialog,
+    Join,
+    Leave,
+    LobbyEventKind,
+    LobbyInfo,
+    Result,
+    Search,
+    SetData,
+    SetMemberData,
+)
+from .lobby_rules import Change, Refused, State, User, apply, decide
+
+ASKED = (Create, Search, Join, Inspect)
+FRESH = 1.0  # seconds for which the list of users is not asked for again
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A user of the rendezvous."""
+
+    identity: str
+    name: str
+    app: int = 0
+    lobby: int = 0
+    presence: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """Ask who uses the rendezvous. Answered with all, or 250 at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetPresence:
+    """Let the others see a text, or remove it ("")."""
+
+    key: str
+    value: str
+
+
+Request = Command | People | SetPresence
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a carrier answers; ``state``: of a lobby that was made or joined."""
+
+    request: int
+    result: Result
+    detail: str = ""
+    state: State | None = None
+    infos: tuple[LobbyInfo, ...] = ()
+    people: tuple[Person, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """A change of a lobby that the user is in; or an invitation to one."""
+
+    lobby: int
+    change: Change
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The carrier has lost a lobby that the user was in."""
+
+    lobby: int
+
+
+Item = Reply | Update | Lost
+Deliver = Callable[[Item], None]
+"""What a carrier calls, from any thread, with what is for one user, in order."""
+
+
+class Carrier(Protocol):
+    """Keeps lobbies, for one user. Everything is answered through its `Deliver`, in order."""
+
+    def submit(self, number: int, request: Request) -> None:
+        """Begin a request: one `Reply` with its number follows, after the changes that it made."""
+
+    def close(self) -> None:
+        """Leave all lobbies, and deliver nothing more; idempotent."""
+
+
+class LobbyClient:
+    """A `LobbyBackend` for one user, over a carrier."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        user: User,
+        app: int,
+        open_carrier: Callable[[User, int, Deliver], Carrier],
+    ) -> None:
+        """Open the carrier for a ``user`` of the game ``app``."""
+        self._engine = engine
+        self._user = user
+        self._app = app
+        self._me = identity_of(user.identity)
+        self._lobbies: dict[int, State] = {}
+        self._arrived: deque[Item] = deque()
+        self._numbers = 0
+        # What this user wrote, and no carrier has confirmed: by lobby, user ("": the lobby's) and
+        # key the request and the value.
+        self._written: dict[tuple[int, str, str], tuple[int, str]] = {}
+        self._people: dict[str, Person] = {}
+        self._people_asked: float | None = None
+        self._carrier = open_carrier(user, app, self._deliver)
+
+    def _deliver(self, item: Item) -> None:
+        self._arrived.append(item)
+        self._engine.has_more = True
+
+    def submit(self, command: Command) -> int:
+        """Begin a command; see `LobbyBackend.submit`."""
+        if isinstance(command, InviteDialog):
+            raise UnsupportedError(f"the {self._engine.name} engine has no invite dialog")
+        if not isinstance(command, ASKED):
+            try:
+                decide(self._lobbies.get(command.lobby), command, self._user)
+            except Refused as refusal:
+                operation = f"lobby: {type(command).__name__}"
+                raise ResultError(operation, refusal.result, refusal.detail) from None
+        number = self._next()
+        if isinstance(command, SetData):
+            self._written[command.lobby, "", command.key] = number, command.value
+        elif isinstance(command, SetMemberData):
+            key = command.lobby, self._user.identity, command.key
+            self._written[key] = number, command.value
+        elif isinstance(command, Leave):
+            self._forget(command.lobby)
+        self._carrier.submit(number, command)
+        return number
+
+    def poll(self, limit: int) -> Iterator[Answer | Event]:
+        """Take what has come, and change the view; see `LobbyBackend.poll`."""
+        for _ in range(min(limit, len(self._arrived))):
+            item = self._arrived.popleft()
+            if isinstance(item, Reply):
+                if (answer := self._answered(item)) is not None:
+                    yield answer
+            elif isinstance(item, Lost):
+                if item.lobby in self._lobbies:
+                    self._forget(item.lobby)
+                    yield Event(LobbyEventKind.DISCONNECTED, item.lobby, self._me)
+            elif (event := self._changed(item)) is not None:
+                yield event
+        if self._arrived:
+            self._engine.has_more = True
+
+    def owner(self, lobby: int) -> Identity | None:
+        """The owner; None if the user is not in it."""
+        state = self._lobbies.get(lobby)
+        return identity_of(state.owner) if state is not None else None
+
+    def members(self, lobby: int) -> list[Identity]:
+        """The members, in the order of joining."""
+        state = self._lobbies.get(lobby)
+        return [identity_of(user) for user in state.members] if state is not None else []
+
+    def max_members(self, lobby: int) -> int:
+        """How many members it holds; 0 if the user is not in it."""
+        state = self._lobbies.get(lobby)
+        return state.max_members if state is not None else 0
+
+    def data(self, lobby: int) -> dict[str, str]:
+        """A copy of the lobby's data."""
+        state = self._lobbies.get(lobby)
+        return self._with_written(dict(state.data), lobby, "") if state is not None else {}
+
+    def value(self, lobby: int, key: str) -> str:
+        """One value of the lobby's data; "" if there is none."""
+        if (written := self._written.get((lobby, "", key))) is not None:
+            return written[1]
+        state = self._lobbies.get(lobby)
+        return state.data.get(key, "") if state is not None else ""
+
+    def member_data(self, lobby: int, user: Identity) -> dict[str, str]:
+        """A copy of a member's data."""
+        state = self._lobbies.get(lobby)
+        member = state.members.get(user) if state is not None else None
+        return self._with_written(dict(member.data), lobby, user) if member is not None else {}
+
+    def member_value(self, lobby: int, user: Identity, key: str) -> str:
+        """One value of a member's data; "" if there is none."""
+        if (written := self._written.get((lobby, user, key))) is not None:
+            return written[1]
+        state = self._lobbies.get(lobby)
+        member = state.members.get(user) if state is not None else None
+        return member.data.get(key, "") if member is not None else ""
+
+    def requested(self) -> int:
+        """No engine but Steam knows why the program was started."""
+        return 0
+
+    def name(self) -> str:
+        """The user's own name."""
+        return self._user.name
+
+    def friends(self) -> list[Friend]:
+        """The users of the rendezvous, as it last told, but this one; asks again."""
+        self._ask_people()
+        return [
+            Friend(
+                identity_of(person.identity),
+                person.name,
+                PersonaState.ONLINE,
+                person.app == self._app,
+                person.lobby or None,
+            )
+            for person in self._people.values()
+            if person.identity != self._me
+        ]
+
+    def name_of(self, user: Identity) -> str:
+        """A user's name, from a lobby or from the list of users."""
+        if user == self._me:
+            return self._user.name
+        for state in self._lobbies.values():
+            if (member := state.members.get(user)) is not None:
+                return member.name
+        self._ask_people()
+        person = self._people.get(user)
+        return person.name if person is not None else ""
+
+    def set_rich_presence(self, key: str, value: str) -> bool:
+        """Let the users of the rendezvous see a text."""
+        self._carrier.submit(self._next(), SetPresence(key, value))
+        return True
+
+    def close(self) -> None:
+        """Leave all lobbies, and close the carrier."""
+        self._carrier.close()
+
+    def _next(self) -> int:
+        self._numbers += 1
+        return self._numbers
+
+    def _ask_people(self) -> None:
+        now = self._engine.time.now()
+        if self._people_asked is None or not 0 <= now - self._people_asked < FRESH:
+            self._people_asked = now
+            self._carrier.submit(self._next(), People())
+
+    def _answered(self, reply: Reply) -> Answer | None:
+        self._written = {
+            key: written for key, written in self._written.items() if written[0] != reply.request
+        }
+        if reply.people is not None:
+            self._people = {person.identity: person for person in reply.people}
+            return None
+        number = 0
+        if reply.state is not None:
+            number = reply.state.id
+            self._lobbies[number] = reply.state
+        return Answer(reply.request, reply.result, number, reply.infos, reply.detail)
+
+    def _changed(self, update: Update) -> Event | None:
+        change, lobby = update.change, update.lobby
+        event = Event(change.kind, lobby, identity_of(change.user), change.data)
+        if change.kind == LobbyEventKind.INVITED:
+            return event
+        state = self._lobbies.get(lobby)
+        if state is None:
+            return None  # left meanwhile
+        after = apply(state, change)
+        if after is not None:
+            self._lobbies[lobby] = after
+        return event
+
+    def _forget(self, lobby: int) -> None:
+        self._lobbies.pop(lobby, None)
+        self._written = {key: value for key, value in self._written.items() if key[0] != lobby}
+
+    def _with_written(self, data: dict[str, str], lobby: int, user: str) -> dict[str, str]:
+        for (where, who, key), (_, value) in self._written.items():
+            if (where, who) == (lobby, user):
+                data[key] = value
+        return {key: value for key, value in data.items() if value}
