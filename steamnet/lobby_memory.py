@@ -1,8 +1,12 @@
 """Lobbies in the memory of one process: of a rendezvous server, and of players in tests."""
 
+import secrets
 import threading
+import time
+import weakref
 from collections.abc import Callable, Iterable
 
+from .clock import VirtualClock
 from .enums import EChatRoomEnterResponse, EResult, LobbyType
 from .lobby_backend import Create, Inspect, InviteDialog, Join, LobbyEventKind, Search
 from .lobby_client import Deliver, Lost, People, Person, Reply, Request, SetPresence, Update
@@ -179,3 +183,19 @@ class Hub:
 def shown(state: State) -> bool:
     """Whether friends of a member may see that it is in this lobby."""
     return state.type in (LobbyType.FRIENDS_ONLY, LobbyType.PUBLIC)
+
+
+_hubs = weakref.WeakKeyDictionary[object, Hub]()
+
+
+def hub_of(clock: VirtualClock) -> Hub:
+    """The one for the players of a virtual clock."""
+    hub = _hubs.get(clock)
+    if hub is None:
+        hub = _hubs[clock] = Hub(clock.now, clock.random.randrange)
+    return hub
+
+
+def new_hub() -> Hub:
+    """One on this machine's time."""
+    return Hub(time.time, secrets.randbelow)

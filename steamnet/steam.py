@@ -1,6 +1,7 @@
 """Steam: one user on one engine, and init, which opens it."""
 
 import os
+import secrets
 import sys
 import threading
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from . import engine as engines
 from ._native import ffi, lib
 from .arguments import integer, port, seconds
-from .clock import CURRENT, Clock
+from .clock import CURRENT, Clock, VirtualClock
 from .closing import Abandoned, ClosingSessions, ClosingSockets
 from .config import Options
 from .engine import Engine, Uncopyable
@@ -26,6 +27,9 @@ from .handles import Router
 from .identity import Identity, address_to_native, c_string, from_native, to_native
 from .lobbies import Lobbies
 from .lobby_backend import LobbyBackend, text_within
+from .lobby_client import Carrier, Deliver, LobbyClient
+from .lobby_memory import Hub, hub_of
+from .lobby_rules import User
 from .networking_messages import SteamNetworkingMessagesManager
 from .networking_sockets import SteamNetworkingSocketsManager
 from .networking_utils import SteamNetworkingUtilsManager
@@ -139,6 +143,7 @@ class Steam(Uncopyable):
             engine, self.networking_sockets, self._closing, self.run_callbacks, self.wait
         )
         self._name = name
+        self._hub: Hub | None = None  # where the lobbies are, if it is this process
         self.lobbies = Lobbies(engine, self._me, self._open_lobbies)
         """``ISteamMatchmaking``"""
         self.friends = Friends(engine, self.lobbies)
@@ -319,6 +324,19 @@ class Steam(Uncopyable):
 
     def _open_lobbies(self) -> LobbyBackend:
         """The back end of this engine's lobbies, opened."""
+        if self.engine.name == "steam":
+            raise UnsupportedError(f"the {self.engine.name} engine has no lobbies yet")
+        me = self._me()
+        user = User(str(me), self._name or str(me), secrets.token_hex(8))
+        return LobbyClient(self.engine, user, self.core.get_app_id(), self._open_carrier)
+
+    def _open_carrier(self, user: User, app: int, deliver: Deliver) -> Carrier:
+        """What keeps the lobbies of this engine's users."""
+        hub = self._hub
+        if isinstance(self.clock, VirtualClock):
+            hub = hub_of(self.clock)
+        if hub is not None:
+            return hub.enter(user, app, deliver)
         raise UnsupportedError(f"the {self.engine.name} engine has no lobbies yet")
 
     def _local_signaling(self) -> Signaling | None:

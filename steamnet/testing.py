@@ -36,6 +36,7 @@ from .engine import Engine
 from .enums import ConfigValue, ConnectionState
 from .handles import BaseConnection, Router
 from .identity import Identity, from_native
+from .lobby_memory import new_hub
 from .objects import Connection
 from .signaling import rendezvous_directory
 from .steam import Steam, init
@@ -45,6 +46,7 @@ FIRST_PLAYER = 76561198000000001
 RENDEZVOUS_ENV = "STEAMNET_LOOPBACK_DIR"
 WHAT = ("sent", "delayed", "lost", "delivered")
 SHOWN = 20  # records in the TimeoutError of pump
+_hub = new_hub()  # the lobbies of players on the real clock
 _taken: set[int] = set()  # a test may ask for players twice
 
 
@@ -165,7 +167,8 @@ def pump(*parties: Steam | Connection, until: Callable[[], T | None], timeout: f
                     lines += ["the latest packets:", *(f"  {record}" for record in latest)]
             what = getattr(until, "__qualname__", until)
             raise TimeoutError("\n  ".join([f"{timeout} s have passed without {what}", *lines]))
-        clock.pause(deadline)
+        if not any(router.engine.has_more for router in routers):
+            clock.pause(deadline)
 
 
 class Record(NamedTuple):
@@ -393,6 +396,7 @@ def _player(clock: VirtualClock | None) -> Iterator[Steam]:
         token = CURRENT.set(clock)
         try:
             steam = init(engine="loopback", identity=FIRST_PLAYER + number)
+            steam._hub = _hub
         finally:
             CURRENT.reset(token)
         try:
