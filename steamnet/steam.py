@@ -161,7 +161,8 @@ class Steam(Uncopyable):
         self._signaling = signaling
         if signaling is not None:
             engine.exchange_signals = partial(self._exchange_signals, signaling)
-        self._rendezvous: Client | None = None
+        self.rendezvous: Client | None = None
+        """The client of the rendezvous server that `init` was given."""
         self._use_ice: Callable[[], None] = engines.no_signals
         self._remove_ice: Callable[[], None] = engines.no_signals
         engines.close_at_exit(self)
@@ -518,7 +519,7 @@ def _init_with_rendezvous(
         failed.pop_all()
     steam = Steam(engine, app_id, client, name)
     ice = IceConfig(steam.networking_utils)
-    steam._rendezvous = client
+    steam.rendezvous = client
     steam._use_ice = lambda: ice.apply(client.ice)  # whenever the server names other ones
     steam._remove_ice = ice.remove
     steam._use_ice()

@@ -28,22 +28,36 @@ def _add_network(parser: argparse._ArgumentGroup) -> None:
 
 
 def _add_engine(parser: argparse.ArgumentParser, default: str | None) -> None:
+    default = os.environ.get("STEAMNET_ENGINE") or default
     parser.add_argument(
         "--engine",
         choices=tuple(KINDS),
-        default=os.environ.get("STEAMNET_ENGINE") or default,
-        help="what carries the messages (default: %(default)s)",
+        default=default,
+        help=f"what carries the messages (default: {default or 'steam; gns with --rendezvous'})",
     )
     parser.add_argument("--library", metavar="PATH", help="path of the engine's shared library")
 
 
-def _add_user(parser: argparse.ArgumentParser, engine: str = "steam") -> None:
+def _add_user(parser: argparse.ArgumentParser, engine: str | None) -> None:
     _add_engine(parser, engine)
     parser.add_argument(
         "--app-id", type=int, default=480, help="Steam app id (default: %(default)s)"
     )
     parser.add_argument("--identity", help="who you are, on engines without Steam")
     parser.add_argument("--port", type=int, default=0, help="virtual port (default: %(default)s)")
+
+
+def _add_ways(parser: argparse.ArgumentParser) -> None:
+    """Add how players on different machines reach each other on gns."""
+    ways = parser.add_argument_group("between machines, on the gns engine")
+    ways.add_argument("--rendezvous", metavar="URL", help="ws://HOST:PORT of a `steamnet server`")
+    ways.add_argument("--token", help="what proves your identity to that server")
+    ways.add_argument(
+        "--stun", metavar="HOST:PORT", help="who tells your public address, behind a router"
+    )
+    ways.add_argument("--turn", metavar="HOST:PORT", help="who relays where there is no direct way")
+    ways.add_argument("--turn-user", metavar="USER", help="who you are there")
+    ways.add_argument("--turn-password", metavar="PASSWORD")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -61,13 +75,49 @@ def _parser() -> argparse.ArgumentParser:
     _add_network(demo.add_argument_group("simulated network"))
 
     host = commands.add_parser("host", help="open a chat that others can join, until Ctrl-C")
-    _add_user(host)
+    _add_user(host, None)
+    host.add_argument(
+        "--listen",
+        metavar="HOST:PORT",
+        help="wait at an address, such as 0.0.0.0:27015, for those who join by address",
+    )
+    _add_ways(host)
     join = commands.add_parser("join", help="join the chat of a host")
-    join.add_argument("steam_id", metavar="STEAM_ID", help="what the host shows")
-    _add_user(join)
+    join.add_argument(
+        "target",
+        metavar="STEAM_ID | IDENTITY | HOST:PORT",
+        help="who the host is, or where: the host shows what to type",
+    )
+    _add_user(join, None)
+    _add_ways(join)
+
+    server = commands.add_parser(
+        "server", help="introduce players on different machines to each other, until Ctrl-C"
+    )
+    server.add_argument(
+        "--listen",
+        metavar="HOST:PORT",
+        default="0.0.0.0:27080",
+        help="where: TCP for players, and UDP for STUN (default: %(default)s)",
+    )
+    server.add_argument("--cert", metavar="FILE", help="certificate chain (PEM): wss:// by TLS")
+    server.add_argument("--key", metavar="FILE", help="its private key (PEM)")
+    server.add_argument(
+        "--tokens", metavar="FILE", help="lines of a token and an identity: nobody else logs in"
+    )
+    server.add_argument(
+        "--stun-address",
+        metavar="HOST:PORT",
+        help="STUN server that players use (default: this server, by the name they know it by)",
+    )
+    server.add_argument("--turn", metavar="HOST:PORT", help="TURN server (coturn) that relays")
+    server.add_argument(
+        "--turn-secret", metavar="FILE", help="file with coturn's static-auth-secret"
+    )
 
     info = commands.add_parser("info", help="which engines are here, and what they lack")
     info.add_argument("--library", metavar="PATH", help="look at this library instead of searching")
+    info.add_argument("--all", action="store_true", help="list the functions that are missing")
 
     bench = commands.add_parser("bench", help="how fast this machine sends and receives")
     _add_engine(bench, "loopback")
@@ -88,6 +138,8 @@ def _runner(command: str) -> Callable[[argparse.Namespace], int]:
         from .demo import run
     elif command in ("host", "join"):
         from .chat import run
+    elif command == "server":
+        from .server import run
     elif command == "info":
         from .info import run
     elif command == "bench":

@@ -1,40 +1,71 @@
-"""The two-terminal chat: ``steamnet host`` and ``steamnet join STEAM_ID``."""
+"""The two-terminal chat: ``steamnet host`` and ``steamnet join``."""
 
 import argparse
+import os
 import queue
+import shlex
 import signal
 import sys
 import threading
 import time
+from contextlib import ExitStack, suppress
+from urllib.parse import urlsplit
 
-from ..enums import GONE, ConnectionState, SendFlags
-from ..identity import Identity
-from ..info import ConnectionEvent
-from ..networking_sockets import SteamNetworkingSocketsManager
+from ..enums import ConfigValue, ConnectionState
+from ..errors import ResultError, SteamnetError
+from ..identity import Identity, split_address
+from ..objects import Connection, Listener
 from ..steam import Steam, init
+from .addresses import is_address, is_local, join_command, reachable
 
 FRAME = 1 / 60
+ANSWER_SECONDS = 3.0  # that a rendezvous server may take to say who is there
 
 
 def run(options: argparse.Namespace) -> int:
     """Open the engine, then host or join."""
     # SIGTERM ends a chat as Ctrl-C does: the peers are told.
     signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    if options.engine is None:  # a rendezvous server is for this one engine
+        options.engine = "gns" if options.rendezvous else "steam"
+    if options.engine == "gns":
+        options.rendezvous = options.rendezvous or os.environ.get("STEAMNET_RENDEZVOUS")
     identity = options.identity if options.engine != "steam" else None
     with init(
-        options.app_id, engine=options.engine, library=options.library, identity=identity
+        options.app_id,
+        engine=options.engine,
+        library=options.library,
+        identity=identity,
+        rendezvous=options.rendezvous,
+        token=options.token,
     ) as steam:
         steam.networking_utils.init_relay_network_access()
+        configure(steam, options)
         typed = _typed_lines()
         try:
             if options.command == "host":
-                return _host(steam, options.port, typed)
-            return _join(steam, options.steam_id, options.port, typed)
+                return _host(steam, options, typed)
+            return _join(steam, options, typed)
+        except ResultError as error:
+            say(str(error))
+            return 1
         except KeyboardInterrupt:
             say("goodbye")
             return 0
         finally:
             steam.shutdown(linger=1.0)
+
+
+def configure(steam: Steam, options: argparse.Namespace) -> None:
+    """Use the STUN and TURN servers of the command line; they win over those of a server."""
+    for key, value in {
+        ConfigValue.P2P_STUN_SERVER_LIST: options.stun,
+        ConfigValue.P2P_TURN_SERVER_LIST: options.turn,
+        ConfigValue.P2P_TURN_USER_LIST: options.turn_user,
+        ConfigValue.P2P_TURN_PASS_LIST: options.turn_password,
+    }.items():
+        if value:
+            steam.networking_utils.set_config_value(key, value)
 
 
 def say(text: str) -> None:
@@ -63,95 +94,192 @@ def _next_line(typed: "queue.SimpleQueue[str | None]") -> str | None:
         return ""
 
 
-def _host(steam: Steam, port: int, typed: "queue.SimpleQueue[str | None]") -> int:
-    sockets = steam.networking_sockets
-    listen_socket = sockets.create_listen_socket_p2p(port)
-    if not listen_socket:
-        say(f"virtual port {port} is taken: does another host run as the same user?")
-        return 1
-    poll_group = sockets.create_poll_group()
-    players: dict[int, str] = {}
-    who = steam.core.get_steam_id() or sockets.get_identity()
-    say(f"Host Steam ID: {who}")
-    say(f"Waiting for players; they type:  steamnet join {who} --engine {steam.engine.name}")
-
-    def tell(text: str, besides: int = 0) -> None:
-        sockets.broadcast([player for player in players if player != besides], text)
-
-    def changed(event: ConnectionEvent) -> None:
-        if event.is_incoming_request:
-            if sockets.accept_connection(event.connection):
-                sockets.set_connection_poll_group(event.connection, poll_group)
-        elif event.state == ConnectionState.CONNECTED:
-            players[event.connection] = event.info.identity_remote
-            say(f"* {event.info.identity_remote} joined")
-            tell(f"* {event.info.identity_remote} joined", event.connection)
-        elif event.state in GONE:
-            sockets.close_connection(event.connection)
-            name = players.pop(event.connection, None)
-            if name is not None:
-                say(f"* {name} left ({event.info.end_debug})")
-                tell(f"* {name} left")
-
-    sockets.on_connection_status_changed(changed)
-    while True:
-        steam.run_callbacks()
-        for message in sockets.receive_messages_on_poll_group(poll_group):
-            line = f"{message.identity}: {message.decode(errors='replace')}"
-            say(line)
-            tell(line, message.connection)
-        while line := _next_line(typed) or "":
-            tell(f"{who}: {line}")
-        time.sleep(FRAME)
+# --- host -----------------------------------------------------------------------------------------
 
 
-def _join(steam: Steam, host: str, port: int, typed: "queue.SimpleQueue[str | None]") -> int:
-    sockets = steam.networking_sockets
+def _host(steam: Steam, options: argparse.Namespace, typed: "queue.SimpleQueue[str | None]") -> int:
+    who = steam.core.get_steam_id() or str(steam.networking_sockets.get_identity())
+    with ExitStack() as stack:
+        listeners: list[Listener] = []
+        if options.listen is not None:
+            listeners.append(stack.enter_context(steam.listen_ip(options.listen)))
+        if options.listen is None or options.rendezvous:
+            try:
+                listeners.append(stack.enter_context(steam.listen(options.port)))
+            except ResultError as error:
+                say(f"{error}: does another host run as the same user?")
+                return 1
+        say(f"Host Steam ID: {who}")
+        _say_how_to_join(listeners[0].address if options.listen else None, who, options)
+        room = stack.enter_context(steam.poll_group())
+        coming: list[Connection] = []
+        while True:
+            steam.run_callbacks()
+            for listener in listeners:
+                while (connection := listener.accept()) is not None:
+                    room.add(connection)
+                    coming.append(connection)
+            messages = room.receive()
+            for connection in [one for one in coming if one.state == ConnectionState.CONNECTED]:
+                coming.remove(connection)
+                say(f"* {connection.peer} joined")
+                room.broadcast(f"* {connection.peer} joined", besides=[*coming, connection])
+            for message in messages:
+                line = f"{message.identity}: {message.decode(errors='replace')}"
+                say(line)
+                room.broadcast(line, besides=[*coming, room.sender(message)])
+            for connection in room.departed():
+                if connection in coming:
+                    coming.remove(connection)
+                    if connection.info.state == ConnectionState.PROBLEM_DETECTED_LOCALLY:
+                        say(f"* no way to {connection.peer}: {connection.info.end_debug}")
+                        say(_no_way(steam, options))
+                else:
+                    say(f"* {connection.peer} left ({connection.info.end_debug})")
+                    room.broadcast(f"* {connection.peer} left", besides=coming)
+                connection.close()
+            while line := _next_line(typed) or "":
+                room.broadcast(f"{who}: {line}", besides=coming)
+            time.sleep(FRAME)
+
+
+def _say_how_to_join(address: str | None, who: str, options: argparse.Namespace) -> None:
+    """Say what players type, each on the machine that it is for."""
+
+    def waiting(where: str, command: str) -> None:
+        say(f"Waiting for players;{where and f' {where}'} they type:  {command}")
+
+    by_name = join_command(who, options)
+    if address is not None:
+        for place in reachable(address):
+            local = is_local(place)
+            if local or options.engine != "loopback":  # which is for one machine
+                waiting(
+                    "on this machine" if local else "in this network", join_command(place, options)
+                )
+        if options.engine != "loopback" and not is_local(address):
+            say(
+                f"From elsewhere: the router here must forward UDP port {split_address(address)[1]}"
+                " to this machine (port forwarding), and they use its public address; or use "
+                "--rendezvous."
+            )
+    if options.rendezvous:
+        token = " --token THEIR_TOKEN" if options.token else ""
+        waiting("anywhere", f"{by_name} --rendezvous {shlex.quote(options.rendezvous)}{token}")
+        if is_local(urlsplit(options.rendezvous).netloc):
+            say("Other machines know that server by another address.")
+    elif address is None:
+        waiting("on this machine" if options.engine != "steam" else "", by_name)
+        if options.engine == "gns":
+            say("For players on other machines: --listen 0.0.0.0:27015, or --rendezvous URL.")
+
+
+# --- join -----------------------------------------------------------------------------------------
+
+
+def _join(steam: Steam, options: argparse.Namespace, typed: "queue.SimpleQueue[str | None]") -> int:
+    by_address = is_address(options.target)
     try:
-        peer = Identity.parse(host)
+        if by_address:
+            connection = steam.connect_ip(options.target)
+        else:
+            connection = steam.connect(Identity.parse(options.target), options.port)
     except ValueError as error:
         say(str(error))
         return 2
-    connection = sockets.connect_p2p(peer, port)
-    if not connection:
-        say(f"the {steam.engine.name} engine refused to connect to {peer}")
-        return 1
-    say(f"Connecting to {peer} as {sockets.get_identity()} ...")
+    say(f"Connecting to {options.target} as {steam.networking_sockets.get_identity()} ...")
     shown: ConnectionState | int = ConnectionState.NONE
-    connected = ending = False
+    connected = False
     while True:
         steam.run_callbacks()
-        info = sockets.get_connection_info(connection)
-        if info is None:
-            say("* the connection is no more")
-            return 1
+        info = connection.info
         if info.state != shown:
             shown = info.state
             say(f"* {info.state_name}")
-        messages = sockets.receive_messages(connection)
-        for message in messages:
-            say(message.decode(errors="replace"))
-        if info.state in GONE and not messages:
+        try:
+            for message in connection.receive():
+                say(message.decode(errors="replace"))
+        except ResultError:  # it has ended, and all that came before was read
             say(f"* the connection ended: {info.end_debug} ({int(info.end_reason)})")
             if not connected:
-                say(f"Is the host running, as {peer}, on this engine and virtual port {port}?")
+                say(_advice(steam, options, by_address))
             return 0 if connected and info.state == ConnectionState.CLOSED_BY_PEER else 1
         if info.state == ConnectionState.CONNECTED:
             connected = True
-            ending = _send_typed(sockets, connection, typed) or ending
-            if ending:
+            if _send_typed(connection, typed):
+                connection.close()
                 return 0  # leaving lets what was sent drain
         time.sleep(FRAME)
 
 
-def _send_typed(
-    sockets: SteamNetworkingSocketsManager,
-    connection: int,
-    typed: "queue.SimpleQueue[str | None]",
-) -> bool:
+def _send_typed(connection: Connection, typed: "queue.SimpleQueue[str | None]") -> bool:
     """Send what was typed; whether that was the end of it."""
     while (line := _next_line(typed)) != "":
         if line is None:
             return True
-        sockets.send_message(connection, line, SendFlags.RELIABLE)
+        with suppress(ResultError):  # a full buffer, or an end that receive tells of
+            connection.send(line)
     return False
+
+
+# --- what to try next -----------------------------------------------------------------------------
+
+
+def _advice(steam: Steam, options: argparse.Namespace, by_address: bool) -> str:
+    """What to try when joining has failed."""
+    engine = options.engine
+    if by_address:
+        return (
+            f"Is the host running there, with --listen, on the {engine} engine? If it is behind a "
+            f"router, that must forward UDP port {split_address(options.target)[1]} to it (port "
+            "forwarding); if that cannot be, both use --rendezvous."
+        )
+    if options.rendezvous is None:
+        line = (
+            f"Is the host running, as {options.target}, on this engine and virtual port "
+            f"{options.port}?"
+        )
+        if engine == "gns":
+            line += (
+                " Without --rendezvous only users of this machine are found by identity; another "
+                "machine is reached by address (host --listen, join HOST:PORT) or --rendezvous."
+            )
+        return line
+    if _is_present(steam, options.target) is False:
+        return (
+            f"{options.target} is not logged in at {options.rendezvous}: is the host running, "
+            "with that --rendezvous and identity?"
+        )
+    return f"The host is logged in at {options.rendezvous}. {_no_way(steam, options)}"
+
+
+def _is_present(steam: Steam, identity: str) -> bool | None:
+    """Whether the rendezvous server knows that user; None if it does not say."""
+    client = steam.rendezvous
+    if client is None:
+        return None
+    try:
+        answer = client.request("present", identity=Identity.parse(identity).text)
+        return bool(answer.result(ANSWER_SECONDS))
+    except (SteamnetError, TimeoutError):
+        return None
+
+
+def _no_way(steam: Steam, options: argparse.Namespace) -> str:
+    """What to try when both players are there, but no packets get through."""
+    utils = steam.networking_utils
+    if not utils.get_config_value(ConfigValue.P2P_STUN_SERVER_LIST):
+        return (
+            "No packets get through, and no STUN server is known: behind a home router give "
+            "--stun HOST:PORT (the rendezvous server of `steamnet server` is one)."
+        )
+    if not utils.get_config_value(ConfigValue.P2P_TURN_SERVER_LIST):
+        return (
+            "No packets get through: does UDP reach the STUN server? Some pairs of routers need a "
+            "relay: --turn HOST:PORT with --turn-user and --turn-password (or steamnet server "
+            "--turn). Or the host uses --listen and port forwarding."
+        )
+    return (
+        "No packets get through, although a TURN server is known: is it reached by UDP, and are "
+        "its user and password right? Or the host uses --listen and port forwarding."
+    )

@@ -33,7 +33,8 @@ LAYERS = (
     {"aio"},
     {"testing"},
     {"__init__"},
-    {"cli.bench", "cli.chat", "cli.demo", "cli.info", "cli.netgraph"},
+    {"cli.addresses", "cli.bench", "cli.demo", "cli.info", "cli.netgraph"},
+    {"cli.chat", "cli.server"},
     {"cli"},
     {"__main__"},
 )

@@ -1,0 +1,55 @@
+"""``steamnet server``: a rendezvous server, until Ctrl-C."""
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import signal
+from pathlib import Path
+
+from ..errors import InitError
+from .addresses import is_local, reachable
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve until interrupted; 0 then."""
+    try:
+        from .. import rendezvous
+    except ModuleNotFoundError as error:
+        raise InitError(str(error)) from error
+    secret = None
+    if options.turn_secret is not None:
+        secret = Path(options.turn_secret).read_text(encoding="utf-8").strip()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    scheme = "ws" if options.cert is None else "wss"
+
+    def ready(server: rendezvous.Server) -> None:
+        print(f"Listening on {server.url} (and on UDP, for STUN)", flush=True)
+        for place in reachable(server.address):
+            where = "on this machine" if is_local(place) else "elsewhere"
+            url = f"{scheme}://{place}"
+            print(f"Players {where} type:  steamnet host --rendezvous {url}", flush=True)
+        if options.cert is not None:
+            print("They write the name that the certificate is for, and not a number", flush=True)
+
+    async def serve() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        with contextlib.suppress(NotImplementedError):  # Windows has no SIGTERM to handle
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        await rendezvous.serve(
+            options.listen,
+            cert=options.cert,
+            key=options.key,
+            tokens=options.tokens,
+            stun_address=options.stun_address,
+            turn=options.turn,
+            turn_secret=secret,
+            ready=ready,
+        )
+
+    try:
+        asyncio.run(serve())
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        print("goodbye", flush=True)
+    return 0
