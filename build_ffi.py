@@ -15,13 +15,17 @@ from cffi import FFI
 
 ROOT = Path(__file__).parent
 CSRC = ROOT / "csrc"
-REGION = re.compile(r"/\* cdef: begin(?: pack=(\d))? \*/(.*?)/\* cdef: end \*/", re.S)
+REGION = re.compile(r"/\* cdef: begin(?: (\w+=\w+))? \*/(.*?)/\* cdef: end \*/", re.S)
 FLAT = re.compile(r"^FLAT\((\w+), (\w+), (.+?), (\w+), (\w+), \((.*)\), (.+)\)$", re.M)
 # Where an engine keeps the interface; other interfaces are passed in by the caller.
 SELF = {
     "ISteamNetworkingSockets": "sockets",
     "ISteamNetworkingUtils": "utils",
     "ISteamNetworkingMessages": "messages",
+    "ISteamMatchmaking": "matchmaking",
+    "ISteamFriends": "friends",
+    "ISteamUtils": "steam_utils",
+    "ISteamApps": "apps",
 }
 # What stands before and after the call itself, by flat.def's column "gil".
 AROUND = {
@@ -49,13 +53,19 @@ def guarded_calls() -> tuple[str, str]:
         passed = parameters[1:] if owner else parameters
         arguments = [re.split(r"[ *]+", parameter)[-1] for parameter in passed]
         pointer = f"{interface}_{name}"
+        call = ", ".join(
+            ([f"engine->{owner}"] if owner else [])
+            + [
+                f"sn_visible(engine, {name})" if parameter == f"HSteamNetConnection {name}" else name
+                for parameter, name in zip(passed, arguments, strict=True)
+            ]
+        )
+        call = f"engine->flat.{pointer}({call})"
+        if gil == "COPY_TEXT":
+            passed += ["char *text", "int size"]
+            result, default_result = "int", "-1"
+            call = f"sn_copy_text({call}, text, size)"
         head = f"{result} {pointer}({', '.join(['sn_engine *engine', *passed])})"
-        arguments = [
-            f"sn_visible(engine, {name})" if parameter == f"HSteamNetConnection {name}" else name
-            for parameter, name in zip(passed, arguments, strict=True)
-        ]
-        call = ", ".join([f"engine->{owner}", *arguments] if owner else arguments)
-        call = f"engine->flat.{pointer}({call});"
         void = result == "void"
         declarations.append(f"{head};")
         sources.append(
@@ -64,7 +74,7 @@ def guarded_calls() -> tuple[str, str]:
             + "    if (sn_enter(engine)) {\n"
             + f"        if (engine->flat.{pointer} != NULL) {{\n"
             + AROUND.get(gil, ("", ""))[0]
-            + f"            {'' if void else 'answer = '}{call}\n"
+            + f"            {'' if void else 'answer = '}{call};\n"
             + AROUND.get(gil, ("", ""))[1]
             + "        }\n        sn_leave(engine);\n    }\n"
             + ("" if void else "    return answer;\n")
@@ -76,9 +86,11 @@ def guarded_calls() -> tuple[str, str]:
 def make() -> FFI:
     """Cffi's builder; setup.py finds it as ``ffibuilder``."""
     ffi = FFI()
-    for header in ("valve_constants.h", "valve.h", "steamnet.h"):
-        for pack, region in REGION.findall((CSRC / header).read_text()):
-            ffi.cdef(region, pack=int(pack) if pack else None)
+    for header in ("valve_constants.h", "valve.h", "valve_lobbies.h", "steamnet.h"):
+        for layout, region in REGION.findall((CSRC / header).read_text()):
+            if layout == "layout=compiler":  # cffi knows no packing of 4, but can ask the compiler
+                region = region.replace("}", "...; }")
+            ffi.cdef(region, pack=1 if layout == "pack=1" else None)
     declarations, sources = guarded_calls()
     ffi.cdef(declarations)
     version: dict[str, str] = {}

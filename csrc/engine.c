@@ -11,6 +11,7 @@ static void queues_init(sn_engine *engine)
     sn_queue_init(&engine->events, SIZE_MAX); /* few, and each may matter */
     sn_queue_init(&engine->debug, 4096);
     sn_queue_init(&engine->signals, 4096);
+    sn_queue_init(&engine->callbacks, 16384);
 }
 
 sn_engine *sn_load(int kind, const char *path, char *error)
@@ -113,6 +114,7 @@ void sn_release(sn_engine *engine)
         sn_queue_clear(&engine->events);
         sn_queue_clear(&engine->debug);
         sn_queue_clear(&engine->signals);
+        sn_queue_clear(&engine->callbacks);
         sn_unacked_release(engine);
         free(engine->hidden.handles);
         free(engine);

@@ -55,6 +55,11 @@ struct sn_engine {
     ISteamNetworkingSockets *sockets;
     ISteamNetworkingUtils *utils;
     ISteamNetworkingMessages *messages;
+    /* Steam's: NULL elsewhere, and where the library or the Steam client has none. */
+    ISteamMatchmaking *matchmaking;
+    ISteamFriends *friends;
+    ISteamUtils *steam_utils;
+    ISteamApps *apps;
     const sn_backend *backend;
     void *library;
     void *own; /* the backend's */
@@ -67,7 +72,7 @@ struct sn_engine {
     atomic_bool draining;  /* Python is shutting it down: nothing more is sent */
     atomic_int calls;      /* under way */
     atomic_int references; /* Python's, and one for each message it still holds */
-    sn_queue events, debug, signals;
+    sn_queue events, debug, signals, callbacks;
     sn_unacked_table unacked;
     sn_undelivered undelivered;
     sn_hidden hidden;

@@ -44,6 +44,17 @@ bool sn_fill_flat(sn_engine *engine, char *error)
     return missing == 0;
 }
 
+void sn_drop_interface(sn_engine *engine, const char *interface)
+{
+    static const any_function none = NULL;
+    const size_t prefix = strlen("SteamAPI_"), length = strlen(interface);
+    for (int i = 0; i < FLAT_COUNT; i++) {
+        const char *name = flat_names[i].symbol + prefix;
+        if (strncmp(name, interface, length) == 0 && name[length] == '_')
+            memcpy((char *)&engine->flat + (size_t)i * sizeof none, &none, sizeof none);
+    }
+}
+
 bool sn_load_library(sn_engine *engine, const char *path, char *error)
 {
     engine->library = sn_library_open(path, error, SN_ERROR_SIZE);

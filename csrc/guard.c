@@ -1,7 +1,9 @@
 /* The guard around every call into an engine: its slow part, and the hooks for Python's lock. */
 #include "guard.h"
 
+#include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void *keep_gil(void) { return NULL; }
 static void kept_gil(void *state) { (void)state; }
@@ -31,6 +33,18 @@ bool sn_is_open(sn_engine *engine)
     if (open)
         sn_leave(engine);
     return open;
+}
+
+int sn_copy_text(const char *from, char *to, int size)
+{
+    size_t length = from != NULL ? strlen(from) : 0;
+    if (size > 0) {
+        size_t copied = length < (size_t)size ? length : (size_t)size - 1;
+        if (copied > 0)
+            memcpy(to, from, copied);
+        to[copied] = '\0';
+    }
+    return length < INT_MAX ? (int)length : INT_MAX;
 }
 
 /* --- hidden connections ----------------------------------------------------------------------- */

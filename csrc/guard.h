@@ -28,6 +28,10 @@ static inline HSteamNetConnection sn_visible(sn_engine *engine, HSteamNetConnect
                : sn_if_not_hidden(engine, connection);
 }
 
+/* Copies a text of the engine's, which it may change or free as soon as the call is over: its whole
+ * length; "" for NULL. What does not fit is cut off. */
+int sn_copy_text(const char *from, char *to, int size);
+
 /* Slow calls let Python's other threads run. The module sets these; plain C programs need not. */
 extern void *(*sn_gil_release)(void);
 extern void (*sn_gil_acquire)(void *state);

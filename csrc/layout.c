@@ -1,5 +1,5 @@
-/* Holds valve.h to the measured layout, at compile time; emits no code. */
-#include "valve.h"
+/* Holds our declarations of Valve's structs to the measured layout, at compile time; emits no code. */
+#include "valve_lobbies.h"
 
 _Static_assert(sizeof(void *) == 8, "steamnet is for 64-bit systems: build it with a 64-bit compiler");
 
@@ -8,3 +8,4 @@ _Static_assert(sizeof(void *) == 8, "steamnet is for 64-bit systems: build it wi
 #define FIELD(type, field, offset) \
     _Static_assert(offsetof(type, field) == (offset), "offset of " #type "." #field);
 #include "layout.def"
+#include "layout_lobbies.def"

@@ -4,37 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "events.h"
 #include "flat_table.h"
-
-/* Valve's CCallbackBase, as Steam sees it. Its virtual functions are two overloads of Run and a
- * size. Compilers order the overloads differently, so one function stands in both places: it
- * takes only the arguments that they share. (32-bit Windows calls methods another way: no engine
- * of ours is for it.) */
-typedef struct steam_callback steam_callback;
-typedef struct steam_callback_table {
-    void (*Run)(steam_callback *self, const void *param);
-    void (*RunWithResult)(steam_callback *self, const void *param);
-    int (*GetCallbackSizeBytes)(steam_callback *self);
-} steam_callback_table;
-struct steam_callback {
-    const steam_callback_table *table;
-    uint8_t m_nCallbackFlags;
-    int m_iCallback;
-    struct steam_side *side; /* ours */
-};
-enum { k_ECallbackFlagsGameServer = 2 };
-
-static const struct {
-    int id, size;
-    bool has_result; /* its parameter begins with an EResult */
-} steam_events[] = {
-    {k_iCallback_SteamServersConnected, 1, false},
-    {k_iCallback_SteamServerConnectFailure, 8, true},
-    {k_iCallback_SteamServersDisconnected, 4, true},
-    {k_iCallback_SteamShutdown, 1, false},
-};
-enum { STEAM_EVENTS = sizeof steam_events / sizeof steam_events[0] };
+#include "steam_callbacks.h"
 
 /* What a library offers around the networking interfaces. A user and a game server have the
  * same functions under different names, and each its own way to start. */
@@ -44,13 +15,16 @@ typedef struct steam_side {
     void *(*networking_utils)(void);
     void *(*user)(void);
     void *(*utils)(void);
+    void *(*matchmaking)(void); /* these three may be missing, and a game server has none */
+    void *(*friends)(void);
+    void *(*apps)(void);
     HSteamUser (*GetHSteamUser)(void);
     void (*RunCallbacks)(void);
     void (*Shutdown)(void);
     uint64_t (*GetSteamID)(void *user);
     uint32_t (*GetAppID)(void *utils);
-    void (*RegisterCallback)(steam_callback *callback, int id);
-    void (*UnregisterCallback)(steam_callback *callback);
+    sn_register_callback RegisterCallback;
+    sn_unregister_callback UnregisterCallback;
 
     ESteamAPIInitResult (*InitFlat)(char *error);
     bool (*InitSafe)(void);
@@ -68,7 +42,7 @@ typedef struct steam_side {
     /* From here on another thread, which pumps Steam, may be reading at any moment. */
     _Atomic(sn_engine *) engine; /* the one that is open */
     bool attached;
-    steam_callback callbacks[STEAM_EVENTS];
+    sn_steam_callbacks callbacks;
 } steam_side;
 
 /* Filled by start: Steam allows one user and one game server a process. */
@@ -137,6 +111,10 @@ static bool bind_server(sn_engine *engine, steam_side *side, char *error)
 
 static bool bind_user(sn_engine *engine, steam_side *side, char *error)
 {
+    char name[sizeof engine->accessor];
+    find_accessor(engine, "SteamMatchmaking", name, &side->matchmaking);
+    find_accessor(engine, "SteamFriends", name, &side->friends);
+    find_accessor(engine, "SteamApps", name, &side->apps);
     return accessor(engine, "SteamNetworkingMessages", &side->messages, error) &&
            accessor(engine, "SteamUser", &side->user, error) &&
            accessor(engine, "SteamUtils", &side->utils, error) &&
@@ -195,36 +173,6 @@ static bool load(sn_engine *engine, const char *path, char *error)
     return sn_fill_flat(engine, error) && bind(engine, &side, error);
 }
 
-/* --- callbacks of Steam itself -------------------------------------------------------------- */
-
-static void run_callback(steam_callback *self, const void *param)
-{
-    sn_event event = {.kind = self->m_iCallback};
-    for (int i = 0; i < STEAM_EVENTS; i++)
-        if (steam_events[i].id == self->m_iCallback && steam_events[i].has_result && param != NULL)
-            memcpy(&event.result, param, sizeof event.result);
-    sn_events_push(atomic_load(&self->side->engine), &event);
-}
-
-static int callback_size(steam_callback *self)
-{
-    for (int i = 0; i < STEAM_EVENTS; i++)
-        if (steam_events[i].id == self->m_iCallback)
-            return steam_events[i].size;
-    return 0;
-}
-
-static const steam_callback_table callback_table = {run_callback, run_callback, callback_size};
-
-static void register_callbacks(sn_engine *engine, steam_side *side)
-{
-    for (int i = 0; i < STEAM_EVENTS; i++) {
-        uint8_t flags = is_server(engine) ? k_ECallbackFlagsGameServer : 0;
-        side->callbacks[i] = (steam_callback){&callback_table, flags, steam_events[i].id, side};
-        side->RegisterCallback(&side->callbacks[i], steam_events[i].id);
-    }
-}
-
 /* --- life ------------------------------------------------------------------------------------ */
 
 static ESteamAPIInitResult start_user(steam_side *side, char *error)
@@ -271,6 +219,23 @@ static bool alive(sn_engine *engine)
     return side->GetHSteamUser() != 0 && side->sockets() == engine->sockets;
 }
 
+static void *find_interface(sn_engine *engine, void *(*get)(void), const char *name)
+{
+    void *found = get != NULL ? get() : NULL;
+    if (found == NULL)
+        sn_drop_interface(engine, name);
+    return found;
+}
+
+/* What networking does without: a library, or a Steam client, that lacks one serves all the same. */
+static void find_interfaces(sn_engine *engine, steam_side *side)
+{
+    engine->matchmaking = find_interface(engine, side->matchmaking, "ISteamMatchmaking");
+    engine->friends = find_interface(engine, side->friends, "ISteamFriends");
+    engine->apps = find_interface(engine, side->apps, "ISteamApps");
+    engine->steam_utils = side->utils();
+}
+
 static ESteamAPIInitResult start(sn_engine *engine, const sn_options *options, char *error)
 {
     steam_side *side = side_of(engine);
@@ -305,8 +270,9 @@ static ESteamAPIInitResult start(sn_engine *engine, const sn_options *options, c
             shut_down(engine, side);
         return k_ESteamAPIInitResult_VersionMismatch;
     }
+    find_interfaces(engine, side);
     atomic_store(&side->engine, engine);
-    register_callbacks(engine, side);
+    sn_steam_callbacks_register(&side->callbacks, &side->engine, is_server(engine), side->RegisterCallback);
     if (side->attached) {
         engine->alive = alive;
         /* The thread that pumps Steam may be in a callback of ours at any moment: it is never freed. */
@@ -327,8 +293,8 @@ static void pump(sn_engine *engine, int limit)
 static void stop(sn_engine *engine)
 {
     steam_side *side = side_of(engine);
-    for (int i = 0; i < STEAM_EVENTS; i++) /* works without Steam, too: the list is the library's own */
-        side->UnregisterCallback(&side->callbacks[i]);
+    /* Works without Steam, too: the list is the library's own. */
+    sn_steam_callbacks_unregister(&side->callbacks, side->UnregisterCallback);
     atomic_store(&side->engine, NULL);
     if (!side->attached)
         shut_down(engine, side);

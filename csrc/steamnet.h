@@ -7,7 +7,7 @@
 #ifndef STEAMNET_H
 #define STEAMNET_H
 
-#include "valve.h"
+#include "valve_lobbies.h"
 
 /* cdef: begin */
 typedef struct sn_engine sn_engine;
@@ -105,6 +105,10 @@ intptr_t sn_sockets_object(const sn_engine *engine);
 bool sn_next_event(sn_engine *engine, sn_event *event);
 /* How many events wait for sn_next_event. */
 size_t sn_event_count(sn_engine *engine);
+/* Takes the oldest callback of lobbies and friends: the size of its parameter, and its id; -1 if there is
+ * none. The message follows the parameter of LobbyChatMsg. Only the steam engine has such callbacks. */
+enum { SN_CALLBACK_SIZE = 4608 };
+int sn_next_callback(sn_engine *engine, int *id, void *param, int size);
 /* Text and level of the next line of debug output; -1 if there is none. */
 int sn_next_debug(sn_engine *engine, char *text, int size);
 void sn_set_debug_output(sn_engine *engine, ESteamNetworkingSocketsDebugOutputType level);

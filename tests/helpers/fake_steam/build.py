@@ -20,7 +20,10 @@ def build(folder: Path, version: int, *options: str) -> Path:
     (folder / "forward.inc").write_text(_forwarders())
     options = (f"-DFAKE_STEAM_VERSION={version}", f"-I{HERE}", f"-I{CSRC}", f"-I{folder}", *options)
     library(folder / "libfake_steam_release.so", HERE / "release.c", *options)
-    sources = (HERE / name for name in ("life.c", "network.c", "rendezvous.c"))
+    names = ["life.c", "network.c", "rendezvous.c"]
+    if "-DWITHOUT_LOBBIES" not in options:
+        names += ["world.c", "lobbies.c", "friends.c"]
+    sources = (HERE / name for name in names)
     return library(folder / "libsteam_api.so", *sources, *options)
 
 
@@ -41,7 +44,7 @@ def _forwarders() -> str:
         (CSRC / "flat.def").read_text()
     ):
         function = f"{interface}_{name}"
-        if function in own:
+        if function in own or not interface.startswith("ISteamNetworking"):
             continue
         arguments = ", ".join(re.split(r"[ *]+", part.strip())[-1] for part in text.split(","))
         call = f"gns.{function}({arguments});"

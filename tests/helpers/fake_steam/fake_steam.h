@@ -23,7 +23,19 @@ uint64_t network_steam_id(void);
 bool rendezvous_open(uint64_t steam_id, char *error);
 void rendezvous_close(void);
 void rendezvous_pump(void);
-/* Whether another process is there as this user. */
+/* Whether another process is there as this user; whether any is. */
 bool rendezvous_taken(uint64_t steam_id);
+bool rendezvous_alive(uint64_t steam_id);
+
+/* world.c, lobbies.c, friends.c: this user's lobbies and friends. */
+void lobbies_open(uint64_t steam_id);
+void lobbies_close(uint64_t steam_id);
+/* Takes the next callback for the user; its parameter has room for 264 bytes. */
+bool lobbies_next(uint64_t steam_id, int *id, int *size, void *param);
+void calls_reset(void);
+void calls_pump(void);
+ISteamMatchmaking *lobbies_interface(void);
+ISteamFriends *friends_interface(void);
+ISteamApps *apps_interface(void);
 
 #endif

@@ -8,12 +8,21 @@
 #if FAKE_STEAM_VERSION < 13
 #define ACCESSOR(interface) SteamAPI_##interface##_SteamAPI_v012
 #define UTILS_ACCESSOR(interface) SteamAPI_##interface##_v010
+#define MATCHMAKING_ACCESSOR SteamAPI_SteamMatchmaking_v009
+#define FRIENDS_ACCESSOR SteamAPI_SteamFriends_v017
+#define APPS_ACCESSOR SteamAPI_SteamApps_v008
 #elif FAKE_STEAM_VERSION == 13
 #define ACCESSOR(interface) SteamAPI_##interface##_SteamAPI_v013
 #define UTILS_ACCESSOR(interface) SteamAPI_##interface##_v011
+#define MATCHMAKING_ACCESSOR SteamAPI_SteamMatchmaking_v009
+#define FRIENDS_ACCESSOR SteamAPI_SteamFriends_v018
+#define APPS_ACCESSOR SteamAPI_SteamApps_v009
 #else /* no such SDK yet: the next number, in the other of Valve's spellings */
 #define ACCESSOR(interface) SteamAPI_##interface##_v014
 #define UTILS_ACCESSOR(interface) SteamAPI_##interface##_v012
+#define MATCHMAKING_ACCESSOR SteamAPI_SteamMatchmaking_v010
+#define FRIENDS_ACCESSOR SteamAPI_SteamFriends_SteamAPI_v019
+#define APPS_ACCESSOR SteamAPI_SteamApps_v010
 #endif
 
 /* A user's Steam and a game server's: the same, twice. */
@@ -92,26 +101,78 @@ static void post(side *to, int id, int size, EResult result)
     }
 }
 
+static void deliver(bool for_server, int id, int size, void *param)
+{
+    for (int j = 0; j < MOST; j++) {
+        callback *one = registered[j];
+        if (one == NULL || one->id != id || !!(one->flags & GAME_SERVER) != for_server)
+            continue;
+        if (one->table->GetCallbackSizeBytes(one) != size)
+            abort();
+        one->table->Run(one, param);
+    }
+}
+
+/* The next callback of a side; its parameter has room for 264 bytes. */
+static bool take(side *of, int *id, int *size, void *param)
+{
+    if (of->posted_count > 0) {
+        *id = of->posted[0].id;
+        *size = of->posted[0].size;
+        memcpy(param, of->posted[0].param, sizeof of->posted[0].param);
+        memmove(of->posted, of->posted + 1, sizeof of->posted - sizeof of->posted[0]);
+        of->posted_count--;
+        return true;
+    }
+#ifdef WITHOUT_LOBBIES
+    return false;
+#else
+    return of == &user && of->open && lobbies_next(network_steam_id(), id, size, param);
+#endif
+}
+
+static void work(side *of)
+{
+    network_pump();
+#ifndef WITHOUT_LOBBIES
+    if (of == &user)
+        calls_pump();
+#else
+    (void)of;
+#endif
+}
+
 static void run_callbacks(side *of)
 {
-    bool for_server = of == &server;
+    uint64_t param[264 / 8];
+    int id, size;
     if (!of->open || dispatch == MANUAL)
         return;
-    network_pump();
-    for (int i = 0; i < of->posted_count; i++)
-        for (int j = 0; j < MOST; j++) {
-            callback *one = registered[j];
-            if (one == NULL || one->id != of->posted[i].id || !!(one->flags & GAME_SERVER) != for_server)
-                continue;
-            if (one->table->GetCallbackSizeBytes(one) != of->posted[i].size)
-                abort();
-            one->table->Run(one, of->posted[i].param);
-        }
-    of->posted_count = 0;
+    work(of);
+    while (take(of, &id, &size, param))
+        deliver(of == &server, id, size, param);
 }
 
 EXPORT void SteamAPI_RunCallbacks(void) { run_callbacks(&user); }
 EXPORT void SteamGameServer_RunCallbacks(void) { run_callbacks(&server); }
+
+/* The loop of a binding that dispatches by hand. It sees every callback, and not one of ours. */
+EXPORT void SteamAPI_ManualDispatch_RunFrame(HSteamPipe hSteamPipe)
+{
+    if (dispatch == MANUAL && hSteamPipe != 0)
+        work(&user);
+}
+
+EXPORT bool SteamAPI_ManualDispatch_GetNextCallback(HSteamPipe hSteamPipe, CallbackMsg_t *pCallbackMsg)
+{
+    static uint64_t param[264 / 8];
+    pCallbackMsg->m_hSteamUser = hSteamPipe;
+    pCallbackMsg->m_pubParam = (uint8_t *)param;
+    return dispatch == MANUAL &&
+           take(&user, &pCallbackMsg->m_iCallback, &pCallbackMsg->m_cubParam, param);
+}
+
+EXPORT void SteamAPI_ManualDispatch_FreeLastCallback(HSteamPipe hSteamPipe) { (void)hSteamPipe; }
 
 /* --- a user ---------------------------------------------------------------------------------- */
 
@@ -171,6 +232,12 @@ static ESteamAPIInitResult open_side(side *which, uint64_t id, char *error)
     if (!which->open && (result = refuse(error)) == k_ESteamAPIInitResult_OK) {
         which->open = network_open(id, error);
         which->posted_count = 0;
+#ifndef WITHOUT_LOBBIES
+        if (which == &user && which->open) {
+            calls_reset();
+            lobbies_open(network_steam_id());
+        }
+#endif
         result = which->open ? k_ESteamAPIInitResult_OK : k_ESteamAPIInitResult_FailedGeneric;
     }
     return result;
@@ -178,6 +245,10 @@ static ESteamAPIInitResult open_side(side *which, uint64_t id, char *error)
 
 static void close_side(side *which)
 {
+#ifndef WITHOUT_LOBBIES
+    if (which == &user && which->open)
+        lobbies_close(network_steam_id());
+#endif
     if (which->open)
         network_close();
     memset(which, 0, sizeof *which);
@@ -217,6 +288,12 @@ EXPORT void *SteamAPI_SteamNetworkingMessages_SteamAPI_v002(void)
     bool known = wanted == NULL || strcmp(wanted, "unknown-interface") != 0;
     return user.open && known ? gns_messages : NULL;
 }
+
+#ifndef WITHOUT_LOBBIES
+EXPORT void *MATCHMAKING_ACCESSOR(void) { return user.open ? lobbies_interface() : NULL; }
+EXPORT void *FRIENDS_ACCESSOR(void) { return user.open ? friends_interface() : NULL; }
+EXPORT void *APPS_ACCESSOR(void) { return user.open ? apps_interface() : NULL; }
+#endif
 
 /* For tests: what happens in the game when its player closes Steam. */
 EXPORT void fake_steam_close(void)

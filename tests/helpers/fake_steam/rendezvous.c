@@ -82,14 +82,16 @@ static void set_creator(FnSteamNetworkingSocketsCreateConnectionSignaling creato
         k_ESteamNetworkingConfig_Global, 0, k_ESteamNetworkingConfig_Ptr, &pointer);
 }
 
-bool rendezvous_taken(uint64_t steam_id)
+bool rendezvous_alive(uint64_t steam_id)
 {
     struct sockaddr_un address = address_of(steam_id);
     int probe = socket(AF_UNIX, SOCK_DGRAM, 0);
-    bool taken = here < 0 && connect(probe, (struct sockaddr *)&address, sizeof address) == 0;
+    bool alive = connect(probe, (struct sockaddr *)&address, sizeof address) == 0;
     close(probe);
-    return taken;
+    return alive || (network_steam_id() == steam_id && here < 0);
 }
+
+bool rendezvous_taken(uint64_t steam_id) { return here < 0 && rendezvous_alive(steam_id); }
 
 bool rendezvous_open(uint64_t steam_id, char *error)
 {
