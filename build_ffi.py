@@ -53,13 +53,11 @@ def guarded_calls() -> tuple[str, str]:
         passed = parameters[1:] if owner else parameters
         arguments = [re.split(r"[ *]+", parameter)[-1] for parameter in passed]
         pointer = f"{interface}_{name}"
-        call = ", ".join(
-            ([f"engine->{owner}"] if owner else [])
-            + [
-                f"sn_visible(engine, {name})" if parameter == f"HSteamNetConnection {name}" else name
-                for parameter, name in zip(passed, arguments, strict=True)
-            ]
-        )
+        arguments = [
+            f"sn_visible(engine, {name})" if parameter == f"HSteamNetConnection {name}" else name
+            for parameter, name in zip(passed, arguments, strict=True)
+        ]
+        call = ", ".join([f"engine->{owner}", *arguments] if owner else arguments)
         call = f"engine->flat.{pointer}({call})"
         if gil == "COPY_TEXT":
             passed += ["char *text", "int size"]

@@ -35,6 +35,7 @@ from .networking_sockets import SteamNetworkingSocketsManager
 from .networking_utils import SteamNetworkingUtilsManager
 from .objects import Connection, Listener, PollGroup
 from .signaling import LocalSignaling, Signaling
+from .steam_lobbies import SteamLobbies
 
 if TYPE_CHECKING:
     from .rendezvous import Client
@@ -326,7 +327,7 @@ class Steam(Uncopyable):
     def _open_lobbies(self) -> LobbyBackend:
         """The back end of this engine's lobbies, opened."""
         if self.engine.name == "steam":
-            raise UnsupportedError(f"the {self.engine.name} engine has no lobbies yet")
+            return SteamLobbies(self.engine)
         me = self._me()
         user = User(str(me), self._name or str(me), secrets.token_hex(8))
         return LobbyClient(self.engine, user, self.core.get_app_id(), self._open_carrier)

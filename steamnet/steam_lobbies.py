@@ -1,14 +1,14 @@
 """The back end of lobbies and friends on Steam: ``ISteamMatchmaking`` and ``ISteamFriends``.
 
-Steam itself holds what is known of lobbies; this asks it. What is asked of Steam's servers is a call
-with a result that is polled: no result is dispatched, so that another binding in the process may
-dispatch its own.
+Steam itself holds what is known of lobbies; this asks it. The results of calls to Steam's servers are
+polled, and not dispatched, so that another binding in the process may dispatch its own.
 """
 
 import itertools
 import re
 import threading
 import time
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -17,8 +17,8 @@ from typing import Any
 from ._native import ffi, lib
 from .engine import Engine
 from .enums import EChatRoomEnterResponse, EResult, LobbyType, PersonaState, known
-from .errors import ResultError
-from .identity import Identity, c_string, identity_of
+from .errors import ResultError, UnsupportedError
+from .identity import Identity, identity_of, text_of
 from .lobby_backend import (
     MAX_MEMBERS,
     MAX_VALUE,
@@ -48,6 +48,7 @@ from .lobby_backend import (
 PATIENCE = 60.0  # seconds until a call that Steam does not answer has failed; Steam's limit is less
 LEAVING = 0.2  # seconds that the end may wait for a lobby that is being made, to leave it
 MAX_KEYS = 65536  # of a lobby's data, and friends: more is a library that lies
+APP = 0xFFFFFF  # the bits of a game's id that are its app id
 COMPARISON = {
     "<=": lib.k_ELobbyComparisonEqualToOrLessThan,
     "<": lib.k_ELobbyComparisonLessThan,
@@ -101,6 +102,7 @@ class Pending:
     command: "Create | Search | Join"
     call: int
     deadline: float
+    ours: bool = True  # as in `Membership`
     late: bool = False  # its request has been answered without it
 
 
@@ -154,6 +156,7 @@ class SteamLobbies:
             return number
 
     def _begin(self, number: int, command: Create | Join) -> None:
+        ours = True
         if isinstance(command, Create):
             self._engine.require("ISteamMatchmaking_CreateLobby")
             # Nobody is to find it before it has its data; but a private one counts as a regular
@@ -163,10 +166,11 @@ class SteamLobbies:
             call = lib.ISteamMatchmaking_CreateLobby(self._pointer, kind, command.max_members)
         else:
             self._engine.require("ISteamMatchmaking_JoinLobby")
+            ours = not lib.ISteamMatchmaking_GetLobbyOwner(self._pointer, command.lobby)
             call = lib.ISteamMatchmaking_JoinLobby(self._pointer, command.lobby)
         if not call:
             raise _refused(command, EResult.NO_CONNECTION, "Steam does not take the call")
-        self._pending.append(Pending(number, command, call, _now() + PATIENCE))
+        self._pending.append(Pending(number, command, call, _now() + PATIENCE, ours))
 
     def _begin_search(self) -> None:
         """Begin the next search: one at a time, as Steam keeps one list of what was found."""
@@ -246,7 +250,9 @@ class SteamLobbies:
                 )
             lib.ISteamFriends_ActivateGameOverlayInviteDialog(pointer, lobby)
         elif lib.ISteamMatchmaking_GetLobbyOwner(pointer, lobby) != lib.sn_steam_id(pointer):
-            raise _refused(command, EResult.ACCESS_DENIED, "only the owner of a lobby may change it")
+            raise _refused(
+                command, EResult.ACCESS_DENIED, "only the owner of a lobby may change it"
+            )
         elif not self._set(command):
             raise _refused(command, EResult.INVALID_PARAM, "Steam does not take it")
 
@@ -341,7 +347,7 @@ class SteamLobbies:
         if ready and command.type not in (LobbyType.PRIVATE, LobbyType.INVISIBLE):
             ready = lib.ISteamMatchmaking_SetLobbyType(self._pointer, lobby, command.type)
         if ready:
-            self._enter(lobby, ours=True)
+            self._enter(lobby, True)
             self._answer(pending, EResult.OK, lobby)
         else:  # nobody waits for it any more, or it cannot be what it should be
             lib.ISteamMatchmaking_LeaveLobby(self._pointer, lobby)
@@ -352,11 +358,11 @@ class SteamLobbies:
         response = known(EChatRoomEnterResponse, result.m_EChatRoomEnterResponse)
         entered = response == EChatRoomEnterResponse.SUCCESS
         if pending.late:
-            if entered and command.lobby not in self._in:
+            if entered and pending.ours and command.lobby not in self._in:
                 lib.ISteamMatchmaking_LeaveLobby(self._pointer, command.lobby)
             return
         if entered and command.lobby not in self._in:
-            self._enter(command.lobby, ours=True)
+            self._enter(command.lobby, pending.ours)
         self._answer(pending, response, command.lobby if entered else 0)
 
     def _found(self, pending: Pending, command: Search, count: int) -> None:
@@ -369,10 +375,9 @@ class SteamLobbies:
         if not pending.late:
             self._answer(pending, EResult.OK, infos=tuple(infos))
 
-    def _enter(self, lobby: int, *, ours: bool) -> None:
-        self._in[lobby] = Membership(
-            lib.ISteamMatchmaking_GetLobbyOwner(self._pointer, lobby), ours
-        )
+    def _enter(self, lobby: int, ours: bool) -> None:
+        owner = lib.ISteamMatchmaking_GetLobbyOwner(self._pointer, lobby)
+        self._in[lobby] = Membership(owner, ours)
 
     def _give_up(self) -> None:
         """Answer for those lobbies whose data Steam does not send."""
@@ -397,7 +402,11 @@ class SteamLobbies:
                 type_name, hear = heard
                 hear(self, ffi.cast(f"{type_name} *", self._param), size)
             elif kind[0] == lib.SN_EVENTS_LOST:
-                self._engine.warn_of_losses("lobby events: run_callbacks is called too seldom")
+                warnings.warn(
+                    "events of lobbies are lost: run_callbacks is called too seldom",
+                    RuntimeWarning,
+                    stacklevel=4,
+                )
         return True
 
     def _hear_update(self, update: Any, size: int) -> None:
@@ -411,9 +420,7 @@ class SteamLobbies:
             if user == lib.sn_steam_id(self._pointer):
                 del self._in[lobby]
             gone = change & GONE
-            self._tell(
-                LobbyEventKind.DISCONNECTED if gone else LobbyEventKind.LEFT, lobby, user
-            )
+            self._tell(LobbyEventKind.DISCONNECTED if gone else LobbyEventKind.LEFT, lobby, user)
 
     def _hear_kicked(self, kicked: Any, size: int) -> None:
         if self._in.pop(kicked.m_ulSteamIDLobby, None) is not None:
@@ -435,24 +442,18 @@ class SteamLobbies:
 
     def _hear_chat(self, message: Any, size: int) -> None:
         if message.m_ulSteamIDLobby in self._in:
-            said = bytes(ffi.buffer(self._param)[ffi.sizeof("LobbyChatMsg_t") : size])
-            self._tell(
-                LobbyEventKind.CHAT, message.m_ulSteamIDLobby, message.m_ulSteamIDUser, said
-            )
+            said = ffi.buffer(self._param)[ffi.sizeof("LobbyChatMsg_t") : size]
+            self._tell(LobbyEventKind.CHAT, message.m_ulSteamIDLobby, message.m_ulSteamIDUser, said)
 
     def _hear_invite(self, invite: Any, size: int) -> None:
         if invite.m_ulGameID & APP in (0, lib.sn_app_id(self._pointer)):
-            self._tell(
-                LobbyEventKind.INVITED, invite.m_ulSteamIDLobby, invite.m_ulSteamIDUser
-            )
+            self._tell(LobbyEventKind.INVITED, invite.m_ulSteamIDLobby, invite.m_ulSteamIDUser)
 
     def _hear_join(self, request: Any, size: int) -> None:
-        self._tell(
-            LobbyEventKind.JOIN_REQUESTED, request.m_steamIDLobby, request.m_steamIDFriend
-        )
+        self._tell(LobbyEventKind.JOIN_REQUESTED, request.m_steamIDLobby, request.m_steamIDFriend)
 
     def _hear_presence(self, request: Any, size: int) -> None:
-        text = bytes(ffi.buffer(request.m_rgchConnect)[:]).partition(b"\0")[0]
+        text = ffi.buffer(request.m_rgchConnect)[:].partition(b"\0")[0]
         lobby = lobby_in(text.decode("utf-8", "replace"))
         self._tell(LobbyEventKind.JOIN_REQUESTED, lobby, request.m_steamIDFriend, text)
 
@@ -460,12 +461,16 @@ class SteamLobbies:
         self._out.append(Event(kind, lobby, identity_of(str(user)) if user else None, data))
 
     def _watch_owners(self) -> None:
-        """Tell of new owners, of which Steam itself says nothing."""
-        for lobby, membership in self._in.items():
+        """Tell of new owners, and of lobbies that are gone: Steam itself says nothing of those."""
+        for lobby, membership in tuple(self._in.items()):
             owner = lib.ISteamMatchmaking_GetLobbyOwner(self._pointer, lobby)
             if owner and owner != membership.owner:
                 membership.owner = owner
                 self._tell(LobbyEventKind.OWNER, lobby, owner)
+            elif membership.owner and not (owner or self.members(lobby)):
+                del self._in[lobby]
+                own = lib.sn_steam_id(self._pointer)
+                self._tell(LobbyEventKind.DISCONNECTED, lobby, own)
 
     # --- the view -----------------------------------------------------------------------------
 
@@ -557,9 +562,10 @@ class SteamLobbies:
             if self._launch_read or not self._engine.supports("ISteamApps_GetLaunchCommandLine"):
                 return 0
             self._launch_read = True
+            self._text[0] = b"\0"
             size = len(self._text)
             lib.ISteamApps_GetLaunchCommandLine(self._pointer, self._text, size)
-            return lobby_in(bytes(ffi.buffer(self._text)[:]).partition(b"\0")[0].decode("utf-8", "replace"))
+            return lobby_in(text_of(self._text))
 
     def name(self) -> str:
         """Our own name."""
@@ -606,9 +612,7 @@ class SteamLobbies:
     def set_rich_presence(self, key: str, value: str) -> bool:
         """Let friends see a text, or remove it; false if Steam refuses."""
         self._engine.require("ISteamFriends_SetRichPresence")
-        return bool(
-            lib.ISteamFriends_SetRichPresence(self._pointer, key.encode(), value.encode())
-        )
+        return bool(lib.ISteamFriends_SetRichPresence(self._pointer, key.encode(), value.encode()))
 
     # --- the end ------------------------------------------------------------------------------
 
@@ -656,3 +660,24 @@ HEARD: dict[int, tuple[str, Callable[[SteamLobbies, Any, int], None]]] = {
         SteamLobbies._hear_presence,
     ),
 }
+
+
+def lobby_in(text: str) -> int:
+    """The lobby that a command line, or a text to connect with, names; else 0."""
+    found = CONNECT_LOBBY.search(text)
+    number = int(found[1]) if found is not None else 0
+    return number if number < 2**64 else 0
+
+
+def _refused(command: Command, result: EResult, detail: str) -> ResultError:
+    return ResultError(OPERATIONS[type(command)], result, detail)
+
+
+def _steam_id(user: Identity) -> int:
+    """The Steam ID; 0 for an identity of another kind."""
+    number = int(user) if user.steam_id is not None else 0
+    return number if number < 2**64 else 0
+
+
+def _now() -> float:
+    return time.monotonic()

@@ -24,7 +24,7 @@ LAYERS = (
     {"arguments", "info", "rendezvous.stun", "signaling"},
     {"clock", "lobby_backend", "rendezvous.ice", "rendezvous.protocol"},
     {"engine", "rendezvous.admission", "rendezvous.client"},
-    {"config", "fake_udp_port", "lobbies", "lobby_rules", "rendezvous.server"},
+    {"config", "fake_udp_port", "lobbies", "lobby_rules", "rendezvous.server", "steam_lobbies"},
     {"closing", "friends", "lobby_client", "rendezvous"},
     {"lobby_memory", "networking_messages", "networking_sockets", "networking_utils"},
     {"handles"},

@@ -131,6 +131,10 @@ EXPORT const char *fake_steam_presence(uint64_t id, const char *key)
     return text;
 }
 
+static bool overlay = true;
+EXPORT void fake_steam_overlay(bool enabled) { overlay = enabled; }
+EXPORT bool SteamAPI_ISteamUtils_IsOverlayEnabled(ISteamUtils *self) { return self != NULL && overlay; }
+
 static uint64_t dialog;
 EXPORT uint64_t fake_steam_dialog(void) { return dialog; }
 EXPORT void SteamAPI_ISteamFriends_ActivateGameOverlayInviteDialog(ISteamFriends *self, uint64_t steamIDLobby)

@@ -63,7 +63,7 @@ static void send_rejection(ISteamNetworkingSignalingRecvContext *self,
 }
 
 static const context_table the_context_table = {on_connect_request, send_rejection};
-static ISteamNetworkingSignalingRecvContext the_context = {&the_context_table, NULL};
+static ISteamNetworkingSignalingRecvContext the_context = {&the_context_table, NULL, NULL};
 
 static ISteamNetworkingConnectionSignaling *create_signaling(ISteamNetworkingSockets *sockets,
                                                              const SteamNetworkingIdentity *peer,
