@@ -1,7 +1,7 @@
 """The back end of lobbies and friends on Steam: ``ISteamMatchmaking`` and ``ISteamFriends``.
 
-Steam itself holds what is known of lobbies; this asks it. The results of calls to Steam's servers are
-polled, and not dispatched, so that another binding in the process may dispatch its own.
+Steam itself holds what is known of lobbies; this asks it. Results of calls to Steam's servers are
+polled and not dispatched, so that another binding in the process may dispatch its own.
 """
 
 import itertools
@@ -128,6 +128,7 @@ class SteamLobbies:
         self._searches: deque[tuple[int, Search]] = deque()
         self._inspected: dict[int, list[tuple[int, float]]] = {}  # requests, and their deadlines
         self._out: deque[Answer | Event] = deque()
+        self._changed: set[tuple[int, int]] = set()  # lobbies, members: told of in this poll
         self._named: set[int] = set()  # users whose name Steam was asked for
         self._launch_read = False
         self._closed = False
@@ -393,6 +394,7 @@ class SteamLobbies:
     def _take_callbacks(self, limit: int) -> bool:
         """Make events of what Steam has called back with; whether there may be more."""
         kind = ffi.new("int *")
+        self._changed.clear()
         for _ in range(limit):
             size = lib.sn_next_callback(self._pointer, kind, self._param, len(self._param))
             if size < 0:
@@ -434,9 +436,12 @@ class SteamLobbies:
                 self._out.append(Answer(number, EResult.OK, lobby, (self._info(lobby),)))
             else:
                 self._out.append(Answer(number, EChatRoomEnterResponse.DOESNT_EXIST))
-        if lobby in self._in and update.m_bSuccess:
+        # Steam calls back for each key; what has changed shows in the view at once.
+        if lobby in self._in and update.m_bSuccess and (lobby, member) not in self._changed:
+            self._changed.add((lobby, member))
             if member == lobby:
-                self._tell(LobbyEventKind.DATA, lobby, 0)
+                owner = lib.ISteamMatchmaking_GetLobbyOwner(self._pointer, lobby)
+                self._tell(LobbyEventKind.DATA, lobby, owner)
             else:
                 self._tell(LobbyEventKind.MEMBER_DATA, lobby, member)
 

@@ -19,13 +19,14 @@ HELPERS = Path(__file__).parents[2] / "helpers"
 
 @pytest.fixture(scope="session")
 def fakes(gns: None, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Fakes by interface version, and one without SteamAPI_InitFlat, as early SDKs are."""
+    """Fakes by interface version, one without SteamAPI_InitFlat, and one without lobbies."""
     folder = tmp_path_factory.mktemp("fake_steam")
     return {
         "v012": str(builder.build(folder / "v012", 12)),
         "v013": str(builder.build(folder / "v013", 13)),
         "v014": str(builder.build(folder / "v014", 14)),
         "early": str(builder.build(folder / "early", 12, "-DWITHOUT_INIT_FLAT")),
+        "no lobbies": str(builder.build(folder / "none", 12, "-DWITHOUT_LOBBIES")),
     }
 
 

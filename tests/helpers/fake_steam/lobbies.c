@@ -194,6 +194,10 @@ static void answer_list(world *all, struct call *call)
     answer(call, &result, sizeof result);
 }
 
+/* How many lobbies could be found before they had data. */
+static int bare;
+EXPORT int fake_steam_bare(void) { return bare; }
+
 static bool in_another(world *all, uint64_t own, const lobby *than)
 {
     for (int i = 0; i < LOBBIES; i++)
@@ -212,9 +216,10 @@ static void answer_create(world *all, struct call *call)
         while (one->id != 0)
             if (++one == all->lobbies + LOBBIES)
                 abort();
-        /* A Steam ID of the public universe, of the type of chats, that of lobbies. */
-        *one = (lobby){(uint64_t)1 << 56 | (uint64_t)8 << 52 | (uint64_t)0x40000 << 32 | ++all->made, own,
+        /* A Steam ID of the public universe: a chat, and of those a lobby of matchmaking. */
+        *one = (lobby){(uint64_t)1 << 56 | (uint64_t)8 << 52 | (uint64_t)0x60000 << 32 | ++all->made, own,
                        call->type, call->limit, 0, true, {0}};
+        bare += call->type == k_ELobbyTypePublic;
         enter_lobby(all, one, own);
         result = (LobbyCreated_t){k_EResultOK, ordered("lying") ? 0 : one->id};
     }
@@ -528,8 +533,12 @@ static bool set_data(world *all, lobby *one, const void *key, const void *value)
 }
 static bool set_type(world *all, lobby *one, const void *type, const void *unused)
 {
-    (void)all, (void)unused;
+    bool empty = true;
+    (void)unused;
     memcpy(&one->type, type, sizeof one->type);
+    for (int i = 0; i < PAIRS; i++)
+        empty = empty && all->pairs[i].lobby != one->id;
+    bare += empty;
     return true;
 }
 static bool set_joinable(world *all, lobby *one, const void *joinable, const void *unused)
