@@ -160,7 +160,7 @@ class LobbyData(MutableMapping[str, str]):
 
 
 class Lobby(Uncopyable):
-    """A lobby that we are in, or were, or are invited to; equal to its id.
+    """A lobby of ``ISteamMatchmaking`` that we are in, or were, or are invited to; equals its id.
 
     Of a lobby that we are not in, members are [], the owner is None, and the data are empty; what
     changes it or is for members raises ResultError with INVALID_STATE. What only the owner may do

@@ -511,7 +511,11 @@ class SteamLobbies:
         """One value of the lobby's data; "" if there is none."""
         if lobby not in self._in:
             return ""
-        return self._copy(lib.ISteamMatchmaking_GetLobbyData, lobby, key.encode())
+        return self._read(
+            lambda text, size: lib.ISteamMatchmaking_GetLobbyData(
+                self._pointer, lobby, key.encode(), text, size
+            )
+        )
 
     def member_data(self, lobby: int, user: Identity) -> dict[str, str]:
         """Steam has no call that lists them: UnsupportedError."""
@@ -522,14 +526,16 @@ class SteamLobbies:
         steam_id = _steam_id(user)
         if lobby not in self._in or not steam_id:
             return ""
-        return self._copy(lib.ISteamMatchmaking_GetLobbyMemberData, lobby, steam_id, key.encode())
+        return self._read(
+            lambda text, size: lib.ISteamMatchmaking_GetLobbyMemberData(
+                self._pointer, lobby, steam_id, key.encode(), text, size
+            )
+        )
 
-    def _copy(self, call: Callable[..., int], *arguments: Any) -> str:
-        """The text that a call of Steam's returns."""
+    def _read(self, call: Callable[[Any, int], int]) -> str:
+        """The text that a call writes; "" where it is not made."""
         with self._lock:
-            if call(self._pointer, *arguments, self._text, len(self._text)) < 0:
-                return ""
-            return text_of(self._text)
+            return text_of(self._text) if call(self._text, len(self._text)) >= 0 else ""
 
     def _all_data(self, lobby: int) -> dict[str, str]:
         data: dict[str, str] = {}
@@ -575,7 +581,9 @@ class SteamLobbies:
     def name(self) -> str:
         """Our own name."""
         self._engine.require("ISteamFriends_GetPersonaName")
-        return self._copy(lib.ISteamFriends_GetPersonaName)
+        return self._read(
+            lambda text, size: lib.ISteamFriends_GetPersonaName(self._pointer, text, size)
+        )
 
     def friends(self) -> list[Friend]:
         """Our friends."""
@@ -594,7 +602,7 @@ class SteamLobbies:
         here = bool(plays) and game.m_gameID & APP == lib.sn_app_id(self._pointer)
         return Friend(
             identity_of(str(user)),
-            self._copy(lib.ISteamFriends_GetFriendPersonaName, user),
+            self._name_of(user),
             known(PersonaState, lib.ISteamFriends_GetFriendPersonaState(self._pointer, user)),
             here,
             game.m_steamIDLobby or None if here else None,
@@ -606,13 +614,20 @@ class SteamLobbies:
         steam_id = _steam_id(user)
         if not steam_id:
             return ""
-        name = self._copy(lib.ISteamFriends_GetFriendPersonaName, steam_id)
+        name = self._name_of(steam_id)
         if name not in UNKNOWN_NAMES:
             return name
         if steam_id not in self._named:
             self._named.add(steam_id)
             lib.ISteamFriends_RequestUserInformation(self._pointer, steam_id, True)
         return ""
+
+    def _name_of(self, user: int) -> str:
+        return self._read(
+            lambda text, size: lib.ISteamFriends_GetFriendPersonaName(
+                self._pointer, user, text, size
+            )
+        )
 
     def set_rich_presence(self, key: str, value: str) -> bool:
         """Let friends see a text, or remove it; false if Steam refuses."""

@@ -17,13 +17,16 @@ sys.path.insert(0, str(ROOT / "tools"))
 import generated
 
 FLAT = re.compile(r"^FLAT\((\w+), (\w+), .+?, (\w+), (\w+), \(", re.M)
-CITED = re.compile(r"``(?:(ISteamNetworking\w+)::)?(\w+)``")
+CITED = re.compile(r"``(?:(ISteam\w+)::)?(\w+)``")
 # How a user reaches each class of the package.
 REACHED = {
     "SteamNetworkingSocketsManager": "networking_sockets.",
     "SteamNetworkingUtilsManager": "networking_utils.",
     "SteamNetworkingMessagesManager": "networking_messages.",
     "FakeUDPPort": "FakeUDPPort.",
+    "Lobbies": "lobbies.",
+    "Lobby": "Lobby.",
+    "Friends": "friends.",
 }
 # Called for the user, inside of these.
 INSIDE = {
@@ -46,6 +49,25 @@ INSIDE = {
     "ISteamNetworkingUtils_SetGlobalCallback_MessagesSessionFailed": (
         "networking_messages.on_session_failed"
     ),
+    "ISteamMatchmaking_AddRequestLobbyListStringFilter": "lobbies.list",
+    "ISteamMatchmaking_AddRequestLobbyListNumericalFilter": "lobbies.list",
+    "ISteamMatchmaking_AddRequestLobbyListNearValueFilter": "lobbies.list",
+    "ISteamMatchmaking_AddRequestLobbyListFilterSlotsAvailable": "lobbies.list",
+    "ISteamMatchmaking_AddRequestLobbyListDistanceFilter": "lobbies.list",
+    "ISteamMatchmaking_AddRequestLobbyListResultCountFilter": "lobbies.list",
+    "ISteamMatchmaking_GetLobbyByIndex": "lobbies.list",
+    "ISteamMatchmaking_GetLobbyDataCount": "Lobby.data",
+    "ISteamMatchmaking_GetLobbyDataByIndex": "Lobby.data",
+    "ISteamMatchmaking_DeleteLobbyData": "Lobby.data",
+    "ISteamMatchmaking_GetLobbyChatEntry": "lobbies.events",
+    "ISteamFriends_GetFriendPersonaState": "friends.friends",
+    "ISteamFriends_GetFriendGamePlayed": "friends.friends",
+    "ISteamFriends_RequestUserInformation": "friends.name_of",
+    "ISteamUtils_IsAPICallCompleted": "Steam.run_callbacks",
+    "ISteamUtils_GetAPICallResult": "Steam.run_callbacks",
+    "ISteamUtils_GetAPICallFailureReason": "Steam.run_callbacks",
+    "ISteamUtils_IsOverlayEnabled": "Lobby.invite_dialog",
+    "ISteamApps_GetLaunchCommandLine": "lobbies.requested",
 }
 # What GameNetworkingSockets 1.6.1 has of the functions that a library may lack.
 GNS_EXTRA = {
@@ -84,6 +106,15 @@ UNBOUND = {
     r"ISteamNetworking_\w+|Steam(GameServer)?Networking_v\d+": (
         "the old ISteamNetworking, which Valve has deprecated"
     ),
+    r"ISteamMatchmaking_\w+FavoriteGame\w*": "the list of servers in Steam's own window",
+    r"ISteamMatchmaking_(Set|Get)LobbyGameServer": "a lobby's data can name its server",
+    r"ISteamMatchmaking_(AddRequestLobbyListCompatibleMembersFilter|SetLinkedLobby)": (
+        "nobody has asked for them, and what they do is hardly documented"
+    ),
+    r"(ISteamFriends|ISteamUtils|ISteamApps)_\w+": (
+        "what is not above does not help players to meet; another binding can be used beside "
+        "steamnet (`attach`)"
+    ),
 }
 HEAD = """\
 # Every flat function, and where it is in Python
@@ -93,7 +124,9 @@ are named without their `SteamAPI_`. *steam* is any SDK whose accessor is v012 o
 GameNetworkingSockets 1.6.1. Where an engine has no such function, the call raises
 `UnsupportedError`, with these exceptions: `init_relay_network_access()` does nothing there,
 `get_relay_network_status()` says that the engine has no relay network, a handler is never called,
-and on GNS the two session callbacks are set by config values, which do the same.
+and on GNS the two session callbacks are set by config values, which do the same. Lobbies and
+friends are there on every engine, on *gns* and *loopback* without these functions; only the invite
+dialog is Steam's alone.
 """
 
 
@@ -110,7 +143,7 @@ def cited() -> dict[str, list[str]]:
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             if not isinstance(node, ast.ClassDef) or node.name not in REACHED:
                 continue
-            own = re.search(r"``(ISteamNetworking\w+)``", ast.get_docstring(node) or "")
+            own = re.search(r"``(ISteam\w+)``", ast.get_docstring(node) or "")
             assert own is not None, f"{node.name} does not say which interface it is"
             for method in node.body:
                 if isinstance(method, ast.FunctionDef) and not method.name.startswith("_"):

@@ -15,7 +15,7 @@ ROW = re.compile(r"^FLAT(\(\w+, \w+, .+?, (\w+), (\w+), \(.*\), .+\))$", re.M)
 # Only the Steamworks SDK's headers have these, which are not open.
 STEAM_ONLY = re.compile(
     r"k_iCallback_\w+|k_ESteamAPIInitResult_\w+"
-    r"|k_EResult(PhoneNumberIsVOIP|OfflineAppCacheInvalid|TryLater)|ISteamNetworkingFakeUDPPort"
+    r"|k_EResult(PhoneNumberIsVOIP|OfflineAppCacheInvalid|TryLater)|ISteamNetworkingFakeUDPPort|ISteam(Matchmaking|Friends|Utils|Apps)"
 )
 
 
