@@ -375,42 +375,6 @@ enum {
     k_nSteamNetworkingPing_Unknown = -2,
 };
 
-typedef int ELobbyType;
-enum {
-    k_ELobbyTypePrivate = 0,
-    k_ELobbyTypeFriendsOnly = 1,
-    k_ELobbyTypePublic = 2,
-    k_ELobbyTypeInvisible = 3,
-};
-
-typedef int EChatRoomEnterResponse;
-enum {
-    k_EChatRoomEnterResponseSuccess = 1,
-    k_EChatRoomEnterResponseDoesntExist = 2,
-    k_EChatRoomEnterResponseNotAllowed = 3,
-    k_EChatRoomEnterResponseFull = 4,
-    k_EChatRoomEnterResponseError = 5,
-    k_EChatRoomEnterResponseBanned = 6,
-    k_EChatRoomEnterResponseLimited = 7,
-    k_EChatRoomEnterResponseClanDisabled = 8,
-    k_EChatRoomEnterResponseCommunityBan = 9,
-    k_EChatRoomEnterResponseMemberBlockedYou = 10,
-    k_EChatRoomEnterResponseYouBlockedMember = 11,
-    k_EChatRoomEnterResponseRatelimitExceeded = 15,
-};
-
-typedef int EPersonaState;
-enum {
-    k_EPersonaStateOffline = 0,
-    k_EPersonaStateOnline = 1,
-    k_EPersonaStateBusy = 2,
-    k_EPersonaStateAway = 3,
-    k_EPersonaStateSnooze = 4,
-    k_EPersonaStateLookingToTrade = 5,
-    k_EPersonaStateLookingToPlay = 6,
-    k_EPersonaStateInvisible = 7,
-};
-
 /* The ids under which engines name their callbacks. */
 enum {
     k_iCallback_SteamServersConnected = 101,

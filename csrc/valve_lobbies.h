@@ -14,6 +14,30 @@ typedef struct ISteamFriends ISteamFriends;
 typedef struct ISteamUtils ISteamUtils;
 typedef struct ISteamApps ISteamApps;
 
+typedef int ELobbyType;
+enum {
+    k_ELobbyTypePrivate = 0,
+    k_ELobbyTypeFriendsOnly = 1,
+    k_ELobbyTypePublic = 2,
+    k_ELobbyTypeInvisible = 3,
+};
+
+typedef int EChatRoomEnterResponse;
+enum {
+    k_EChatRoomEnterResponseSuccess = 1,
+    k_EChatRoomEnterResponseDoesntExist = 2,
+    k_EChatRoomEnterResponseNotAllowed = 3,
+    k_EChatRoomEnterResponseFull = 4,
+    k_EChatRoomEnterResponseError = 5,
+    k_EChatRoomEnterResponseBanned = 6,
+    k_EChatRoomEnterResponseLimited = 7,
+    k_EChatRoomEnterResponseClanDisabled = 8,
+    k_EChatRoomEnterResponseCommunityBan = 9,
+    k_EChatRoomEnterResponseMemberBlockedYou = 10,
+    k_EChatRoomEnterResponseYouBlockedMember = 11,
+    k_EChatRoomEnterResponseRatelimitExceeded = 15,
+};
+
 typedef int ELobbyComparison;
 enum {
     k_ELobbyComparisonEqualToOrLessThan = -2,
@@ -56,6 +80,18 @@ enum {
 };
 
 enum { k_EFriendFlagImmediate = 4 };
+
+typedef int EPersonaState;
+enum {
+    k_EPersonaStateOffline = 0,
+    k_EPersonaStateOnline = 1,
+    k_EPersonaStateBusy = 2,
+    k_EPersonaStateAway = 3,
+    k_EPersonaStateSnooze = 4,
+    k_EPersonaStateLookingToTrade = 5,
+    k_EPersonaStateLookingToPlay = 6,
+    k_EPersonaStateInvisible = 7,
+};
 
 enum {
     k_iCallback_GameLobbyJoinRequested = 333,
