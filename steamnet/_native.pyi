@@ -10,7 +10,9 @@ from typing import Any, TypeAlias, final
 from typing_extensions import Buffer
 
 from .arguments import Payload
+from .enums import ConnectionInfoFlags
 from .identity import Identity
+from .info import ConnectionEvent, ConnectionInfo, LaneStatus, QuickConnectionStatus
 
 class CData:
     """A C value of any type: what its fields and items are, cffi knows and Python does not."""
@@ -661,3 +663,22 @@ def send_many(engine: int, messages: Iterable[Outgoing], /) -> list[int]: ...
 def broadcast(
     engine: int, connections: Iterable[int], data: Payload, flags: int, lane: int, /
 ) -> list[int]: ...
+def connection_info(engine: int, connection: int, /) -> ConnectionInfo | None: ...
+def connection_status(
+    engine: int, connection: int, lanes: int, /
+) -> QuickConnectionStatus | None: ...
+def read_info(buffer: CBuffer, /) -> ConnectionInfo: ...
+def read_status(buffer: CBuffer, /) -> QuickConnectionStatus: ...
+def read_event(buffer: CBuffer, /) -> ConnectionEvent: ...
+def set_record_types(
+    info: type[ConnectionInfo],
+    status: type[QuickConnectionStatus],
+    lane: type[LaneStatus],
+    event: type[ConnectionEvent],
+    states: dict[Any, Any],
+    reasons: dict[Any, Any],
+    names: dict[int, str],
+    flags: type[ConnectionInfoFlags],
+    words: str,
+    /,
+) -> None: ...

@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from . import config
-from ._native import ffi, lib
+from ._native import connection_info, ffi, lib
 from .config import Options
 from .engine import Engine
 from .enums import GONE, OPENING, ConfigScope, ConnectionState, EndReason, known
@@ -113,7 +113,7 @@ class ClosingSockets:
         self._events: list[ConnectionEvent] = []  # that the engine does not report
         self._waited_for: list[Unacknowledged] = []  # by `shutdown`
         self._tells = engine.name == "loopback"  # when a close has left
-        engine.on_event(lib.k_iCallback_SteamNetConnectionStatusChanged, self._on_event)
+        engine.connection_sink = self._on_event
 
     # --- what is open ---------------------------------------------------------------------------
 
@@ -199,11 +199,7 @@ class ClosingSockets:
             self._answering[listen_socket] = self._engine.clock() + ANSWERING
 
     def _info(self, connection: int) -> ConnectionInfo | None:
-        native = ffi.new("SteamNetConnectionInfo_t *")
-        found = lib.ISteamNetworkingSockets_GetConnectionInfo(
-            self._engine.pointer, connection, native
-        )
-        return ConnectionInfo.from_native(native) if found else None
+        return connection_info(self._engine.address, connection)
 
     def _round_trip(self, connection: int) -> float:
         status = ffi.new("SteamNetConnectionRealTimeStatus_t *")
@@ -317,9 +313,8 @@ class ClosingSockets:
 
     # --- events ---------------------------------------------------------------------------------
 
-    def _on_event(self, native: Any) -> None:
+    def _on_event(self, event: ConnectionEvent) -> None:
         """Note what a connection event opened or closed, and offer it to the takers."""
-        event = ConnectionEvent.from_native(native)
         connection = event.connection
         if connection in self._hidden:
             if event.state not in OPENING:

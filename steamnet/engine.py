@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any, NoReturn
 
 from . import libraries
-from ._native import NetworkingMessage, ffi, lib
+from ._native import NetworkingMessage, ffi, lib, next_event
 from ._version import __version__
 from .clock import Clock, RealClock, VirtualClock
 from .errors import ClosedError, InitError, UnsupportedError
@@ -77,6 +77,10 @@ class Engine(Uncopyable):
         self._closed = False
         self._attached = False  # to a Steam that other code may shut down at any time
         self._sinks: dict[int, Callable[[Any], object]] = {lib.SN_EVENTS_LOST: _warn_of_losses}
+        self.connection_sink: Callable[[Any], object] = no_sink
+        """Called with each `ConnectionEvent` that `pump` finds."""
+        self._event = ffi.new("sn_event *")  # the one that is passed on, if it is of another kind
+        self._room = ffi.buffer(self._event)
         self._passing_on = False
         self.refuses_sends = False
         """Whether it is being shut down."""
@@ -167,7 +171,10 @@ class Engine(Uncopyable):
         self._attached = self.name == "steam" and bool(options.attach)
 
     def on_event(self, kind: int, sink: Callable[[Any], object]) -> None:
-        """Have the sink called with each ``sn_event`` of a kind, when `pump` finds one."""
+        """Have the sink called with each ``sn_event`` of a kind, when `pump` finds one.
+
+        Those of connections go to `connection_sink`.
+        """
         self._sinks[kind] = sink
 
     def pump(self, limit: int | None = MAX_EVENTS) -> bool:
@@ -179,26 +186,29 @@ class Engine(Uncopyable):
         once the engine is closed and no event is left.
         """
         self.check()  # before the lock, which another thread may have held at a fork
-        event = ffi.new("sn_event *")
         with self.events_lock:
             # One more than we take, where the engine keeps the rest: `has_more` tells of it.
             pumped = lib.sn_pump_events(self._pointer, 2**31 - 1 if limit is None else limit + 1)
             if self._passing_on:
                 return False
+            some_left = True
             try:
                 self._passing_on = True
                 if limit is None:
                     limit = max(lib.sn_event_count(self._pointer), MAX_EVENTS)
                 for _ in range(limit):
-                    if not lib.sn_next_event(self._pointer, event):
+                    event = next_event(self.address, self._room)
+                    if event is None:
+                        some_left = False
                         break
                     pumped = True
-                    sink = self._sinks.get(event.kind)
-                    if sink is not None:
-                        sink(event)
+                    if not isinstance(event, int):
+                        self.connection_sink(event)
+                    elif (sink := self._sinks.get(event)) is not None:
+                        sink(self._event)
             finally:
                 self._passing_on = False
-                self.has_more = lib.sn_event_count(self._pointer) > 0
+                self.has_more = some_left and lib.sn_event_count(self._pointer) > 0
         if not pumped:
             self.check()
             raise ClosedError(self.closed_reason)
@@ -227,6 +237,10 @@ def _warn_of_losses(event: Any) -> None:
         RuntimeWarning,
         stacklevel=4,
     )
+
+
+def no_sink(event: Any) -> None:
+    """Where nobody listens yet."""
 
 
 def no_signals() -> None:

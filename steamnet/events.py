@@ -2,9 +2,9 @@
 
 import warnings
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 BACKLOG = 65536
@@ -86,6 +86,15 @@ class EventStream(Generic[T]):
                 except BaseException as error:
                     errors.append(error)
         return bool(self._handlers and self._waiting)
+
+
+def deliver(streams: Iterable[EventStream[Any]], limit: int, errors: list[BaseException]) -> bool:
+    """Have each of the streams `deliver` what waits: whether any of them has more."""
+    more = False
+    for stream in streams:
+        if stream._handlers and stream._waiting:
+            more |= stream.deliver(limit, errors)
+    return more
 
 
 def raise_first(errors: list[BaseException]) -> None:

@@ -1,10 +1,12 @@
-"""What engines tell about connections and themselves, as dataclasses."""
+"""What engines tell about connections and themselves, as dataclasses.
+
+Those of connections are made in C, csrc/module/records.c, which sets the fields in their order here.
+"""
 
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
-from ._native import ffi, lib
+from ._native import ffi, read_event, read_info, read_status, set_record_types
 from .enums import (
     Availability,
     ConnectionInfoFlags,
@@ -13,12 +15,10 @@ from .enums import (
     EResult,
     known,
 )
-from .identity import Identity, from_native, identity_of, text_of
+from .identity import Identity, from_native, text_of
 
 STATE_NAMES: dict[int, str] = {s: s.name.title().replace("_", "") for s in ConnectionState}
-RENDEZVOUS_FAILED = EndReason.MISC_P2P_RENDEZVOUS
 NO_ICE = " (ICE has no address to offer: there is no network interface but loopback)"
-flags_of = cache(ConnectionInfoFlags)  # a handful of combinations, each dear to make
 
 
 def state_name(state: ConnectionState | int) -> str:
@@ -64,29 +64,7 @@ class ConnectionInfo:
     @classmethod
     def from_native(cls, info: Any) -> "ConnectionInfo":
         """Read a ``SteamNetConnectionInfo_t *``."""
-        texts = ffi.new("char[]", lib.SN_TEXTS_SIZE)
-        size = lib.sn_connection_texts(info, texts)
-        # A peer made some of it up: what is no UTF-8 must not raise.
-        text = ffi.buffer(texts, size)[:].decode("utf-8", "replace")
-        identity, address, end_debug, description = text.split("\0")
-        state = known(ConnectionState, info.m_eState)
-        end_reason = known(EndReason, info.m_eEndReason)
-        if end_reason == RENDEZVOUS_FAILED and not lib.sn_ice_possible():
-            end_debug += NO_ICE
-        return cls(
-            identity_of(identity),
-            state,
-            state_name(state),
-            end_reason,
-            end_debug,
-            description,
-            address,
-            info.m_nUserData,
-            info.m_hListenSocket,
-            flags_of(info.m_nFlags),
-            info.m_idPOPRemote,
-            info.m_idPOPRelay,
-        )
+        return read_info(ffi.buffer(info))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,16 +79,6 @@ class LaneStatus:
     """Reliable bytes sent and not yet acknowledged."""
     queue_time: int
     """How long a message sent now would wait, in microseconds."""
-
-    @classmethod
-    def from_native(cls, lane: Any) -> "LaneStatus":
-        """Read a ``SteamNetConnectionRealTimeLaneStatus_t``."""
-        return cls(
-            lane.m_cbPendingUnreliable,
-            lane.m_cbPendingReliable,
-            lane.m_cbSentUnackedReliable,
-            lane.m_usecQueueTime,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,27 +117,9 @@ class QuickConnectionStatus:
     """Each lane, when asked for."""
 
     @classmethod
-    def from_native(
-        cls, status: Any, lanes: tuple[LaneStatus, ...] = ()
-    ) -> "QuickConnectionStatus":
-        """Read a ``SteamNetConnectionRealTimeStatus_t``."""
-        return cls(
-            state=known(ConnectionState, status.m_eState),
-            ping=status.m_nPing,
-            connection_quality_local=status.m_flConnectionQualityLocal,
-            connection_quality_remote=status.m_flConnectionQualityRemote,
-            out_packets_per_sec=status.m_flOutPacketsPerSec,
-            out_bytes_per_sec=status.m_flOutBytesPerSec,
-            in_packets_per_sec=status.m_flInPacketsPerSec,
-            in_bytes_per_sec=status.m_flInBytesPerSec,
-            send_rate_bytes_per_second=status.m_nSendRateBytesPerSecond,
-            pending_unreliable=status.m_cbPendingUnreliable,
-            pending_reliable=status.m_cbPendingReliable,
-            sent_unacked_reliable=status.m_cbSentUnackedReliable,
-            queue_time=status.m_usecQueueTime,
-            max_jitter=status.m_usecMaxJitter if status.m_usecMaxJitter >= 0 else None,
-            lanes=lanes,
-        )
+    def from_native(cls, status: Any) -> "QuickConnectionStatus":
+        """Read a ``SteamNetConnectionRealTimeStatus_t *``."""
+        return read_status(ffi.buffer(status))
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,9 +145,7 @@ class ConnectionEvent:
     @classmethod
     def from_native(cls, event: Any) -> "ConnectionEvent":
         """Read an ``sn_event`` of that kind."""
-        info = ConnectionInfo.from_native(ffi.addressof(event.info))
-        old_state = known(ConnectionState, event.old_state)
-        return cls(event.connection, info.listen_socket, old_state, info.state, info)
+        return read_event(ffi.buffer(event))
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,3 +214,16 @@ class FakeIPResult:
             ".".join(octets) if number else "",
             tuple(port for port in ffi.unpack(result.m_unPorts, 8) if port),
         )
+
+
+set_record_types(
+    ConnectionInfo,
+    QuickConnectionStatus,
+    LaneStatus,
+    ConnectionEvent,
+    ConnectionState._value2member_map_,
+    EndReason._value2member_map_,
+    STATE_NAMES,
+    ConnectionInfoFlags,
+    NO_ICE,
+)

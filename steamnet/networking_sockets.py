@@ -7,6 +7,8 @@ from . import config
 from ._native import (
     NetworkingMessage,
     broadcast,
+    connection_info,
+    connection_status,
     ffi,
     lib,
     receive_on_connection,
@@ -35,7 +37,6 @@ from .info import (
     ConnectionEvent,
     ConnectionInfo,
     FakeIPResult,
-    LaneStatus,
     QuickConnectionStatus,
 )
 
@@ -371,15 +372,10 @@ class SteamNetworkingSocketsManager(Uncopyable):
 
         ``ISteamNetworkingSockets::GetConnectionInfo``
         """
-        info = ffi.new("SteamNetConnectionInfo_t *")
-        if lib.ISteamNetworkingSockets_GetConnectionInfo(
-            self._engine.pointer, handle(connection, "connection"), info
-        ):
-            now = ConnectionInfo.from_native(info)
-            if now.state in OPENING:  # who only asks must see it connect, too
-                self._engine.exchange_signals()
-            return now
-        return None
+        info = connection_info(self._address, connection)
+        if info is not None and info.state in OPENING:  # who only asks must see it connect, too
+            self._engine.exchange_signals()
+        return info
 
     def get_quick_connection_status(
         self, connection: int, lanes: int = 0
@@ -389,17 +385,7 @@ class SteamNetworkingSocketsManager(Uncopyable):
         None for a dead handle, or where the connection has fewer lanes.
         ``ISteamNetworkingSockets::GetConnectionRealTimeStatus``
         """
-        count = integer(lanes, "lanes", 0, 255)
-        status = ffi.new("SteamNetConnectionRealTimeStatus_t *")
-        array = ffi.new("SteamNetConnectionRealTimeLaneStatus_t[]", count) if count else ffi.NULL
-        result = lib.ISteamNetworkingSockets_GetConnectionRealTimeStatus(
-            self._engine.pointer, handle(connection, "connection"), status, count, array
-        )
-        if result != OK:
-            return None
-        return QuickConnectionStatus.from_native(
-            status, tuple(LaneStatus.from_native(array[i]) for i in range(count))
-        )
+        return connection_status(self._address, connection, lanes)
 
     def get_detailed_connection_status(self, connection: int) -> str:
         """Everything the engine can say about a connection, for people; "" for a dead handle.

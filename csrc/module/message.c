@@ -83,38 +83,6 @@ static void message_free(Message *message)
     PyObject_Free(message);
 }
 
-/* Numbers that most messages have; Python keeps the same ones, but a call away. */
-enum { FEWEST = -1, MOST = 256 };
-static PyObject *few[MOST - FEWEST + 1];
-
-static bool few_init(void)
-{
-    for (int i = FEWEST; i <= MOST; i++)
-        if (few[i - FEWEST] == NULL && (few[i - FEWEST] = PyLong_FromLong(i)) == NULL)
-            return false;
-    return true;
-}
-
-static PyObject *int_of(long long number)
-{
-    return FEWEST <= number && number <= MOST ? Py_NewRef(few[number - FEWEST]) : PyLong_FromLongLong(number);
-}
-
-/* The object of a number that often is the one before. */
-static PyObject *again(sn_last *last, long long number)
-{
-    PyObject *object;
-    if (last->object != NULL && last->number == number)
-        return Py_NewRef(last->object);
-    object = int_of(number);
-    if (object != NULL) {
-        Py_XDECREF(last->object);
-        last->object = Py_NewRef(object);
-        last->number = number;
-    }
-    return object;
-}
-
 void sn_message_before_clear(sn_message_before *before)
 {
     Py_XDECREF(before->size.object);
@@ -146,12 +114,12 @@ PyObject *sn_message_new(const SteamNetworkingMessage_t *native, sn_message_befo
     message->connection = peer.connection;
     message->identity = peer.identity;
     /* A connection's messages carry their lane; those of ISteamNetworkingMessages a channel. */
-    message->channel = int_of(native->m_conn == 0 ? native->m_nChannel : native->m_idxLane);
-    message->flags = int_of(native->m_nFlags);
-    message->message_number = int_of(native->m_nMessageNumber);
-    message->size = again(&before->size, size);
-    message->time_received = again(&before->time, native->m_usecTimeReceived);
-    message->connection_user_data = again(&before->user_data, native->m_nConnUserData);
+    message->channel = sn_int(native->m_conn == 0 ? native->m_nChannel : native->m_idxLane);
+    message->flags = sn_int(native->m_nFlags);
+    message->message_number = sn_int(native->m_nMessageNumber);
+    message->size = sn_int_again(&before->size, size);
+    message->time_received = sn_int_again(&before->time, native->m_usecTimeReceived);
+    message->connection_user_data = sn_int_again(&before->user_data, native->m_nConnUserData);
     if (message->channel != NULL && message->flags != NULL && message->message_number != NULL &&
         message->size != NULL && message->time_received != NULL && message->connection_user_data != NULL)
         return (PyObject *)message;
@@ -396,5 +364,5 @@ bool sn_message_type_init(PyObject *module)
 {
     PyObject *type = PyType_FromSpec(&message_spec);
     message_type = (PyTypeObject *)type;
-    return type != NULL && few_init() && PyModule_AddObjectRef(module, "NetworkingMessage", type) == 0;
+    return type != NULL && sn_numbers_init() && PyModule_AddObjectRef(module, "NetworkingMessage", type) == 0;
 }

@@ -25,13 +25,18 @@ bool sn_same_identity(const SteamNetworkingIdentity *one, const SteamNetworkingI
 /* New references to both; false, and an exception, when memory is short. */
 bool sn_peer_of(HSteamNetConnection handle, const SteamNetworkingIdentity *identity, sn_peer *peer);
 
-/* The message type. */
-bool sn_message_type_init(PyObject *module);
-/* What a message may share with the one that was made before it; all zero at first. */
+/* The object of a number; and of one that often is the one before. */
 typedef struct sn_last {
     long long number;
     PyObject *object;
 } sn_last;
+bool sn_numbers_init(void);
+PyObject *sn_int(long long number);
+PyObject *sn_int_again(sn_last *last, long long number);
+
+/* The message type. */
+bool sn_message_type_init(PyObject *module);
+/* What a message may share with the one that was made before it; all zero at first. */
 typedef struct sn_message_before {
     sn_last size, time, user_data;
 } sn_message_before;
@@ -42,6 +47,6 @@ PyObject *sn_message_new(const SteamNetworkingMessage_t *native, sn_message_befo
 bool sn_message_copied(const SteamNetworkingMessage_t *native);
 void sn_message_take_over(PyObject *message, sn_engine *engine, SteamNetworkingMessage_t *native);
 
-extern PyMethodDef sn_receive_methods[], sn_send_methods[];
+extern PyMethodDef sn_receive_methods[], sn_send_methods[], sn_record_methods[];
 
 #endif

@@ -1,0 +1,374 @@
+/* What engines tell of connections, made into steamnet's own dataclasses (info.py).
+ *
+ * An object is made as object.__new__ makes it, and each field set by its slot's descriptor: what the
+ * dataclass's __init__ does, without a call for every field. Nothing is made while the engine is
+ * entered, as a collection may run any code.
+ */
+#include "module.h"
+
+#include <string.h>
+
+enum { MOST_FIELDS = 16, MOST_LANES = 255, MOST_FLAGS = 64 };
+
+typedef struct sn_record_type {
+    PyTypeObject *type;
+    allocfunc alloc;
+    descrsetfunc set;
+    int count;
+    PyObject *fields[MOST_FIELDS];
+} sn_record_type;
+
+static sn_record_type info_type, status_type, lane_type, event_type;
+static PyObject *states, *reasons; /* the enumerations' members by their number */
+static PyObject *state_names;
+static PyObject *flags_type, *known_flags;
+static PyObject *no_ice; /* what is added where ICE cannot work at all */
+
+typedef struct sn_fields {
+    int count;
+    bool failed;
+    PyObject *values[MOST_FIELDS];
+} sn_fields;
+
+static void add(sn_fields *fields, PyObject *value)
+{
+    fields->failed |= value == NULL;
+    fields->values[fields->count++] = value;
+}
+
+/* The record of these fields, which it takes; NULL and an exception where one failed. */
+static PyObject *record_new(const sn_record_type *type, sn_fields *fields)
+{
+    PyObject *record = NULL;
+    if (type->type == NULL)
+        PyErr_SetString(PyExc_RuntimeError, "steamnet.info is not imported");
+    else if (!fields->failed)
+        record = type->alloc(type->type, 0);
+    for (int i = 0; record != NULL && i < type->count; i++)
+        if (type->set(type->fields[i], record, fields->values[i]) < 0)
+            Py_CLEAR(record);
+    for (int i = 0; i < fields->count; i++)
+        Py_XDECREF(fields->values[i]);
+    return record;
+}
+
+/* The member with that number; the number itself where an engine knows more than we do. */
+static PyObject *member(PyObject *members, long long number)
+{
+    PyObject *value = sn_int(number), *found;
+    if (value == NULL || members == NULL)
+        return value;
+    found = PyDict_GetItemWithError(members, value);
+    if (found == NULL)
+        return value;
+    Py_DECREF(value);
+    return Py_NewRef(found);
+}
+
+/* Bytes that a peer made up, which may be no UTF-8 and may lack their end. */
+static PyObject *text(const char *bytes, size_t room)
+{
+    const char *end = memchr(bytes, 0, room - 1);
+    return PyUnicode_DecodeUTF8(bytes, end != NULL ? end - bytes : (Py_ssize_t)room - 1, "replace");
+}
+
+static PyObject *address_text(const SteamNetworkingIPAddr *address)
+{
+    static const SteamNetworkingIPAddr none = {{0}, 0};
+    char formatted[SN_ADDRESS_SIZE] = "";
+    if (memcmp(address, &none, sizeof none) != 0)
+        sn_address_format(address, formatted, (int)sizeof formatted, true);
+    return PyUnicode_FromString(formatted);
+}
+
+static PyObject *state_name(PyObject *state)
+{
+    PyObject *name = state != NULL && state_names != NULL ? PyDict_GetItemWithError(state_names, state) : NULL;
+    if (name != NULL)
+        return Py_NewRef(name);
+    return state != NULL && !PyErr_Occurred() ? PyObject_Str(state) : NULL;
+}
+
+static PyObject *flags_of(int bits)
+{
+    PyObject *number = PyLong_FromLong(bits), *flags = NULL;
+    if (number == NULL || flags_type == NULL)
+        return number;
+    flags = Py_XNewRef(PyDict_GetItemWithError(known_flags, number));
+    if (flags == NULL && !PyErr_Occurred()) {
+        flags = PyObject_CallFunctionObjArgs(flags_type, number, NULL);
+        if (flags != NULL && PyDict_Size(known_flags) < MOST_FLAGS &&
+            PyDict_SetItem(known_flags, number, flags) < 0)
+            Py_CLEAR(flags);
+    }
+    Py_DECREF(number);
+    return flags;
+}
+
+static PyObject *ending(const SteamNetConnectionInfo_t *info)
+{
+    PyObject *words = text(info->m_szEndDebug, sizeof info->m_szEndDebug), *all;
+    if (words == NULL || info->m_eEndReason != k_ESteamNetConnectionEnd_Misc_P2P_Rendezvous || no_ice == NULL ||
+        sn_ice_possible())
+        return words;
+    all = PyUnicode_Concat(words, no_ice);
+    Py_DECREF(words);
+    return all;
+}
+
+static PyObject *info_new(HSteamNetConnection connection, const SteamNetConnectionInfo_t *info)
+{
+    sn_fields fields = {.count = 0};
+    sn_peer peer;
+    if (!sn_peer_of(connection, &info->m_identityRemote, &peer))
+        return NULL;
+    Py_DECREF(peer.connection);
+    add(&fields, peer.identity);
+    add(&fields, member(states, info->m_eState));
+    add(&fields, state_name(fields.values[1]));
+    add(&fields, member(reasons, info->m_eEndReason));
+    add(&fields, ending(info));
+    add(&fields, text(info->m_szConnectionDescription, sizeof info->m_szConnectionDescription));
+    add(&fields, address_text(&info->m_addrRemote));
+    add(&fields, sn_int(info->m_nUserData));
+    add(&fields, sn_int(info->m_hListenSocket));
+    add(&fields, flags_of(info->m_nFlags));
+    add(&fields, sn_int(info->m_idPOPRemote));
+    add(&fields, sn_int(info->m_idPOPRelay));
+    return record_new(&info_type, &fields);
+}
+
+static PyObject *lane_new(const SteamNetConnectionRealTimeLaneStatus_t *lane)
+{
+    sn_fields fields = {.count = 0};
+    add(&fields, sn_int(lane->m_cbPendingUnreliable));
+    add(&fields, sn_int(lane->m_cbPendingReliable));
+    add(&fields, sn_int(lane->m_cbSentUnackedReliable));
+    add(&fields, sn_int(lane->m_usecQueueTime));
+    return record_new(&lane_type, &fields);
+}
+
+static PyObject *lanes_new(const SteamNetConnectionRealTimeLaneStatus_t *lanes, int count)
+{
+    PyObject *tuple = PyTuple_New(count);
+    for (int i = 0; tuple != NULL && i < count; i++) {
+        PyObject *lane = lane_new(&lanes[i]);
+        if (lane == NULL || PyTuple_SetItem(tuple, i, lane) < 0)
+            Py_CLEAR(tuple);
+    }
+    return tuple;
+}
+
+static PyObject *status_new(const SteamNetConnectionRealTimeStatus_t *status,
+                            const SteamNetConnectionRealTimeLaneStatus_t *lanes, int lane_count)
+{
+    sn_fields fields = {.count = 0};
+    add(&fields, member(states, status->m_eState));
+    add(&fields, sn_int(status->m_nPing));
+    add(&fields, PyFloat_FromDouble(status->m_flConnectionQualityLocal));
+    add(&fields, PyFloat_FromDouble(status->m_flConnectionQualityRemote));
+    add(&fields, PyFloat_FromDouble(status->m_flOutPacketsPerSec));
+    add(&fields, PyFloat_FromDouble(status->m_flOutBytesPerSec));
+    add(&fields, PyFloat_FromDouble(status->m_flInPacketsPerSec));
+    add(&fields, PyFloat_FromDouble(status->m_flInBytesPerSec));
+    add(&fields, sn_int(status->m_nSendRateBytesPerSecond));
+    add(&fields, sn_int(status->m_cbPendingUnreliable));
+    add(&fields, sn_int(status->m_cbPendingReliable));
+    add(&fields, sn_int(status->m_cbSentUnackedReliable));
+    add(&fields, sn_int(status->m_usecQueueTime));
+    add(&fields, status->m_usecMaxJitter >= 0 ? sn_int(status->m_usecMaxJitter) : Py_NewRef(Py_None));
+    add(&fields, lanes_new(lanes, lane_count));
+    return record_new(&status_type, &fields);
+}
+
+static PyObject *event_new(const sn_event *event)
+{
+    sn_fields fields = {.count = 0};
+    add(&fields, sn_int(event->connection));
+    add(&fields, sn_int(event->info.m_hListenSocket));
+    add(&fields, member(states, event->old_state));
+    add(&fields, member(states, event->info.m_eState));
+    add(&fields, info_new(event->connection, &event->info));
+    return record_new(&event_type, &fields);
+}
+
+/* --- calls ----------------------------------------------------------------------------------- */
+
+/* connection_info(engine, connection) -> ConnectionInfo or None */
+static PyObject *connection_info(PyObject *module, PyObject *const *args, Py_ssize_t count)
+{
+    SteamNetConnectionInfo_t info;
+    sn_engine *engine;
+    long long connection;
+    bool found;
+    (void)module;
+    if (count != 2) {
+        PyErr_SetString(PyExc_TypeError, "two arguments are needed");
+        return NULL;
+    }
+    engine = sn_engine_argument(args[0]);
+    if (engine == NULL || !sn_int_argument(args[1], "connection", 0, UINT32_MAX, &connection))
+        return NULL;
+    if (!sn_enter(engine))
+        return sn_raise_closed(engine);
+    memset(&info, 0, sizeof info); /* a library might leave some of it unwritten */
+    found = engine->flat.ISteamNetworkingSockets_GetConnectionInfo(
+        engine->sockets, sn_visible(engine, (HSteamNetConnection)connection), &info);
+    sn_leave(engine);
+    return found ? info_new((HSteamNetConnection)connection, &info) : Py_NewRef(Py_None);
+}
+
+/* connection_status(engine, connection, lanes) -> QuickConnectionStatus or None */
+static PyObject *connection_status(PyObject *module, PyObject *const *args, Py_ssize_t count)
+{
+    SteamNetConnectionRealTimeLaneStatus_t array[MOST_LANES];
+    SteamNetConnectionRealTimeStatus_t status;
+    sn_engine *engine;
+    long long connection, lanes;
+    EResult result;
+    (void)module;
+    if (count != 3) {
+        PyErr_SetString(PyExc_TypeError, "three arguments are needed");
+        return NULL;
+    }
+    engine = sn_engine_argument(args[0]);
+    if (engine == NULL || !sn_int_argument(args[2], "lanes", 0, MOST_LANES, &lanes) ||
+        !sn_int_argument(args[1], "connection", 0, UINT32_MAX, &connection))
+        return NULL;
+    if (!sn_enter(engine))
+        return sn_raise_closed(engine);
+    memset(&status, 0, sizeof status);
+    memset(array, 0, (size_t)lanes * sizeof array[0]);
+    result = engine->flat.ISteamNetworkingSockets_GetConnectionRealTimeStatus(
+        engine->sockets, sn_visible(engine, (HSteamNetConnection)connection), &status, (int)lanes,
+        lanes > 0 ? array : NULL);
+    sn_leave(engine);
+    return result == k_EResultOK ? status_new(&status, array, (int)lanes) : Py_NewRef(Py_None);
+}
+
+/* Copies a struct of Valve's out of a buffer that must be just as long. */
+static bool struct_argument(PyObject *buffer, void *out, size_t size)
+{
+    Py_buffer view;
+    bool fits;
+    if (PyObject_GetBuffer(buffer, &view, PyBUF_SIMPLE) < 0)
+        return false;
+    fits = (size_t)view.len == size;
+    if (fits)
+        memcpy(out, view.buf, size);
+    else
+        PyErr_Format(PyExc_ValueError, "%zu bytes are needed, not %zd", size, view.len);
+    PyBuffer_Release(&view);
+    return fits;
+}
+
+static PyObject *read_info(PyObject *module, PyObject *buffer)
+{
+    SteamNetConnectionInfo_t info;
+    (void)module;
+    return struct_argument(buffer, &info, sizeof info) ? info_new(0, &info) : NULL;
+}
+
+static PyObject *read_status(PyObject *module, PyObject *buffer)
+{
+    SteamNetConnectionRealTimeStatus_t status;
+    (void)module;
+    return struct_argument(buffer, &status, sizeof status) ? status_new(&status, NULL, 0) : NULL;
+}
+
+static PyObject *read_event(PyObject *module, PyObject *buffer)
+{
+    sn_event event;
+    (void)module;
+    return struct_argument(buffer, &event, sizeof event) ? event_new(&event) : NULL;
+}
+
+/* next_event(engine, room) -> ConnectionEvent, or the kind of another one, which then is in the room;
+ * None where there is none */
+static PyObject *next_event(PyObject *module, PyObject *const *args, Py_ssize_t count)
+{
+    sn_engine *engine;
+    sn_event event;
+    Py_buffer view;
+    (void)module;
+    if (count != 2) {
+        PyErr_SetString(PyExc_TypeError, "two arguments are needed");
+        return NULL;
+    }
+    engine = sn_engine_argument(args[0]);
+    if (engine == NULL || PyObject_GetBuffer(args[1], &view, PyBUF_WRITABLE) < 0)
+        return NULL;
+    if ((size_t)view.len != sizeof event) {
+        PyErr_Format(PyExc_ValueError, "%zu bytes are needed, not %zd", sizeof event, view.len);
+        PyBuffer_Release(&view);
+        return NULL;
+    }
+    if (!sn_next_event(engine, &event)) {
+        PyBuffer_Release(&view);
+        Py_RETURN_NONE;
+    }
+    if (event.kind != k_iCallback_SteamNetConnectionStatusChanged)
+        memcpy(view.buf, &event, sizeof event);
+    PyBuffer_Release(&view);
+    return event.kind == k_iCallback_SteamNetConnectionStatusChanged ? event_new(&event) : sn_int(event.kind);
+}
+
+/* --- the types, which Python makes ------------------------------------------------------------- */
+
+static bool record_type_set(sn_record_type *out, PyObject *class)
+{
+    PyObject *names = PyObject_GetAttrString(class, "__match_args__");
+    sn_record_type made = {.type = (PyTypeObject *)class, .count = names != NULL ? (int)PyTuple_Size(names) : -1};
+    bool good = made.count >= 0 && made.count <= MOST_FIELDS && PyType_Check(class);
+    for (int i = 0; good && i < made.count; i++) {
+        made.fields[i] = PyObject_GetAttr(class, PyTuple_GetItem(names, i));
+        good = made.fields[i] != NULL;
+    }
+    Py_XDECREF(names);
+    if (good) {
+        Py_INCREF(class);
+        /* Slots hold functions as void pointers, which ISO C leaves to the platform. */
+        *(void **)&made.alloc = PyType_GetSlot(made.type, Py_tp_alloc);
+        *(void **)&made.set = PyType_GetSlot(Py_TYPE(made.fields[0]), Py_tp_descr_set);
+        *out = made;
+    } else if (!PyErr_Occurred()) {
+        PyErr_SetString(PyExc_TypeError, "a record is a dataclass with slots");
+    }
+    return good;
+}
+
+/* set_record_types(info, status, lane, event, states, reasons, names of states, flags, words) */
+static PyObject *set_record_types(PyObject *module, PyObject *args)
+{
+    PyObject *info, *status, *lane, *event, *all[5];
+    (void)module;
+    if (!PyArg_ParseTuple(args, "OOOOO!O!O!OU:set_record_types", &info, &status, &lane, &event, &PyDict_Type, &all[0],
+                          &PyDict_Type, &all[1], &PyDict_Type, &all[2], &all[3], &all[4]))
+        return NULL;
+    if (known_flags == NULL && (known_flags = PyDict_New()) == NULL)
+        return NULL;
+    if (!record_type_set(&info_type, info) || !record_type_set(&status_type, status) ||
+        !record_type_set(&lane_type, lane) || !record_type_set(&event_type, event))
+        return NULL;
+    PyDict_Clear(known_flags);
+    states = Py_NewRef(all[0]);
+    reasons = Py_NewRef(all[1]);
+    state_names = Py_NewRef(all[2]);
+    flags_type = Py_NewRef(all[3]);
+    no_ice = Py_NewRef(all[4]);
+    Py_RETURN_NONE;
+}
+
+#define FAST(function) (PyCFunction)(void (*)(void))function, METH_FASTCALL
+PyMethodDef sn_record_methods[] = {
+    {"connection_info", FAST(connection_info), NULL},
+    {"connection_status", FAST(connection_status), NULL},
+    {"next_event", FAST(next_event), NULL},
+    {"read_info", read_info, METH_O, "read_info(buffer)\n--\n\nReads a SteamNetConnectionInfo_t."},
+    {"read_status", read_status, METH_O, "read_status(buffer)\n--\n\nReads a SteamNetConnectionRealTimeStatus_t."},
+    {"read_event", read_event, METH_O, "read_event(buffer)\n--\n\nReads an sn_event of a connection."},
+    {"set_record_types", set_record_types, METH_VARARGS,
+     "set_record_types(info, status, lane, event, states, reasons, names, flags, words)\n--\n\n"
+     "Names the dataclasses that infos, statuses and events become."},
+    {NULL, NULL, 0, NULL},
+};
