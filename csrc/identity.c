@@ -313,14 +313,3 @@ void sn_identity_format(const SteamNetworkingIdentity *identity, char *text, int
         break;
     }
 }
-
-int sn_connection_texts(const SteamNetConnectionInfo_t *info, char *texts)
-{
-    static const SteamNetworkingIPAddr none = {{0}, 0};
-    char peer[SN_IDENTITY_SIZE], address[SN_ADDRESS_SIZE] = "";
-    sn_identity_format(&info->m_identityRemote, peer, (int)sizeof peer);
-    if (memcmp(&info->m_addrRemote, &none, sizeof none) != 0)
-        sn_address_format(&info->m_addrRemote, address, (int)sizeof address, true);
-    return snprintf(texts, SN_TEXTS_SIZE, "%s%c%s%c%.127s%c%.127s", peer, 0, address, 0, info->m_szEndDebug, 0,
-                    info->m_szConnectionDescription);
-}

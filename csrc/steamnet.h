@@ -14,7 +14,7 @@ typedef struct sn_engine sn_engine;
 typedef struct sn_clock sn_clock;
 
 enum { SN_STEAM = 0, SN_GNS = 1, SN_LOOPBACK = 2, SN_STEAM_SERVER = 3 };
-enum { SN_ERROR_SIZE = 4096, SN_IDENTITY_SIZE = 160, SN_ADDRESS_SIZE = 64, SN_TEXTS_SIZE = 512 };
+enum { SN_ERROR_SIZE = 4096, SN_IDENTITY_SIZE = 160, SN_ADDRESS_SIZE = 64 };
 
 /* An engine's callback as a value; kind is Valve's callback id, or SN_EVENTS_LOST, and tells which
  * field holds. */
@@ -134,9 +134,6 @@ bool sn_identity_parse(SteamNetworkingIdentity *identity, const char *text);
 void sn_identity_format(const SteamNetworkingIdentity *identity, char *text, int size);
 bool sn_address_parse(SteamNetworkingIPAddr *address, const char *text);
 void sn_address_format(const SteamNetworkingIPAddr *address, char *text, int size, bool with_port);
-/* All texts of a connection in one call, NULs between them: the peer, its address ("" for none), how
- * it ended, what logs call it. Writes less than SN_TEXTS_SIZE and returns how much. */
-int sn_connection_texts(const SteamNetConnectionInfo_t *info, char *texts);
 
 /* Steam's own question for a loaded, not yet started engine, asked before SteamAppId is set: true
  * means that Steam starts the game again and this process should exit. Only asked on request. */

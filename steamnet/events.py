@@ -4,7 +4,7 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 T = TypeVar("T")
 BACKLOG = 65536
@@ -88,7 +88,7 @@ class EventStream(Generic[T]):
         return bool(self._handlers and self._waiting)
 
 
-def deliver(streams: Iterable[EventStream[Any]], limit: int, errors: list[BaseException]) -> bool:
+def deliver(streams: Iterable[EventStream[T]], limit: int, errors: list[BaseException]) -> bool:
     """Have each of the streams `deliver` what waits: whether any of them has more."""
     more = False
     for stream in streams:

@@ -1,6 +1,6 @@
 """What engines tell about connections and themselves, as dataclasses.
 
-Those of connections are made in C, csrc/module/records.c, which sets the fields in their order here.
+Those of connections are made in C (csrc/module/records.c), which sets the fields in this order.
 """
 
 from dataclasses import dataclass

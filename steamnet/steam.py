@@ -21,7 +21,7 @@ from .config import Options
 from .engine import Engine, Uncopyable
 from .enums import EResult, known
 from .errors import ClosedError, InitError, ResultError, UnsupportedError
-from .events import EventStream, raise_first
+from .events import EventStream, deliver, raise_first
 from .friends import Friends
 from .handles import Router
 from .identity import Identity, address_to_native, c_string, from_native, to_native
@@ -157,6 +157,7 @@ class Steam(Uncopyable):
             self.core,
             self.lobbies,
         )
+        self._streams = [stream for manager in self._managers for stream in manager._streams()]
         if engine.name == "gns" and signaling is None:
             signaling = self._local_signaling()
         self._signaling = signaling
@@ -237,11 +238,10 @@ class Steam(Uncopyable):
             errors, self._closing.errors = self._closing.errors, errors
             self.networking_utils._log_debug_output(errors)
             self.lobbies._poll()
-        for manager in self._managers:
-            for stream in manager._streams():
-                if stream.deliver(engines.MAX_EVENTS, errors):
-                    self.engine.has_more = True
-        raise_first(errors)
+        if deliver(self._streams, engines.MAX_EVENTS, errors):
+            self.engine.has_more = True
+        if errors:
+            raise_first(errors)
 
     def wait(self, timeout: float) -> bool:
         """Wait up to ``timeout`` seconds for something new since the last `run_callbacks`.

@@ -1,19 +1,28 @@
 """What engines tell in structs, read into dataclasses."""
 
+import copy
+import dataclasses
+import gc
+import pickle
+import random
+import sys
 from typing import Any
 
 import pytest
 
+import steamnet
 from steamnet import (
+    ConnectionEvent,
     ConnectionInfo,
     ConnectionInfoFlags,
     ConnectionState,
     EndReason,
     Identity,
     IdentityType,
+    QuickConnectionStatus,
 )
-from steamnet._native import ffi, lib
-from steamnet.info import state_name
+from steamnet._native import ffi, lib, read_event, read_info, read_status
+from steamnet.info import LaneStatus, state_name
 
 
 def native(identity: str = "steamid:76561198000000001", address: str = "") -> Any:
@@ -101,3 +110,121 @@ def test_states_are_spelled_as_valve_does() -> None:
         name = f"k_ESteamNetworkingConnectionState_{state_name(state)}"
         assert getattr(lib, name) == state
     assert state_name(77) == "77"
+
+
+STATUS = {
+    "m_eState": lib.k_ESteamNetworkingConnectionState_Connected,
+    "m_nPing": 31,
+    "m_flConnectionQualityLocal": 0.5,
+    "m_flConnectionQualityRemote": 0.25,
+    "m_flOutPacketsPerSec": 1.5,
+    "m_flOutBytesPerSec": 2.5,
+    "m_flInPacketsPerSec": 3.5,
+    "m_flInBytesPerSec": 4.5,
+    "m_nSendRateBytesPerSecond": 262144,
+    "m_cbPendingUnreliable": 5,
+    "m_cbPendingReliable": 6,
+    "m_cbSentUnackedReliable": 7,
+    "m_usecQueueTime": 1 << 40,
+    "m_usecMaxJitter": 8,
+}
+
+
+def test_every_field_of_a_status_is_read() -> None:
+    """Each field of the struct ends up in its own field of the dataclass."""
+    native = ffi.new("SteamNetConnectionRealTimeStatus_t *", STATUS)
+    status = QuickConnectionStatus.from_native(native)
+    assert status == QuickConnectionStatus(
+        ConnectionState.CONNECTED, 31, 0.5, 0.25, 1.5, 2.5, 3.5, 4.5, 262144, 5, 6, 7, 1 << 40, 8
+    )
+    assert status.state is ConnectionState.CONNECTED
+    native.m_usecMaxJitter = -1
+    assert QuickConnectionStatus.from_native(native).max_jitter is None
+
+
+def made() -> list[Any]:
+    """One record of each kind, as C makes it."""
+    event = ffi.new("sn_event *", {"connection": 9, "old_state": 1})
+    event.info = native("str:alice", "127.0.0.1:1")[0]
+    event.info.m_hListenSocket, event.info.m_eState = 4, 1
+    return [
+        QuickConnectionStatus.from_native(ffi.new("SteamNetConnectionRealTimeStatus_t *", STATUS)),
+        ConnectionInfo.from_native(native(address="[::1]:27015")),
+        ConnectionEvent.from_native(event),
+    ]
+
+
+@pytest.mark.parametrize("record", made(), ids=lambda record: type(record).__name__)
+def test_a_record_is_the_dataclass_that_it_says(record: Any) -> None:
+    """It compares, copies, prints and is replaced as one that Python made."""
+    values = {field.name: getattr(record, field.name) for field in dataclasses.fields(record)}
+    twin = type(record)(**values)
+    assert record == twin
+    assert hash(record) == hash(twin)
+    assert repr(record) == repr(twin)
+    for other in (copy.copy(record), copy.deepcopy(record), pickle.loads(pickle.dumps(record))):
+        assert other == record
+        assert type(other) is type(record)
+    first = next(iter(values))
+    assert dataclasses.replace(record, **{first: None}) != record
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(record, first, None)
+    assert dataclasses.asdict(record).keys() == values.keys()
+
+
+def test_an_event_is_read_with_its_info() -> None:
+    """The event has the connection's handle and both states, and the whole info."""
+    event = made()[2]
+    assert (event.connection, event.listen_socket) == (9, 4)
+    assert (event.old_state, event.state) == (ConnectionState.CONNECTING,) * 2
+    assert event.is_incoming_request
+    assert event.info.identity_remote == "str:alice"
+    assert type(event.info.identity_remote) is Identity
+
+
+def test_lanes_are_read_each(steam: steamnet.Steam) -> None:
+    """As many as were asked for; None where the connection has fewer."""
+    sockets = steam.networking_sockets
+    near, _far = sockets.create_socket_pair()
+    sockets.configure_connection_lanes(near, [0, 1, 2])
+    status = sockets.get_quick_connection_status(near, lanes=3)
+    assert status is not None
+    assert [type(lane) for lane in status.lanes] == [LaneStatus] * 3
+    assert sockets.get_quick_connection_status(near, lanes=4) is None
+    assert sockets.get_quick_connection_status(near) == dataclasses.replace(status, lanes=())
+
+
+@pytest.mark.parametrize("read", [read_info, read_status, read_event], ids=lambda r: r.__name__)
+@pytest.mark.parametrize("wrong", [b"", b"x" * 100, "text", None, 5, memoryview(bytes(9))[::2]])
+def test_only_a_whole_struct_is_read(read: Any, wrong: Any) -> None:
+    """What is shorter, longer or no bytes at all is refused."""
+    with pytest.raises((TypeError, ValueError, BufferError)):
+        read(wrong)
+
+
+@pytest.mark.parametrize(
+    ("read", "name"),
+    [
+        (read_info, "SteamNetConnectionInfo_t"),
+        (read_status, "SteamNetConnectionRealTimeStatus_t"),
+        (read_event, "sn_event"),
+    ],
+)
+def test_any_bytes_can_be_read(read: Any, name: str) -> None:
+    """Whatever an engine or a peer writes is read without an error, and leaves nothing behind."""
+    chance, size = random.Random(2029), ffi.sizeof(name)  # type: ignore[attr-defined]  # not in our stub
+    texts = [chance.randbytes(size) for _ in range(300)]
+    texts += [bytes([value]) * size for value in range(256)]
+
+    def all_of_them() -> None:
+        for text in texts:
+            record = read(text)
+            assert repr(record)
+            hash(record)
+
+    all_of_them()  # flags and identities that are remembered
+    gc.collect()
+    before = sys.getallocatedblocks()
+    all_of_them()
+    gc.collect()
+    assert sys.getallocatedblocks() - before < 100

@@ -77,6 +77,38 @@ def test_memory_that_stays_short(counted: Counted) -> None:
     assert [m.message_number for m in receive()] == list(range(1, 11))
 
 
+@pytest.mark.parametrize("size", [10, 5000])
+def test_a_payload_that_memory_is_short_for(counted: Counted, size: int) -> None:
+    """It raises MemoryError, and is there when memory is."""
+    (message,) = counted.receive(size)
+    assert received(lambda: message.payload, 0) is None  # type: ignore[arg-type, return-value]  # bytes
+    assert message.payload == pattern(message)
+
+
+@pytest.mark.parametrize("what", ["info", "status", "events"])
+def test_what_is_asked_for_comes_whole_or_not_at_all(steam: steamnet.Steam, what: str) -> None:
+    """Whichever allocation fails, the next call answers as if there had been none."""
+    sockets = steam.networking_sockets
+    near, _far = sockets.create_socket_pair()
+
+    def events() -> list[steamnet.ConnectionEvent]:
+        steam.run_callbacks()
+        return sockets.connection_events()
+
+    calls: dict[str, Callable[[], Any]] = {
+        "info": lambda: sockets.get_connection_info(near),
+        "status": lambda: sockets.get_quick_connection_status(near),
+        "events": events,
+    }
+    call, failures, expected = calls[what], 0, type(calls[what]())
+    for number in range(40):
+        got = received(call, number)
+        failures += got is None
+        assert type(call()) is expected
+        assert got is None or type(got) is expected
+    assert failures > 0
+
+
 class Inbox:
     """A user's messages, and how they are received: by connection, poll group or channel."""
 
