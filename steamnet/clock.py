@@ -111,6 +111,7 @@ class VirtualClock:
     def pause(self, until: float) -> None:
         """Jump to the next moment at which something is due; at most ``until`` then."""
         limit = round(until * 1e6)
+        limit += limit / 1e6 < until  # the time of who waits is over then
         lib.sn_clock_advance(self.native, min(lib.sn_clock_due(self.native), limit))
 
     def wait(self, news: Callable[[], int], timeout: float) -> bool:

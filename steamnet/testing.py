@@ -167,7 +167,7 @@ def pump(*parties: Steam | Connection, until: Callable[[], T | None], timeout: f
                     lines += ["the latest packets:", *(f"  {record}" for record in latest)]
             what = getattr(until, "__qualname__", until)
             raise TimeoutError("\n  ".join([f"{timeout} s have passed without {what}", *lines]))
-        if not any(router.engine.has_more for router in routers):
+        if not any(router.wait(0) for router in routers):  # ``until`` may have made room for more
             clock.pause(deadline)
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 import steamnet
+from steamnet.clock import CURRENT, VirtualClock
 
 # Programs that tests start find the steamnet that is tested, and not the source tree, in which
 # nothing is compiled, because it happens to be where they start.
@@ -52,6 +53,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Say what the suite's own markers mean."""
     for marker in (
         "not_on(*kinds, why): the test is not for these engines, links or routes",
+        "real_clock(why): the test needs the machine's time also where both users are here",
         "python_behaviour: the test depends on what Python does itself: asyncio, threads, fork, "
         "exit, signals, buffers, typing, warnings; the gate runs it on the newest Python too",
     ):
@@ -134,6 +136,16 @@ def remote() -> Iterator[RemoteProcess]:
 
 
 @contextmanager
+def on_clock(clock: VirtualClock | None) -> Iterator[None]:
+    """Open engines on this clock within ``with``."""
+    token = CURRENT.set(clock)
+    try:
+        yield
+    finally:
+        CURRENT.reset(token)
+
+
+@contextmanager
 def _users(request: pytest.FixtureRequest) -> Iterator[Route]:
     """Alice and Bob, as far apart as the kind of link or route says."""
     kind: str = request.param
@@ -142,12 +154,13 @@ def _users(request: pytest.FixtureRequest) -> Iterator[Route]:
         request.getfixturevalue("gns")
     if kind == "gns-processes":
         requirements.ice()
-    with steamnet.init(engine=name, identity=ALICE) as alice:
-        bob: Any = alice
+    real = name == "gns" or way == "processes" or request.node.get_closest_marker("real_clock")
+    with on_clock(None if real else VirtualClock()):
+        alice = steamnet.init(engine=name, identity=ALICE)
+        bob: Any = steamnet.init(engine=name, identity=BOB) if way == "users" else alice
+    with alice:
         if way == "processes":
             bob = request.getfixturevalue("remote").open(engine=name, identity=BOB)
-        elif way == "users":
-            bob = steamnet.init(engine=name, identity=BOB)
         users = Route(kind, alice, bob)
         try:
             yield users

@@ -100,6 +100,15 @@ def test_a_timeout_counts_virtual_seconds() -> None:
     assert time.perf_counter() - began < 5
 
 
+@pytest.mark.parametrize("timeout", [1 / 3, 1e-7, 0.1 + 0.2, 4e-3 + 4e-10, 1e6 / 7])
+def test_a_timeout_that_is_no_whole_microsecond_ends(timeout: float) -> None:
+    """It ends at the next one."""
+    with players(1, clock="virtual") as (alice,):
+        with pytest.raises(TimeoutError):
+            pump(alice, until=lambda: False, timeout=timeout)
+        assert START + timeout <= alice.clock.now() < START + timeout + 2e-6
+
+
 def test_wait_jumps_to_news() -> None:
     """It says True when something has come, and not again for messages that are left unread."""
     with connected_pair(lag=30, clock="virtual") as (alice, bob):
@@ -313,3 +322,25 @@ def test_players_of_aio_on_the_real_clock() -> None:
             await players(1, clock="virtual").__aenter__()
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("key", "room"), [(ConfigValue.RECV_BUFFER_MESSAGES, 20), (ConfigValue.RECV_BUFFER_SIZE, 2000)]
+)
+def test_no_time_passes_while_a_full_receiver_is_read(key: ConfigValue, room: int) -> None:
+    """What waits behind a full receive buffer moves up when it is read, which is no wait."""
+    with players(2, clock="virtual") as (alice, bob), bob.listen() as listener:
+        bob.networking_utils.set_config_value(key, room)
+        connection = alice.connect(bob.core.get_steam_id())
+        for number in range(100):
+            connection.send(bytes([number]) * 100)
+        accepted = pump(alice, bob, until=listener.accept)
+        alice.clock.advance(1)
+        before = alice.clock.now()
+        got: list[int] = []
+        pump(
+            *(alice, bob),
+            until=lambda: got.extend(m.data[0] for m in accepted.receive()) or len(got) == 100,
+        )
+        assert got == list(range(100))
+        assert alice.clock.now() == before

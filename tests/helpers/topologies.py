@@ -1,7 +1,6 @@
 """Two users and the ways between them: what the semantics suite runs each of its tests on."""
 
 import socket
-import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -104,6 +103,7 @@ class Route:
         self.kind = kind
         self.caller, self.host = caller, host
         self.steams = [caller] if caller is host else [caller, host]
+        self.clock = waiting.clock_of(caller)
         self.by_ip = kind.endswith("-ip")
         self.address = f"127.0.0.1:{free_port()}"
         self.events: list[ConnectionEvent] = []  # of connections that no End holds
@@ -173,14 +173,15 @@ class Route:
     def until(self, condition: Callable[[], object], timeout: float = 30, what: str = "") -> None:
         """Pump until a condition holds; fails with its text when time is up."""
         what = f"{self.kind}: {what or condition}"
-        waiting.until(condition, pump=self.pump, timeout=timeout, what=what)
+        waiting.until(condition, *self.steams, pump=self.pump, timeout=timeout, what=what)
 
     def pump_for(self, seconds: float) -> None:
         """Pump for a while, to see that something does not happen."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
+        deadline = self.clock.now() + seconds
+        while self.clock.now() < deadline:
             self.pump()
-            time.sleep(0.001)
+            waiting.pause(deadline, *self.steams)
+        self.pump()
 
     def set(self, key: ConfigValue, value: int | float | str) -> None:
         """Configure every user; `reset` takes it back, as GNS keeps values beyond its end."""

@@ -1,4 +1,4 @@
-"""The one loop in the tests that waits for a condition."""
+"""The one loop in the tests that waits for a condition, on the clock of those it waits for."""
 
 import time
 from collections.abc import Callable
@@ -6,24 +6,60 @@ from typing import Any
 
 import pytest
 
-import steamnet
+from steamnet.testing import VirtualClock
+
+
+class MachineClock:
+    """The machine's time, by the calls of a `VirtualClock`."""
+
+    def now(self) -> float:
+        """Seconds."""
+        return time.monotonic()
+
+    def pause(self, until: float) -> None:
+        """Let a little time pass."""
+        time.sleep(0.001)
+
+    def advance(self, seconds: float) -> None:
+        """Let so much time pass."""
+        time.sleep(seconds)
+
+
+REAL = MachineClock()
+Clock = MachineClock | VirtualClock
+
+
+def clock_of(*steams: Any) -> Clock:
+    """The clock of users: a virtual one where they have it."""
+    clocks = [s.clock for s in steams if isinstance(getattr(s, "clock", None), VirtualClock)]
+    return clocks[0] if clocks else REAL
 
 
 def until(
     condition: Callable[[], Any],
-    *steams: steamnet.Steam,
-    pump: Callable[[], object] = lambda: None,
+    *steams: Any,
+    pump: Callable[[], object] | None = None,
     timeout: float = 30.0,
     what: str = "",
 ) -> Any:
     """Pump until a condition holds, and return what it said; fail with its text when time is up."""
-    deadline = time.monotonic() + timeout
+    clock = clock_of(*steams)
+    deadline = clock.now() + timeout
     while True:
-        for steam in steams:
-            steam.run_callbacks()
-        pump()
+        if pump:
+            pump()
+        else:
+            for steam in steams:
+                steam.run_callbacks()
         if answer := condition():
             return answer
-        if time.monotonic() > deadline:
+        if clock.now() >= deadline:
             pytest.fail(f"not within {timeout} s: {what or condition}")
-        time.sleep(0.001)
+        pause(deadline, *steams)
+
+
+def pause(deadline: float, *steams: Any) -> None:
+    """Let a little time pass; a virtual clock jumps, unless a user has news already."""
+    clock = clock_of(*steams)
+    if clock is REAL or not any(steam.wait(0) for steam in steams):
+        clock.pause(deadline)

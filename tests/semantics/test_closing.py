@@ -178,6 +178,7 @@ def test_linger_before_the_listen_socket_closes(route: Route) -> None:
 
 
 @pytest.mark.not_on("gns-ip", "loopback-ip", why="there the peer shuts down with us")
+@pytest.mark.real_clock("one user waits in a thread of its own")
 @pytest.mark.parametrize("then", ["open", "closed", "connecting"])
 def test_shutdown_lets_reliable_data_drain(route: Route, then: str) -> None:
     """With time to linger all arrives, also of a connection that lingers, or has yet to connect.

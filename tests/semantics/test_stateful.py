@@ -7,7 +7,6 @@ STEAMNET_EXAMPLES=2000 pytest tests/semantics/test_stateful.py --hypothesis-seed
 
 import os
 import struct
-import time
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -24,9 +23,11 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from waiting import clock_of, pause
 
 import steamnet
 from steamnet import ConfigValue, ConnectionEvent, ConnectionState, EResult, SendFlags, Steam
+from steamnet.clock import CURRENT, VirtualClock
 
 NONE, CONNECTING = ConnectionState.NONE, ConnectionState.CONNECTING
 ROUTING, CONNECTED = ConnectionState.FINDING_ROUTE, ConnectionState.CONNECTED
@@ -97,6 +98,7 @@ class Model(RuleBasedStateMachine):
     def __init__(self) -> None:
         """Open the users, and nothing else."""
         super().__init__()
+        self.clock = VirtualClock() if self.engine == "loopback" else None
         self.steams = [self.open(user) for user in range(self.users)]
         self.ends: list[End] = []
         self.past: list[End] = []  # of which no events come any more
@@ -107,7 +109,11 @@ class Model(RuleBasedStateMachine):
 
     def open(self, user: int) -> Steam:
         """Open a user on whom time does not press."""
-        steam = steamnet.init(engine=self.engine, identity=76561198000000001 + user)
+        token = CURRENT.set(self.clock)
+        try:
+            steam = steamnet.init(engine=self.engine, identity=76561198000000001 + user)
+        finally:
+            CURRENT.reset(token)
         for key in (ConfigValue.TIMEOUT_INITIAL, ConfigValue.TIMEOUT_CONNECTED):
             steam.networking_utils.set_config_value(key, 600_000)
         return steam
@@ -201,11 +207,14 @@ class Model(RuleBasedStateMachine):
 
     def settle(self) -> None:
         """Wait for all that must happen."""
-        deadline = time.monotonic() + PATIENCE
+        clock = clock_of(*self.steams)
+        deadline = clock.now() + PATIENCE
         while waiting := list(self.unfinished()):
-            assert time.monotonic() < deadline, f"not within {PATIENCE} s: {waiting}"
+            assert clock.now() < deadline, f"not within {PATIENCE} s: {waiting}"
             assert self.pump() == []
             self.receive_all()
+            if self.clock:
+                pause(deadline, *self.steams)
         self.receive_all()
         gone = [e for e in self.ends if e.closed and e.peer.closed]
         self.past += gone
@@ -247,6 +256,8 @@ class Model(RuleBasedStateMachine):
     @rule()
     def some_time_passes(self) -> None:
         """Everybody runs callbacks once."""
+        if self.clock:
+            self.clock.advance(0.001)
         assert self.pump() == []
 
     @rule()
@@ -456,9 +467,12 @@ class ManyUsers(Model):
         caller = End(user, handle, user_data=5 if options else -1)
         called = End(host, 0, parent=parent)
         self.join(caller, called)
-        deadline = time.monotonic() + PATIENCE
+        clock = clock_of(*self.steams)
+        deadline = clock.now() + PATIENCE
         while not called.handle or not called.state:
-            assert time.monotonic() < deadline, "the call is heard"
+            assert clock.now() < deadline, "the call is heard"
+            if self.clock:
+                pause(deadline, *self.steams)
             for event in self.pump():
                 assert event.is_incoming_request
                 assert event.listen_socket == parent
@@ -556,4 +570,4 @@ def test_programs_of_users_on_loopback(record_property: Any) -> None:
 
 def test_programs_of_pairs(engine: str, record_property: Any) -> None:
     """One user's socket pairs over the network, on either engine, keep to the same model."""
-    record(record_property, run(Model, engine, 1, 100 if engine == "loopback" else 50))
+    record(record_property, run(Model, engine, 1, 100 if engine == "loopback" else 25))
