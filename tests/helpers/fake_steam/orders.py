@@ -16,6 +16,8 @@ from typing import Any
 
 import steamnet
 
+BOB = 76561198000000043
+
 
 class Game:
     """One order after another, and whatever is left from the ones before."""
@@ -27,6 +29,8 @@ class Game:
         self.steams: list[steamnet.Steam] = []
         self.handles: list[int] = [0, 1, 12345]
         self.kept: list[Any] = []
+        self.requests: list[Any] = []
+        self.lobbies: list[Any] = []
         self.started = self.attached = 0
         self.others: ctypes.CDLL | None = None  # another binding's Steam
         self.theirs = ""  # and its library
@@ -130,6 +134,38 @@ class Game:
         ]
         self.chance.choice(calls)()
 
+    def meet(self) -> None:
+        """Ask for lobbies, use those there are, of this or of another Steam."""
+        steam, chance = self.steam(), self.chance
+        for request in [one for one in self.requests if one.done]:
+            self.requests.remove(request)
+            if isinstance(found := request.result(), steamnet.Lobby):
+                self.lobbies.append(found)
+        if not self.lobbies:
+            self.requests.append(steam.lobbies.create())
+            return
+        lobby = chance.choice(self.lobbies)
+        number = chance.choice([5, lobby.id])
+        calls: list[Callable[[], object]] = [
+            lambda: self.requests.append(steam.lobbies.create(chance.randrange(1, 9), {"a": "b"})),
+            lambda: self.requests.append(steam.lobbies.create(type=steamnet.LobbyType.INVISIBLE)),
+            lambda: self.requests.append(steam.lobbies.join(number)),
+            lambda: self.requests.append(steam.lobbies.list(where={"a": "b"}, near={"b": 1})),
+            lambda: self.requests.append(steam.lobbies.info(number)),
+            lambda: (lobby.owner, lobby.members, lobby.max_members, dict(lobby.data)),
+            lambda: lobby.data.update(a="c"),
+            lambda: lobby.me.update(a="c"),
+            lambda: lobby.send(b"x" * chance.choice([1, 100, 4096])),
+            lambda: lobby.set_owner(76561198000000042),
+            lambda: lobby.invite(76561198000000042),
+            lambda: lobby.leave(),
+            lambda: steam.lobbies.events(),
+            lambda: steam.lobbies.requested(),
+            lambda: (steam.friends.name, steam.friends.friends(), steam.friends.name_of(BOB)),
+            lambda: steam.friends.set_rich_presence("a", "b"),
+        ]
+        chance.choice(calls)()
+
     def read(self) -> None:
         """Read what was kept, and let some of it go."""
         assert all(set(bytes(message)) <= {ord("x")} for message in self.kept)
@@ -139,7 +175,12 @@ class Game:
 
     def play(self, steps: int) -> None:
         """Take random steps; steamnet may refuse each in its own words, and must survive all."""
-        likely: list[Callable[[], None]] = [self.call] * 6 + [self.talk] * 3 + [self.pump] * 3
+        likely: list[Callable[[], None]] = [
+            *[self.call] * 6,
+            *[self.talk] * 3,
+            *[self.meet] * 6,
+            *[self.pump] * 4,
+        ]
         starts = [self.start, self.start_server, self.attach, self.restart, self.other]
         rare = [*starts, self.start, self.attach, self.other]
         for _ in range(steps):
