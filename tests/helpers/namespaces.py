@@ -1,11 +1,12 @@
 """Machines and home routers made of Linux network namespaces, for tests that cross a network.
 
-A namespace lives as long as a process of it: a machine has one that ends when its standard input is
-closed, so nothing is left behind, however the tests end. Nothing is changed outside of the
-namespaces, and no packet leaves them.
+A namespace lives as long as its processes: each machine has one that ends when its standard input
+is closed, and the others end with the process that started them. So nothing is left behind, however
+the tests end. Nothing is changed outside of the namespaces, and no packet leaves them.
 """
 
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -21,7 +22,7 @@ import requirements
 from waiting import until
 
 STEAMNET = (sys.executable, "-P", "-m", "steamnet")
-TOOLS = ("ip", "nft", "nsenter", "unshare", "turnserver")
+TOOLS = ("ip", "nft", "nsenter", "setpriv", "unshare", "turnserver")
 SBIN = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
 
 # What a home router does: outgoing connections get its own address, and only answers come in.
@@ -36,6 +37,11 @@ table ip home {{
         type filter hook forward priority 0; policy drop
         ct state established,related accept
         iifname "lan*" accept
+        ct status dnat accept
+    }}
+    chain in {{
+        type nat hook prerouting priority -100
+        {forwarded}
     }}
     chain here {{
         type filter hook input priority 0; policy drop
@@ -135,7 +141,7 @@ class Machine:
     def start(self, *command: str | Path, **environment: str) -> Program:
         """Start a program here."""
         process = subprocess.Popen(
-            [*self.inside, *map(str, command)],
+            ["setpriv", "--pdeathsig", "KILL", *self.inside, *map(str, command)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -146,12 +152,14 @@ class Machine:
         return self._programs[-1]
 
     def steamnet(self, line: str) -> Program:
-        """Start the command ``steamnet``, as typed."""
-        return self.start(*STEAMNET, *line.split())
+        """Start the command ``steamnet``, as typed after that word."""
+        return self.start(*STEAMNET, *shlex.split(line))
 
-    def python(self, code: str, *arguments: str, **environment: str) -> Program:
-        """Start a Python program."""
-        return self.start(sys.executable, "-u", "-P", "-c", code, *arguments, **environment)
+    def plug(self, on: bool) -> None:
+        """Pull the cable of a machine behind a router, or put it back."""
+        self.run("ip", "link", "set", "eth", "up" if on else "down")
+        if on:
+            self.run("ip", "route", "replace", "default", "via", "192.168.1.1")
 
     def end_programs(self) -> None:
         """End whatever still runs here."""
@@ -176,17 +184,21 @@ class Machine:
 class Router(Machine):
     """A machine that gives those behind it its own address outside, as home routers do."""
 
-    def masquerade(self, *, symmetric: bool = False) -> None:
-        """Map each sender to one port, or (symmetric) to another for each of its receivers."""
+    def masquerade(self, *, symmetric: bool = False, forwarded: str = "") -> None:
+        """Map a sender to one port, or (symmetric) to one for each receiver; forward a UDP port.
+
+        The latter as ``27015 to 192.168.1.11``.
+        """
         ports = "fully-random" if symmetric else ""
-        self.run("nft", "-f", "-", text=ROUTER.format(ports=ports))
+        port = f'iifname "wan" udp dport {forwarded.replace("to", "dnat to")}' if forwarded else ""
+        self.run("nft", "-f", "-", text=ROUTER.format(ports=ports, forwarded=port))
 
 
 class Internet:
     """A bridge with public addresses, and two homes behind routers, whose private ones are alike.
 
-    ``server`` and ``public`` have public addresses; ``ann`` and ``amy`` live behind ``west``, ``bob``
-    behind ``east``.
+    ``server`` and ``public`` have public addresses; ``ann`` and ``amy`` live behind ``west``,
+    ``bob`` behind ``east``.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -244,7 +256,7 @@ class Internet:
         machine.run("ip", "route", "add", "default", "via", "192.168.1.1")
         return machine
 
-    def end_programs(self) -> None:
+    def reset(self) -> None:
         """End whatever runs on the machines, and make the routers ordinary again."""
         for machine in self._machines:
             machine.end_programs()
