@@ -1,5 +1,6 @@
 """Every check is a session: ``nox -s NAME`` runs one, without root; ``nox -l`` lists them."""
 
+import json
 import os
 import re
 import shlex
@@ -108,9 +109,15 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Check with mypy --strict: the package, the pytest plug-in and the examples."""
-    install(session, "test", "mypy")
+    """Check with mypy the package and the examples, with pyright what users' editors see."""
+    install(session, "test,examples,rendezvous", "mypy", "pyright")
     session.run("mypy")
+    session.run("pyright")
+    words = ("pyright", "--verifytypes", "steamnet", "--ignoreexternal", "--outputjson")
+    printed = str(session.run(*words, silent=True, success_codes=(0, 1)))
+    counts = json.loads(printed[printed.index("{") :])["typeCompleteness"]["exportedSymbolCounts"]
+    if counts["withUnknownType"] or not counts["withKnownType"]:
+        session.error(f"public names whose type an editor cannot know: {counts}")
 
 
 @nox.session

@@ -74,7 +74,7 @@ def test_others_move_smoothly_on_a_bad_network(seed: int) -> None:
         host = tag_net.Host(ann, "Ann")
         guest = tag_net.Guest(bob, host.me, "Bob")
         network(ann, bob).between(bob, ann, jitter=10, loss=0.05)
-        drawn = []
+        drawn: list[float] = []
         for frame in range(240):  # four seconds
             host.frame(0, 0)
             guest.frame(2 * frame, 0)

@@ -1,7 +1,7 @@
-"""Check what no published tool does: a wheel's tag, its extension's name, its version, its licence.
+"""Check what no published tool does: a wheel's tag, each of its files, its version, its licence.
 
 auditwheel, delocate and delvewheel look at what the extension needs, abi3audit at the stable ABI,
-check-wheel-contents at the other files.
+check-wheel-contents at what is missing.
 """
 
 import re
@@ -12,6 +12,13 @@ from pathlib import Path
 # What setuptools names the extension; with another name, the Pythons of the tag do not find it.
 STABLE = r"steamnet/_native\.(abi3\.so|pyd)"
 OF_ONE_VERSION = r"steamnet/_native\.(cpython-\d+t-[\w-]+\.so|cp\d+t-win_\w+\.pyd)"
+ROOT = Path(__file__).resolve().parents[1]
+OURS = {"pytest_steamnet.py"} | {
+    path.relative_to(ROOT).as_posix()
+    for path in (ROOT / "steamnet").rglob("*")
+    if path.suffix in (".py", ".pyi", ".typed")
+}
+INFO = {"METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE", "top_level.txt"}
 COMPILED = re.compile(r".*\.(so|pyd|dll|dylib)(\.\d+)*")
 
 
@@ -28,7 +35,11 @@ def faults(wheel: Path) -> list[str]:
         wanted = re.compile(STABLE if stable else OF_ONE_VERSION)
         if len(compiled) != 1 or not wanted.fullmatch(compiled[0]):
             found.append(f"There must be one extension module that {abi} finds, not {compiled}.")
-        if f"steamnet-{version}.dist-info/licenses/LICENSE" not in names:
+        info = f"steamnet-{version}.dist-info/"
+        strange = set(names) - OURS - set(compiled) - {info + name for name in INFO}
+        if strange:
+            found.append(f"Nobody has asked for {sorted(strange)}.")
+        if f"{info}licenses/LICENSE" not in names:
             found.append("The licence is missing.")
         own: dict[str, str] = {}
         exec(archive.read("steamnet/_version.py"), own)
