@@ -23,6 +23,8 @@ nox.options.reuse_venv = "yes"
 nox.options.sessions = ["lint", "types", "generated", "layering", "tests"]
 
 PYTEST = ("-P", "-m", "pytest", "-q")  # -P: the installed package, not the source folder
+# Most tests wait more than they work, so there may be more of them at a time than processors.
+AT_ONCE = (f"-n{(os.cpu_count() or 1) + 1}", "--dist=worksteal")
 
 
 def pinned(*tools: str) -> list[str]:
@@ -73,7 +75,7 @@ def gns(session: nox.Session) -> None:
     libraries = str(steam_libraries(session))
     environment = {"STEAMNET_STEAM_LIBRARIES": libraries, "STEAMNET_REQUIRE_ENGINES": "1"}
     install(session, "test,cli,plot,examples", "setuptools", "pyinstaller", python=python)
-    session.run(python, *PYTEST, "--engine=gns", *session.posargs, env=environment)
+    session.run(python, *PYTEST, *AT_ONCE, "--engine=gns", *session.posargs, env=environment)
 
 
 @nox.session(python=False)
@@ -110,7 +112,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Check with mypy the package and the examples, with pyright what users' editors see."""
-    install(session, "test,examples,rendezvous", "mypy", "pyright")
+    install(session, "test,examples", "mypy", "pyright")
     session.run("mypy")
     session.run("pyright")
     words = ("pyright", "--verifytypes", "steamnet", "--ignoreexternal", "--outputjson")
