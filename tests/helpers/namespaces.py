@@ -285,7 +285,7 @@ def internet() -> Iterator[Internet]:
     """Make the machines, or skip the test where they cannot be made."""
     reason = _why_none()
     if reason is not None:
-        requirements.missing(reason)
+        requirements.missing(reason, "STEAMNET_REQUIRE_NETWORK")
     with tempfile.TemporaryDirectory(prefix="sn-") as folder:  # short, for names of sockets
         made = Internet(Path(folder))
         try:
