@@ -20,6 +20,7 @@ except ModuleNotFoundError as error:
 
 from ._version import __version__
 from .closing import Abandoned
+from .columns import MessageColumns
 from .config import ConfigValueInfo
 from .engine import Engine
 from .enums import (
@@ -112,6 +113,7 @@ __all__ = [
     "LobbyInfo",
     "LobbyRequest",
     "LobbyType",
+    "MessageColumns",
     "NetworkingMessage",
     "PersonaState",
     "PollGroup",

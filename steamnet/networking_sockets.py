@@ -11,6 +11,8 @@ from ._native import (
     connection_status,
     ffi,
     lib,
+    receive_columns_on_connection,
+    receive_columns_on_poll_group,
     receive_on_connection,
     receive_on_poll_group,
     send,
@@ -18,6 +20,7 @@ from ._native import (
 )
 from .arguments import Payload, close_text, handle, integer, payload, port
 from .closing import Address, ClosingSockets
+from .columns import MessageColumns
 from .config import Options, Value
 from .engine import Engine, Uncopyable
 from .enums import OPENING, Availability, ConfigScope, EResult, SendFlags, known
@@ -484,6 +487,25 @@ class SteamNetworkingSocketsManager(Uncopyable):
         ``ISteamNetworkingSockets::ReceiveMessagesOnPollGroup``
         """
         return receive_on_poll_group(self._address, poll_group, max_messages)
+
+    def receive_columns_on_connection(
+        self, connection: int, max_messages: int = 1000
+    ) -> MessageColumns:
+        """Take the messages that wait on a connection as columns, oldest first.
+
+        For programs that compute with arrays: one buffer with all payloads, and arrays of numbers.
+        ``ISteamNetworkingSockets::ReceiveMessagesOnConnection``
+        """
+        return receive_columns_on_connection(self._address, connection, max_messages)
+
+    def receive_columns_on_poll_group(
+        self, poll_group: int, max_messages: int = 1000
+    ) -> MessageColumns:
+        """Take the messages that wait on any connection of a poll group as columns.
+
+        ``ISteamNetworkingSockets::ReceiveMessagesOnPollGroup``
+        """
+        return receive_columns_on_poll_group(self._address, poll_group, max_messages)
 
     # --- configuration --------------------------------------------------------------------------
 

@@ -55,7 +55,8 @@ PyMODINIT_FUNC PyInit__native(void)
     if (!sn_message_type_init(module) || PyModule_AddFunctions(module, module_methods) < 0 ||
         PyModule_AddFunctions(module, sn_receive_methods) < 0 ||
         PyModule_AddFunctions(module, sn_send_methods) < 0 ||
-        PyModule_AddFunctions(module, sn_record_methods) < 0) {
+        PyModule_AddFunctions(module, sn_record_methods) < 0 ||
+        PyModule_AddFunctions(module, sn_column_methods) < 0) {
         Py_DECREF(module);
         return NULL;
     }

@@ -47,6 +47,31 @@ PyObject *sn_message_new(const SteamNetworkingMessage_t *native, sn_message_befo
 bool sn_message_copied(const SteamNetworkingMessage_t *native);
 void sn_message_take_over(PyObject *message, sn_engine *engine, SteamNetworkingMessage_t *native);
 
-extern PyMethodDef sn_receive_methods[], sn_send_methods[], sn_record_methods[];
+/* A dataclass with slots that C makes objects of, and the values for one, in the class's order. */
+enum { SN_FIELDS = 16 };
+typedef struct sn_record_type {
+    PyTypeObject *type;
+    allocfunc alloc;
+    descrsetfunc set;
+    int count;
+    PyObject *fields[SN_FIELDS];
+} sn_record_type;
+typedef struct sn_fields {
+    int count;
+    bool failed;
+    PyObject *values[SN_FIELDS];
+} sn_fields;
+bool sn_record_type_set(sn_record_type *out, PyObject *class);
+/* Takes the value, which is not even made once another could not be: then there is an exception. */
+#define SN_ADD(fields, value) sn_fields_add(fields, (fields)->failed ? NULL : (value))
+void sn_fields_add(sn_fields *fields, PyObject *value);
+/* Takes the fields; NULL, and an exception, where one of them could not be made. */
+PyObject *sn_record_new(const sn_record_type *type, sn_fields *fields);
+
+/* Takes up to limit messages; whether there may be more. NULL, and nothing taken, when memory is short. */
+sn_received *sn_receive_batch(sn_engine *engine, sn_source source, long long handle, long long limit, bool *more);
+
+extern PyMethodDef sn_receive_methods[], sn_send_methods[], sn_record_methods[],
+    sn_column_methods[];
 
 #endif

@@ -30,11 +30,18 @@ static int from_fake_port(sn_engine *engine, long long handle, SteamNetworkingMe
         (ISteamNetworkingFakeUDPPort *)(uintptr_t)handle, messages, limit);
 }
 
+static const receiver receivers[] = {
+    [SN_CONNECTION] = from_connection,
+    [SN_POLL_GROUP] = from_poll_group,
+    [SN_CHANNEL] = from_channel,
+    [SN_FAKE_PORT] = from_fake_port,
+};
+
 /* Takes a batch from the engine. A library that counts wrongly, or leaves out a message, is not
  * followed into memory that is not there: where it wrote nothing there is NULL. */
-static void take(sn_engine *engine, sn_received *batch, int limit, receiver from)
+static void take(sn_engine *engine, sn_received *batch, int limit)
 {
-    int got = from(engine, batch->handle, batch->messages, limit);
+    int got = receivers[batch->source](engine, batch->handle, batch->messages, limit);
     got = got < 0 ? 0 : got < limit ? got : limit;
     if (got < limit && batch->messages[got] != NULL) /* it wrote more than it says */
         memset(batch->messages + got, 0, (size_t)(limit - got) * sizeof batch->messages[0]);
@@ -44,6 +51,20 @@ static void take(sn_engine *engine, sn_received *batch, int limit, receiver from
         if (message != NULL)
             batch->messages[batch->count++] = message;
     }
+}
+
+sn_received *sn_receive_batch(sn_engine *engine, sn_source source, long long handle, long long limit, bool *more)
+{
+    int asked = limit < SN_BATCH_SIZE ? (int)limit : SN_BATCH_SIZE;
+    sn_received *batch = sn_received_begin(engine, source, handle);
+    bool undelivered;
+    if (batch == NULL)
+        return NULL;
+    undelivered = sn_received_fill_undelivered(engine, batch, asked);
+    if (!undelivered)
+        take(engine, batch, asked);
+    *more = undelivered || batch->count == asked;
+    return batch;
 }
 
 static void hand_over(PyObject *list, Py_ssize_t index, sn_engine *engine, SteamNetworkingMessage_t *native)
@@ -97,7 +118,7 @@ static int append(PyObject *list, sn_engine *engine, const sn_received *batch)
 }
 
 static PyObject *receive(PyObject *const *args, Py_ssize_t count, const char *what, long long low,
-                         long long high, sn_source source, receiver from)
+                         long long high, sn_source source)
 {
     PyObject *list = NULL;
     sn_engine *engine;
@@ -114,17 +135,12 @@ static PyObject *receive(PyObject *const *args, Py_ssize_t count, const char *wh
     if (!sn_enter(engine))
         return sn_raise_closed(engine);
     while (more && !failed && limit > 0) {
-        int asked = limit < SN_BATCH_SIZE ? (int)limit : SN_BATCH_SIZE, done = 0;
-        bool undelivered;
-        sn_received *batch = sn_received_begin(engine, source, handle);
+        sn_received *batch = sn_receive_batch(engine, source, handle, limit, &more);
+        int done = 0;
         if (batch == NULL) {
             failed = true;
             break;
         }
-        undelivered = sn_received_fill_undelivered(engine, batch, asked);
-        if (!undelivered)
-            take(engine, batch, asked, from);
-        more = undelivered || batch->count == asked;
         limit -= batch->count;
         if (list != NULL)
             done = append(list, engine, batch);
@@ -146,25 +162,25 @@ static PyObject *receive(PyObject *const *args, Py_ssize_t count, const char *wh
 static PyObject *receive_on_connection(PyObject *module, PyObject *const *args, Py_ssize_t count)
 {
     (void)module;
-    return receive(args, count, "connection", 0, UINT32_MAX, SN_CONNECTION, from_connection);
+    return receive(args, count, "connection", 0, UINT32_MAX, SN_CONNECTION);
 }
 
 static PyObject *receive_on_poll_group(PyObject *module, PyObject *const *args, Py_ssize_t count)
 {
     (void)module;
-    return receive(args, count, "poll_group", 0, UINT32_MAX, SN_POLL_GROUP, from_poll_group);
+    return receive(args, count, "poll_group", 0, UINT32_MAX, SN_POLL_GROUP);
 }
 
 static PyObject *receive_on_channel(PyObject *module, PyObject *const *args, Py_ssize_t count)
 {
     (void)module;
-    return receive(args, count, "channel", INT32_MIN, INT32_MAX, SN_CHANNEL, from_channel);
+    return receive(args, count, "channel", INT32_MIN, INT32_MAX, SN_CHANNEL);
 }
 
 static PyObject *receive_on_fake_port(PyObject *module, PyObject *const *args, Py_ssize_t count)
 {
     (void)module;
-    return receive(args, count, "port", 1, LLONG_MAX, SN_FAKE_PORT, from_fake_port);
+    return receive(args, count, "port", 1, LLONG_MAX, SN_FAKE_PORT);
 }
 
 #define FAST(function) (PyCFunction)(void (*)(void))function, METH_FASTCALL

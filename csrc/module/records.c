@@ -8,15 +8,7 @@
 
 #include <string.h>
 
-enum { MOST_FIELDS = 16, MOST_LANES = 255, MOST_FLAGS = 64 };
-
-typedef struct sn_record_type {
-    PyTypeObject *type;
-    allocfunc alloc;
-    descrsetfunc set;
-    int count;
-    PyObject *fields[MOST_FIELDS];
-} sn_record_type;
+enum { MOST_LANES = 255, MOST_FLAGS = 64 };
 
 static sn_record_type info_type, status_type, lane_type, event_type;
 static PyObject *states, *reasons; /* the enumerations' members by their number */
@@ -24,20 +16,13 @@ static PyObject *state_names;
 static PyObject *flags_type, *known_flags;
 static PyObject *no_ice; /* what is added where ICE cannot work at all */
 
-typedef struct sn_fields {
-    int count;
-    bool failed;
-    PyObject *values[MOST_FIELDS];
-} sn_fields;
-
-static void add(sn_fields *fields, PyObject *value)
+void sn_fields_add(sn_fields *fields, PyObject *value)
 {
     fields->failed |= value == NULL;
     fields->values[fields->count++] = value;
 }
 
-/* The record of these fields, which it takes; NULL and an exception where one failed. */
-static PyObject *record_new(const sn_record_type *type, sn_fields *fields)
+PyObject *sn_record_new(const sn_record_type *type, sn_fields *fields)
 {
     PyObject *record = NULL;
     if (type->type == NULL)
@@ -83,10 +68,10 @@ static PyObject *address_text(const SteamNetworkingIPAddr *address)
 
 static PyObject *state_name(PyObject *state)
 {
-    PyObject *name = state != NULL && state_names != NULL ? PyDict_GetItemWithError(state_names, state) : NULL;
+    PyObject *name = state_names != NULL ? PyDict_GetItemWithError(state_names, state) : NULL;
     if (name != NULL)
         return Py_NewRef(name);
-    return state != NULL && !PyErr_Occurred() ? PyObject_Str(state) : NULL;
+    return PyErr_Occurred() ? NULL : PyObject_Str(state);
 }
 
 static PyObject *flags_of(int bits)
@@ -123,29 +108,29 @@ static PyObject *info_new(HSteamNetConnection connection, const SteamNetConnecti
     if (!sn_peer_of(connection, &info->m_identityRemote, &peer))
         return NULL;
     Py_DECREF(peer.connection);
-    add(&fields, peer.identity);
-    add(&fields, member(states, info->m_eState));
-    add(&fields, state_name(fields.values[1]));
-    add(&fields, member(reasons, info->m_eEndReason));
-    add(&fields, ending(info));
-    add(&fields, text(info->m_szConnectionDescription, sizeof info->m_szConnectionDescription));
-    add(&fields, address_text(&info->m_addrRemote));
-    add(&fields, sn_int(info->m_nUserData));
-    add(&fields, sn_int(info->m_hListenSocket));
-    add(&fields, flags_of(info->m_nFlags));
-    add(&fields, sn_int(info->m_idPOPRemote));
-    add(&fields, sn_int(info->m_idPOPRelay));
-    return record_new(&info_type, &fields);
+    SN_ADD(&fields, peer.identity);
+    SN_ADD(&fields, member(states, info->m_eState));
+    SN_ADD(&fields, state_name(fields.values[1]));
+    SN_ADD(&fields, member(reasons, info->m_eEndReason));
+    SN_ADD(&fields, ending(info));
+    SN_ADD(&fields, text(info->m_szConnectionDescription, sizeof info->m_szConnectionDescription));
+    SN_ADD(&fields, address_text(&info->m_addrRemote));
+    SN_ADD(&fields, sn_int(info->m_nUserData));
+    SN_ADD(&fields, sn_int(info->m_hListenSocket));
+    SN_ADD(&fields, flags_of(info->m_nFlags));
+    SN_ADD(&fields, sn_int(info->m_idPOPRemote));
+    SN_ADD(&fields, sn_int(info->m_idPOPRelay));
+    return sn_record_new(&info_type, &fields);
 }
 
 static PyObject *lane_new(const SteamNetConnectionRealTimeLaneStatus_t *lane)
 {
     sn_fields fields = {.count = 0};
-    add(&fields, sn_int(lane->m_cbPendingUnreliable));
-    add(&fields, sn_int(lane->m_cbPendingReliable));
-    add(&fields, sn_int(lane->m_cbSentUnackedReliable));
-    add(&fields, sn_int(lane->m_usecQueueTime));
-    return record_new(&lane_type, &fields);
+    SN_ADD(&fields, sn_int(lane->m_cbPendingUnreliable));
+    SN_ADD(&fields, sn_int(lane->m_cbPendingReliable));
+    SN_ADD(&fields, sn_int(lane->m_cbSentUnackedReliable));
+    SN_ADD(&fields, sn_int(lane->m_usecQueueTime));
+    return sn_record_new(&lane_type, &fields);
 }
 
 static PyObject *lanes_new(const SteamNetConnectionRealTimeLaneStatus_t *lanes, int count)
@@ -163,33 +148,33 @@ static PyObject *status_new(const SteamNetConnectionRealTimeStatus_t *status,
                             const SteamNetConnectionRealTimeLaneStatus_t *lanes, int lane_count)
 {
     sn_fields fields = {.count = 0};
-    add(&fields, member(states, status->m_eState));
-    add(&fields, sn_int(status->m_nPing));
-    add(&fields, PyFloat_FromDouble(status->m_flConnectionQualityLocal));
-    add(&fields, PyFloat_FromDouble(status->m_flConnectionQualityRemote));
-    add(&fields, PyFloat_FromDouble(status->m_flOutPacketsPerSec));
-    add(&fields, PyFloat_FromDouble(status->m_flOutBytesPerSec));
-    add(&fields, PyFloat_FromDouble(status->m_flInPacketsPerSec));
-    add(&fields, PyFloat_FromDouble(status->m_flInBytesPerSec));
-    add(&fields, sn_int(status->m_nSendRateBytesPerSecond));
-    add(&fields, sn_int(status->m_cbPendingUnreliable));
-    add(&fields, sn_int(status->m_cbPendingReliable));
-    add(&fields, sn_int(status->m_cbSentUnackedReliable));
-    add(&fields, sn_int(status->m_usecQueueTime));
-    add(&fields, status->m_usecMaxJitter >= 0 ? sn_int(status->m_usecMaxJitter) : Py_NewRef(Py_None));
-    add(&fields, lanes_new(lanes, lane_count));
-    return record_new(&status_type, &fields);
+    SN_ADD(&fields, member(states, status->m_eState));
+    SN_ADD(&fields, sn_int(status->m_nPing));
+    SN_ADD(&fields, PyFloat_FromDouble(status->m_flConnectionQualityLocal));
+    SN_ADD(&fields, PyFloat_FromDouble(status->m_flConnectionQualityRemote));
+    SN_ADD(&fields, PyFloat_FromDouble(status->m_flOutPacketsPerSec));
+    SN_ADD(&fields, PyFloat_FromDouble(status->m_flOutBytesPerSec));
+    SN_ADD(&fields, PyFloat_FromDouble(status->m_flInPacketsPerSec));
+    SN_ADD(&fields, PyFloat_FromDouble(status->m_flInBytesPerSec));
+    SN_ADD(&fields, sn_int(status->m_nSendRateBytesPerSecond));
+    SN_ADD(&fields, sn_int(status->m_cbPendingUnreliable));
+    SN_ADD(&fields, sn_int(status->m_cbPendingReliable));
+    SN_ADD(&fields, sn_int(status->m_cbSentUnackedReliable));
+    SN_ADD(&fields, sn_int(status->m_usecQueueTime));
+    SN_ADD(&fields, status->m_usecMaxJitter >= 0 ? sn_int(status->m_usecMaxJitter) : Py_NewRef(Py_None));
+    SN_ADD(&fields, lanes_new(lanes, lane_count));
+    return sn_record_new(&status_type, &fields);
 }
 
 static PyObject *event_new(const sn_event *event)
 {
     sn_fields fields = {.count = 0};
-    add(&fields, sn_int(event->connection));
-    add(&fields, sn_int(event->info.m_hListenSocket));
-    add(&fields, member(states, event->old_state));
-    add(&fields, member(states, event->info.m_eState));
-    add(&fields, info_new(event->connection, &event->info));
-    return record_new(&event_type, &fields);
+    SN_ADD(&fields, sn_int(event->connection));
+    SN_ADD(&fields, sn_int(event->info.m_hListenSocket));
+    SN_ADD(&fields, member(states, event->old_state));
+    SN_ADD(&fields, member(states, event->info.m_eState));
+    SN_ADD(&fields, info_new(event->connection, &event->info));
+    return sn_record_new(&event_type, &fields);
 }
 
 /* --- calls ----------------------------------------------------------------------------------- */
@@ -315,11 +300,11 @@ static PyObject *next_event(PyObject *module, PyObject *const *args, Py_ssize_t 
 
 /* --- the types, which Python makes ------------------------------------------------------------- */
 
-static bool record_type_set(sn_record_type *out, PyObject *class)
+bool sn_record_type_set(sn_record_type *out, PyObject *class)
 {
     PyObject *names = PyObject_GetAttrString(class, "__match_args__");
     sn_record_type made = {.type = (PyTypeObject *)class, .count = names != NULL ? (int)PyTuple_Size(names) : -1};
-    bool good = made.count >= 0 && made.count <= MOST_FIELDS && PyType_Check(class);
+    bool good = made.count >= 0 && made.count <= SN_FIELDS && PyType_Check(class);
     for (int i = 0; good && i < made.count; i++) {
         made.fields[i] = PyObject_GetAttr(class, PyTuple_GetItem(names, i));
         good = made.fields[i] != NULL;
@@ -347,8 +332,8 @@ static PyObject *set_record_types(PyObject *module, PyObject *args)
         return NULL;
     if (known_flags == NULL && (known_flags = PyDict_New()) == NULL)
         return NULL;
-    if (!record_type_set(&info_type, info) || !record_type_set(&status_type, status) ||
-        !record_type_set(&lane_type, lane) || !record_type_set(&event_type, event))
+    if (!sn_record_type_set(&info_type, info) || !sn_record_type_set(&status_type, status) ||
+        !sn_record_type_set(&lane_type, lane) || !sn_record_type_set(&event_type, event))
         return NULL;
     PyDict_Clear(known_flags);
     states = Py_NewRef(all[0]);

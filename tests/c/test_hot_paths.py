@@ -445,7 +445,9 @@ def test_shutdown_while_every_thread_calls(engine: str) -> None:
                 lambda: sockets.send_messages([(near, b"x", 8), (near, large, 8)]),
                 lambda: sockets.broadcast([near, far], large),
                 lambda: kept.append(sockets.receive_messages(far)[-1:]),
+                lambda: sockets.receive_columns_on_connection(far, 10),
                 lambda: sockets.get_connection_info(far),
+                lambda: sockets.get_quick_connection_status(far),
                 steam.run_callbacks,
             ]
             threads = [threading.Thread(target=call, args=(work,)) for work in works]

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,36 @@ def receive_by_channel(steam: Steam, limit: int) -> list[Any]:
     return steam.networking_messages.receive_messages_on_channel(0, limit)
 
 
-@pytest.mark.parametrize("receive", [receive_by_connection, receive_by_group, receive_by_channel])
+@dataclass
+class Row:
+    """A message of columns, as a message object shows it."""
+
+    payload: bytes
+    size: int
+    identity: str
+
+    def __bytes__(self) -> bytes:
+        return self.payload
+
+    def decode(self) -> str:
+        """The payload as text."""
+        return self.payload.decode()
+
+
+def receive_as_columns(steam: Steam, limit: int) -> list[Any]:
+    """And without an object for each."""
+    columns = steam.networking_sockets.receive_columns_on_poll_group(1, limit)
+    senders = [columns.identities[index] for index in columns.identity_index]
+    return [
+        Row(columns.data[offset : offset + size], size, identity)
+        for offset, size, identity in zip(columns.offsets, columns.sizes, senders, strict=True)
+    ]
+
+
+@pytest.mark.parametrize(
+    "receive",
+    [receive_by_connection, receive_by_group, receive_by_channel, receive_as_columns],
+)
 class TestReceiving:
     """What arrives is bounded by what was asked for, and by what is there."""
 

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -338,6 +339,42 @@ def test_a_relay_server_does_not_wait_for_a_slow_player() -> None:
     heard, reason = asyncio.run(_relay_to_a_slow_player(relay_server))
     assert heard == 1200
     assert reason == relay_server.TOO_SLOW
+
+
+@pytest.mark.parametrize("agents", [1, 300])
+def test_agents_act_on_what_the_server_computes(start: Start, agents: int) -> None:
+    """All states arrive in the arrays, and all actions at the agents: they gather in the middle."""
+    pytest.importorskip("numpy", reason="the agents need numpy: pip install 'steamnet[examples]'")
+    process = start("agents.py", str(agents), "40")
+    said, _ = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, said
+    assert said.startswith(f"{agents} agents, 40 ticks of")
+    before, after = map(float, re.findall(r"\d+\.\d{3}", said.splitlines()[1]))
+    assert after < before / 1.5
+
+
+def test_agents_leave_out_what_is_no_state(steam: steamnet.Steam) -> None:
+    """A message of another length is not read as one, and does not shift the others."""
+    numpy = pytest.importorskip("numpy", reason="the agents need numpy")
+    agents = load("agents.py")
+    sockets = steam.networking_sockets
+    pairs = [sockets.create_socket_pair() for _ in range(3)]
+    crowd = agents.Crowd(steam, [far for _, far in pairs])
+    states = numpy.arange(12, dtype="<f4").view(agents.STATE)
+    for row, (near, _) in enumerate(pairs):
+        sockets.send_messages(
+            (near, data, agents.FLAGS) for data in (b"", states[row].tobytes(), bytes(15))
+        )
+    seen = numpy.zeros(3, agents.STATE)
+    missing, deadline = 9, time.monotonic() + PATIENCE
+    while missing and time.monotonic() < deadline:
+        steam.run_callbacks()
+        columns = sockets.receive_columns_on_poll_group(crowd.group)
+        missing -= len(columns)
+        who, what = crowd.rows(columns, agents.STATE)
+        seen[who] = what
+    assert missing == 0
+    assert seen.tobytes() == states.tobytes()
 
 
 def test_two_dots_meet_and_part(start: Start) -> None:

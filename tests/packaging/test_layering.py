@@ -21,7 +21,7 @@ LAYERS = (
     {"enums", "virtual_loop"},
     {"errors"},
     {"identity", "pump"},
-    {"arguments", "info", "rendezvous.stun", "signaling"},
+    {"arguments", "columns", "info", "rendezvous.stun", "signaling"},
     {"clock", "lobby_backend", "rendezvous.ice", "rendezvous.protocol"},
     {"engine", "rendezvous.admission", "rendezvous.client"},
     {"config", "fake_udp_port", "lobbies", "lobby_rules", "rendezvous.server", "steam_lobbies"},

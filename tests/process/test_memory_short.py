@@ -68,6 +68,28 @@ def test_each_allocation_that_fails_loses_nothing(counted: Counted, size: int) -
     assert receive() == []
 
 
+@pytest.mark.parametrize("size", [10, 2000])
+def test_columns_lose_nothing_either(counted: Counted, size: int) -> None:
+    """Whichever allocation fails, the messages come next time, all of them and in order."""
+    errors = 0
+    receive = partial(_native.receive_columns_on_connection, counted.address, 1, 2**40)
+    expected = itertools.count(1)
+    for number in itertools.count():
+        counted.queue(*[size] * COUNT)
+        got = received(receive, number)  # type: ignore[arg-type]  # columns are no list
+        complete = got is not None and len(got) == COUNT
+        errors += got is None
+        came = [] if got is None else [got]
+        while sum(map(len, came)) < COUNT:
+            came.append(receive())  # type: ignore[arg-type]
+            assert len(came[-1]), "the rest comes next time"
+        numbers = [n for columns in came for n in columns.message_numbers]  # type: ignore[attr-defined]
+        assert numbers == list(itertools.islice(expected, COUNT))
+        if complete:
+            break
+    assert errors > 20
+
+
 def test_memory_that_stays_short(counted: Counted) -> None:
     """Each call raises and keeps what it took; the first that does not returns it all, in order."""
     receive = partial(_native.receive_on_connection, counted.address, 1, 2**40)
