@@ -84,7 +84,8 @@ def guarded_calls() -> tuple[str, str]:
 def make() -> FFI:
     """Cffi's builder; setup.py finds it as ``ffibuilder``."""
     ffi = FFI()
-    for header in ("valve_constants.h", "valve.h", "valve_lobbies.h", "steamnet.h"):
+    headers = ("valve_constants.h", "valve.h", "valve_lobbies.h", "steamnet.h")
+    for header in (*headers, "platform/platform.h"):
         for layout, region in REGION.findall((CSRC / header).read_text()):
             if layout == "layout=compiler":  # cffi knows no packing of 4, but can ask the compiler
                 region = region.replace("}", "...; }")

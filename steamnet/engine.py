@@ -89,7 +89,7 @@ class Engine(Uncopyable):
         # - by who makes a handle, from the engine's call until it is entered, so that no event of
         #   it comes in between: `Router`'s calls, accepting, the manager's listen sockets;
         # - by who looks and then changes: `ClosingSockets`, `Router`'s
-        #   objects, a listener's waiting requests.
+        #   objects, a listener's waiting requests, `Lobbies`.
         # What one step of a dict, set, list or deque changes needs no lock: the manager's
         # connections and poll groups, a group's members, the handlers and queue of an
         # `EventStream`. Handlers are called without it. Sinks and collected objects close handles

@@ -3,9 +3,7 @@
 from .engine import Engine, Uncopyable
 from .identity import Identity
 from .lobbies import Lobbies
-from .lobby_backend import Friend, text_within
-
-MAX_PRESENCE_KEY, MAX_PRESENCE = 64, 256  # bytes, with Valve's NUL
+from .lobby_backend import MAX_PRESENCE, MAX_PRESENCE_KEY, Friend, text_within
 
 
 class Friends(Uncopyable):
@@ -52,6 +50,6 @@ class Friends(Uncopyable):
         shown. Keys have at most 63 bytes, values 255. ``ISteamFriends::SetRichPresence``
         """
         self._engine.check()
-        text_within(key, "a key", MAX_PRESENCE_KEY - 1, 1)
-        text_within(value, "a value", MAX_PRESENCE - 1)
+        text_within(key, "a key", MAX_PRESENCE_KEY, 1)
+        text_within(value, "a value", MAX_PRESENCE)
         return self._lobbies._backend.set_rich_presence(key, value)

@@ -2,7 +2,6 @@
 
 import builtins
 import sys
-import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import Generic, TypeVar
@@ -315,7 +314,6 @@ class Lobbies(Uncopyable):
         self._me = me
         self._open_backend = open_backend
         self._opened: LobbyBackend | None = None
-        self._lock = threading.RLock()
         self._requests: dict[int, tuple[LobbyRequest[object], Command]] = {}
         self._known = weakref.WeakValueDictionary[int, Lobby]()
         self._events: EventStream[LobbyEvent] = EventStream("lobby", engine.check)
@@ -406,7 +404,7 @@ class Lobbies(Uncopyable):
         """
         self._engine.check()
         backend = self._backend
-        with self._lock:
+        with self._engine.events_lock:
             if not self._launch_read:
                 self._launch_read = True
                 self._requested = backend.requested() or _launch_argument() or self._requested
@@ -415,9 +413,9 @@ class Lobbies(Uncopyable):
 
     @property
     def _backend(self) -> LobbyBackend:
-        with self._lock:
+        self._engine.check()
+        with self._engine.events_lock:
             if self._opened is None:
-                self._engine.check()
                 self._opened = self._open_backend()
             return self._opened
 
@@ -427,7 +425,7 @@ class Lobbies(Uncopyable):
 
     def _ask(self, operation: str, command: Command) -> LobbyRequest[T]:
         request: LobbyRequest[T] = LobbyRequest(operation)
-        with self._lock:
+        with self._engine.events_lock:
             number = self._submit(command)
             self._requests[number] = (request, command)  # type: ignore[assignment]  # of any T
         return request
@@ -436,7 +434,7 @@ class Lobbies(Uncopyable):
         """Take what the back end has, in `Steam.run_callbacks`."""
         if (backend := self._opened) is None:
             return
-        with self._lock:
+        with self._engine.events_lock:
             for item in backend.poll(MAX_EVENTS):
                 if isinstance(item, Answer):
                     self._answer(item)
@@ -477,7 +475,7 @@ class Lobbies(Uncopyable):
 
     def _close(self) -> None:
         """Leave all lobbies; whatever waits for an answer is told. Idempotent."""
-        with self._lock:
+        with self._engine.events_lock:
             backend, self._opened = self._opened, None
             waiting, self._requests = self._requests, {}
         if backend is not None:

@@ -17,6 +17,8 @@ MAX_MEMBERS = 250
 MAX_KEY = 255  # bytes
 MAX_VALUE = 8192  # bytes
 MAX_CHAT = 4096  # bytes
+MAX_PRESENCE_KEY, MAX_PRESENCE = 63, 255  # bytes
+MAX_NAME = 127  # bytes of what a user is called
 COMPARISONS = ("==", "!=", ">", ">=", "<", "<=")
 DISTANCES = ("close", "default", "far", "worldwide")
 Result = EResult | EChatRoomEnterResponse | int

@@ -14,6 +14,8 @@ from .enums import PersonaState
 from .errors import ResultError, UnsupportedError
 from .identity import Identity, identity_of
 from .lobby_backend import (
+    MAX_PRESENCE,
+    MAX_PRESENCE_KEY,
     Answer,
     Command,
     Create,
@@ -29,6 +31,7 @@ from .lobby_backend import (
     Search,
     SetData,
     SetMemberData,
+    text_within,
 )
 from .lobby_rules import Change, Refused, State, User, apply, decide
 
@@ -58,6 +61,11 @@ class SetPresence:
 
     key: str
     value: str
+
+    def __post_init__(self) -> None:
+        """Check what was given."""
+        text_within(self.key, "a key", MAX_PRESENCE_KEY, 1)
+        text_within(self.value, "a value", MAX_PRESENCE)
 
 
 Request = Command | People | SetPresence
@@ -95,8 +103,33 @@ Deliver = Callable[[Item], None]
 """What a carrier calls, from any thread, with what is for one user, in order."""
 
 
+class Inbox:
+    """What a carrier has for one user, until its `run_callbacks` takes it."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Begin empty; the ``engine`` is told when something comes."""
+        self._engine = engine
+        self._items: deque[Item] = deque()
+
+    def put(self, item: Item) -> None:
+        """Add an item, from any thread."""
+        self._items.append(item)
+        self._engine.has_more = True
+
+    def take(self, limit: int) -> Iterator[Item]:
+        """Take so many at most, oldest first."""
+        for _ in range(min(limit, len(self._items))):
+            yield self._items.popleft()
+        if self._items:
+            self._engine.has_more = True
+
+    def __len__(self) -> int:
+        """How many wait."""
+        return len(self._items)
+
+
 class Carrier(Protocol):
-    """Keeps lobbies, for one user. Everything is answered through its `Deliver`, in order."""
+    """Keeps lobbies, for one user. Everything is answered through its `Inbox`, in order."""
 
     def submit(self, number: int, request: Request) -> None:
         """Begin a request: one `Reply` with its number follows, after the changes that it made."""
@@ -113,7 +146,7 @@ class LobbyClient:
         engine: Engine,
         user: User,
         app: int,
-        open_carrier: Callable[[User, int, Deliver], Carrier],
+        open_carrier: Callable[[User, int, Inbox], Carrier],
     ) -> None:
         """Open the carrier for a ``user`` of the game ``app``."""
         self._engine = engine
@@ -121,18 +154,14 @@ class LobbyClient:
         self._app = app
         self._me = identity_of(user.identity)
         self._lobbies: dict[int, State] = {}
-        self._arrived: deque[Item] = deque()
+        self._inbox = Inbox(engine)
         self._numbers = 0
         # What this user wrote, and no carrier has confirmed: by lobby, user ("": the lobby's) and
         # key the request and the value.
         self._written: dict[tuple[int, str, str], tuple[int, str]] = {}
         self._people: dict[str, Person] = {}
         self._people_asked: float | None = None
-        self._carrier = open_carrier(user, app, self._deliver)
-
-    def _deliver(self, item: Item) -> None:
-        self._arrived.append(item)
-        self._engine.has_more = True
+        self._carrier = open_carrier(user, app, self._inbox)
 
     def submit(self, command: Command) -> int:
         """Begin a command; see `LobbyBackend.submit`."""
@@ -157,8 +186,7 @@ class LobbyClient:
 
     def poll(self, limit: int) -> Iterator[Answer | Event]:
         """Take what has come, and change the view; see `LobbyBackend.poll`."""
-        for _ in range(min(limit, len(self._arrived))):
-            item = self._arrived.popleft()
+        for item in self._inbox.take(limit):
             if isinstance(item, Reply):
                 if (answer := self._answered(item)) is not None:
                     yield answer
@@ -168,8 +196,6 @@ class LobbyClient:
                     yield Event(LobbyEventKind.DISCONNECTED, item.lobby, self._me)
             elif (event := self._changed(item)) is not None:
                 yield event
-        if self._arrived:
-            self._engine.has_more = True
 
     def owner(self, lobby: int) -> Identity | None:
         """The owner; None if the user is not in it."""

@@ -25,7 +25,7 @@ from .lobby_rules import (
 )
 
 MAX_PEOPLE = 250  # that one is told of
-MAX_PRESENCE = 20  # keys of a user
+MAX_PRESENCE_KEYS = 20  # of a user
 MAX_LOBBIES = 100_000
 LOBBY = 1 << 56 | 8 << 52 | 0x40000 << 32  # what Steam's ids of lobbies have besides the account
 
@@ -165,8 +165,8 @@ class Hub:
     def _set_presence(self, guest: Guest, request: SetPresence) -> None:
         guest.presence.pop(request.key, None)
         if request.value:
-            if len(guest.presence) >= MAX_PRESENCE:
-                raise Refused(EResult.LIMIT_EXCEEDED, f"more than {MAX_PRESENCE} keys")
+            if len(guest.presence) >= MAX_PRESENCE_KEYS:
+                raise Refused(EResult.LIMIT_EXCEEDED, f"more than {MAX_PRESENCE_KEYS} keys")
             guest.presence[request.key] = request.value
 
     def _leave(self, guest: Guest, kind: LobbyEventKind) -> None:

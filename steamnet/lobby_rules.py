@@ -107,7 +107,7 @@ class Vanish:
     """How: LEFT or DISCONNECTED."""
 
 
-Told = (
+Written = (
     Leave
     | SetData
     | SetMemberData
@@ -117,9 +117,9 @@ Told = (
     | SetOwner
     | Chat
     | Invite
-    | Join
-    | Vanish
 )
+"""The commands of members."""
+Told = Written | Join | Vanish
 """The commands that concern one lobby which is there."""
 
 

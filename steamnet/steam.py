@@ -26,21 +26,20 @@ from .friends import Friends
 from .handles import Router
 from .identity import Identity, address_to_native, c_string, from_native, to_native
 from .lobbies import Lobbies
-from .lobby_backend import LobbyBackend, text_within
-from .lobby_client import Carrier, Deliver, LobbyClient
+from .lobby_backend import MAX_NAME, LobbyBackend, text_within
+from .lobby_client import Carrier, Inbox, LobbyClient
 from .lobby_memory import Hub, hub_of
 from .lobby_rules import User
 from .networking_messages import SteamNetworkingMessagesManager
 from .networking_sockets import SteamNetworkingSocketsManager
 from .networking_utils import SteamNetworkingUtilsManager
 from .objects import Connection, Listener, PollGroup
-from .signaling import LocalSignaling, Signaling
+from .signaling import LocalSignaling, Signaling, rendezvous_directory
 from .steam_lobbies import SteamLobbies
 
 if TYPE_CHECKING:
     from .rendezvous import Client
 
-MAX_NAME = 127  # bytes
 RENDEZVOUS_SECONDS = 10.0  # that opening waits for a rendezvous server
 LINGER = 10.0  # seconds that a shutdown waits at most by default
 TELLING = 0.2  # seconds that telling the peers may take in any case
@@ -332,14 +331,16 @@ class Steam(Uncopyable):
         user = User(str(me), self._name or str(me), secrets.token_hex(8))
         return LobbyClient(self.engine, user, self.core.get_app_id(), self._open_carrier)
 
-    def _open_carrier(self, user: User, app: int, deliver: Deliver) -> Carrier:
+    def _open_carrier(self, user: User, app: int, inbox: Inbox) -> Carrier:
         """What keeps the lobbies of this engine's users."""
         hub = self._hub
         if isinstance(self.clock, VirtualClock):
             hub = hub_of(self.clock)
         if hub is not None:
-            return hub.enter(user, app, deliver)
-        raise UnsupportedError(f"the {self.engine.name} engine has no lobbies yet")
+            return hub.enter(user, app, inbox.put)
+        from .lobby_store import Store  # not every game has lobbies, and not every Python SQLite
+
+        return Store(rendezvous_directory(), user, app, inbox)
 
     def _local_signaling(self) -> Signaling | None:
         identity = self.networking_sockets.get_identity()

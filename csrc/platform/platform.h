@@ -63,6 +63,8 @@ void sn_each_file(const char *path, void (*each)(const char *name));
 bool sn_file_write(const char *path, const void *bytes, size_t size);
 /* Reads the beginning of a file: how many bytes; 0 if it cannot be read. */
 size_t sn_file_read(const char *path, void *bytes, size_t size);
+
+/* cdef: begin */
 void sn_file_remove(const char *path);
 
 /* How to lock a file: exclusively, if it exists; made if needed; only if it is new; or shared. */
@@ -74,6 +76,7 @@ intptr_t sn_file_lock(const char *path, int how);
 void sn_file_unlock(intptr_t lock);
 /* Whether the path still names the locked file: it was not removed or replaced. */
 bool sn_file_still_named(intptr_t lock, const char *path);
+/* cdef: end */
 
 /* --- local stream sockets: nothing blocks, nothing is inherited ------------------------------ */
 

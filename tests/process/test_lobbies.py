@@ -1,0 +1,191 @@
+"""Lobbies between processes: found, joined, written, and handed on when their owner is killed."""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from lobby_player import RemotePlayer
+
+from steamnet import LobbyType
+
+Start = Callable[..., list[RemotePlayer]]
+
+
+@pytest.fixture
+def start(engine: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
+    """Starts players, who meet in a directory of their own."""
+    started: list[RemotePlayer] = []
+    with tempfile.TemporaryDirectory(prefix="sn-") as directory:
+        monkeypatch.setenv("STEAMNET_LOOPBACK_DIR", directory)
+
+        def players(count: int, **options: str) -> list[RemotePlayer]:
+            first = 76561198000000100 + len(started)
+            new = [RemotePlayer(engine, str(first + i), **options) for i in range(count)]
+            started.extend(new)
+            return new
+
+        yield players
+        for player in started:
+            player.kill()
+
+
+def meet(players: list[RemotePlayer], **options: object) -> int:
+    """All in one lobby of the first."""
+    lobby = players[0].ask(f"me.answer(steam.lobbies.create(**{options!r}))")
+    assert isinstance(lobby, int)
+    for player in players[1:]:
+        assert player.ask(f"me.answer(steam.lobbies.join({lobby}))") == lobby
+    for player in players:
+        everybody = [other.identity for other in players]
+        found = player.ask(f"me.until(lambda: [*map(str, me.lobby.members)] == {everybody})")
+        assert found, player.ask("me.members()")
+    return lobby
+
+
+def test_three_processes_play(start: Start) -> None:
+    """Create, list, join, data, member data, chat, refusals, and the connection to the owner."""
+    ann, bob, cat = players = start(3)
+    lobby = ann.ask(
+        "me.answer(steam.lobbies.create(3, {'map': 'dust', 'skill': '40'})), "
+        "me.answer(steam.lobbies.create(2))"
+    )
+    assert lobby[1] == "LIMIT_EXCEEDED"
+    found = [(lobby[0], 1, {"map": "dust", "skill": "40"})]
+    where = {"map": "dust", "skill": (">=", 40)}
+    assert bob.ask(f"me.answer(steam.lobbies.list({where}))") == found
+    assert bob.ask("me.answer(steam.lobbies.list({'map': ('!=', 'dust')}))") == []
+    assert bob.ask(f"me.answer(steam.lobbies.info({lobby[0]}))") == found
+    for player in (bob, cat):
+        assert player.ask(f"me.answer(steam.lobbies.join({lobby[0]}))") == lobby[0]
+    ann.ask("me.lobby.data.update(map='nuke')")
+    bob.ask("me.lobby.me.update(ready='1'), me.lobby.send('hi')")
+    cat.ask("me.lobby.me.update(ready='0')")
+    for player in players:
+        for written in (
+            "me.lobby.data.get('map') == 'nuke'",
+            f"me.members()['{bob.identity}'] == {{'ready': '1'}}",
+            f"me.members()['{cat.identity}'] == {{'ready': '0'}}",
+            "any(event[0] == 'CHAT' for event in me.events)",
+        ):
+            assert player.ask(f"me.until(lambda: {written})"), (written, player.ask("me.events"))
+    events = {(kind, user, said) for kind, user, said, _ in cat.ask("me.events")}
+    assert events >= {
+        ("DATA", ann.identity, ""),
+        ("MEMBER_DATA", bob.identity, ""),
+        ("MEMBER_DATA", cat.identity, ""),
+        ("CHAT", bob.identity, "hi"),
+    }
+    (dan,) = start(1)
+    assert dan.ask(f"me.answer(steam.lobbies.join({lobby[0]}))") == "FULL"
+    ann.ask("me.lobby.set_max_members(9), me.lobby.set_joinable(False)")
+    join = f"me.until(lambda: me.answer(steam.lobbies.join({lobby[0]})) == 'NOT_ALLOWED')"
+    assert dan.ask(join)
+    assert dan.ask(f"me.answer(steam.lobbies.join({lobby[0] + 1}))") == "DOESNT_EXIST"
+    ann.tell("me.accept()")
+    assert cat.ask("me.connect()") == "CONNECTED"
+    assert ann.hear()
+    for player in players:
+        player.close()
+    assert dan.ask("me.answer(steam.lobbies.list())") == []
+
+
+def test_when_the_owner_is_killed_the_next_member_owns_it(start: Start) -> None:
+    """Within two seconds, and everybody knows; the dead are not listed."""
+    ann, bob, cat = start(3)
+    lobby = meet([ann, bob, cat])
+    for dead, heir, others in ((ann, bob, (bob, cat)), (bob, cat, (cat,))):
+        dead.kill()
+        for player in others:
+            inherits = f"me.until(lambda: me.lobby.owner == '{heir.identity}', 2)"
+            assert player.ask(inherits), player.ask("me.events")
+            kinds = [(event[0], event[1]) for event in player.ask("me.events")]
+            assert kinds[-2:] == [("DISCONNECTED", dead.identity), ("OWNER", heir.identity)]
+    (dan,) = start(1)
+    assert dan.ask("me.answer(steam.lobbies.list())") == [(lobby, 1, {})]
+    cat.kill()
+    assert dan.ask("me.answer(steam.lobbies.list())") == []
+    assert dan.ask(f"me.answer(steam.lobbies.join({lobby}))") == "DOESNT_EXIST"
+
+
+def test_several_that_die_at_once_are_all_missed(start: Start) -> None:
+    """Each member watches the next one that is there."""
+    players = start(5)
+    meet(players, max_members=5)
+    for player in players[:4]:
+        player.kill()
+    last = players[4]
+    assert last.ask("me.until(lambda: len(me.lobby.members) == 1, 2)"), last.ask("me.members()")
+    assert last.ask("str(me.lobby.owner)") == last.identity
+
+
+def test_who_comes_back_takes_its_place(start: Start, engine: str) -> None:
+    """A crashed player that starts again at once is in the lobby once."""
+    ann, bob = start(2)
+    lobby = meet([ann, bob])
+    bob.kill()
+    again = RemotePlayer(engine, bob.identity)
+    try:
+        assert again.ask(f"me.answer(steam.lobbies.join({lobby}))") == lobby
+        members = [ann.identity, bob.identity]
+        for player in (ann, again):
+            assert player.ask(f"me.until(lambda: [*map(str, me.lobby.members)] == {members})")
+    finally:
+        again.kill()
+
+
+def test_invitations_names_and_friends(start: Start) -> None:
+    """An invitation reaches a user who is in no lobby; names are those of init."""
+    (ann,), (bob,) = start(1, name="Ann"), start(1, name="Bob")
+    lobby = meet([ann], type=int(LobbyType.PRIVATE))
+    assert bob.ask("me.answer(steam.lobbies.list())") == []
+    friends = "[(str(f.identity), f.name, f.in_this_game) for f in steam.friends.friends()]"
+    assert bob.ask(f"me.until(lambda: {friends})") == [(ann.identity, "Ann", True)]
+    ann.ask(f"me.lobby.invite('{bob.identity}')")
+    assert bob.ask("me.until(steam.lobbies.requested)") == lobby
+    assert bob.ask(f"me.answer(steam.lobbies.join({lobby}))") == lobby
+    assert bob.ask("[steam.friends.name_of(user) for user in me.lobby.members]") == ["Ann", "Bob"]
+    assert ann.ask("me.until(lambda: len(me.lobby.members) == 2)")
+    assert ann.ask(f"steam.friends.name_of('{bob.identity}')") == "Bob"
+
+
+def test_when_the_files_are_removed_the_lobby_is_lost(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Everybody is told, and lobbies work again."""
+    ann, bob = start(2)
+    meet([ann, bob])
+    for path in Path(os.environ["STEAMNET_LOOPBACK_DIR"]).glob("lobb*"):
+        path.unlink()
+    for player in (ann, bob):
+        lost = f"any(e[:2] == ('DISCONNECTED', '{player.identity}') for e in me.events)"
+        assert player.ask(f"me.until(lambda: {lost})")
+    meet([bob, ann])
+
+
+@pytest.mark.parametrize("bytes_", [b"no database", b"SQLite format 3\0" + b"x" * 4096])
+def test_a_broken_store_is_replaced(start: Start, bytes_: bytes) -> None:
+    """What a full disk or another program has left there is no obstacle."""
+    (Path(os.environ["STEAMNET_LOOPBACK_DIR"]) / "lobbies-1.sqlite3").write_bytes(bytes_)
+    (ann,) = start(1)
+    assert ann.ask("me.until(lambda: isinstance(me.answer(steam.lobbies.create()), int))")
+
+
+def test_a_crowd_agrees(start: Start) -> None:
+    """All see each member's last value, and all that was said, in one order."""
+    players = start(6)
+    meet(players, max_members=6)
+    for number, player in enumerate(players):
+        player.tell(f"me.crowd(1.0, 20, {number})")
+    counts = [player.hear() for player in players]
+    said = sum(counts)
+    chats = []
+    for player in players:
+        heard = f"me.until(lambda: sum(event[0] == 'CHAT' for event in me.events) >= {said})"
+        assert player.ask(heard), player.ask("len(me.events)")
+        chats.append([event[2] for event in player.ask("me.events") if event[0] == "CHAT"])
+        last = [data["count"] for data in player.ask("me.members()").values()]
+        assert [int(count) for count in last] == counts
+    assert len(set(chats[0])) == said
+    assert all(chat == chats[0] for chat in chats)
