@@ -20,7 +20,7 @@ from .closing import Abandoned, ClosingSessions, ClosingSockets
 from .config import Options
 from .engine import Engine, Uncopyable
 from .enums import EResult, known
-from .errors import ClosedError, InitError, ResultError, UnsupportedError
+from .errors import ClosedError, InitError, ResultError
 from .events import EventStream, deliver, raise_first
 from .friends import Friends
 from .handles import Router
