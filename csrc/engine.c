@@ -5,6 +5,7 @@
 
 #include "events.h"
 #include "guard.h"
+#include "wait.h"
 
 static void queues_init(sn_engine *engine)
 {
@@ -36,6 +37,7 @@ sn_engine *sn_load(int kind, const char *path, char *error)
     sn_undelivered_init(engine);
     atomic_flag_clear(&engine->unacked.busy);
     engine->hidden = (sn_hidden){.mutex = SN_MUTEX_INIT};
+    sn_waiting_init(engine);
     if (!engine->backend->load(engine, path, error)) {
         sn_release(engine);
         return NULL;
@@ -85,6 +87,7 @@ void sn_stop(sn_engine *engine)
         ;
     if (state < SN_STOPPING) {
         bool disconnected;
+        sn_waiting_end(engine);
         while (atomic_load(&engine->calls) > 0)
             sn_sleep(100);
         disconnected = engine->alive != NULL && !sn_check_alive(engine);
@@ -104,6 +107,7 @@ void sn_detach_after_fork(sn_engine *engine)
     atomic_store(&engine->calls, 0);
     queues_init(engine); /* a thread that only the parent has may be in the middle of one */
     sn_undelivered_init(engine);
+    sn_waiting_release(engine);
     if (engine->library != NULL)
         sn_leave_exit_handlers_out();
 }
@@ -117,6 +121,7 @@ void sn_release(sn_engine *engine)
         sn_queue_clear(&engine->callbacks);
         sn_unacked_release(engine);
         free(engine->hidden.handles);
+        sn_waiting_release(engine);
         free(engine);
     }
 }

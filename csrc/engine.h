@@ -26,6 +26,10 @@ typedef struct sn_backend {
     uint64_t (*steam_id)(sn_engine *engine);
     uint32_t (*app_id)(sn_engine *engine);
     int (*news)(sn_engine *engine); /* NULL: it cannot tell */
+    /* In how many microseconds there is something to do, if nobody calls sn_wake before: 0: now, there
+     * is something new; below 0: after so many there may be; SN_NEVER. */
+    int64_t (*due)(sn_engine *engine);
+    sn_poller (*poller)(sn_engine *engine); /* NULL, or is ready while one of its sockets is */
     /* NULL: reliable messages are counted as we send them. Else what sn_closing_connections answers:
      * every connection with unacknowledged reliable messages, open or closed, and every closed one
      * whose close has not left this process. */
@@ -49,6 +53,21 @@ typedef struct sn_hidden {
     int room;
     HSteamNetConnection *handles;
 } sn_hidden;
+
+/* Those who wait until there is something new; see wait.c. */
+typedef struct sn_waiting {
+    sn_mutex mutex; /* while it is opened */
+    bool opened;
+    bool watches_signals, asks_for_signals; /* of the game's signaling: it can wake us, or not */
+    sn_waker waker;
+    sn_poller poller;   /* ready when there may be something new */
+    int64_t longest;    /* µs to wait at once, where nothing can wake us */
+    atomic_bool armed;  /* somebody waits, or will */
+    atomic_int nap;     /* µs */
+    atomic_bool has_pipes; /* two ends in this process may be connected without a socket */
+    atomic_uint changes, seen; /* how often there was something new, and (gns) before the latest pump */
+    atomic_bool over;
+} sn_waiting;
 
 struct sn_engine {
     sn_flat flat;
@@ -76,6 +95,7 @@ struct sn_engine {
     sn_unacked_table unacked;
     sn_undelivered undelivered;
     sn_hidden hidden;
+    sn_waiting waiting;
 };
 
 #endif

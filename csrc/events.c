@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "guard.h"
+#include "wait.h"
 
 static _Thread_local sn_engine *pumping;
 static _Atomic(sn_engine *) library_engine;
@@ -20,8 +21,13 @@ void sn_events_pumping(sn_engine *engine) { pumping = engine; }
 
 void sn_events_push(sn_engine *engine, const sn_event *event)
 {
-    if (engine != NULL)
-        sn_queue_push(&engine->events, event, sizeof *event, NULL, 0);
+    if (engine == NULL)
+        return;
+    sn_queue_push(&engine->events, event, sizeof *event, NULL, 0);
+    sn_note_traffic(engine);
+    if (event->kind == k_iCallback_SteamNetConnectionStatusChanged &&
+        event->info.m_nFlags & k_nSteamNetworkConnectionInfoFlags_LoopbackBuffers)
+        atomic_store(&engine->waiting.has_pipes, true);
 }
 
 static void connection_status_changed(SteamNetConnectionStatusChangedCallback_t *changed)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "signaling.h"
+#include "wait.h"
 
 typedef struct sn_gns {
     bool (*GameNetworkingSockets_Init)(const SteamNetworkingIdentity *identity, char *error);
@@ -13,10 +14,111 @@ typedef struct sn_gns {
     ISteamNetworkingSockets *(*sockets)(void);
     ISteamNetworkingUtils *(*utils)(void);
     ISteamNetworkingMessages *(*messages)(void);
+    /* NULL in a library that has none */
+    void (*SetManualPollMode)(bool manual);
+    void (*Poll)(int milliseconds);
+    /* What the functions below stand in for. */
+    sn_flat flat;
+    sn_engine *engine; /* the one that is open */
 } sn_gns;
 
 /* The engine's state is the library's, and there is one library: one copy for the process. */
 static sn_gns gns;
+
+/* --- what is new -------------------------------------------------------------------------------- */
+
+/* The library works in a thread of ours instead of its own, so that we learn when it has. */
+static struct {
+    sn_thread thread;
+    bool runs;
+    atomic_bool stopping;
+} service;
+
+enum { POLL = 50 /* ms: the end of the engine waits as long, and each time is taken for something new */ };
+
+static void serve(void *argument)
+{
+    sn_engine *engine = argument;
+    while (!atomic_load(&service.stopping)) {
+        gns.Poll(POLL);
+        sn_note_change(engine);
+    }
+}
+
+static void start_service(sn_engine *engine, char *error)
+{
+    atomic_store(&service.stopping, false);
+    service.runs = gns.Poll != NULL && sn_thread_start(&service.thread, serve, engine);
+    if (gns.Poll != NULL && !service.runs) {
+        gns.SetManualPollMode(false); /* back to a thread of its own, if the system has one now */
+        snprintf(error, SN_ERROR_SIZE, "no thread can be started to wait for packets: waiting is slower");
+    }
+}
+
+static void stop_service(void)
+{
+    atomic_store(&service.stopping, true);
+    if (service.runs)
+        sn_thread_join(&service.thread);
+    service.runs = false;
+}
+
+/* Calls that may leave an event at once, without a packet. */
+static HSteamNetConnection connect_by_address(ISteamNetworkingSockets *self,
+                                              const SteamNetworkingIPAddr *address, int count,
+                                              const SteamNetworkingConfigValue_t *options)
+{
+    HSteamNetConnection made =
+        gns.flat.ISteamNetworkingSockets_ConnectByIPAddress(self, address, count, options);
+    sn_note_change(gns.engine);
+    return made;
+}
+
+static HSteamNetConnection connect_p2p(ISteamNetworkingSockets *self, const SteamNetworkingIdentity *peer,
+                                       int port, int count, const SteamNetworkingConfigValue_t *options)
+{
+    HSteamNetConnection made =
+        gns.flat.ISteamNetworkingSockets_ConnectP2P(self, peer, port, count, options);
+    sn_note_change(gns.engine);
+    return made;
+}
+
+static EResult accept_connection(ISteamNetworkingSockets *self, HSteamNetConnection connection)
+{
+    EResult result = gns.flat.ISteamNetworkingSockets_AcceptConnection(self, connection);
+    sn_note_change(gns.engine);
+    return result;
+}
+
+static bool create_pair(ISteamNetworkingSockets *self, HSteamNetConnection *one, HSteamNetConnection *other,
+                        bool use_network, const SteamNetworkingIdentity *identity1,
+                        const SteamNetworkingIdentity *identity2)
+{
+    bool made = gns.flat.ISteamNetworkingSockets_CreateSocketPair(self, one, other, use_network, identity1,
+                                                                  identity2);
+    if (!use_network)
+        atomic_store(&gns.engine->waiting.has_pipes, true);
+    sn_note_change(gns.engine);
+    return made;
+}
+
+static void stand_in(sn_flat *flat)
+{
+    gns.flat = *flat;
+    flat->ISteamNetworkingSockets_ConnectByIPAddress = connect_by_address;
+    flat->ISteamNetworkingSockets_ConnectP2P = connect_p2p;
+    flat->ISteamNetworkingSockets_AcceptConnection = accept_connection;
+    flat->ISteamNetworkingSockets_CreateSocketPair = create_pair;
+}
+
+static int64_t due(sn_engine *engine)
+{
+    if (!service.runs || atomic_load(&engine->waiting.has_pipes))
+        return sn_nap(engine);
+    return atomic_load(&engine->waiting.changes) != atomic_load(&engine->waiting.seen) ? 0 : SN_NEVER;
+}
+
+/* --- life ---------------------------------------------------------------------------------------- */
 
 static bool symbol(sn_engine *engine, const char *name, void *function, char *error)
 {
@@ -32,6 +134,10 @@ static bool load(sn_engine *engine, const char *path, char *error)
         return false;
     snprintf(engine->accessor, sizeof engine->accessor, "SteamAPI_SteamNetworkingSockets_v009");
     snprintf(engine->version, sizeof engine->version, "GameNetworkingSockets 1.5 or newer");
+    stand_in(&engine->flat);
+    if (!sn_library_symbol(engine->library, "SteamNetworkingSockets_SetManualPollMode", &gns.SetManualPollMode) ||
+        !sn_library_symbol(engine->library, "SteamNetworkingSockets_Poll", &gns.Poll))
+        gns.Poll = NULL;
     return symbol(engine, "GameNetworkingSockets_Init", &gns.GameNetworkingSockets_Init, error) &&
            symbol(engine, "GameNetworkingSockets_Kill", &gns.GameNetworkingSockets_Kill, error) &&
            symbol(engine, engine->accessor, &gns.sockets, error) &&
@@ -39,24 +145,38 @@ static bool load(sn_engine *engine, const char *path, char *error)
            symbol(engine, "SteamAPI_SteamNetworkingMessages_v002", &gns.messages, error);
 }
 
+static void end_manual_mode(void)
+{
+    if (gns.Poll != NULL)
+        gns.SetManualPollMode(false);
+}
+
 static ESteamAPIInitResult start(sn_engine *engine, const sn_options *options, char *error)
 {
-    if (!gns.GameNetworkingSockets_Init(options->identity, error))
+    if (gns.Poll != NULL)
+        gns.SetManualPollMode(true); /* before there is a thread of its own */
+    if (!gns.GameNetworkingSockets_Init(options->identity, error)) {
+        end_manual_mode();
         return k_ESteamAPIInitResult_FailedGeneric;
+    }
     engine->sockets = gns.sockets();
     engine->utils = gns.utils();
     engine->messages = gns.messages();
     if (engine->sockets == NULL || engine->utils == NULL || engine->messages == NULL) {
         snprintf(error, SN_ERROR_SIZE, "GameNetworkingSockets_Init succeeded, but there are no interfaces");
         gns.GameNetworkingSockets_Kill();
+        end_manual_mode();
         return k_ESteamAPIInitResult_FailedGeneric;
     }
+    gns.engine = engine;
+    start_service(engine, error);
     sn_signaling_attach(engine);
     return k_ESteamAPIInitResult_OK;
 }
 
 static void pump(sn_engine *engine, int limit)
 {
+    atomic_store(&engine->waiting.seen, atomic_load(&engine->waiting.changes));
     (void)limit; /* GNS takes none: each call delivers the events that are queued when it begins */
     engine->flat.ISteamNetworkingSockets_RunCallbacks(engine->sockets);
 }
@@ -64,7 +184,9 @@ static void pump(sn_engine *engine, int limit)
 static void stop(sn_engine *engine)
 {
     sn_signaling_detach(engine);
+    stop_service();
     gns.GameNetworkingSockets_Kill();
+    end_manual_mode();
 }
 
 static uint64_t steam_id(sn_engine *engine)
@@ -83,5 +205,6 @@ const sn_backend sn_gns_backend = {
     .pump = pump,
     .stop = stop,
     .steam_id = steam_id,
+    .due = due,
     .release_after_stop = true,
 };

@@ -6,6 +6,7 @@
 
 #include "flat_table.h"
 #include "steam_callbacks.h"
+#include "wait.h"
 
 /* What a library offers around the networking interfaces. A user and a game server have the
  * same functions under different names, and each its own way to start. */
@@ -325,5 +326,5 @@ bool sn_restart_app_if_necessary(sn_engine *engine, uint32_t app_id_wanted)
 /* Messages that live on after stop are not handed back: Steam has gone, and taken its code along. */
 #define BACKEND                                                                                          \
     {.name = "steam", .load = load, .start = start, .pump = pump, .stop = stop, .steam_id = steam_id,    \
-     .app_id = app_id, .release_after_stop = false}
+     .app_id = app_id, .due = sn_nap, .release_after_stop = false}
 const sn_backend sn_steam_backend = BACKEND, sn_steam_server_backend = BACKEND;

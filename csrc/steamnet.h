@@ -62,6 +62,16 @@ bool sn_pump(sn_engine *engine);
 bool sn_pump_events(sn_engine *engine, int limit);
 /* 1 if an event or a message has come since sn_pump, 0 if not, -1 if the engine cannot tell. */
 int sn_news(sn_engine *engine);
+/* Waits so many microseconds, on the real clock, until there may be something new since sn_pump; true
+ * also when the engine is shut down, and sometimes for nothing. It lets Python's other threads run. */
+bool sn_wait(sn_engine *engine, int64_t timeout);
+/* For an event loop: in how many microseconds it has to look again if sn_wait_handle does not become
+ * readable before. 0: there is something new; below 0: after so many there may be. */
+int64_t sn_wait_due(sn_engine *engine);
+/* A file descriptor for event loops, -1 where there is none; the engine's own. */
+intptr_t sn_wait_handle(sn_engine *engine);
+/* Waits for what arrives on this socket, too; -1: a signal may come at any time and cannot wake us. */
+bool sn_wait_for_signals(sn_engine *engine, intptr_t handle);
 /* Refuses new calls, waits for those under way, shuts the engine down, or waits for the thread that
  * does. Idempotent. */
 void sn_stop(sn_engine *engine);

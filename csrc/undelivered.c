@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine.h"
+#include "wait.h"
 
 void sn_undelivered_init(sn_engine *engine)
 {
@@ -106,6 +106,8 @@ bool sn_received_fill_undelivered(sn_engine *engine, sn_received *batch, int lim
 
 void sn_received_end(sn_engine *engine, sn_received *batch, int from)
 {
+    if (batch->count > 0)
+        sn_note_traffic(engine);
     sn_undelivered *undelivered = &engine->undelivered;
     if (from >= batch->count) {
         memset(batch->messages, 0, (size_t)batch->count * sizeof batch->messages[0]);

@@ -20,7 +20,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, Self, TypeVar
 
 from . import steam as plain
-from ._native import NetworkingMessage
+from ._native import NetworkingMessage, lib
 from .arguments import Payload, close_reason
 from .clock import VirtualClock
 from .config import Options
@@ -104,7 +104,7 @@ class Steam(Uncopyable):
             raise RuntimeError(f"the {self.engine.name} engine cannot go by a virtual clock")
 
     def _has_news(self) -> bool:
-        return self.sync.engine.has_more or self.sync._news(self.sync.engine.pointer) > 0
+        return self.sync.engine.has_more or lib.sn_news(self.engine.pointer) > 0
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Close every connection, after it has drained unless an error is on its way out."""

@@ -14,6 +14,7 @@ from .identity import text_of
 
 T = TypeVar("T")
 PAUSE = 0.0005  # seconds between two looks where nothing wakes us
+SIGNALS = 50_000  # microseconds until a signal, such as Ctrl-C, is handled at most
 CURRENT: "ContextVar[VirtualClock | None]" = ContextVar("steamnet clock", default=None)
 """The clock whose `VirtualClock.run` is under way."""
 
@@ -41,17 +42,15 @@ class RealClock:
         """Let a little time pass."""
         time.sleep(PAUSE)
 
-    def wait(self, news: Callable[[], int], timeout: float) -> bool:
-        """Wait up to ``timeout`` seconds for ``news`` above 0. What is below 0 cannot tell."""
+    def wait(self, engine: Any, timeout: float) -> bool:
+        """Wait up to ``timeout`` seconds until a native engine may have news."""
         deadline = self.now() + timeout
-        while (found := news()) <= 0:
-            left = deadline - self.now()
+        while True:
+            left = round((deadline - self.now()) * 1e6)
+            if lib.sn_wait(engine, max(0, min(left, SIGNALS))):  # then signals get their turn
+                return True
             if left <= 0:
                 return False
-            time.sleep(min(2 * PAUSE, left))
-            if found < 0:
-                return True
-        return True
 
 
 class VirtualClock:
@@ -114,9 +113,9 @@ class VirtualClock:
         limit += limit / 1e6 < until  # the time of who waits is over then
         lib.sn_clock_advance(self.native, min(lib.sn_clock_due(self.native), limit))
 
-    def wait(self, news: Callable[[], int], timeout: float) -> bool:
+    def wait(self, engine: Any, timeout: float) -> bool:
         """Jump until an engine has news, for ``timeout`` seconds at most."""
-        return news() > 0 or bool(lib.sn_clock_run(self.native, self._after(timeout)))
+        return lib.sn_news(engine) > 0 or bool(lib.sn_clock_run(self.native, self._after(timeout)))
 
     def _after(self, duration: float) -> int:
         now: int = lib.sn_clock_now(self.native)

@@ -2,6 +2,7 @@
 
 import atexit
 import copyreg
+import logging
 import os
 import secrets
 import threading
@@ -169,6 +170,8 @@ class Engine(Uncopyable):
             refusal = _refusal(self, result, text_of(error))
             raise InitError(f"{refusal}\n  {_loaded_here()}" if options.attach else refusal)
         self._attached = self.name == "steam" and bool(options.attach)
+        if warning := text_of(error):
+            logging.getLogger("steamnet").warning(warning)
 
     def on_event(self, kind: int, sink: Callable[[Any], object]) -> None:
         """Have the sink called with each ``sn_event`` of a kind, when `pump` finds one.

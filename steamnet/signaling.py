@@ -40,7 +40,11 @@ NO_FOLLOW_NO_WAIT = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
 class Signaling(Protocol):
-    """What `steamnet.init` takes as ``signaling``: all three are called from run_callbacks."""
+    """What `steamnet.init` takes as ``signaling``: all three are called from run_callbacks.
+
+    If it has a method ``fileno() -> int`` as well, of a socket that can be read when a signal has
+    arrived, `Steam.wait` wakes by it; else it looks every five milliseconds.
+    """
 
     def send(self, peer: Identity, signal: bytes) -> None:
         """Begin to carry a ``signal`` to a ``peer``, who may be unknown; must not block."""
@@ -99,6 +103,10 @@ class LocalSignaling:
                 return
             if secrets.compare_digest(datagram[:TOKEN], self._entry.secret):
                 yield datagram[TOKEN:]
+
+    def fileno(self) -> int:
+        """The socket, for who waits until something arrives."""
+        return self._socket.fileno()
 
     def close(self) -> None:
         """Remove the file, unless a newer user has replaced it; idempotent."""

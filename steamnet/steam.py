@@ -160,6 +160,7 @@ class Steam(Uncopyable):
         if engine.name == "gns" and signaling is None:
             signaling = self._local_signaling()
         self._signaling = signaling
+        self._watches_signals = False
         if signaling is not None:
             engine.exchange_signals = partial(self._exchange_signals, signaling)
         self.rendezvous: Client | None = None
@@ -245,23 +246,27 @@ class Steam(Uncopyable):
     def wait(self, timeout: float) -> bool:
         """Wait up to ``timeout`` seconds for something new since the last `run_callbacks`.
 
-        True when there may be: an event, or a message, read or not. It may return early for
-        nothing, on engines other than loopback within a millisecond or two. False when the time
-        is over. `shutdown`, Ctrl-C and their signals end it. On a virtual clock, time jumps.
+        True when there may be: an event, or a message, read or not. False when the time is over.
+        Python's other threads go on meanwhile. It may return early for nothing; steam cannot tell,
+        and there it does so after at most 4 milliseconds. `shutdown` ends it, and Ctrl-C within
+        50 ms. On a virtual clock, time jumps.
         """
         seconds(timeout, "timeout")
         pointer = self.engine.pointer
         if self.engine.has_more:
             return True
         try:
-            return self.clock.wait(partial(self._news, pointer), timeout)
+            self._watch_signals()
+            return self.clock.wait(pointer, timeout)
         except ClosedError:
             return True  # shut down: the next call says so
 
-    def _news(self, pointer: Any) -> int:
-        self.engine.check()
-        news: int = lib.sn_news(pointer)
-        return news
+    def _watch_signals(self) -> None:
+        """Have signals that arrive end a wait."""
+        if self._signaling is not None and not self._watches_signals:
+            self._watches_signals = True
+            socket = getattr(self._signaling, "fileno", lambda: -1)
+            lib.sn_wait_for_signals(self.engine.pointer, socket())
 
     def shutdown(self, linger: float | None = None) -> list[Abandoned]:
         """Close what is open, then the engine. Idempotent; also done when the program ends.

@@ -12,7 +12,9 @@
 #include "lane.h"
 #include "listener.h"
 #include "network_sim.h"
+#include "publish.h"
 #include "random.h"
+#include "readiness.h"
 #include "receive_queue.h"
 #include "session.h"
 #include "transport.h"
@@ -66,6 +68,7 @@ static ESteamAPIInitResult start(sn_engine *engine, const sn_options *options, c
         return k_ESteamAPIInitResult_FailedGeneric;
     }
     user->local.parent = &user->global;
+    user->engine = engine;
     user->clock = options != NULL && options->clock != NULL ? options->clock : &lo_real_clock;
     lo_api_begin(user);
     if (!lo.is_virtual)
@@ -185,6 +188,33 @@ static int news(sn_engine *engine)
     return found;
 }
 
+static sn_poller poller(sn_engine *engine)
+{
+    sn_poller sockets;
+    lo_api_begin(engine->own);
+    sockets = lo.is_virtual ? SN_NO_POLLER : lo_poller();
+    lo_api_end();
+    return sockets;
+}
+
+static int64_t due(sn_engine *engine)
+{
+    enum { ASK = 1000 /* µs until each link is asked again where no poller tells */ };
+    const lo_user *user = engine->own;
+    int64_t left = SN_NEVER;
+    lo_api_begin_now(user);
+    lo_publish_again();
+    lo.wakes_at = lo_timer_due(&lo.timers);
+    if (user->news || user->events.first != NULL)
+        left = 0;
+    else if (lo.wakes_at != INT64_MAX)
+        left = lo.wakes_at > lo.clock ? lo.wakes_at - lo.clock : 1;
+    if (left > ASK && !lo.is_virtual && lo_poller() == SN_NO_POLLER)
+        left = ASK;
+    lo_api_end();
+    return left;
+}
+
 static int closing(sn_engine *engine, sn_closing *out, int room)
 {
     const lo_user *user = engine->own;
@@ -224,6 +254,8 @@ const sn_backend sn_loopback_backend = {
     .stop = stop,
     .steam_id = steam_id,
     .news = news,
+    .due = due,
+    .poller = poller,
     .closing = closing,
     .abandoned = abandoned,
     .release_after_stop = true,

@@ -25,14 +25,14 @@ static void run_timer(lo_timer *timer)
     }
 }
 
-void lo_clock_begin(sn_clock *clock)
+static void begin(sn_clock *clock, bool now)
 {
     lo_timer *timer;
     sn_lock(&mutex);
     lo_clock = clock;
     lo.clock = lo_clock_time(clock);
     if (!lo.is_virtual)
-        lo_transport_receive();
+        lo_transport_receive(now);
     while ((timer = lo_timer_take(&lo.timers, lo.clock)) != NULL) {
         /* Time does not run backwards, even for what was due before it could be known. */
         if (timer->time > lo.latest)
@@ -43,12 +43,25 @@ void lo_clock_begin(sn_clock *clock)
     lo.latest = lo.now = lo.clock;
 }
 
+void lo_clock_begin(sn_clock *clock) { begin(clock, false); }
 void lo_api_begin(const void *user) { lo_clock_begin(((const lo_user *)user)->clock); }
+void lo_api_begin_now(const void *user) { begin(((const lo_user *)user)->clock, true); }
 
 lo_connection *lo_api_begin_connection(const void *self, HSteamNetConnection handle)
 {
     lo_clock_begin(((const lo_user *)self)->clock);
     return lo_find_connection(self, handle);
+}
+
+/* Something is due before those who wait would look: they have to know. */
+static void wake_for_timers(void)
+{
+    int64_t due = lo_timer_due(&lo.timers);
+    if (due >= lo.wakes_at)
+        return;
+    lo.wakes_at = due;
+    for (lo_user *user = lo.users.first; user != NULL; user = user->listed.after)
+        sn_wake(user->engine);
 }
 
 void lo_api_end(void)
@@ -59,6 +72,7 @@ void lo_api_end(void)
         lo_drain_deferred();
     if (lo_acks_due)
         lo_transport_send_acks();
+    wake_for_timers();
     released = lo_release_queue_take();
     sn_unlock(&mutex);
     while ((packet = released.first) != NULL) {

@@ -7,6 +7,8 @@
 /* Every API call stands between these two. There are no threads: the first runs all timers and
  * arrivals that are due, in time order, each with its own timestamp. */
 void lo_api_begin(const void *user);
+/* The same, and asks the sockets in any case. */
+void lo_api_begin_now(const void *user);
 void lo_api_end(void);
 /* Instead of lo_api_begin, for a call that no user makes. */
 void lo_clock_begin(sn_clock *clock);

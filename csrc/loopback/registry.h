@@ -2,7 +2,7 @@
 #ifndef STEAMNET_LOOPBACK_REGISTRY_H
 #define STEAMNET_LOOPBACK_REGISTRY_H
 
-#include "../engine.h"
+#include "../wait.h"
 #include "alloc.h"
 #include "config.h"
 #include "handle_map.h"
@@ -204,6 +204,7 @@ typedef struct lo_path {
 /* One started engine. */
 struct lo_user {
     LO_LINK(lo_user) listed;
+    sn_engine *engine;
     sn_clock *clock;
     bool news; /* an event or a message has come since callbacks were last run */
     SteamNetworkingIdentity identity;
@@ -235,6 +236,7 @@ struct sn_clock {
     int references;       /* its users', and Python's */
     _Atomic int64_t time; /* of a virtual clock: changed under the lock */
     uint64_t news;        /* how often users had news */
+    int64_t wakes_at;     /* when somebody who waits looks at the timers next, unwoken */
     sn_record *records;   /* NULL, or the latest of them, in a circle ... */
     uint64_t recorded;    /* ... and how many there have been */
     int64_t clock;        /* the time of the call under way */
@@ -270,6 +272,7 @@ static inline void lo_note_news(lo_user *user)
 {
     user->news = true;
     lo.news++;
+    sn_note_change(user->engine);
 }
 
 bool lo_object_add(lo_object *object, lo_user *user, int kind);

@@ -250,14 +250,14 @@ static void accept_links(void)
     }
 }
 
-void lo_transport_receive(void)
+void lo_transport_receive(bool now)
 {
     enum { ROOM = 256 };
     void *ready[ROOM];
     lo_link_list active;
     lo_link *link;
     int count;
-    if (lo.clock < next_poll && lo.clock >= next_poll - LONGEST_INTERVAL)
+    if (!now && lo.clock < next_poll && lo.clock >= next_poll - LONGEST_INTERVAL)
         return;
     lo.now = lo.clock;
     count = lo_ready(ready, ROOM);

@@ -4,6 +4,7 @@
 
 #include "registry.h"
 
-void lo_transport_receive(void);
+/* Not more often than it pays, unless `now`. */
+void lo_transport_receive(bool now);
 
 #endif

@@ -21,6 +21,20 @@ typedef struct sn_mutex {
 #define SN_MUTEX_INIT {PTHREAD_MUTEX_INITIALIZER}
 #endif
 
+/* A thread of ours, which never runs Python and gets no signals. */
+typedef struct sn_thread {
+    void (*run)(void *argument);
+    void *argument;
+#ifdef _WIN32
+    void *handle;
+#else
+    pthread_t thread;
+#endif
+} sn_thread;
+/* False if the system has none to spare. The thread reads *thread. */
+bool sn_thread_start(sn_thread *thread, void (*run)(void *argument), void *argument);
+void sn_thread_join(sn_thread *thread);
+
 void sn_lock(sn_mutex *mutex);
 void sn_unlock(sn_mutex *mutex);
 
@@ -117,5 +131,19 @@ int sn_poller_ready(sn_poller poller, void **owners, int room);
 /* Waits until something is ready, a signal comes, or so many microseconds are over. */
 void sn_poller_wait(sn_poller poller, int64_t microseconds);
 void sn_poller_close(sn_poller poller);
+
+/* Wakes who waits for it, from another thread; it stays so until it is cleared. */
+typedef struct sn_waker {
+    intptr_t read, write;
+} sn_waker;
+#define SN_NO_WAKER {-1, -1}
+
+bool sn_waker_open(sn_waker *waker);
+void sn_waker_wake(sn_waker *waker);
+void sn_waker_clear(sn_waker *waker);
+/* For a poller. */
+intptr_t sn_waker_handle(const sn_waker *waker);
+void sn_waker_wait(sn_waker *waker, int64_t microseconds);
+void sn_waker_close(sn_waker *waker);
 
 #endif

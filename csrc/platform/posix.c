@@ -10,6 +10,8 @@
 #include <ifaddrs.h>
 #include <locale.h>
 #include <net/if.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,8 +23,8 @@
 #include <time.h>
 #include <unistd.h>
 #ifdef __linux__
-#include <poll.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #elif defined(__APPLE__) || defined(__FreeBSD__) || defined(__NetBSD__) || defined(__OpenBSD__)
 #define HAS_KQUEUE
@@ -31,6 +33,28 @@
 
 void sn_lock(sn_mutex *mutex) { pthread_mutex_lock(&mutex->mutex); }
 void sn_unlock(sn_mutex *mutex) { pthread_mutex_unlock(&mutex->mutex); }
+
+static void *run_thread(void *argument)
+{
+    const sn_thread *thread = argument;
+    thread->run(thread->argument);
+    return NULL;
+}
+
+bool sn_thread_start(sn_thread *thread, void (*run)(void *argument), void *argument)
+{
+    sigset_t all, before;
+    int failed;
+    thread->run = run;
+    thread->argument = argument;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    failed = pthread_create(&thread->thread, NULL, run_thread, thread);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return failed == 0;
+}
+
+void sn_thread_join(sn_thread *thread) { pthread_join(thread->thread, NULL); }
 
 static pthread_once_t clock_once = PTHREAD_ONCE_INIT;
 static int64_t clock_offset; /* µs that our time namespace adds to the machine's clock */
@@ -541,5 +565,66 @@ void sn_poller_wait(sn_poller poller, int64_t microseconds) { (void)poller, sn_s
 #endif
 
 void sn_poller_close(sn_poller poller) { close((int)poller); }
+
+#ifdef __linux__
+static bool open_pair(int ends[2])
+{
+    ends[0] = ends[1] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return ends[0] >= 0;
+}
+#else
+static bool open_pair(int ends[2])
+{
+    if (pipe(ends) != 0)
+        return false;
+    ends[0] = (int)prepared(ends[0]);
+    ends[1] = (int)prepared(ends[1]);
+    return ends[0] >= 0 && ends[1] >= 0;
+}
+#endif
+
+bool sn_waker_open(sn_waker *waker)
+{
+    int ends[2] = {-1, -1};
+    bool opened = open_pair(ends);
+    *waker = (sn_waker){ends[0], ends[1]};
+    if (!opened)
+        sn_waker_close(waker);
+    return opened;
+}
+
+void sn_waker_wake(sn_waker *waker)
+{
+    uint64_t one = 1; /* what an eventfd takes */
+    if (waker->write >= 0 && write((int)waker->write, &one, sizeof one) < 0)
+        return; /* it is full, and so awake */
+}
+
+void sn_waker_clear(sn_waker *waker)
+{
+    uint64_t bytes[8];
+    if (waker->read >= 0 && read((int)waker->read, bytes, sizeof bytes) < 0)
+        return; /* it is clear */
+}
+
+intptr_t sn_waker_handle(const sn_waker *waker) { return waker->read; }
+
+void sn_waker_wait(sn_waker *waker, int64_t microseconds)
+{
+    struct pollfd one = {.fd = (int)waker->read, .events = POLLIN};
+    if (waker->read >= 0 && microseconds >= 1000)
+        poll(&one, 1, microseconds < 1000000 ? (int)(microseconds / 1000) : 1000);
+    else
+        sn_sleep(microseconds);
+}
+
+void sn_waker_close(sn_waker *waker)
+{
+    if (waker->read >= 0)
+        close((int)waker->read);
+    if (waker->write >= 0 && waker->write != waker->read)
+        close((int)waker->write);
+    *waker = (sn_waker)SN_NO_WAKER;
+}
 
 #endif

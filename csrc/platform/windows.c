@@ -15,6 +15,27 @@
 void sn_lock(sn_mutex *mutex) { AcquireSRWLockExclusive((PSRWLOCK)&mutex->slim_lock); }
 void sn_unlock(sn_mutex *mutex) { ReleaseSRWLockExclusive((PSRWLOCK)&mutex->slim_lock); }
 
+static DWORD WINAPI run_thread(void *argument)
+{
+    const sn_thread *thread = argument;
+    thread->run(thread->argument);
+    return 0;
+}
+
+bool sn_thread_start(sn_thread *thread, void (*run)(void *argument), void *argument)
+{
+    thread->run = run;
+    thread->argument = argument;
+    thread->handle = CreateThread(NULL, 0, run_thread, thread, 0, NULL);
+    return thread->handle != NULL;
+}
+
+void sn_thread_join(sn_thread *thread)
+{
+    WaitForSingleObject(thread->handle, INFINITE);
+    CloseHandle(thread->handle);
+}
+
 int64_t sn_now(void)
 {
     LARGE_INTEGER ticks, frequency;
@@ -436,5 +457,43 @@ int sn_poller_ready(sn_poller poller, void **owners, int room)
 }
 void sn_poller_wait(sn_poller poller, int64_t microseconds) { (void)poller, sn_sleep(microseconds); }
 void sn_poller_close(sn_poller poller) { (void)poller; }
+
+bool sn_waker_open(sn_waker *waker)
+{
+    HANDLE event = CreateEventW(NULL, TRUE, FALSE, NULL);
+    *waker = (sn_waker)SN_NO_WAKER;
+    if (event != NULL)
+        waker->read = (intptr_t)event;
+    return event != NULL;
+}
+
+void sn_waker_wake(sn_waker *waker)
+{
+    if (waker->read != -1)
+        SetEvent((HANDLE)waker->read);
+}
+
+void sn_waker_clear(sn_waker *waker)
+{
+    if (waker->read != -1)
+        ResetEvent((HANDLE)waker->read);
+}
+
+intptr_t sn_waker_handle(const sn_waker *waker) { return waker->read; }
+
+void sn_waker_wait(sn_waker *waker, int64_t microseconds)
+{
+    if (waker->read != -1)
+        WaitForSingleObject((HANDLE)waker->read, (DWORD)((microseconds + 999) / 1000));
+    else
+        sn_sleep(microseconds);
+}
+
+void sn_waker_close(sn_waker *waker)
+{
+    if (waker->read != -1)
+        CloseHandle((HANDLE)waker->read);
+    *waker = (sn_waker)SN_NO_WAKER;
+}
 
 #endif

@@ -217,3 +217,20 @@ def test_a_spawned_child_opens_any_engine(engine: str, tmp_path: Path) -> None:
     command = [sys.executable, str(program), engine]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_wait_in_the_parent_is_not_the_childs(engine: str) -> None:
+    """A child cannot wait, and its end does not disturb what the parent waits on."""
+    run(
+        engine,
+        """
+        steam.wait(0)  # it opens what it waits on
+        in_child(lambda: raises(steamnet.ClosedError, lambda: steam.wait(60)))
+        sockets.send_message(here, b"hello", steamnet.SendFlags.RELIABLE_NO_NAGLE)
+        while not sockets.receive_messages(there):
+            assert steam.wait(60)
+            steam.run_callbacks()
+        steam.shutdown()
+        in_child(lambda: raises(steamnet.ClosedError, lambda: steam.wait(60)))
+        """,
+    )

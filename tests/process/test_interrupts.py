@@ -70,7 +70,14 @@ def connecting(steam: Steam) -> None:
         sockets.connection_events()
 
 
-@pytest.mark.parametrize("loop", [pumping, receiving, connecting])
+def waits(steam: Steam) -> None:
+    """Wait for what does not come."""
+    while True:
+        steam.wait(30)
+        steam.run_callbacks()
+
+
+@pytest.mark.parametrize("loop", [pumping, receiving, connecting, waits])
 def test_interrupted_loops(steam: Steam, loop: Callable[[Steam], None], engine: str) -> None:
     """Wherever it strikes, the engine goes on working afterwards."""
     for after in (0.001, 0.003, 0.01, 0.03, 0.1):

@@ -1,0 +1,183 @@
+"""`Steam.wait`: what ends it, what does not, and that nobody has to look again and again."""
+
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+from topologies import End, Link
+
+import steamnet
+from steamnet import Steam
+
+NOW = steamnet.SendFlags.RELIABLE_NO_NAGLE
+LONG = 60.0  # seconds that no test waits: what should end a wait has not
+
+
+def ends(link: Link) -> tuple[Steam, End, End]:
+    """A user of this process, its end, and the other one."""
+    mine, theirs = link.here, link.there
+    if not isinstance(mine.steam, Steam):
+        mine, theirs = theirs, mine
+    assert isinstance(mine.steam, Steam)
+    return mine.steam, mine, theirs
+
+
+def settle(steam: Steam) -> None:
+    """Let what is on its way arrive, and take it: afterwards there is nothing new for a while."""
+    deadline = time.monotonic() + LONG
+    quiet = 0
+    while quiet < 3:
+        assert time.monotonic() < deadline
+        quiet = 0 if steam.wait(0.05) and steam.engine.name == "loopback" else quiet + 1
+        steam.run_callbacks()
+        steam.networking_sockets.connection_events()
+
+
+def returns_within(steam: Steam, seconds: float) -> int:
+    """How often a program that waits and runs its callbacks is called in that time."""
+    deadline, count = time.monotonic() + seconds, 0
+    while (left := deadline - time.monotonic()) > 0:
+        steam.wait(left)
+        steam.run_callbacks()
+        count += 1
+    return count
+
+
+def test_a_message_ends_a_wait(link: Link) -> None:
+    """Each one, from wherever it comes, and long before the time is over."""
+    steam, mine, theirs = ends(link)
+    settle(steam)
+    for number in range(50):
+        start = time.monotonic()
+        theirs.send(b"%d" % number, NOW)
+        got: list[bytes] = []
+        while not got:
+            assert steam.wait(LONG)
+            steam.run_callbacks()
+            got = [bytes(message.data) for message in mine.receive()]
+        assert got == [b"%d" % number]
+        assert time.monotonic() - start < LONG / 2
+
+
+def test_unread_messages_end_it_once(link: Link) -> None:
+    """Who leaves messages unread does not look again and again."""
+    steam, mine, theirs = ends(link)
+    settle(steam)
+    theirs.send(b"unread", NOW)
+    assert steam.wait(LONG)
+    settle(steam)
+    # Engines other than loopback may call for nothing: GNS every 50 ms, in a pipe each nap.
+    assert returns_within(steam, 0.5) <= {"loopback": 20, "gns": 400}[steam.engine.name]
+    assert [bytes(message.data) for message in mine.receive()] == [b"unread"]
+
+
+def test_an_idle_wait_costs_next_to_nothing(link: Link) -> None:
+    """A connection without traffic takes no more than some percent of a core."""
+    steam, _, _ = ends(link)
+    settle(steam)
+    spent, passed = time.process_time(), time.monotonic()
+    returns_within(steam, 1.0)
+    spent, passed = time.process_time() - spent, time.monotonic() - passed
+    if link.kind != "gns-pipe":  # which nothing wakes
+        assert spent < 0.1 * passed
+
+
+@pytest.mark.not_on("gns-pipe", reason="its ends share one process, which is idle")
+def test_the_end_of_a_connection_ends_it(link: Link) -> None:
+    """The event of it is new, too."""
+    steam, mine, theirs = ends(link)
+    settle(steam)
+    theirs.close()
+    while mine.state == steamnet.ConnectionState.CONNECTED:
+        assert steam.wait(LONG)
+        steam.run_callbacks()
+
+
+def in_thread(work: Callable[[], object]) -> "tuple[threading.Thread, list[object]]":
+    """Run it in a thread; what it returns is in the list."""
+    returned: list[object] = []
+    thread = threading.Thread(target=lambda: returned.append(work()), daemon=True)
+    thread.start()
+    return thread, returned
+
+
+@pytest.mark.python_behaviour
+def test_a_shutdown_ends_it(steam: Steam) -> None:
+    """In all threads that wait."""
+    threads = [in_thread(lambda: steam.wait(LONG)) for _ in range(3)]
+    assert not threads[0][1] or steam.engine.name == "gns"
+    start = time.monotonic()
+    steam.shutdown()
+    for thread, returned in threads:
+        thread.join(LONG)
+        assert returned == [True]
+    assert time.monotonic() - start < LONG / 2
+    with pytest.raises(steamnet.ClosedError):
+        steam.wait(0)
+
+
+@pytest.mark.python_behaviour
+def test_other_threads_go_on(steam: Steam) -> None:
+    """It does not keep Python's lock."""
+    thread, _ = in_thread(lambda: [steam.wait(0.2) for _ in range(3)])
+    count = 0
+    while thread.is_alive():
+        count += 1
+    assert count > 1000
+
+
+@pytest.mark.python_behaviour
+@pytest.mark.parametrize("timeout", [-1, float("nan"), "1", None])
+def test_what_is_no_time(steam: Steam, timeout: float) -> None:
+    """It says so."""
+    with pytest.raises((ValueError, TypeError), match="timeout"):
+        steam.wait(timeout)
+
+
+@pytest.mark.python_behaviour
+def test_threads_that_wait_for_a_connection_each(steam: Steam) -> None:
+    """A thread that runs the callbacks takes no other's message away."""
+    pairs = [steam.networking_sockets.create_socket_pair(True) for _ in range(3)]
+    receivers = [steam.adopt(there) for _, there in pairs]
+    done = threading.Barrier(len(receivers) + 1)
+
+    def receive(connection: steamnet.Connection) -> None:
+        for _ in range(30):
+            assert connection.receive(timeout=LONG)
+            done.wait(LONG)
+
+    threads = [in_thread(lambda c=connection: receive(c)) for connection in receivers]
+    for number in range(30):
+        for here, _ in pairs:
+            steam.networking_sockets.send_message(here, b"%d" % number, NOW)
+        done.wait(LONG)
+    for thread, _ in threads:
+        thread.join(LONG)
+        assert not thread.is_alive()
+    for connection in receivers:
+        connection.close(linger=False)
+
+
+@pytest.mark.python_behaviour
+def test_users_of_one_process_wake_each_other() -> None:
+    """A thread waits on loopback for what another thread sends."""
+    with steamnet.init(engine="loopback") as alice, steamnet.init(engine="loopback") as bob:
+        listener = bob.listen(1)
+        call = alice.connect(bob.core.get_steam_id(), 1)
+        while (answer := listener.accept()) is None:
+            bob.run_callbacks()
+        while call.state != steamnet.ConnectionState.CONNECTED:
+            alice.run_callbacks()
+        settle(bob)
+        start = time.monotonic()
+        for number in range(50):
+            thread, returned = in_thread(lambda: answer.receive(timeout=LONG))
+            call.send(b"%d" % number, NOW)
+            thread.join(LONG)
+            (messages,) = returned
+            assert [bytes(m.data) for m in messages] == [b"%d" % number]  # type: ignore[attr-defined]
+        assert time.monotonic() - start < LONG / 2
+        for connection in (call, answer):
+            connection.close(linger=False)
+        listener.close()
