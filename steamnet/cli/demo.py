@@ -1,6 +1,7 @@
 """``steamnet demo``: a host and a client, two processes, talk and show what they see."""
 
 import argparse
+import contextlib
 import json
 import multiprocessing
 import signal
@@ -19,6 +20,7 @@ ECHOES, BULK_MESSAGE, BULK_TOTAL = 50, 64 * 1024, 2 * 1024 * 1024
 TIMEOUT = 60.0
 
 # The first byte of a message says what it is.
+ACK_SECONDS = 0.2  # in which GNS acknowledges the last message; a close would come before that
 CHAT, COUNTED, ECHO, BULK, DONE, REPORT = b"C", b"N", b"E", b"B", b"D", b"R"
 
 
@@ -226,6 +228,9 @@ def _converse(talk: Talk, options: Options) -> None:
     }
     talk.send(REPORT + json.dumps(report).encode())
     talk.take(DONE)
+    acknowledged = time.monotonic() + ACK_SECONDS
+    with contextlib.suppress(ConnectionError):  # the host closes once it is
+        talk.wait(lambda: time.monotonic() > acknowledged)
 
 
 def _path(states: list[tuple[float, str]]) -> str:
