@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import requirements
 
 import steamnet
 
@@ -123,6 +124,17 @@ def test_a_full_disk_is_told_in_a_line() -> None:
         out, _ = process.communicate(timeout=60)
     assert out == b"steamnet: [Errno 28] No space left on device\n"
     assert process.returncode == 1
+
+
+def test_the_demo_ends_well_on_every_engine(engine: str) -> None:
+    """Its last line says that every message arrived, and no warning comes before or after."""
+    if engine == "gns":
+        requirements.ice()
+    with running("demo", "--messages", "50", "--engine", engine) as demo:
+        out, _ = demo.communicate(timeout=60)
+    assert out.decode().splitlines()[-1].strip() == "Every message arrived."
+    assert b"abandoned" not in out
+    assert demo.returncode == 0
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for a group")
