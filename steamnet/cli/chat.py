@@ -113,21 +113,27 @@ def _host(steam: Steam, options: argparse.Namespace, typed: "queue.SimpleQueue[s
         _say_how_to_join(listeners[0].address if options.listen else None, who, options)
         room = stack.enter_context(steam.poll_group())
         coming: list[Connection] = []
+
+        def joined(connection: Connection) -> None:
+            coming.remove(connection)
+            say(f"* {connection.peer} joined")
+            room.broadcast(f"* {connection.peer} joined", besides=[*coming, connection])
+
         while True:
             steam.run_callbacks()
             for listener in listeners:
                 while (connection := listener.accept()) is not None:
                     room.add(connection)
                     coming.append(connection)
-            messages = room.receive()
             for connection in [one for one in coming if one.state == ConnectionState.CONNECTED]:
-                coming.remove(connection)
-                say(f"* {connection.peer} joined")
-                room.broadcast(f"* {connection.peer} joined", besides=[*coming, connection])
-            for message in messages:
+                joined(connection)
+            for message in room.receive():
+                sender = room.sender(message)
+                if sender in coming:  # its first message arrives before its route is confirmed
+                    joined(sender)
                 line = f"{message.identity}: {message.decode(errors='replace')}"
                 say(line)
-                room.broadcast(line, besides=[*coming, room.sender(message)])
+                room.broadcast(line, besides=[*coming, sender])
             for connection in room.departed():
                 if connection in coming:
                     coming.remove(connection)

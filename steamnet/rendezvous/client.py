@@ -168,7 +168,7 @@ class Client:
         except Exception:
             log.exception("the client of %s has failed", self.url)
         finally:
-            self._set_offline("closed")
+            self._set_offline(self.error or "closed")
             self._welcomed.set()
             self._loop.close()
 

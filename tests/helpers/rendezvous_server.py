@@ -1,0 +1,77 @@
+"""A rendezvous server on a thread of its own, and clients that speak its protocol by hand."""
+
+import asyncio
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from websockets.sync.client import ClientConnection, connect
+
+from steamnet.rendezvous import Server
+from steamnet.rendezvous.protocol import VERSION
+
+T = TypeVar("T")
+
+
+class ServerThread:
+    """Runs a `Server` with these arguments, while a with statement runs."""
+
+    def __init__(self, listen: str = "127.0.0.1:0", **options: Any) -> None:
+        """Make it; entering starts it."""
+        self.server: Server
+        self._listen, self._options = listen, options
+        self._loop = asyncio.new_event_loop()
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._run(),))
+
+    @property
+    def url(self) -> str:
+        """Where clients connect."""
+        return self.server.url
+
+    def do(self, function: Callable[..., T], *arguments: Any) -> T:
+        """Call a function on the server's thread."""
+
+        async def call() -> T:
+            return function(*arguments)
+
+        return asyncio.run_coroutine_threadsafe(call(), self._loop).result(10)
+
+    async def _run(self) -> None:
+        self._end = asyncio.Event()
+        async with Server(self._listen, **self._options) as self.server:
+            self._ready.set()
+            await self._end.wait()
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        assert self._ready.wait(10)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._loop.call_soon_threadsafe(self._end.set)
+        self._thread.join(10)
+        self._loop.close()
+
+
+@contextmanager
+def log_in(url: str, identity: str, secret: str = "", **fields: Any) -> Iterator[ClientConnection]:
+    """A connection that has logged in, or tried to."""
+    with connect(url, compression=None, proxy=None, close_timeout=1) as connection:
+        hello = {"op": "hello", "version": VERSION, "identity": identity}
+        connection.send(json.dumps(hello | {"secret": secret or identity} | fields))
+        yield connection
+
+
+def message(connection: ClientConnection) -> dict[str, Any]:
+    """The next message of the server."""
+    found: dict[str, Any] = json.loads(connection.recv(10))
+    return found
