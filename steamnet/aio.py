@@ -86,6 +86,9 @@ class Steam(Uncopyable):
         self._receiving: set[PollGroup] = set()  # groups that somebody waits for messages of
         try:
             self._check_clock()
+            if self.sync.rendezvous is not None:
+                await asyncio.to_thread(self.sync.rendezvous.wait, plain.RENDEZVOUS_SECONDS)
+                self.sync._use_ice()
             self._group = self.sync.poll_group()
             self._pump = Pump(self._tick, self._pump_ended, self._has_news)
         except BaseException:

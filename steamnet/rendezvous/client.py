@@ -205,6 +205,8 @@ class Client:
                 final = error.rcvd is not None and error.rcvd.code == protocol.REPLACED
             except TimeoutError:
                 reason = "it does not answer"
+            except ConnectionRefusedError:
+                reason = "nothing listens there"
             except (OSError, WebSocketException, ValueError, TypeError) as error:
                 reason = str(error) or type(error).__name__
             if self._closing:
