@@ -5,7 +5,7 @@
 # fmt: off
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, TypeAlias, final
+from typing import Any, TypeAlias, TypeVar, final
 
 from typing_extensions import Buffer
 
@@ -659,9 +659,16 @@ class NetworkingMessage:
     def __bool__(self) -> bool: ...
     def __len__(self) -> int: ...
 
+class EngineHolder:
+    """What methods in C are called on; see csrc/module/methods.c."""
+
+    def _hold(self, address: int, /) -> None: ...
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 Messages: TypeAlias = list[NetworkingMessage]
 Outgoing: TypeAlias = tuple[int, Payload, int] | tuple[int, Payload, int, int]
 
+def method_in_c(function: Function, results: dict[Any, Any], /) -> Function: ...
 def set_closed_error(exception_class: type[Exception], /) -> None: ...
 def set_identity_type(str_subclass: type[str], /) -> None: ...
 def receive_on_connection(engine: int, connection: int, limit: int, /) -> Messages: ...

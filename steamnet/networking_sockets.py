@@ -1,16 +1,18 @@
 """SteamNetworkingSocketsManager: ISteamNetworkingSockets, faithfully, in Python's spelling."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from . import config
 from ._native import (
+    EngineHolder,
     NetworkingMessage,
     broadcast,
     connection_info,
     connection_status,
     ffi,
     lib,
+    method_in_c,
     receive_columns_on_connection,
     receive_columns_on_poll_group,
     receive_on_connection,
@@ -43,6 +45,7 @@ from .info import (
     QuickConnectionStatus,
 )
 
+F = TypeVar("F", bound=Callable[..., Any])
 OK = EResult.OK
 RELIABLE = SendFlags.RELIABLE
 
@@ -51,7 +54,12 @@ def _eresult(number: int) -> EResult:
     return known(EResult, number)  # type: ignore[return-value]  # newer engines' stay numbers
 
 
-class SteamNetworkingSocketsManager(Uncopyable):
+def _in_c(method: F) -> F:
+    """Have C do the usual calls of a method that games call in each frame, or for each message."""
+    return method_in_c(method, EResult._value2member_map_)
+
+
+class SteamNetworkingSocketsManager(Uncopyable, EngineHolder):
     """``ISteamNetworkingSockets``: connections, messages, poll groups.
 
     Calls return what the SDK returns; only invalid arguments raise: TypeError for one of another
@@ -77,6 +85,7 @@ class SteamNetworkingSocketsManager(Uncopyable):
         self._engine = engine
         self._closing = closing
         self._address = engine.address
+        self._hold(engine.address)
         self._events: EventStream[ConnectionEvent] = EventStream("connection", engine.check)
         self._authentication: EventStream[AuthenticationStatus] = EventStream(
             "authentication", engine.check
@@ -284,6 +293,7 @@ class SteamNetworkingSocketsManager(Uncopyable):
 
     # --- messages -------------------------------------------------------------------------------
 
+    @_in_c
     def send_message(
         self, connection: int, data: Payload, flags: int = RELIABLE, lane: int = 0
     ) -> EResult:
@@ -325,6 +335,7 @@ class SteamNetworkingSocketsManager(Uncopyable):
         """
         return broadcast(self._address, connections, data, flags, lane)
 
+    @_in_c
     def receive_messages(self, connection: int, max_messages: int = 100) -> list[NetworkingMessage]:
         """Take the messages that wait on a connection, oldest first; [] if none.
 
@@ -479,6 +490,7 @@ class SteamNetworkingSocketsManager(Uncopyable):
         lib.sn_regroup_undelivered(pointer, number, group)
         return True
 
+    @_in_c
     def receive_messages_on_poll_group(
         self, poll_group: int, max_messages: int = 100
     ) -> list[NetworkingMessage]:

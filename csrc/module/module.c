@@ -52,7 +52,7 @@ PyMODINIT_FUNC PyInit__native(void)
         return NULL;
     sn_gil_release = release_gil;
     sn_gil_acquire = acquire_gil;
-    if (!sn_message_type_init(module) || PyModule_AddFunctions(module, module_methods) < 0 ||
+    if (!sn_message_type_init(module) || !sn_methods_init(module) || PyModule_AddFunctions(module, module_methods) < 0 ||
         PyModule_AddFunctions(module, sn_receive_methods) < 0 ||
         PyModule_AddFunctions(module, sn_send_methods) < 0 ||
         PyModule_AddFunctions(module, sn_record_methods) < 0 ||

@@ -71,6 +71,18 @@ PyObject *sn_record_new(const sn_record_type *type, sn_fields *fields);
 /* Takes up to limit messages; whether there may be more. NULL, and nothing taken, when memory is short. */
 sn_received *sn_receive_batch(sn_engine *engine, sn_source source, long long handle, long long limit, bool *more);
 
+/* The member of an enumeration, by the number; the number itself where an engine knows more than we do. */
+PyObject *sn_member(PyObject *members, long long number);
+
+/* The calls behind the managers' methods. At most so many messages where none is said, and reliable where no
+ * flags are: then the argument is NULL. */
+enum { SN_USUAL_LIMIT = 100 };
+PyObject *sn_receive(sn_engine *engine, PyObject *from, PyObject *most, sn_source source);
+/* The number, or minus the EResult; false, and an exception, where it is not sent at all. */
+bool sn_send(sn_engine *engine, PyObject *connection, PyObject *data, PyObject *flags, PyObject *lane,
+             int64_t *number);
+bool sn_methods_init(PyObject *module);
+
 extern PyMethodDef sn_receive_methods[], sn_send_methods[], sn_record_methods[],
     sn_column_methods[];
 

@@ -117,20 +117,23 @@ static int append(PyObject *list, sn_engine *engine, const sn_received *batch)
     return done;
 }
 
-static PyObject *receive(PyObject *const *args, Py_ssize_t count, const char *what, long long low,
-                         long long high, sn_source source)
+static const struct {
+    const char *what; /* the handle is, and within which bounds */
+    long long low, high;
+} handles[] = {
+    [SN_CONNECTION] = {"connection", 0, UINT32_MAX},
+    [SN_POLL_GROUP] = {"poll_group", 0, UINT32_MAX},
+    [SN_CHANNEL] = {"channel", INT32_MIN, INT32_MAX},
+    [SN_FAKE_PORT] = {"port", 1, LLONG_MAX},
+};
+
+PyObject *sn_receive(sn_engine *engine, PyObject *from, PyObject *most, sn_source source)
 {
     PyObject *list = NULL;
-    sn_engine *engine;
-    long long handle, limit;
+    long long handle, limit = SN_USUAL_LIMIT;
     bool more = true, failed = false;
-    if (count != 3) {
-        PyErr_SetString(PyExc_TypeError, "three arguments are needed");
-        return NULL;
-    }
-    engine = sn_engine_argument(args[0]);
-    if (engine == NULL || !sn_int_argument(args[1], what, low, high, &handle) ||
-        !sn_int_argument(args[2], "max_messages", 1, LLONG_MAX, &limit))
+    if (!sn_int_argument(from, handles[source].what, handles[source].low, handles[source].high, &handle) ||
+        (most != NULL && !sn_int_argument(most, "max_messages", 1, LLONG_MAX, &limit)))
         return NULL;
     if (!sn_enter(engine))
         return sn_raise_closed(engine);
@@ -159,28 +162,39 @@ static PyObject *receive(PyObject *const *args, Py_ssize_t count, const char *wh
     return list != NULL ? list : PyList_New(0);
 }
 
+static PyObject *receive(PyObject *const *args, Py_ssize_t count, sn_source source)
+{
+    sn_engine *engine;
+    if (count != 3) {
+        PyErr_SetString(PyExc_TypeError, "three arguments are needed");
+        return NULL;
+    }
+    engine = sn_engine_argument(args[0]);
+    return engine != NULL ? sn_receive(engine, args[1], args[2], source) : NULL;
+}
+
 static PyObject *receive_on_connection(PyObject *module, PyObject *const *args, Py_ssize_t count)
 {
     (void)module;
-    return receive(args, count, "connection", 0, UINT32_MAX, SN_CONNECTION);
+    return receive(args, count, SN_CONNECTION);
 }
 
 static PyObject *receive_on_poll_group(PyObject *module, PyObject *const *args, Py_ssize_t count)
 {
     (void)module;
-    return receive(args, count, "poll_group", 0, UINT32_MAX, SN_POLL_GROUP);
+    return receive(args, count, SN_POLL_GROUP);
 }
 
 static PyObject *receive_on_channel(PyObject *module, PyObject *const *args, Py_ssize_t count)
 {
     (void)module;
-    return receive(args, count, "channel", INT32_MIN, INT32_MAX, SN_CHANNEL);
+    return receive(args, count, SN_CHANNEL);
 }
 
 static PyObject *receive_on_fake_port(PyObject *module, PyObject *const *args, Py_ssize_t count)
 {
     (void)module;
-    return receive(args, count, "port", 1, LLONG_MAX, SN_FAKE_PORT);
+    return receive(args, count, SN_FAKE_PORT);
 }
 
 #define FAST(function) (PyCFunction)(void (*)(void))function, METH_FASTCALL

@@ -37,8 +37,7 @@ PyObject *sn_record_new(const sn_record_type *type, sn_fields *fields)
     return record;
 }
 
-/* The member with that number; the number itself where an engine knows more than we do. */
-static PyObject *member(PyObject *members, long long number)
+PyObject *sn_member(PyObject *members, long long number)
 {
     PyObject *value = sn_int(number), *found;
     if (value == NULL || members == NULL)
@@ -109,9 +108,9 @@ static PyObject *info_new(HSteamNetConnection connection, const SteamNetConnecti
         return NULL;
     Py_DECREF(peer.connection);
     SN_ADD(&fields, peer.identity);
-    SN_ADD(&fields, member(states, info->m_eState));
+    SN_ADD(&fields, sn_member(states, info->m_eState));
     SN_ADD(&fields, state_name(fields.values[1]));
-    SN_ADD(&fields, member(reasons, info->m_eEndReason));
+    SN_ADD(&fields, sn_member(reasons, info->m_eEndReason));
     SN_ADD(&fields, ending(info));
     SN_ADD(&fields, text(info->m_szConnectionDescription, sizeof info->m_szConnectionDescription));
     SN_ADD(&fields, address_text(&info->m_addrRemote));
@@ -148,7 +147,7 @@ static PyObject *status_new(const SteamNetConnectionRealTimeStatus_t *status,
                             const SteamNetConnectionRealTimeLaneStatus_t *lanes, int lane_count)
 {
     sn_fields fields = {.count = 0};
-    SN_ADD(&fields, member(states, status->m_eState));
+    SN_ADD(&fields, sn_member(states, status->m_eState));
     SN_ADD(&fields, sn_int(status->m_nPing));
     SN_ADD(&fields, PyFloat_FromDouble(status->m_flConnectionQualityLocal));
     SN_ADD(&fields, PyFloat_FromDouble(status->m_flConnectionQualityRemote));
@@ -171,8 +170,8 @@ static PyObject *event_new(const sn_event *event)
     sn_fields fields = {.count = 0};
     SN_ADD(&fields, sn_int(event->connection));
     SN_ADD(&fields, sn_int(event->info.m_hListenSocket));
-    SN_ADD(&fields, member(states, event->old_state));
-    SN_ADD(&fields, member(states, event->info.m_eState));
+    SN_ADD(&fields, sn_member(states, event->old_state));
+    SN_ADD(&fields, sn_member(states, event->info.m_eState));
     SN_ADD(&fields, info_new(event->connection, &event->info));
     return sn_record_new(&event_type, &fields);
 }

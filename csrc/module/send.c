@@ -244,12 +244,35 @@ static bool enter_to_send(sn_engine *engine)
     return false;
 }
 
+bool sn_send(sn_engine *engine, PyObject *connection, PyObject *data, PyObject *flags, PyObject *lane,
+             int64_t *number)
+{
+    sn_target target = {.flags = k_nSteamNetworkingSend_Reliable};
+    sn_payload payload;
+    if (!connection_get(connection, &target) || (flags != NULL && !flags_get(flags, lane, &target)) ||
+        !payload_get(&payload, data))
+        return false;
+    if (!enter_to_send(engine)) {
+        payload_done(&payload);
+        sn_raise_closed(engine);
+        return false;
+    }
+    if (payload.size >= SLOW_FROM) {
+        PyThreadState *python = PyEval_SaveThread();
+        *number = send_one(engine, &target, &payload);
+        PyEval_RestoreThread(python);
+    } else {
+        *number = send_one(engine, &target, &payload);
+    }
+    sn_leave(engine);
+    payload_done(&payload);
+    return true;
+}
+
 /* send(engine, connection, data, flags, lane) -> message number, or minus the EResult */
 static PyObject *send(PyObject *module, PyObject *const *args, Py_ssize_t count)
 {
     sn_engine *engine;
-    sn_target target;
-    sn_payload payload;
     int64_t number;
     (void)module;
     if (count != 5) {
@@ -257,23 +280,9 @@ static PyObject *send(PyObject *module, PyObject *const *args, Py_ssize_t count)
         return NULL;
     }
     engine = sn_engine_argument(args[0]);
-    if (engine == NULL || !connection_get(args[1], &target) || !flags_get(args[3], args[4], &target) ||
-        !payload_get(&payload, args[2]))
-        return NULL;
-    if (!enter_to_send(engine)) {
-        payload_done(&payload);
-        return sn_raise_closed(engine);
-    }
-    if (payload.size >= SLOW_FROM) {
-        PyThreadState *python = PyEval_SaveThread();
-        number = send_one(engine, &target, &payload);
-        PyEval_RestoreThread(python);
-    } else {
-        number = send_one(engine, &target, &payload);
-    }
-    sn_leave(engine);
-    payload_done(&payload);
-    return PyLong_FromLongLong(number);
+    return engine != NULL && sn_send(engine, args[1], args[2], args[3], args[4], &number)
+               ? PyLong_FromLongLong(number)
+               : NULL;
 }
 
 /* --- many in one call ------------------------------------------------------------------------ */

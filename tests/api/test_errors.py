@@ -65,6 +65,8 @@ CALLS: list[tuple[str, str, tuple[Any, ...]]] = [
     ("networking_sockets", "destroy_poll_group", (1,)),
     ("networking_sockets", "set_connection_poll_group", (1, 0)),
     ("networking_sockets", "receive_messages_on_poll_group", (1,)),
+    ("networking_sockets", "receive_columns_on_connection", (1,)),
+    ("networking_sockets", "receive_columns_on_poll_group", (1,)),
     ("networking_sockets", "set_connection_config_value", (1, NAGLE, 1)),
     ("networking_sockets", "get_connection_config_value", (1, NAGLE)),
     ("networking_sockets", "get_identity", ()),
@@ -374,6 +376,15 @@ def test_a_close_that_raises_closes_nothing(steam: Steam) -> None:
     assert sockets.get_connection_info(here) is None
 
 
+class NoRows:
+    """Equals columns of no messages."""
+
+    __hash__ = None  # type: ignore[assignment]  # it is only compared
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, steamnet.MessageColumns) and len(other) == 0
+
+
 DEAD_ANSWERS: dict[str, Any] = {
     "get_listen_socket_address": None,
     "close_listen_socket": False,
@@ -395,6 +406,8 @@ DEAD_ANSWERS: dict[str, Any] = {
     "destroy_poll_group": False,
     "set_connection_poll_group": False,
     "receive_messages_on_poll_group": [],
+    "receive_columns_on_connection": NoRows(),
+    "receive_columns_on_poll_group": NoRows(),
     "set_connection_config_value": False,
     "get_connection_config_value": None,
 }
