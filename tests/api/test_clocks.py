@@ -76,7 +76,7 @@ def test_a_shutdown_ends(engine: str, closed: bool) -> None:
             sockets.send_message(here, "lost")
             if closed:
                 sockets.close_connection(here, enable_linger=True)
-            assert took(lambda: steam.shutdown(0.3)) < 10
+            assert took(lambda: steam.shutdown(0.1)) < 10
         finally:
             with steamnet.init(engine=engine) as again:
                 again.networking_utils.set_config_value(ConfigValue.FAKE_PACKET_LOSS_SEND, None)

@@ -154,9 +154,10 @@ def test_closing_a_channel(chat: Chat) -> None:
 
 
 @BY_ADDRESS
+@pytest.mark.real_clock("on a virtual one, who is in another process is refused at once")
 def test_nobody_answers(chat: Chat) -> None:
     """A session nobody accepts fails with a timeout; then sending needs the restart flag."""
-    chat.route.set(ConfigValue.TIMEOUT_INITIAL, 1000)
+    chat.route.set(ConfigValue.TIMEOUT_INITIAL, 300)
     assert chat.alice.send_message_to_user(CAROL, b"hello?") == EResult.OK
     failures: list[Any] = []
 
@@ -228,7 +229,7 @@ def test_accepting_nobody(chat: Chat) -> None:
 def test_handlers_hear_of_sessions(chat: Chat) -> None:
     """Handlers get what would otherwise be drained; a request can be accepted in one."""
     heard: list[str] = []
-    chat.route.set(ConfigValue.TIMEOUT_INITIAL, 1000)
+    chat.route.set(ConfigValue.TIMEOUT_INITIAL, 300)
 
     @chat.bob.on_session_request
     def accept(identity: Identity) -> None:
@@ -273,6 +274,7 @@ def test_what_cannot_be_meant(steam: steamnet.Steam) -> None:
 
 
 @BY_ADDRESS
+@pytest.mark.real_clock("one user waits in a thread of its own")
 def test_shutdown_lets_sessions_drain(chat: Chat) -> None:
     """With time to linger what was sent arrives, also before the session is accepted."""
     for number in range(50):

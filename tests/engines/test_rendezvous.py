@@ -78,7 +78,7 @@ with steamnet.init(engine="loopback", identity=identity) as steam:
 """
 
 
-@pytest.mark.parametrize(("processes", "ports"), [(30, 4), (2, 200)])
+@pytest.mark.parametrize(("processes", "ports"), [(12, 10), (2, 200)])
 def test_processes_that_start_at_once_all_find_each_other(
     place: Path, processes: int, ports: int
 ) -> None:

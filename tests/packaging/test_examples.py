@@ -45,8 +45,9 @@ def start(engine: str) -> Iterator[Start]:
     with ExitStack() as stack:
 
         def start(name: str, *arguments: str, **variables: str) -> "subprocess.Popen[str]":
+            program = [name] if name.startswith("-") else [str(EXAMPLES / name)]
             process = subprocess.Popen(
-                [sys.executable, "-W", "error", str(EXAMPLES / name), *arguments],
+                [sys.executable, "-W", "error", *program, *arguments],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -97,9 +98,13 @@ def test_an_example_is_short_enough_to_be_read(path: Path) -> None:
     assert len(path.read_text().splitlines()) < 150
 
 
-def test_where_nobody_hosts_each_says_so_and_fails(start: Start) -> None:
-    """Each player that joins gives up in words, all at once, as it takes ten seconds."""
+def test_where_nobody_hosts_each_says_so_and_fails(start: Start, engine: str) -> None:
+    """Each player that joins gives up in words, all at once, as it takes ten seconds.
+
+    So does the command line's.
+    """
     joining = [
+        start("-m", "steamnet", "join", HOST, "--engine", engine),
         start("chat.py", "join", "Bob"),
         start("unmodified.py", "join", HOST),
         start("chat_guest.py", HOST),

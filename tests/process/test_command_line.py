@@ -74,13 +74,6 @@ def running(*arguments: str, closed: str = "") -> Iterator["subprocess.Popen[byt
             process.kill()
 
 
-def test_joining_where_nobody_hosts_asks_for_the_host() -> None:
-    """After ten seconds, and with an exit status that is not 0."""
-    done = run("join", "76561198000000077", "--engine", "loopback")
-    assert "Is the host running" in done.stdout
-    assert (done.returncode, done.stderr) == (1, "")
-
-
 def test_what_is_no_text_harms_neither_side_of_a_chat() -> None:
     """Bytes that are no UTF-8 are replaced, and so is what would command the terminal."""
     with running("host", "--engine", "loopback", "--identity", "str:bytes") as host:

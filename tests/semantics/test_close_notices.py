@@ -139,8 +139,15 @@ def test_a_signal_that_names_a_closed_connection_is_due_a_few_times() -> None:
     notifier = GnsCloseNotifier(lambda: now)
     for connection in (1, 2):
         notifier.signal_sent(connection, Identity.parse(f"str:{connection}"))
-    for signal in (b"first \1\0\0\0", b"latest \1\0\0\0", b"other \2\0\0\0", b"request"):
-        notifier.signal_received(signal)
+    peer, stranger = Identity.parse("str:1"), Identity.parse("str:3")
+    for signal, sender in (
+        (b"first \1\0\0\0", peer),
+        (b"latest \1\0\0\0", None),  # of whom the signaling does not tell
+        (b"from somebody else \1\0\0\0", stranger),
+        (b"other \2\0\0\0", Identity.parse("str:2")),
+        (b"request", peer),
+    ):
+        notifier.signal_received(signal, sender)
     notifier.connection_closed(1)
     notifier.connection_closed(3)
     notifier.connection_ended(2)
@@ -165,7 +172,8 @@ def test_signals_of_many_connections_are_not_kept_without_end() -> None:
     notifier = GnsCloseNotifier(lambda: 0.0)
     for connection in range(1, closing.MOST_SIGNALS + 100):
         notifier.signal_sent(connection, Identity.parse("str:many"))
-        notifier.signal_received(connection.to_bytes(4, "little")) if connection < 9 else None
+        if connection < 9:
+            notifier.signal_received(connection.to_bytes(4, "little"), None)
     assert len(notifier._peers) == closing.MOST_SIGNALS
     assert not notifier._signals
 
