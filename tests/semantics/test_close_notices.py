@@ -79,6 +79,7 @@ def test_an_idle_peer_is_told_of_a_shutdown(route: Route, closer: str) -> None:
 
 
 @ALONE
+@pytest.mark.real_clock("one user waits in a thread of its own")
 @pytest.mark.parametrize("closer", ["caller", "host"])
 def test_the_peer_of_a_session_is_told_of_a_shutdown(route: Route, closer: str) -> None:
     """It need not wait until the session times out, and what was sent has arrived."""
@@ -127,7 +128,7 @@ class TestLosses:
     def test_a_shutdown_does_not_wait_for_what_never_leaves(self, route: Route) -> None:
         """An engine that has no answer to give delays nothing."""
         here, _ = idle(route)
-        here.steam._closing.notifier.signal_received(here.connection.to_bytes(4, "little"))
+        here.steam._closing.notifier.signal_received(here.connection.to_bytes(4, "little"), None)
         start = time.monotonic()
         here.steam.shutdown()
         assert time.monotonic() - start < AT_ONCE

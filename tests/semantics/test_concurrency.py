@@ -11,7 +11,10 @@ import waiting
 import steamnet
 from steamnet import ClosedError, ConfigValue, ConnectionEvent, ConnectionState, EResult, Steam
 
-pytestmark = pytest.mark.python_behaviour
+pytestmark = [
+    pytest.mark.python_behaviour,
+    pytest.mark.real_clock("threads do not wait for a clock"),
+]
 
 
 @pytest.mark.parametrize("network", [False, True], ids=["within", "network"])
