@@ -112,6 +112,14 @@ class Player:
         """The members with their data."""
         return {str(user): dict(self.lobby.member_data(user)) for user in self.lobby.members}
 
+    def chats(self) -> list[str]:
+        """What was said, in order."""
+        return [said for kind, _, said, _ in self.events if kind == "CHAT"]
+
+    def heard(self) -> int:
+        """How often something was said."""
+        return len(self.chats())
+
     def connect(self) -> str:
         """Connect to the owner: the state in the end."""
         connection = self.connection = self.steam.connect(self.lobby.owner)
@@ -125,6 +133,7 @@ class Player:
 
     def crowd(self, seconds: float, rate: float, number: int) -> int:
         """Write and say numbers for so long, ``rate`` times a second; return the last one."""
+        self.times.clear()
         begin, count = time.monotonic(), 0
         while (now := time.monotonic()) < begin + seconds:
             before = time.thread_time()
