@@ -33,7 +33,7 @@ from .lobby_backend import (
     SetMemberData,
     text_within,
 )
-from .lobby_rules import Change, Refused, State, User, apply, decide
+from .lobby_rules import Change, Refused, State, User, decide
 
 ASKED = (Create, Search, Join, Inspect)
 FRESH = 1.0  # seconds for which the list of users is not asked for again
@@ -89,6 +89,8 @@ class Update:
 
     lobby: int
     change: Change
+    after: State | None = None
+    """The state after it, of a lobby that the user is in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,16 +308,11 @@ class LobbyClient:
 
     def _changed(self, update: Update) -> Event | None:
         change, lobby = update.change, update.lobby
-        event = Event(change.kind, lobby, identity_of(change.user), change.data)
-        if change.kind == LobbyEventKind.INVITED:
-            return event
-        state = self._lobbies.get(lobby)
-        if state is None:
-            return None  # left meanwhile
-        after = apply(state, change)
-        if after is not None:
-            self._lobbies[lobby] = after
-        return event
+        if update.after is not None:
+            if lobby not in self._lobbies:
+                return None  # left meanwhile
+            self._lobbies[lobby] = update.after
+        return Event(change.kind, lobby, identity_of(change.user), change.data)
 
     def _forget(self, lobby: int) -> None:
         self._lobbies.pop(lobby, None)

@@ -11,13 +11,12 @@ from .enums import EChatRoomEnterResponse, EResult, LobbyType
 from .lobby_backend import Create, Inspect, InviteDialog, Join, LobbyEventKind, Search
 from .lobby_client import Deliver, Lost, People, Person, Reply, Request, SetPresence, Update
 from .lobby_rules import (
-    Change,
     Refused,
     State,
     Told,
     User,
     Vanish,
-    apply_all,
+    apply,
     create,
     decide,
     info,
@@ -128,7 +127,12 @@ class Hub:
         changes = decide(before, command, user)
         if before is None or not changes:
             return
-        after = apply_all(before, changes)
+        after: State | None = before
+        updates: list[Update] = []
+        for change in changes:
+            if after is not None:
+                after = apply(after, change)
+                updates.append(Update(command.lobby, change, after))
         if after is None:
             del self._states[command.lobby]
         else:
@@ -139,17 +143,17 @@ class Hub:
                 guest.lobbies.pop(command.lobby, None)
         for name in members.keys() - before.members.keys():
             self._guests[name].lobbies[command.lobby] = None
-        for name in members.keys() & before.members.keys():
-            self._tell(name, command.lobby, changes)
-        for change in changes:
-            if change.to and change.to not in before.members:
-                self._tell(change.to, command.lobby, [change])
+        for update in updates:
+            if update.change.to:
+                self._tell(update.change.to, Update(command.lobby, update.change))
+                continue
+            for name in before.members:
+                if name in members:
+                    self._tell(name, update)
 
-    def _tell(self, name: str, lobby: int, changes: Iterable[Change]) -> None:
+    def _tell(self, name: str, update: Update) -> None:
         if (guest := self._guests.get(name)) is not None:
-            for change in changes:
-                if change.to in ("", name):
-                    guest.deliver(Update(lobby, change))
+            guest.deliver(update)
 
     def _people(self) -> Iterable[Person]:
         for guest in list(self._guests.values())[:MAX_PEOPLE]:

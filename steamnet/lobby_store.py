@@ -34,6 +34,7 @@ from .lobby_rules import (
     User,
     Vanish,
     Written,
+    apply,
     apply_all,
     create,
     decide,
@@ -352,11 +353,10 @@ class Store:
             stored = [change for change in changes if not change.to]
             if before is None or not stored or self._swap(store, before, version, state, stored):
                 break
-            if own is not None:
-                self._read_log(store)
             if self._closing and time.monotonic() > deadline:
                 return [Refused(EResult.TIMEOUT, "others were faster") for _ in refusals]
             time.sleep(random.uniform(0, pause))
+            self._read_log(store)
             pause = min(pause * 2, LONGEST_PAUSE)
         if before is not None and stored:
             self._changed(store, lobby, version + 1, state, stored)
@@ -404,6 +404,7 @@ class Store:
     ) -> None:
         """Know of a change of a lobby that was made: by this user, or read in the log."""
         was_in = lobby in self._states
+        after = self._states[lobby][1] if was_in else state
         if state is None or self._user.identity not in state.members:
             if was_in:
                 self._lose(lobby)  # who has left by itself takes no notice
@@ -416,11 +417,12 @@ class Store:
         if not was_in and not any(change.user == self._user.identity for change in changes):
             return  # a lobby that it only looked after
         self._states[lobby] = version, state
-        if not was_in:
+        if not was_in or after is None:
             self._show(store)
             return
         for change in changes:
-            self._inbox.put(Update(lobby, change))
+            after = apply(after, change) or after
+            self._inbox.put(Update(lobby, change, after))
 
     def _lose(self, lobby: int) -> None:
         if self._states.pop(lobby, None) is not None:
@@ -533,7 +535,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     while True:
         try:
             (mode,) = store.execute("PRAGMA journal_mode = WAL").fetchone()
-            store.execute("PRAGMA synchronous = NORMAL")
+            store.execute("PRAGMA synchronous = OFF")  # no lobby outlives the machine
             store.executescript(f"BEGIN IMMEDIATE; {SCHEMA} COMMIT;")
         except sqlite3.OperationalError as error:  # another process is at the same, or at work
             if store.in_transaction:

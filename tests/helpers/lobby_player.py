@@ -10,6 +10,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import steamnet
@@ -72,18 +74,18 @@ class Player:
         """Thread CPU seconds of each frame's run_callbacks."""
         self.listener = steam.listen()
         self.connection: steamnet.Connection | None = None
-        steam.lobbies.on_event(self._note)
 
-    def _note(self, event: steamnet.LobbyEvent) -> None:
-        self.events.append(
-            (event.kind.name, str(event.user), event.data.decode(), str(event.lobby.owner))
-        )
-
-    def frame(self) -> None:
-        """What a game does in each frame."""
+    def frame(self, work: Callable[[], object] = lambda: None) -> None:
+        """What a game does in each frame; ``work`` is what else it asks of lobbies."""
         before = time.thread_time()
+        work()
         self.steam.run_callbacks()
+        events = self.steam.lobbies.events()
         self.times.append(time.thread_time() - before)
+        for event in events:
+            self.events.append(
+                (event.kind.name, str(event.user), event.data.decode(), str(event.lobby.owner))
+            )
 
     def answer(self, request: Any) -> Any:
         """Wait for an answer: the lobby's id, infos as tuples, or the reason of a refusal."""
@@ -131,18 +133,20 @@ class Player:
         self.connection = self.until(self.listener.accept)
         return self.connection is not None
 
+    def _tell(self, number: int, count: int) -> None:
+        self.lobby.me["count"] = str(count)
+        self.lobby.send(f"{number} {count}")
+
     def crowd(self, seconds: float, rate: float, number: int) -> int:
         """Write and say numbers for so long, ``rate`` times a second; return the last one."""
         self.times.clear()
         begin, count = time.monotonic(), 0
         while (now := time.monotonic()) < begin + seconds:
-            before = time.thread_time()
             if (now - begin) * rate > count:
                 count += 1
-                self.lobby.me["count"] = str(count)
-                self.lobby.send(f"{number} {count}")
-            self.steam.run_callbacks()
-            self.times.append(time.thread_time() - before)
+                self.frame(partial(self._tell, number, count))
+            else:
+                self.frame()
             time.sleep(max(FRAME - (time.monotonic() - now), 0.001))
         return count
 
