@@ -250,7 +250,7 @@ class SteamNetworkingUtilsManager(Uncopyable):
         default "steamnet") in `Steam.run_callbacks`.
         ``ISteamNetworkingUtils::SetDebugOutputFunction``
         """
-        number = integer(level, "level", DebugOutputType.NONE, DebugOutputType.EVERYTHING)
+        number = integer(level, "level", 0, int(DebugOutputType.EVERYTHING))
         if not isinstance(logger, logging.Logger | logging.LoggerAdapter | None):
             raise TypeError(f"logger must be a logging.Logger, not {type(logger)}")
         self._logger = logger or logging.getLogger("steamnet")

@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from enum import IntEnum
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -19,7 +18,7 @@ from .clock import CURRENT, Clock, VirtualClock
 from .closing import Abandoned, ClosingSessions, ClosingSockets
 from .config import Options
 from .engine import Engine, Uncopyable
-from .enums import EResult, known
+from .enums import EResult, NamedInt, known
 from .errors import ClosedError, InitError, ResultError
 from .events import EventStream, deliver, raise_first
 from .friends import Friends
@@ -45,13 +44,17 @@ LINGER = 10.0  # seconds that a shutdown waits at most by default
 TELLING = 0.2  # seconds that telling the peers may take in any case
 
 
-class SteamEventKind(IntEnum):
+class SteamEventKind(NamedInt):
     """What Steam itself has to say."""
 
     SERVERS_CONNECTED = lib.k_iCallback_SteamServersConnected
+    """Connected to Steam's servers; a game server is logged on."""
     SERVER_CONNECT_FAILURE = lib.k_iCallback_SteamServerConnectFailure
+    """Connecting, or a game server's log-on, has failed."""
     SERVERS_DISCONNECTED = lib.k_iCallback_SteamServersDisconnected
+    """The connection to Steam's servers is lost; Steam tries to get it back."""
     SHUTDOWN = lib.k_iCallback_SteamShutdown
+    """Steam is being closed: the game should end, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -539,12 +542,15 @@ def _event_loop_runs() -> bool:
     return asyncio is not None and asyncio._get_running_loop() is not None
 
 
-class ServerMode(IntEnum):
+class ServerMode(NamedInt):
     """Whether a game server checks who its players are (``EServerMode``)."""
 
     NO_AUTHENTICATION = 1
+    """It does not, and is not listed."""
     AUTHENTICATION = 2
+    """It does, and is listed as one without protection from cheats."""
     AUTHENTICATION_AND_SECURE = 3
+    """It does, and is listed as one that Valve's anti-cheat protects."""
 
 
 def init_game_server(

@@ -154,10 +154,22 @@ typedef struct sn_target {
     uint16_t lane;
 } sn_target;
 
+/* Valve calls RELIABLE with NO_DELAY invalid: such a message is not sent while connecting. */
+static bool flags_make_sense(long long flags)
+{
+    enum { INVALID = k_nSteamNetworkingSend_Reliable | k_nSteamNetworkingSend_NoDelay };
+    static atomic_flag warned = ATOMIC_FLAG_INIT;
+    return (flags & INVALID) != INVALID || atomic_flag_test_and_set(&warned) ||
+           PyErr_WarnEx(PyExc_RuntimeWarning,
+                        "SendFlags.RELIABLE with NO_DELAY: Valve calls that invalid, and such a message is lost "
+                        "while connecting; RELIABLE_NO_NAGLE sends at once and keeps it",
+                        2) == 0;
+}
+
 static bool flags_get(PyObject *flags, PyObject *lane, sn_target *out)
 {
     long long number, index = 0;
-    if (!sn_int_argument(flags, "flags", INT32_MIN, INT32_MAX, &number) ||
+    if (!sn_int_argument(flags, "flags", INT32_MIN, INT32_MAX, &number) || !flags_make_sense(number) ||
         (lane != NULL && !sn_int_argument(lane, "lane", 0, UINT16_MAX, &index)))
         return false;
     out->flags = (int)number;

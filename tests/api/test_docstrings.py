@@ -1,7 +1,10 @@
 """Docstrings tell what a call takes, and which function of Valve's it is."""
 
+import ast
 import inspect
 import re
+from enum import Enum
+from itertools import pairwise
 from types import FunctionType
 from typing import Any
 
@@ -53,3 +56,26 @@ def test_a_method_names_what_it_takes(cls: type, method: FunctionType) -> None:
     doc = f"{inspect.getdoc(method)} {inspect.getdoc(cls)}"
     for name in list(inspect.signature(method).parameters)[1:]:
         assert re.search(rf"\b{name}\b", doc), f"nothing is said of {name}"
+
+
+ENUMS = [cls for cls in vars(steamnet).values() if isinstance(cls, type) and issubclass(cls, Enum)]
+
+
+@pytest.mark.parametrize("cls", ENUMS)
+def test_every_member_of_an_enumeration_has_a_docstring(cls: type[Enum]) -> None:
+    """A string of its own below it, that says more than its name."""
+    [tree] = ast.parse(inspect.getsource(cls)).body
+    assert isinstance(tree, ast.ClassDef)
+    told = {}
+    for member, after in pairwise([*tree.body, ast.Pass()]):
+        if isinstance(member, ast.Assign):
+            name = ast.unparse(member.targets[0])
+            text = after.value.value if _is_text(after) else ""  # type: ignore[attr-defined]  # a string's
+            told[name] = text
+    assert set(told) == set(cls.__members__)
+    for name, text in told.items():
+        assert len(text.split()) > 1, f"{name} has no docstring"
+
+
+def _is_text(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
