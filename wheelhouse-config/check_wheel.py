@@ -30,7 +30,7 @@ def faults(wheel: Path) -> list[str]:
     if (python, abi) != ("cp311", "abi3") and not (python == abi[:-1] and abi[-1] == "t"):
         found.append(f"The tag {python}-{abi} is neither cp311-abi3 nor of a free-threaded Python.")
     with zipfile.ZipFile(wheel) as archive:
-        names = archive.namelist()
+        names = [name for name in archive.namelist() if not name.endswith("/")]
         compiled = [name for name in names if COMPILED.fullmatch(name)]
         wanted = re.compile(STABLE if stable else OF_ONE_VERSION)
         if len(compiled) != 1 or not wanted.fullmatch(compiled[0]):

@@ -20,7 +20,6 @@ ECHOES, BULK_MESSAGE, BULK_TOTAL = 50, 64 * 1024, 2 * 1024 * 1024
 TIMEOUT = 60.0
 
 # The first byte of a message says what it is.
-ACK_SECONDS = 0.2  # in which GNS acknowledges the last message; a close would come before that
 CHAT, COUNTED, ECHO, BULK, DONE, REPORT = b"C", b"N", b"E", b"B", b"D", b"R"
 
 
@@ -134,6 +133,7 @@ def run(options: argparse.Namespace) -> int:
             print(paint("31", f"\n  failed: {error}"))
             good = False
         except KeyboardInterrupt:
+            talk.sockets.close_connection(talk.connection)  # what is under way has no meaning now
             child.kill()
             raise
         finally:
@@ -228,9 +228,8 @@ def _converse(talk: Talk, options: Options) -> None:
     }
     talk.send(REPORT + json.dumps(report).encode())
     talk.take(DONE)
-    acknowledged = time.monotonic() + ACK_SECONDS
-    with contextlib.suppress(ConnectionError):  # the host closes once it is
-        talk.wait(lambda: time.monotonic() > acknowledged)
+    with contextlib.suppress(ConnectionError):
+        talk.wait(lambda: False)  # until the host leaves, which knows then that we have all of it
 
 
 def _path(states: list[tuple[float, str]]) -> str:

@@ -54,6 +54,14 @@ def test_mistakes_are_told_in_words(arguments: list[str], status: int, words: st
     assert done.returncode == status
 
 
+@pytest.mark.parametrize("network", [["--lag", "20"], ["--loss", "0.2"]])
+def test_the_demo_leaves_nothing_unacknowledged(engine: str, network: list[str]) -> None:
+    """Neither process leaves before the other has its last word, so none is warned of a loss."""
+    done = run("demo", "--engine", engine, "--messages", "20", *network)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Every message arrived." in done.stdout
+
+
 @contextmanager
 def running(*arguments: str, closed: str = "") -> Iterator["subprocess.Popen[bytes]"]:
     """Run ``steamnet`` until the block is left, both outputs in one, in a group of its own."""
