@@ -77,7 +77,7 @@ FAILURES = {
 }
 UNKNOWN_NAMES = ("", "[unknown]")
 CONNECT_LOBBY = re.compile(r"\+connect_lobby\s+(\d{1,20})(?!\d)")
-OPERATIONS = {
+OPERATIONS: dict[type[Any], str] = {
     Create: "lobbies.create",
     Search: "lobbies.list",
     Join: "lobbies.join",
