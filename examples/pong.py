@@ -3,16 +3,16 @@
     python examples/pong.py host            in one terminal
     python examples/pong.py join            in another (or: join STEAM_ID)
 
-It runs on the loopback engine unless STEAMNET_ENGINE names another. Positions go 60 times a
-second, unreliably; a hit or a point goes reliably, on another lane. Try it with --lag 150.
+It runs on loopback unless STEAMNET_ENGINE names another engine; gns is for two machines. Positions
+go 60 times a second, unreliably; a hit or a point goes reliably, on another lane.
 """
 
 import argparse
-import contextlib
 import os
 import random
 import struct
 import sys
+from contextlib import suppress
 
 import pygame
 from pygame import Color, Vector2
@@ -23,8 +23,7 @@ from steamnet import ConfigValue, Connection, ConnectionState, ResultError, Send
 ENGINE = os.environ.get("STEAMNET_ENGINE", "loopback")
 HOST = "76561198000000001"  # who the host is where there is no Steam to say it
 STATES, EVENTS = 0, 1  # the lanes
-STATE = struct.Struct("<5f")  # the sender's paddle; the ball's place and speed
-EVENT = struct.Struct("<4i")  # where the ball was hit or missed; the score
+STATE, EVENT = struct.Struct("<5f"), struct.Struct("<4i")  # paddle and ball; place and score
 WIDTH, HEIGHT, PADDLE, EDGE, FPS = 640, 400, 70, 24, 60
 NIGHT, COLOURS = Color("#0d0d1f"), (Color("#4cc9f0"), Color("#f72585"))
 
@@ -37,8 +36,7 @@ class Game:
         self.connection, self.me = connection, me
         self.newest, self.paddles, self.score = 0, [HEIGHT / 2, HEIGHT / 2], [0, 0]
         self.ball, self.speed = Vector2(WIDTH, HEIGHT) / 2, Vector2(300, 120)
-        self.trail: list[Vector2] = []
-        self.sparks: list[tuple[Vector2, Vector2]] = []
+        self.trail, self.sparks = list[Vector2](), list[tuple[Vector2, Vector2]]()
 
     def play(self, direction: float) -> None:
         """Live through one frame; ResultError when the other player is gone."""
@@ -58,7 +56,7 @@ class Game:
                 if self.me == 1:  # the host knows best, and we guess between its states
                     self.ball, self.speed = Vector2(ball[:2]), Vector2(ball[2:])
         state = STATE.pack(self.paddles[self.me], *self.ball, *self.speed)
-        with contextlib.suppress(ResultError):  # receive tells who is gone, after what they sent
+        with suppress(ResultError):  # receive tells who is gone, after what they sent
             self.connection.send(state, SendFlags.UNRELIABLE_NO_NAGLE, STATES)
 
     def judge(self, side: int) -> None:
@@ -106,19 +104,21 @@ def main() -> None:
     """Open a window and the engine, wait for the other player, and play."""
     parser = argparse.ArgumentParser(description="Pong for two players, each with a window.")
     parser.add_argument("role", choices=("host", "join"))
-    parser.add_argument("steam_id", nargs="?", default=HOST, help="the host's")
+    parser.add_argument("host", nargs="?", default=HOST, help="its Steam ID, or its HOST:PORT")
+    parser.add_argument("--listen", metavar="HOST:PORT", help="host at an address")
+    parser.add_argument("--rendezvous", metavar="URL", help="of a `steamnet server`, on gns")
     parser.add_argument("--points", type=int, default=7, help="who has so many wins")
     parser.add_argument("--lag", type=int, default=0, help="ms, one way, simulated")
     options = parser.parse_args()
-    me = 0 if options.role == "host" else 1
+    me, host, at = int(options.role == "join"), options.host, options.listen
     pygame.init()
     screen, clock, game = pygame.display.set_mode((WIDTH, HEIGHT)), pygame.Clock(), None
-    identity = HOST if me == 0 and ENGINE != "steam" else None
-    with steamnet.init(480, engine=ENGINE, identity=identity) as steam:
+    who = HOST if me == 0 and ENGINE != "steam" else None
+    with steamnet.init(480, engine=ENGINE, identity=who, rendezvous=options.rendezvous) as steam:
         steam.networking_utils.init_relay_network_access()
         steam.networking_utils.set_config_value(ConfigValue.FAKE_PACKET_LAG_SEND, options.lag)
-        listener = steam.listen() if me == 0 else None
-        connection = steam.connect(options.steam_id) if me == 1 else None
+        listener = (steam.listen_ip(at) if at else steam.listen()) if me == 0 else None
+        connection = (steam.connect_ip if "." in host else steam.connect)(host) if me else None
         try:
             while not any(event.type == pygame.QUIT for event in pygame.event.get()):
                 steam.run_callbacks()
@@ -133,7 +133,7 @@ def main() -> None:
                     if max(game.score) >= options.points:
                         break
                 else:
-                    write(screen, f"{steam.core.get_steam_id()} waits", 30, WIDTH / 2, COLOURS[me])
+                    write(screen, at or steam.core.get_steam_id(), 30, WIDTH / 2, COLOURS[me])
                 pygame.display.flip()
                 clock.tick(FPS)
         except ResultError as error:

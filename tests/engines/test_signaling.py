@@ -4,12 +4,10 @@ import hashlib
 import os
 import re
 import shutil
-import signal
 import socket
 import stat
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -483,10 +481,9 @@ def steam_on_gns(gns: None) -> Iterator[steamnet.Steam]:
         yield steam
 
 
-# --- across machines, or what is as good: two network namespaces ---------------------------------
+# --- a machine without a network ------------------------------------------------------------------
 
 HELPERS = str(Path(__file__).parents[1] / "helpers")
-EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def namespaces_refused() -> str:
@@ -499,86 +496,6 @@ def namespaces_refused() -> str:
         return tried.stderr.strip() or "`ip netns add` fails"
     subprocess.run(["ip", "netns", "delete", name], check=True)
     return ""
-
-
-@pytest.fixture
-def machines() -> Iterator[tuple[list[str], list[str], str]]:
-    """Two namespaces joined by a cable: what runs a command in each, the first's address."""
-    reason = namespaces_refused()
-    if reason:
-        pytest.skip(f"no network namespaces here: {reason}")
-    one, two = (f"steamnet-{side}-{os.getpid()}" for side in "ab")
-
-    def ip(*words: str) -> None:
-        subprocess.run(["ip", *words], check=True)
-
-    try:
-        ip("netns", "add", one)
-        ip("netns", "add", two)
-        ip("-n", one, "link", "add", "cable", "type", "veth", "peer", "name", "cable", "netns", two)
-        for number, name in enumerate((one, two), 1):
-            ip("-n", name, "address", "add", f"10.71.0.{number}/24", "dev", "cable")
-            ip("-n", name, "link", "set", "lo", "up")
-            ip("-n", name, "link", "set", "cable", "up")
-        enter = ["ip", "netns", "exec"]
-        yield [*enter, one], [*enter, two], "10.71.0.1"
-    finally:
-        for name in (one, two):
-            subprocess.run(["ip", "netns", "delete", name], check=False)
-
-
-class Program:
-    """An example that runs, and what it prints."""
-
-    def __init__(self, prefix: list[str], *arguments: str) -> None:
-        """Start it."""
-        self.process = subprocess.Popen(
-            [*prefix, sys.executable, str(EXAMPLES / arguments[0]), *arguments[1:]],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env=os.environ
-            | {"PYTHONUNBUFFERED": "1", "PYTHONSAFEPATH": ""},  # examples import each other
-        )
-        self._limit = threading.Timer(60, self.process.kill)
-        self._limit.start()
-
-    def line(self) -> str:
-        """The next line it prints; "" when it has ended, as it does after a minute."""
-        assert self.process.stdout is not None
-        return self.process.stdout.readline().rstrip()
-
-    def stop(self) -> None:
-        """Interrupt it, as with control-C."""
-        self.process.send_signal(signal.SIGINT)
-        try:
-            self.process.wait(10)
-        finally:
-            self._limit.cancel()
-            self.process.kill()
-            assert self.process.stdout is not None
-            self.process.stdout.close()
-
-
-@pytest.mark.usefixtures("gns")
-def test_chat_between_two_machines(machines: tuple[list[str], list[str], str]) -> None:
-    """Host and client in two network namespaces, introduced by the example's signaling server."""
-    here, there, address = machines
-    programs = [Program(here, "signaling_server.py", address, "10000")]
-    try:
-        assert programs[0].line() == f"listening on {address} 10000"
-        host = Program(here, "signaling_client.py", address, "str:alice")
-        programs.append(host)
-        assert host.line() == "waiting for others"
-        client = Program(
-            there, "signaling_client.py", address, "str:bob", "str:alice", "--say", "hi"
-        )
-        programs.append(client)
-        assert host.line() == "str:bob: hi"
-        assert client.line() == "str:bob: hi"
-    finally:
-        for program in reversed(programs):
-            program.stop()
 
 
 @pytest.mark.usefixtures("gns")

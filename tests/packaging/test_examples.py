@@ -5,7 +5,6 @@ import importlib.util
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -131,9 +130,6 @@ def test_where_nobody_hosts_each_says_so_and_fails(start: Start, engine: str) ->
         "unmodified.py join",
         "relay_server.py talk red Bob nobody",
         "relay_server.py talk",
-        "signaling_server.py 127.0.0.1 seventy",
-        "signaling_client.py 127.0.0.1:seventy str:alice",
-        "signaling_client.py 127.0.0.1:70 nobody",
         "pong.py join nobody",
     ],
 )
@@ -265,39 +261,6 @@ def test_a_relay_server_is_interrupted_while_players_are_there(start: Start, eng
         told = "* the server says goodbye: " in out
         assert told or (engine == "gns" and "the server cannot be reached: " in out)
         assert player.returncode == (0 if told else 1)
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
-def test_a_signaling_server_bears_bad_clients(start: Start) -> None:
-    """Garbage, silence, half a frame and a hang-up harm nobody; Ctrl-C ends it without a fuss."""
-
-    def framed(*frames: bytes) -> bytes:
-        return b"".join(len(frame).to_bytes(4, "big") + frame for frame in frames)
-
-    server = start("signaling_server.py", "127.0.0.1", "0")
-    port = int(read_until(server, "listening on").split()[-1])
-    with ExitStack() as stack:
-        alice, bob, *bad = [
-            stack.enter_context(socket.create_connection(("127.0.0.1", port), PATIENCE))
-            for _ in range(7)
-        ]
-        for one, sent in zip(
-            bad,
-            [b"GET / HTTP/1.1\r\n\r\n", b"", framed(b"") + b"\0", framed(b"bob\n", b"alice")],
-            strict=False,
-        ):
-            one.sendall(sent)
-        bad[-1].close()
-        bob.sendall(framed(b"bob"))
-        read_until(server, "b'bob' has come")
-        alice.sendall(framed(b"alice", b"nobody", b"lost", b"bob", b"signal"))
-        with bob.makefile("rb") as heard:
-            assert heard.read(19) == framed(b"alice", b"signal")
-        server.send_signal(signal.SIGINT)
-        out, _ = server.communicate(timeout=PATIENCE)
-    assert "Traceback" not in out
-    assert out.endswith("goodbye\n")
-    assert server.returncode == 0
 
 
 async def _relay_to_a_slow_player(relay_server: ModuleType) -> tuple[int, int]:

@@ -1,6 +1,7 @@
 """The command line answers a mistake in a line, and never with a traceback."""
 
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -43,6 +44,17 @@ def run(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str
         (["host"], 1, "no library for the steam engine"),
         (["host", "--library", __file__], 1, "the library given cannot serve as the steam engine"),
         (["dance"], 2, "invalid choice"),
+        (["join", "127.0.0.1:70000", "--engine", "loopback"], 2, "is an address"),
+        (["host", "--engine", "loopback", "--listen", "27015"], 2, "is no address with a port"),
+        (["host", "--engine", "loopback", "--listen", "192.0.2.1:1"], 1, "listen_ip"),
+        (["host", "--engine", "loopback", "--rendezvous", "ws://127.0.0.1:1"], 2, "gns engine"),
+        (["host", "--rendezvous", "127.0.0.1:1", "--engine", "steam"], 2, "gns engine"),
+        (["server", "--listen", "27080"], 2, "is no address with a port"),
+        (["server", "--listen", "192.0.2.1:1"], 1, "assign requested address"),
+        (["server", "--key", "key.pem"], 2, "give cert"),
+        (["server", "--cert", "/nowhere.pem"], 1, "No such file"),
+        (["server", "--tokens", "/nowhere"], 1, "No such file"),
+        (["server", "--turn", "192.0.2.1:3478"], 2, "turn_secret belong together"),
     ],
 )
 def test_mistakes_are_told_in_words(arguments: list[str], status: int, words: str) -> None:
@@ -80,6 +92,50 @@ def running(*arguments: str, closed: str = "") -> Iterator["subprocess.Popen[byt
             yield process
         finally:
             process.kill()
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:0", "[::1]:0", "0.0.0.0:0"])
+def test_a_host_says_what_to_type_to_join_by_address(listen: str) -> None:
+    """Port 0 has become one that is free."""
+    with running("host", "--engine", "loopback", "--listen", listen) as host:
+        assert host.stdout is not None
+        assert b"Host Steam ID" in host.stdout.readline()
+        says, _, command = host.stdout.readline().decode().rstrip().partition(":  steamnet ")
+        assert says == "Waiting for players; on this machine they type"
+        with running(*shlex.split(command)) as guest:
+            said, _ = guest.communicate(b"by address\n", timeout=30)
+        assert guest.returncode == 0, said
+        heard = b""
+        while b"by address" not in heard and (line := host.stdout.readline()):
+            heard += line
+        assert heard.index(b" joined") < heard.index(b"by address")
+
+
+def test_joining_an_address_where_nobody_hosts_names_what_to_try() -> None:
+    """Port forwarding, or a rendezvous server."""
+    done = run("join", "127.0.0.1:9", "--engine", "loopback")
+    assert "Is the host running there" in done.stdout
+    assert "forward UDP port 9" in done.stdout
+    assert "--rendezvous" in done.stdout
+    assert done.returncode == 1
+
+
+@pytest.mark.parametrize("target", ["localhost:27015", "[::1]:27015", "203.0.113.5:27015"])
+def test_addresses_and_identities_are_told_apart(target: str) -> None:
+    """By what each looks like."""
+    from steamnet.cli.addresses import is_address
+
+    assert is_address(target)
+    for identity in ("76561198000000001", "str:ann", f"ip:{target}", "str:a.b:5", "gen:0102"):
+        assert not is_address(identity)
+
+
+def test_missing_functions_are_listed_when_asked() -> None:
+    """Not by default: they are dozens."""
+    some, every = run("info").stdout, run("info", "--all").stdout
+    assert len(some.splitlines()) < 20 + some.count("          - ")
+    assert "missing   listed by steamnet info --all" in some
+    assert "missing   ISteamNetworkingSockets_ReceivedP2PCustomSignal" in every
 
 
 def test_what_is_no_text_harms_neither_side_of_a_chat() -> None:
@@ -185,7 +241,7 @@ def test_version_and_help() -> None:
     assert run("--version").stdout == f"steamnet {steamnet.__version__}\n"
     helped = run("--help")
     assert helped.returncode == 0
-    for command in ("demo", "host", "join", "info", "bench", "netgraph"):
+    for command in ("demo", "host", "join", "server", "info", "bench", "netgraph"):
         assert command in helped.stdout
     alone = run()
     assert (alone.stderr, alone.returncode) == (helped.stdout, 2)
