@@ -104,6 +104,7 @@ def test_where_nobody_hosts_each_says_so_and_fails(start: Start, engine: str) ->
     """
     joining = [
         start("-m", "steamnet", "join", HOST, "--engine", engine),
+        start("-m", "steamnet", "join", "127.0.0.1:9", "--engine", engine),
         start("chat.py", "join", "Bob"),
         start("unmodified.py", "join", HOST),
         start("chat_guest.py", HOST),
@@ -118,6 +119,7 @@ def test_where_nobody_hosts_each_says_so_and_fails(start: Start, engine: str) ->
             "is the host running|is there a host|cannot be reached|Timed out", said, re.I
         ), said
         assert "Traceback" not in said
+        assert ("forward UDP port 9" in said) == ("127.0.0.1:9" in said)
         assert process.wait(PATIENCE) == 1
 
 

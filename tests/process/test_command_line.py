@@ -111,15 +111,6 @@ def test_a_host_says_what_to_type_to_join_by_address(listen: str) -> None:
         assert heard.index(b" joined") < heard.index(b"by address")
 
 
-def test_joining_an_address_where_nobody_hosts_names_what_to_try() -> None:
-    """Port forwarding, or a rendezvous server."""
-    done = run("join", "127.0.0.1:9", "--engine", "loopback")
-    assert "Is the host running there" in done.stdout
-    assert "forward UDP port 9" in done.stdout
-    assert "--rendezvous" in done.stdout
-    assert done.returncode == 1
-
-
 @pytest.mark.parametrize("target", ["localhost:27015", "[::1]:27015", "203.0.113.5:27015"])
 def test_addresses_and_identities_are_told_apart(target: str) -> None:
     """By what each looks like."""
