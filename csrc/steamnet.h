@@ -72,6 +72,9 @@ int64_t sn_wait_due(sn_engine *engine);
 intptr_t sn_wait_handle(sn_engine *engine);
 /* Waits for what arrives on this socket, too; -1: a signal may come at any time and cannot wake us. */
 bool sn_wait_for_signals(sn_engine *engine, intptr_t handle);
+/* Whether there are signals to carry to peers, and whether some may have arrived. */
+enum { SN_SIGNALS_OUT = 1, SN_SIGNALS_IN = 2 };
+int sn_signals_pending(sn_engine *engine);
 /* Refuses new calls, waits for those under way, shuts the engine down, or waits for the thread that
  * does. Idempotent. */
 void sn_stop(sn_engine *engine);

@@ -126,6 +126,13 @@ static bool has_signals(sn_waiting *waiting)
     return found;
 }
 
+int sn_signals_pending(sn_engine *engine)
+{
+    sn_waiting *waiting = &engine->waiting;
+    return (sn_queue_count(&engine->signals) > 0 ? SN_SIGNALS_OUT : 0) |
+           (!waiting->watches_signals || has_signals(waiting) ? SN_SIGNALS_IN : 0);
+}
+
 bool sn_wait(sn_engine *engine, int64_t timeout)
 {
     sn_waiting *waiting = &engine->waiting;

@@ -22,12 +22,20 @@ from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, Self, TypeVar
 from . import steam as plain
 from ._native import NetworkingMessage, lib
 from .arguments import Payload, close_reason
-from .clock import VirtualClock
+from .clock import RealClock, VirtualClock
 from .config import Options
 from .engine import Uncopyable
 from .enums import GONE, ConnectionState, EndReason, EResult, SendFlags
 from .errors import ClosedError, ResultError, SteamnetError
-from .handles import BaseConnection, BaseListener, BasePollGroup, Request, Router, ending
+from .handles import (
+    BaseConnection,
+    BaseListener,
+    BasePollGroup,
+    Handle,
+    Request,
+    Router,
+    ending,
+)
 from .identity import Identity, found_addresses, numeric_address, split_address
 from .info import ConnectionEvent
 from .networking_utils import relay_answers
@@ -69,6 +77,9 @@ class Steam(Uncopyable):
             hint = "" if self._opened else "; open it: async with steamnet.aio.init(...)"
             raise AttributeError(f"'Steam' object has no attribute {name!r}{hint}")
 
+    def __repr__(self) -> str:
+        return f"<aio.Steam: {self.sync!r}>" if self._opened else "<aio.Steam, not open>"
+
     async def __aenter__(self) -> Self:
         """Open the engine, and begin to pump it; RuntimeError without asyncio's event loop."""
         running_loop()
@@ -82,7 +93,7 @@ class Steam(Uncopyable):
         self.networking_utils = self.sync.networking_utils
         self.networking_messages = self.sync.networking_messages
         self._router = self.sync._router
-        self._reading: set[Connection] = set()  # who waits for messages is in this group
+        self._readers = 0  # tasks that wait for a connection's messages
         self._receiving: set[PollGroup] = set()  # groups that somebody waits for messages of
         try:
             self._check_clock()
@@ -90,7 +101,15 @@ class Steam(Uncopyable):
                 await asyncio.to_thread(self.sync.rendezvous.wait, plain.RENDEZVOUS_SECONDS)
                 self.sync._use_ice()
             self._group = self.sync.poll_group()
-            self._pump = Pump(self._tick, self._pump_ended, self._has_news)
+            pointer = self.engine.pointer
+            self.sync._watch_signals()
+            self._pump = Pump(
+                self._tick,
+                self._pump_ended,
+                self._has_news,
+                partial(lib.sn_wait_due, pointer),
+                lib.sn_wait_handle(pointer) if isinstance(self.sync.clock, RealClock) else -1,
+            )
         except BaseException:
             self.sync.shutdown()
             raise
@@ -221,12 +240,15 @@ class Steam(Uncopyable):
     def _tick(self) -> bool:
         self.sync.run_callbacks()
         more = self.engine.has_more
-        if self._reading:
+        if self._readers:
             for message in self._take(self._group.handle):
                 connection = self._router.connections.get(message.connection)
                 if isinstance(connection, Connection):
                     connection._queue.append(message)
-                    self._pump.notify(connection._news)
+                    if connection._readers:
+                        connection._news.set()
+                    else:
+                        connection._leave()
         for group in tuple(self._receiving):
             if not group.closed and group._take():
                 self._pump.notify(group._news)
@@ -316,7 +338,8 @@ class Connection(BaseConnection):
         self._steam = steam
         self._news = steam._pump.new_event()
         self._queue: deque[NetworkingMessage] = deque()
-        self._readers = 0
+        self._readers = 0  # tasks that wait for a message
+        self._shares = False  # in the engine's poll group of those that are read
         self._sending = asyncio.Lock()  # first come, first served
 
     def _on_event(self, event: ConnectionEvent) -> None:
@@ -340,7 +363,8 @@ class Connection(BaseConnection):
         NO_DELAY was asked for and it could not leave at once. Raises ConnectionEnded if the peer
         is gone. A buffer must stay as it is meanwhile.
         """
-        await self._steam._pump.yield_if_overdue()
+        if self._steam._pump.is_overdue():
+            await self._steam._pump.yield_now()
         async with self._sending:
             empty = False
             while True:
@@ -371,7 +395,8 @@ class Connection(BaseConnection):
 
         Raises ConnectionEnded once the peer is gone and all that it sent has been received.
         """
-        await self._steam._pump.yield_if_overdue()
+        if self._steam._pump.is_overdue():
+            await self._steam._pump.yield_now()
         handle = self._open("receive")
         while not self._queue:
             count = BATCH
@@ -389,23 +414,30 @@ class Connection(BaseConnection):
         return self._queue.popleft()
 
     async def _message(self, handle: int) -> None:
-        # Only those who wait are in the group, so that others' messages stay in the engine.
         steam = self._steam
         if self._group is not None:  # then its messages wait there, for either to take
             await steam._pump.tick()
             return
+        if not self._shares:
+            self._shares = self._sockets.set_connection_poll_group(handle, steam._group.handle)
         self._readers += 1
-        steam._reading.add(self)
-        self._sockets.set_connection_poll_group(handle, steam._group.handle)
+        steam._readers += 1
         try:
             await steam._pump.until(self._news)
+        except BaseException:
+            if self._readers == 1:
+                self._leave()
+            raise
         finally:
             self._readers -= 1
-            if not self._readers:
-                steam._reading.discard(self)
-                with contextlib.suppress(ClosedError):
-                    if self._group is None:
-                        self._sockets.set_connection_poll_group(handle, 0)
+            steam._readers -= 1
+
+    def _leave(self) -> None:
+        """Leave further messages in the engine, as nobody waits for them now."""
+        if self._shares and self._group is None:
+            with contextlib.suppress(ClosedError):
+                self._sockets.set_connection_poll_group(self.handle, 0)
+        self._shares = False
 
     def __aiter__(self) -> Self:
         """Iterate over the messages, until the peer or this side closes the connection."""
@@ -463,16 +495,32 @@ class Connection(BaseConnection):
         await self.close()
 
 
-async def _until_closed(
-    owner: "Listener | PollGroup", take: Callable[[], Awaitable[T]]
-) -> AsyncIterator[T]:
-    """Iterate over what ``take`` gives, until this side closes its ``owner``."""
-    try:
-        while True:
-            yield await take()
-    except ClosedError:
-        if not owner._closed:
-            raise
+class _UntilClosed(AsyncIterator[T]):
+    """Iterates over what ``take`` gives, until this side closes its ``owner``."""
+
+    def __init__(
+        self,
+        owner: Handle,
+        take: Callable[[], Awaitable[T]],
+        ready: Callable[[], T | None] = lambda: None,
+    ) -> None:
+        """Ask ``ready`` first: what needs not be waited for."""
+        self._owner = owner
+        self._take = take
+        self._ready = ready
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> T:
+        try:
+            if (item := self._ready()) is not None:
+                return item
+            return await self._take()
+        except ClosedError:
+            if not self._owner.closed:
+                raise
+        raise StopAsyncIteration
 
 
 class Listener(BaseListener[Connection]):
@@ -494,7 +542,8 @@ class Listener(BaseListener[Connection]):
 
     async def accept(self) -> Connection:
         """Wait for a peer, and accept it."""
-        await self._steam._pump.yield_if_overdue()
+        if self._steam._pump.is_overdue():
+            await self._steam._pump.yield_now()
         while (connection := self._accept()) is None:
             await self._steam._pump.until(self._news)
         return connection
@@ -504,7 +553,8 @@ class Listener(BaseListener[Connection]):
 
         ``listener.waiting`` has them all, until they are answered or leave.
         """
-        await self._steam._pump.yield_if_overdue()
+        if self._steam._pump.is_overdue():
+            await self._steam._pump.yield_now()
         while True:
             waiting = self.waiting
             self._shown &= {request.handle for request in waiting}
@@ -516,20 +566,11 @@ class Listener(BaseListener[Connection]):
 
     def requests(self) -> AsyncIterator[Request[Connection]]:
         """Iterate over those who ask, as `request` gives them, until this side closes."""
-        return _until_closed(self, self.request)
+        return _UntilClosed(self, self.request)
 
-    def __aiter__(self) -> Self:
+    def __aiter__(self) -> AsyncIterator[Connection]:
         """Iterate over the peers that come, each accepted, until this side closes."""
-        return self
-
-    async def __anext__(self) -> Connection:
-        """Wait for the next peer."""
-        try:
-            return await self.accept()
-        except ClosedError:
-            if not self._closed:
-                raise
-        raise StopAsyncIteration
+        return _UntilClosed(self, self.accept)
 
     async def close(self) -> None:
         """Stop listening; closes the connections that came in too, as each of them does."""
@@ -570,6 +611,7 @@ class PollGroup(BasePollGroup[Connection]):
 
     def _move(self, connection: Connection, group: int) -> None:
         super()._move(connection, group)
+        connection._shares = False
         if group:
             self._queue.extend(connection._queue)
             connection._queue.clear()
@@ -618,18 +660,34 @@ class PollGroup(BasePollGroup[Connection]):
         What members sent before they ended is received too. A group without members waits for
         one to be added.
         """
-        await self._steam._pump.yield_if_overdue()
+        if self._steam._pump.is_overdue():
+            await self._steam._pump.yield_now()
         self._open("receive")
-        while True:
-            while self._queue:
-                message = self._queue.popleft()
-                if self._departed:
-                    self._steam._pump.notify(self._news)  # it may have been the last of theirs
-                with contextlib.suppress(KeyError):  # its connection has been closed here
-                    self.sender(message)
-                    return message
+        while (message := self._next()) is None:
             if not self._take():
                 await self._message()
+        return message
+
+    def _ready(self) -> NetworkingMessage | None:
+        """The next message, if `receive` would return it at once."""
+        return None if self._closed or self._steam._pump.is_overdue() else self._next()
+
+    def _next(self) -> NetworkingMessage | None:
+        """The next of the messages that have been taken from the engine."""
+        while self._queue:
+            message = self._queue.popleft()
+            if self._departed:
+                self._steam._pump.notify(self._news)  # it may have been the last of theirs
+            if message.connection in self._members or self._is_known(message):
+                return message
+        return None
+
+    def _is_known(self, message: NetworkingMessage) -> bool:
+        try:
+            self.sender(message)
+        except KeyError:  # its connection has been closed here
+            return False
+        return True
 
     def _take(self) -> bool:
         """Take messages from the engine: whether there were any."""
@@ -655,7 +713,8 @@ class PollGroup(BasePollGroup[Connection]):
 
         `departed` does not tell of it again.
         """
-        await self._steam._pump.yield_if_overdue()
+        if self._steam._pump.is_overdue():
+            await self._steam._pump.yield_now()
         while True:
             self._open("departure")
             if self._unread and len(self._queue) < BATCH:  # is there something left to receive?
@@ -672,20 +731,11 @@ class PollGroup(BasePollGroup[Connection]):
 
     def departures(self) -> AsyncIterator[Connection]:
         """Iterate over those who depart, as `departure` gives them, until this side closes."""
-        return _until_closed(self, self.departure)
+        return _UntilClosed(self, self.departure)
 
-    def __aiter__(self) -> Self:
+    def __aiter__(self) -> AsyncIterator[NetworkingMessage]:
         """Iterate over the messages of all members, until this side closes the group."""
-        return self
-
-    async def __anext__(self) -> NetworkingMessage:
-        """Wait for the next message."""
-        try:
-            return await self.receive()
-        except ClosedError:
-            if not self._closed:
-                raise
-        raise StopAsyncIteration
+        return _UntilClosed(self, self.receive, self._ready)
 
     async def close(self) -> None:
         """Dissolve the group; its members and their messages stay."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import contextvars
 import threading
 import weakref
 from collections.abc import Callable
@@ -10,13 +11,13 @@ from .errors import ClosedError
 from .virtual_loop import VirtualLoop
 
 FAST, SLOW = 0.001, 0.008  # seconds between two ticks, with and without traffic
-IDLE = 0.25  # seconds between two ticks on a virtual clock, where the loop calls for others
+IDLE = 0.1  # seconds between two ticks where the loop is told when there is something to do
 SLOWER = 1.25  # so gently that a game's next frame still finds it fast
 NEVER = 10.0**9  # seconds until a timer that is not meant to fire: thirty years
 
 
 class Pump:
-    """Ticks: fast while there is traffic, ever more slowly while there is none.
+    """Ticks when the engine has something new; where it cannot tell, every few milliseconds.
 
     It ends when it is told to, when a tick raises, when its task is cancelled, or when its event
     loop is closed. Then everybody who waits gets the reason, and so does who comes later.
@@ -27,15 +28,21 @@ class Pump:
         tick: Callable[[], bool],
         ended: Callable[[BaseException], None],
         has_news: Callable[[], bool],
+        due: Callable[[], int],
+        handle: int,
     ) -> None:
         """Begin to call ``tick``, again at once when it returns True.
 
-        On a virtual clock it is called when ``has_news`` says that there is something to do.
+        It is called when the descriptor ``handle`` can be read, and after the time that ``due``
+        says (``sn_wait_due``). Without a handle, or in a loop that cannot watch it, it is called
+        fast while there is traffic, ever more slowly while there is none. On a virtual clock it is
+        called when ``has_news`` says that there is something to do.
 
         ``ended`` is called once, with the reason, from any thread.
         """
         self._tick = tick
         self._ended = ended
+        self._due = due
         self.has_news = has_news
         self._loop = running_loop()
         self._virtual = isinstance(self._loop, VirtualLoop)
@@ -45,11 +52,14 @@ class Pump:
         self._waiting = 0  # how many wait for each single tick
         self._traffic = False
         self._delay, self._latest = FAST, self._loop.time()
-        self._sleep: asyncio.Future[None] = self._loop.create_future()
+        self._context = contextvars.copy_context()  # of the handlers
+        self._over: asyncio.Future[None] = self._loop.create_future()
         self.failure: BaseException | None = None
         self._forget_loop = _when_closed(self._loop, weakref.ref(self))
         if isinstance(self._loop, VirtualLoop):
             self._loop.engines.add(self)
+        self._handle = self._watch(handle)
+        self._next: asyncio.Handle = self._loop.call_soon(self._step, context=self._context)
         self._task = self._loop.create_task(self._run(), name="steamnet pump")
         self._task.add_done_callback(self._done)
 
@@ -68,10 +78,11 @@ class Pump:
             self.wake()
 
     def wake(self) -> None:
-        """Tell of traffic: the next ticks come soon."""
-        self._traffic = True
-        if self._delay > FAST and not self._virtual:
-            _end(self._sleep)
+        """Tell of traffic, where the engine does not: the next ticks come soon."""
+        if self._handle < 0 and not self._virtual:
+            self._traffic = True
+            if self._delay > FAST:
+                self.run_soon()
 
     @property
     def every_step(self) -> bool:
@@ -80,10 +91,12 @@ class Pump:
 
     def run_soon(self) -> None:
         """Tick in the event loop's next round."""
-        _end(self._sleep)
+        self._schedule(0)
 
     def check(self) -> None:
         """Raise what ended the pump, or ClosedError in another event loop or thread."""
+        if self.failure is None and asyncio._get_running_loop() is self._loop:
+            return  # as nearly always
         self.check_place()
         if self.failure is not None:
             # The same one for every task: with the trace it came with, not all collected since.
@@ -101,12 +114,16 @@ class Pump:
                 "asyncio.run_coroutine_threadsafe leads there"
             )
 
-    async def yield_if_overdue(self) -> None:
-        """Yield if a tick is overdue: who never has to wait must not keep everybody waiting."""
+    def is_overdue(self) -> bool:
+        """Whether it is time to yield: who never has to wait must not keep everybody waiting."""
         self._check_awaited()
-        if self._loop.time() - self._latest > SLOW and not self._virtual:
-            await asyncio.sleep(0)
-            self.check()
+        return not self._virtual and self._loop.time() - self._latest > SLOW
+
+    async def yield_now(self) -> None:
+        """Let the others work, and the engine."""
+        await asyncio.sleep(0)
+        self._latest = self._loop.time()
+        self.check()
 
     async def until(self, event: asyncio.Event) -> None:
         """Wait for an event, or raise what ended the pump."""
@@ -118,7 +135,8 @@ class Pump:
     async def tick(self) -> None:
         """Wait for the next tick."""
         self._waiting += 1
-        self.wake()
+        if not self._virtual:
+            self._schedule(FAST)
         try:
             await self.until(self._ticked)
         finally:
@@ -140,6 +158,8 @@ class Pump:
             await asyncio.wait([self._task])
 
     def _check_awaited(self) -> None:
+        if self.failure is None and asyncio._get_running_loop() is self._loop:
+            return
         self.check()
         if asyncio._get_running_loop() is None:
             raise ClosedError("no asyncio event loop runs here that could wait")
@@ -149,6 +169,9 @@ class Pump:
             self._loop.call_soon_threadsafe(function, *args)
 
     def _stop(self) -> None:
+        self._next.cancel()
+        if self._handle >= 0:
+            self._loop.remove_reader(self._handle)
         self._task.cancel()
         for event in tuple(self._events):
             event.set()
@@ -162,26 +185,57 @@ class Pump:
         self.end(failure)
 
     async def _run(self) -> None:
-        await asyncio.sleep(0)  # a loop with eager tasks calls this before we are whole
-        while self.failure is None:
-            self._thread = threading.get_ident()
-            self._latest = self._loop.time()
+        await self._over  # it has an exception when a tick has raised
+
+    def _watch(self, handle: int) -> int:
+        """Have the loop watch the engine's descriptor; -1 if it has none, or the loop cannot."""
+        if handle < 0 or self._virtual:
+            return -1
+        try:
+            self._loop.add_reader(handle, self._context.run, self._step)
+        except NotImplementedError:  # as Windows' usual loop
+            return -1
+        return handle
+
+    def _schedule(self, delay: float) -> None:
+        """Tick after so many seconds, or before."""
+        self._next.cancel()
+        if delay > 0:
+            self._next = self._loop.call_later(delay, self._step, context=self._context)
+        else:
+            self._next = self._loop.call_soon(self._step, context=self._context)
+
+    def _step(self) -> None:
+        if self.failure is not None:
+            return
+        self._next.cancel()
+        self._thread = threading.get_ident()
+        self._latest = self._loop.time()
+        try:
             more = self._tick()
+            delay = 0.0 if more else self._pause()
+        except Exception as error:
+            if not self._over.done():
+                self._over.set_exception(error)
+            return
+        except BaseException:
+            self._task.cancel()
+            raise
+        if self.failure is None:
             self._ticked.set()
-            if more:
-                self._delay = FAST
-                await asyncio.sleep(0)  # only to let the others work
-                continue
+            self._schedule(delay)
+
+    def _pause(self) -> float:
+        """How many seconds to wait for the next tick."""
+        if self._virtual:
+            return IDLE
+        due = self._due() / 1e6
+        if self._handle < 0 and due > 0:
             busy = self._traffic or self._waiting
             self._delay = FAST if busy else min(self._delay * SLOWER, SLOW)
             self._traffic = False
-            self._sleep = self._loop.create_future()
-            delay = IDLE if self._virtual else self._delay
-            timer = self._loop.call_later(delay, _end, self._sleep)
-            try:
-                await self._sleep
-            finally:
-                timer.cancel()
+            return self._delay
+        return min(abs(due), FAST if self._waiting else IDLE)
 
 
 def running_loop() -> asyncio.AbstractEventLoop:
@@ -193,11 +247,6 @@ def running_loop() -> asyncio.AbstractEventLoop:
             "no running asyncio event loop: steamnet.aio works under asyncio.run(...) only, not "
             "under trio and not in a coroutine driven by hand; steamnet.init needs none of this"
         ) from None
-
-
-def _end(sleep: "asyncio.Future[None]") -> None:
-    if not sleep.done():
-        sleep.set_result(None)
 
 
 def _loop_closed() -> ClosedError:

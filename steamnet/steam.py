@@ -4,6 +4,7 @@ import os
 import secrets
 import sys
 import threading
+import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
 RENDEZVOUS_SECONDS = 10.0  # that opening waits for a rendezvous server
 LINGER = 10.0  # seconds that a shutdown waits at most by default
+SIGNALS_SECONDS = 0.1  # between two looks for signals where the system tells of them
 TELLING = 0.2  # seconds that telling the peers may take in any case
 
 
@@ -164,6 +166,7 @@ class Steam(Uncopyable):
             signaling = self._local_signaling()
         self._signaling = signaling
         self._watches_signals = False
+        self._receive_signals_at = 0.0
         if signaling is not None:
             engine.exchange_signals = partial(self._exchange_signals, signaling)
         self.rendezvous: Client | None = None
@@ -409,6 +412,23 @@ class Steam(Uncopyable):
         self._use_ice()
         notifier = self._closing.notifier
         pointer = self.engine.pointer
+        pending = lib.sn_signals_pending(pointer)
+        if pending & lib.SN_SIGNALS_OUT:
+            self._send_signals(signaling)
+        # Now and then in any case: receiving may be what keeps a signaling going.
+        if pending & lib.SN_SIGNALS_IN or time.monotonic() >= self._receive_signals_at:
+            self._receive_signals_at = time.monotonic() + SIGNALS_SECONDS
+            for item in signaling.receive():
+                sender, data = item if isinstance(item, tuple) else (None, item)
+                stamp = ffi.NULL if sender is None else to_native(sender)
+                if lib.sn_receive_signal(pointer, stamp, data, len(data)):
+                    notifier.signal_received(data, sender)
+        for data in notifier.due():
+            lib.sn_receive_signal(pointer, ffi.NULL, data, len(data))
+
+
+    def _send_signals(self, signaling: Signaling) -> None:
+        pointer = self.engine.pointer
         identity, connection = ffi.new("SteamNetworkingIdentity *"), ffi.new("uint32_t *")
         room = ffi.new("char[]", 2048)
         for _ in range(engines.MAX_EVENTS):
@@ -420,14 +440,7 @@ class Steam(Uncopyable):
             else:
                 peer = from_native(identity)
                 signaling.send(peer, bytes(ffi.buffer(room, size)))
-                notifier.signal_sent(connection[0], peer)
-        for item in signaling.receive():
-            sender, data = item if isinstance(item, tuple) else (None, item)
-            stamp = ffi.NULL if sender is None else to_native(sender)
-            if lib.sn_receive_signal(pointer, stamp, data, len(data)):
-                notifier.signal_received(data, sender)
-        for data in notifier.due():
-            lib.sn_receive_signal(pointer, ffi.NULL, data, len(data))
+                self._closing.notifier.signal_sent(connection[0], peer)
 
 
 def init(

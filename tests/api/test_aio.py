@@ -150,8 +150,8 @@ async def test_two_hundred_connections_at_once() -> None:
             group.create_task(serve())
             for number in range(200):
                 group.create_task(play(number))
-        assert not host._reading
-        assert not guest._reading
+        assert not host._readers
+        assert not guest._readers
 
 
 @with_asyncio
@@ -443,7 +443,7 @@ async def test_cancelled_and_timed_out_receivers_lose_no_message() -> None:
         await sending
         assert heard == list(range(300))
         assert given_up > 20
-        assert not called._steam._reading
+        assert not called._steam._readers
 
 
 @with_asyncio

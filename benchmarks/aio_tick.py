@@ -1,0 +1,304 @@
+"""What an asyncio server pays for a tick of 64 clients at 60 Hz, and the round trip of one of them.
+
+    python benchmarks/aio_tick.py [--engine gns] [--clients 64] [--seconds 4]
+
+Each client sends 64 bytes a tick, the server 200 to each. The clients are one other process. Beside
+steamnet: asyncio's streams, and websockets where it is installed. The figure is the processor time
+of the server's process, all its threads together, so that nothing hides in another thread.
+"""
+
+import argparse
+import asyncio
+import importlib.util
+import statistics
+import subprocess
+import sys
+import time
+from abc import abstractmethod
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from typing import Any
+
+RATE = 60  # ticks a second
+ROUNDS = 1000  # of the round trip
+PAUSE = 0.002  # seconds between two of them: without it, GNS's default send rate is measured
+INPUT, STATE = bytes(64), bytes(200)
+PORT = 27961
+HOST = "127.0.0.1"
+Send = Callable[[bytes], Awaitable[object]]
+Receive = Callable[[], Awaitable[object]]
+
+
+class Kind:
+    """One way to be a server with clients, or a client."""
+
+    def __init__(self, engine: str) -> None:
+        """Choose the engine, where there is one to choose."""
+        self.engine = engine
+        self.received = 0
+        self.joined = 0
+        self.stack = AsyncExitStack()
+
+    @abstractmethod
+    async def serve(self) -> None:
+        """Begin to listen, and to count what comes."""
+
+    @abstractmethod
+    async def broadcast(self) -> None:
+        """Send the state to all clients."""
+
+    @abstractmethod
+    async def connect(self) -> tuple[Send, Receive]:
+        """Be one more client: how it sends, and how it receives."""
+
+    @abstractmethod
+    async def echo(self, rounds: int) -> None:
+        """Answer the only client so many times."""
+
+
+class Steamnet(Kind):
+    """steamnet.aio, by address."""
+
+    async def opened(self) -> Any:
+        """The engine of this process."""
+        import steamnet.aio
+
+        if not hasattr(self, "steam"):
+            self.steam = await self.stack.enter_async_context(steamnet.aio.init(engine=self.engine))
+            self.flags = steamnet.SendFlags.RELIABLE_NO_NAGLE
+        return self.steam
+
+    async def serve(self) -> None:
+        steam = await self.opened()
+        self.group = steam.poll_group()
+        self.listener = steam.listen_ip(f"{HOST}:{PORT}")
+        self.tasks = [asyncio.create_task(work()) for work in (self._accept, self._receive)]
+
+    async def _accept(self) -> None:
+        async for connection in self.listener:
+            self.group.add(connection)
+            self.joined += 1
+
+    async def _receive(self) -> None:
+        async for _ in self.group:
+            self.received += 1
+
+    async def broadcast(self) -> None:
+        self.group.broadcast(STATE, self.flags)
+
+    async def connect(self) -> tuple[Send, Receive]:
+        connection = await (await self.opened()).connect_ip(f"{HOST}:{PORT}")
+        return (lambda data: connection.send(data, self.flags)), connection.receive
+
+    async def echo(self, rounds: int) -> None:
+        steam = await self.opened()
+        connection = await steam.listen_ip(f"{HOST}:{PORT}").accept()
+        for _ in range(rounds):
+            await connection.send((await connection.receive()).payload, self.flags)
+
+
+class Streams(Kind):
+    """asyncio's streams over TCP."""
+
+    async def serve(self) -> None:
+        self.writers: list[asyncio.StreamWriter] = []
+        await asyncio.start_server(self._client, HOST, PORT)
+
+    async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.writers.append(writer)
+        self.joined += 1
+        while await reader.readexactly(len(INPUT)):
+            self.received += 1
+
+    async def broadcast(self) -> None:
+        for writer in self.writers:
+            writer.write(STATE)
+        for writer in self.writers:
+            await writer.drain()
+
+    async def connect(self) -> tuple[Send, Receive]:
+        reader, writer = await asyncio.open_connection(HOST, PORT)
+
+        async def send(data: bytes) -> None:
+            writer.write(data)
+            await writer.drain()
+
+        return send, lambda: reader.readexactly(self.answer)
+
+    answer = len(STATE)
+
+    async def echo(self, rounds: int) -> None:
+        done = asyncio.get_running_loop().create_future()
+
+        async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            for _ in range(rounds):
+                writer.write(await reader.readexactly(len(INPUT)))
+                await writer.drain()
+            done.set_result(None)
+
+        await asyncio.start_server(client, HOST, PORT)
+        await done
+
+
+class Websockets(Kind):
+    """The websockets library over TCP."""
+
+    async def serve(self) -> None:
+        import websockets
+
+        self.clients: set[Any] = set()
+        await websockets.serve(self._client, HOST, PORT, compression=None)
+
+    async def _client(self, client: Any) -> None:
+        self.clients.add(client)
+        self.joined += 1
+        async for _ in client:
+            self.received += 1
+
+    async def broadcast(self) -> None:
+        import websockets
+
+        websockets.broadcast(self.clients, STATE)
+
+    async def connect(self) -> tuple[Send, Receive]:
+        import websockets
+
+        client = await websockets.connect(f"ws://{HOST}:{PORT}", compression=None)
+        return client.send, client.recv
+
+    async def echo(self, rounds: int) -> None:
+        import websockets
+
+        done = asyncio.get_running_loop().create_future()
+
+        async def answer(client: Any) -> None:
+            for _ in range(rounds):
+                await client.send(await client.recv())
+            done.set_result(None)
+
+        await websockets.serve(answer, HOST, PORT, compression=None)
+        await done
+
+
+KINDS = {"steamnet": Steamnet, "streams": Streams, "websockets": Websockets}
+
+
+async def play(kind: Kind, clients: int) -> None:
+    """Be all the clients, until the server ends."""
+    made = [await kind.connect() for _ in range(clients)]
+
+    async def drain(receive: Receive) -> None:
+        while True:
+            await receive()
+
+    tasks = [asyncio.create_task(drain(receive)) for _, receive in made]
+    deadline = time.monotonic()
+    while not any(task.done() for task in tasks):
+        for send, _ in made:
+            await send(INPUT)
+        deadline += 1 / RATE
+        await asyncio.sleep(max(0.0, deadline - time.monotonic()))
+
+
+async def tick(kind: Kind, clients: int, seconds: float) -> float:
+    """Be the server: microseconds of processor time a tick."""
+    await kind.serve()
+    while kind.joined < clients or kind.received < clients * 10:
+        await asyncio.sleep(0.01)
+    got, spent, ticks = kind.received, time.process_time(), round(seconds * RATE)
+    begin = deadline = time.monotonic()
+    for _ in range(ticks):
+        await kind.broadcast()
+        deadline += 1 / RATE
+        await asyncio.sleep(max(0.0, deadline - time.monotonic()))
+    spent = time.process_time() - spent
+    passed = time.monotonic() - begin
+    if kind.received - got < 0.8 * clients * passed * RATE:
+        raise RuntimeError(f"only {kind.received - got} messages came in {passed:.1f} s")
+    return spent / ticks * 1e6
+
+
+async def ping(kind: Kind) -> float:
+    """Be the only client: microseconds of a round trip."""
+    if isinstance(kind, Streams):
+        kind.answer = len(INPUT)
+    send, receive = await kind.connect()
+    times = []
+    for _ in range(ROUNDS):
+        start = time.perf_counter()
+        await send(INPUT)
+        await receive()
+        times.append(time.perf_counter() - start)
+        await asyncio.sleep(PAUSE)
+    return statistics.median(times) * 1e6
+
+
+def part(options: argparse.Namespace) -> None:
+    """Be one process of the benchmark: it prints its figure."""
+    kind = KINDS[options.kind](options.engine)
+    work: dict[str, Callable[[], Awaitable[float | None]]] = {
+        "play": lambda: play(kind, options.clients),
+        "tick": lambda: tick(kind, options.clients, options.seconds),
+        "ping": lambda: ping(kind),
+        "echo": lambda: kind.echo(ROUNDS),
+    }
+
+    async def main() -> None:
+        if (figure := await work[options.part]()) is not None:
+            print(figure, flush=True)
+        await asyncio.sleep(0.1 if options.part == "echo" else 0)
+
+    asyncio.run(main())
+
+
+def measure(kind: str, options: argparse.Namespace, ours: str, theirs: str) -> float:
+    """Run the two processes; the figure of ours."""
+    command = [sys.executable, __file__, "--engine", options.engine, "--kind", kind]
+    command += ["--clients", str(options.clients), "--seconds", str(options.seconds), "--part"]
+    server = ours if ours == "tick" else theirs
+    quiet = subprocess.DEVNULL  # the end of the other one is an error to the clients
+    first = subprocess.Popen(
+        [*command, server],
+        stdout=subprocess.PIPE,
+        stderr=None if server == ours else quiet,
+        text=True,
+    )
+    time.sleep(0.7)  # until it listens
+    other = theirs if server == ours else ours
+    second = subprocess.Popen(
+        [*command, other],
+        stdout=subprocess.PIPE,
+        stderr=None if other == ours else quiet,
+        text=True,
+    )
+    measured = first if server == ours else second
+    try:
+        return float(measured.communicate(timeout=60 + options.seconds)[0])
+    finally:
+        for process in (first, second):
+            process.kill()
+            process.communicate()
+
+
+def main() -> None:
+    """Measure every kind, and print a line for each."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--engine", default="gns")
+    parser.add_argument("--clients", type=int, default=64)
+    parser.add_argument("--seconds", type=float, default=4.0)
+    parser.add_argument("--kind", choices=KINDS)
+    parser.add_argument("--part", choices=["tick", "play", "ping", "echo"], help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.part:
+        part(options)
+        return
+    for kind in [options.kind] if options.kind else KINDS:
+        if kind == "websockets" and importlib.util.find_spec("websockets") is None:
+            continue
+        spent = measure(kind, options, "tick", "play")
+        trip = measure(kind, options, "ping", "echo")
+        print(f"{kind:>12}: {spent:6.0f} µs a tick, round trip {trip:6.0f} µs", flush=True)
+
+
+if __name__ == "__main__":
+    main()
