@@ -30,8 +30,8 @@ from .lobby_backend import (
 )
 
 MAX_INVISIBLE = 2  # lobbies of that type that a user may be in, besides a regular one
-MAX_DATA = 2**20  # bytes of all keys and values of a lobby
-MAX_MEMBER_DATA = 2**16  # and of a member
+MAX_DATA = 2**17  # bytes of all keys and values of a lobby
+MAX_MEMBER_DATA = 2**14  # and of a member
 LISTED = (LobbyType.PUBLIC, LobbyType.INVISIBLE)
 OPERATORS = dict(zip(COMPARISONS, (eq, ne, gt, ge, lt, le), strict=True))
 

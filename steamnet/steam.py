@@ -349,6 +349,10 @@ class Steam(Uncopyable):
             hub = hub_of(self.clock)
         if hub is not None:
             return hub.enter(user, app, inbox.put)
+        if self.rendezvous is not None:
+            from .rendezvous.lobby_carrier import RemoteLobbies
+
+            return RemoteLobbies(self.rendezvous, user, app, inbox)
         from .lobby_store import Store  # not every game has lobbies, and not every Python SQLite
 
         return Store(rendezvous_directory(), user, app, inbox)

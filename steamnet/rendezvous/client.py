@@ -10,7 +10,7 @@ import random
 import secrets
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from typing import Literal, TypeVar
 from urllib.parse import urlsplit
@@ -73,6 +73,9 @@ class Client:
         """The STUN and TURN servers that the server names; None before the first welcome."""
         self.error = ""
         """Why we are not logged in; "" while we are."""
+        self.listeners: dict[str, Callable[[Message], object]] = {}
+        """What is called, on the client's thread, with what the server tells unasked, by its op;
+        what has no listener waits for `pushes`."""
         self._signals: deque[tuple[Identity, bytes]] = deque(maxlen=MOST_SIGNALS)
         self._pushes: deque[Message] = deque(maxlen=MOST_PUSHES)
         self._frames: deque[str | bytes] = deque(maxlen=MOST_FRAMES)
@@ -238,7 +241,7 @@ class Client:
         await self._use_ice(message.get("ice"))
         with self._lock:
             self._online, self.error = True, ""
-        self._pushes.append({"op": "online"})
+        self._told({"op": "online"})
         self._welcomed.set()
 
     async def _next_message(self, websocket: ClientConnection) -> Message:
@@ -279,7 +282,7 @@ class Client:
     def _take_message(self, message: Message) -> None:
         number = message.get("id")
         if number is None:
-            self._pushes.append(message)
+            self._told(message)
             return
         with self._lock:
             future = self._requests.pop(number, None) if isinstance(number, int) else None
@@ -290,6 +293,13 @@ class Client:
             future.set_exception(RequestError(str(error.get("code")), str(error.get("text"))))
         else:
             future.set_result(message.get("result"))
+
+    def _told(self, message: Message) -> None:
+        listener = self.listeners.get(str(message.get("op")))
+        if listener is not None:
+            listener(message)
+        else:
+            self._pushes.append(message)
 
     async def _write(self, websocket: ClientConnection) -> None:
         """Send what is queued; at the end give the identity up, and close."""
@@ -313,7 +323,7 @@ class Client:
             requests, self._requests = self._requests, {}
             self._frames.clear()
         if was:
-            self._pushes.append({"op": "offline"})
+            self._told({"op": "offline"})
         for future in requests.values():
             if future.set_running_or_notify_cancel():
                 future.set_exception(RequestError("offline", reason))

@@ -25,6 +25,7 @@ from websockets.exceptions import ConnectionClosed
 from ..identity import Identity, join_address, split_address
 from . import protocol
 from .admission import Admission, Listening, is_local
+from .lobbies import Lobbies
 from .protocol import Limits, Message, RequestError
 from .stun import StunProtocol
 
@@ -148,7 +149,12 @@ class Server:
         if (turn is None) != (turn_secret is None):
             raise ValueError("turn and turn_secret belong together")
         self.limits = limits or Limits()
-        self.handlers: dict[str, Handler] = {"ice": self._ice, "present": self._present}
+        self._lobbies = Lobbies()
+        self.handlers: dict[str, Handler] = {
+            "ice": self._ice,
+            "present": self._present,
+            "lobby": self._lobbies.handle,
+        }
         """What answers a request, by its op."""
         self.joined: list[Callable[[User], object]] = []
         """Called with each user who logs in."""
@@ -345,7 +351,7 @@ class Server:
             await websocket.send(protocol.encode(refusal))
             return None
         if "name" in message:
-            user.name = protocol.text(message, "name", 64)
+            user.name = protocol.text(message, "name", 127)
         user.push("welcome", identity=identity.text, ice=self._ice(user, message))
         for function in self.joined:
             function(user)
@@ -400,6 +406,7 @@ class Server:
 
     def _disconnected(self, user: User, given_up: bool) -> None:
         """A connection has ended; its identity is kept for a while, unless it was given up."""
+        self._lobbies.ended(user, given_up)
         claim = self._claims.get(user.identity)
         if claim is None or claim.user is not user:
             return  # the user is on another connection by now

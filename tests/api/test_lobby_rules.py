@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 
 from steamnet import EChatRoomEnterResponse, EResult, Identity, LobbyEventKind, LobbyType
 from steamnet import lobby_backend as asked
@@ -22,6 +22,7 @@ from steamnet.lobby_rules import (
     search,
 )
 
+ON_ANY_MACHINE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 NAMES = ("str:ann", "str:bob", "str:cat", "str:dan")
 TYPES = st.sampled_from(LobbyType)
 TEXTS = st.sampled_from(["", "1", "2", "-3", "dust", "nuke", "é" * 4096])
@@ -81,7 +82,7 @@ class World:
         assert left in ([], [name])
 
 
-@settings(deadline=None)
+@ON_ANY_MACHINE
 @given(st.lists(st.tuples(st.sampled_from(NAMES), COMMANDS), max_size=40))
 def test_whatever_is_asked_the_lobbies_stay_sound(
     asked_for: list[tuple[str, asked.Create | Told]],
@@ -112,6 +113,7 @@ def test_whatever_is_asked_the_lobbies_stay_sound(
             assert joined.count(False) <= 1
 
 
+@ON_ANY_MACHINE
 @given(st.lists(st.tuples(st.sampled_from(NAMES), COMMANDS), max_size=40))
 def test_the_longest_member_inherits(asked_for: list[tuple[str, asked.Create | Told]]) -> None:
     """When the owner is gone, who joined first of the others is the owner, and an event says so."""

@@ -1,0 +1,110 @@
+"""Lobbies that a rendezvous server keeps, as one of its clients uses them."""
+
+import threading
+from collections import deque
+from concurrent.futures import Future
+
+from ..enums import EResult
+from ..errors import ResultError
+from ..lobby_backend import LobbyEventKind
+from ..lobby_client import Inbox, Lost, Reply, Request
+from ..lobby_rules import State, User, apply
+from ..lobby_wire import reply_from_json, request_to_json, update_from_json
+from .client import Client
+from .protocol import Message, RequestError
+
+IN_FLIGHT = 64  # requests that wait for the server's answer
+WAITING = 1024  # requests that wait to be sent
+
+
+class RemoteLobbies:
+    """A `Carrier` over a client of a rendezvous server."""
+
+    def __init__(self, client: Client, user: User, app: int, inbox: Inbox) -> None:
+        """Enter, now or once the server is there."""
+        self._client = client
+        self._app = app
+        self._me = user.identity
+        self._inbox = inbox
+        self._states: dict[int, State] = {}  # used on the client's thread
+        self._waiting: deque[tuple[int, Request]] = deque()
+        self._in_flight = 0
+        self._lock = threading.Lock()  # around the two above
+        client.listeners["lobby"] = self._told
+        client.listeners["online"] = self._enter
+        client.listeners["offline"] = self._lose
+        self._enter({})
+
+    def submit(self, number: int, request: Request) -> None:
+        """Send a request, or queue it while many are on their way; ResultError for too many."""
+        with self._lock:
+            if len(self._waiting) >= WAITING:
+                raise ResultError(
+                    "lobbies", EResult.LIMIT_EXCEEDED, "the server does not keep up; try later"
+                )
+            self._waiting.append((number, request))
+        self._send()
+
+    def close(self) -> None:
+        """Leave all lobbies."""
+        for op in ("lobby", "online", "offline"):
+            self._client.listeners.pop(op, None)
+        self._client.request("lobby", do="exit")
+
+    def _send(self) -> None:
+        while True:
+            with self._lock:
+                if not self._waiting or self._in_flight >= IN_FLIGHT:
+                    return
+                number, request = self._waiting.popleft()
+                self._in_flight += 1
+            future = self._client.request("lobby", **request_to_json(request))
+            future.add_done_callback(lambda done, number=number: self._answered(number, done))  # type: ignore[misc]  # mypy knows no defaults here
+
+    def _answered(self, number: int, future: "Future[object]") -> None:
+        """On the client's thread; or on the game's, where there is no server."""
+        try:
+            message = future.result()
+            if not isinstance(message, dict):
+                raise ValueError("no answer")
+            reply = reply_from_json(number, message)
+        except RequestError as error:
+            result = EResult.NO_CONNECTION if error.code == "offline" else EResult.FAIL
+            reply = Reply(number, result, error.text)
+        except (ValueError, TypeError, KeyError) as error:
+            reply = Reply(number, EResult.FAIL, f"the server's answer is none: {error}")
+        if reply.state is not None:
+            self._states[reply.state.id] = reply.state
+        self._inbox.put(reply)
+        with self._lock:
+            self._in_flight -= 1
+        self._send()
+
+    def _told(self, message: Message) -> None:
+        """Something has changed."""
+        lost = message.get("lost")
+        if isinstance(lost, int):
+            if self._states.pop(lost, None) is not None:
+                self._inbox.put(Lost(lost))
+            return
+        try:
+            update = update_from_json(message)
+        except (ValueError, TypeError, KeyError):
+            return  # of another version
+        if update.change.kind == LobbyEventKind.INVITED:
+            self._inbox.put(update)
+            return
+        state = self._states.get(update.lobby)
+        after = apply(state, update.change) if state is not None else None
+        if after is not None and self._me in after.members:
+            self._states[update.lobby] = after
+            self._inbox.put(type(update)(update.lobby, update.change, after))
+
+    def _enter(self, _: Message) -> None:
+        self._client.request("lobby", do="enter", app=self._app)
+
+    def _lose(self, _: Message) -> None:
+        """The server has forgotten that we are in lobbies."""
+        states, self._states = self._states, {}
+        for lobby in states:
+            self._inbox.put(Lost(lobby))
