@@ -11,7 +11,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 python="${PYTHON:-python3}"
 tests=()
-for name in errors events hot_paths messages core_api stateful objects; do
+for name in errors events hot_paths messages columns info methods_in_c core_api stateful objects; do
     tests+=($(find tests -name "test_$name.py"))
 done
 case "$*" in
