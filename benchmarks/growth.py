@@ -1,6 +1,7 @@
 """What a message costs as connections and users grow: a process of its own, as hot.py is."""
 
 import json
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -11,7 +12,7 @@ from hot import say, walk
 from loops import Loops
 
 import steamnet
-from steamnet import ConnectionState
+from steamnet import ConfigValue, ConnectionState
 from steamnet.cli.bench import FLAGS, interleave, open_wide
 
 QUEUED = 2000
@@ -52,6 +53,54 @@ def connections(options: dict[str, Any], counts: tuple[int, ...]) -> None:
             say(
                 group="growth: connections", name=f"{count:,}", unit="ns a message", samples=samples
             )
+
+
+def strangers(options: dict[str, Any], count: int) -> None:
+    """Ask each of so many connections to another process, where nothing waits."""
+    say(step=f"{options['engine']}: {count:,} connections to another process")
+    with steamnet.init(engine=options["engine"]) as host:
+        sockets = host.networking_sockets
+        sockets.create_listen_socket_p2p(PORT)
+        guest = {"join": host.core.get_steam_id(), "count": count}
+        command = [sys.executable, __file__, json.dumps(options | guest)]
+        other = subprocess.Popen(command, stdin=subprocess.PIPE, text=True)
+        connections: list[int] = []
+        connected, deadline = 0, time.monotonic() + 60
+        while connected < count:
+            host.wait(0.01)
+            host.run_callbacks()
+            for event in sockets.connection_events():
+                if event.is_incoming_request:
+                    sockets.accept_connection(event.connection)
+                    connections.append(event.connection)
+                connected += event.state == ConnectionState.CONNECTED
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"{connected} of {count} connections")
+
+        def sample() -> float:
+            time.sleep(0.002)
+            start = thread_time_ns()
+            for connection in connections:
+                sockets.receive_messages(connection)
+            return (thread_time_ns() - start) / count
+
+        samples = interleave({"steamnet": sample}, 41)
+        group = "growth: connections to another process"
+        say(group=group, name=f"{count:,}", unit="ns a call", samples=samples)
+        other.kill()
+
+
+def join(options: dict[str, Any]) -> None:
+    """Be the other process, with that many connections to the host."""
+    with steamnet.init(engine=options["engine"]) as guest:
+        sockets = guest.networking_sockets
+        guest.networking_utils.set_config_value(ConfigValue.TIMEOUT_INITIAL, 120_000)
+        for _ in range(options["count"]):
+            sockets.connect_p2p(options["join"], PORT)
+        while True:
+            guest.run_callbacks()
+            sockets.connection_events()
+            guest.wait(0.05)
 
 
 def settle(steam: steamnet.Steam, near: list[int]) -> None:
@@ -152,10 +201,14 @@ class Crowd:
 def main() -> None:
     """Measure what the options ask for."""
     options = json.loads(sys.argv[1])
+    if "join" in options:
+        join(options)
     connections(options, (1, 100, 1000) if options["quick"] else (1, 10, 100, 1000))
     if options["engine"] == "loopback":
         for count in (100, 300) if options["quick"] else (100, 300, 1000):
             users(options, count)
+        for count in (10, 100) if options["quick"] else (10, 100, 500):
+            strangers(options, count)
 
 
 if __name__ == "__main__":

@@ -21,9 +21,12 @@ from loops import Loops
 
 import steamnet
 from steamnet import ConfigScope, ConfigValue
+from steamnet._native import ffi, lib
 from steamnet.cli.bench import FLAGS, Pair, Sample, how_many, interleave, open_wide
 
 FAN = 64
+QUEUED = 2 << 20  # bytes
+DATA = b"x" * 64
 
 
 def say(**line: Any) -> None:
@@ -102,8 +105,10 @@ class Hot:
                     "steamnet": lambda n, b=batch: walk(ours, handle, b, n),
                 }
                 if not grouped and pair is self.pair:
-                    cases["steamnet, all read"] = lambda n, b=batch: read_all(ours, handle, b, n)
-                    cases["steamnet, bytes"] = lambda n, b=batch: copy_all(ours, handle, b, n)
+                    for what, read in READERS.items():
+                        cases[f"steamnet, {what}"] = lambda n, b=batch, r=read: r(
+                            ours, handle, b, n
+                        )
                     for who, binding in self.others.items():
                         cases[who] = lambda n, b=batch, r=binding.receive: walk(r, handle, b, n)
                 if self.swig is not None:
@@ -122,6 +127,75 @@ class Hot:
                 )
         if grouped:
             self.sockets.destroy_poll_group(handle)
+
+    def columns(self) -> None:
+        """Take messages as columns, beside the C loop, which takes 256 a call."""
+        handle, receive = self.pair.far, self.sockets.receive_columns_on_connection
+
+        def take(count: int, batch: int) -> int:
+            got = 0
+            while got < count and (columns := receive(handle, batch)):
+                got += len(columns)
+            return got
+
+        for batch in (256, 1000):
+            cases: dict[str, Callable[[int], int]] = {
+                "C": lambda count: self.loops.receive(handle, False, 256),
+                "steamnet": lambda count, b=batch: take(count, b),
+            }
+            samples = {who: self.filled(self.pair, 64, work, QUEUED) for who, work in cases.items()}
+            self.compare("receive as columns", f"64 B, {batch} a call", "ns a message", samples)
+
+    def status(self) -> None:
+        """Ask for a connection's status and info, beside a bare call of the same function."""
+        times, far, sockets = 500, self.pair.far, self.sockets
+        pointer = self.steam.engine.pointer
+        status = ffi.new("SteamNetConnectionRealTimeStatus_t *")
+        info = ffi.new("SteamNetConnectionInfo_t *")
+        ask = lib.ISteamNetworkingSockets_GetConnectionRealTimeStatus
+        look = lib.ISteamNetworkingSockets_GetConnectionInfo
+        rows: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {
+            "get_quick_connection_status": (
+                lambda: ask(pointer, far, status, 0, ffi.NULL),
+                lambda: sockets.get_quick_connection_status(far),
+            ),
+            "get_connection_info": (
+                lambda: look(pointer, far, info),
+                lambda: sockets.get_connection_info(far),
+            ),
+        }
+        for name, (bare, ours) in rows.items():
+            cases = {
+                "cffi": timed(lambda w=bare: each(times, w), times),
+                "steamnet": timed(lambda w=ours: each(times, w), times),
+            }
+            self.compare("a connection's state", name, "ns a call", cases)
+        run = self.steam.run_callbacks
+        cases = {"steamnet": timed(lambda: each(times, run), times)}
+        self.compare("nothing to tell", "run_callbacks", "ns a call", cases)
+
+    def lanes(self) -> None:
+        """Send where there are many lanes, all but one of them empty."""
+        flags, one = int(FLAGS), self.sockets.send_message
+        many = Pair(self.steam)
+        self.sockets.configure_connection_lanes(many.near, [0] * 255)
+
+        def sample(pair: Pair) -> Sample:
+            def send() -> float:
+                start = thread_time_ns()
+                for _ in range(256):
+                    one(pair.near, DATA, flags)
+                taken = thread_time_ns() - start
+                pair.settle()
+                self.loops.receive(pair.far, False, 256)
+                return taken / 256
+
+            return send
+
+        cases = {"1 lane": sample(self.pair), "255 lanes": sample(many)}
+        self.compare("send_message with lanes", "64 B", "ns a message", cases)
+        for end in (many.near, many.far):
+            self.sockets.close_connection(end)
 
     def poll(self) -> None:
         """Ask where nothing waits."""
@@ -371,6 +445,26 @@ def walk(receive: Callable[..., Any], handle: int, batch: int, count: int) -> in
     return got
 
 
+def read_three(receive: Callable[..., Any], handle: int, batch: int, count: int) -> int:
+    """Read what a game reads: the length of the payload, the connection and the number."""
+    got = 0
+    for messages in batches(receive, handle, batch, count):
+        for m in messages:
+            len(m.data), m.connection, m.message_number
+            got += 1
+    return got
+
+
+def read_payload(receive: Callable[..., Any], handle: int, batch: int, count: int) -> int:
+    """Read the same three with the payload as bytes."""
+    got = 0
+    for messages in batches(receive, handle, batch, count):
+        for m in messages:
+            len(m.payload), m.connection, m.message_number
+            got += 1
+    return got
+
+
 def read_all(receive: Callable[..., Any], handle: int, batch: int, count: int) -> int:
     """Read all eight fields and the first byte of each, as the C loop does."""
     got = 0
@@ -378,19 +472,27 @@ def read_all(receive: Callable[..., Any], handle: int, batch: int, count: int) -
         for m in messages:
             m.size, m.connection, m.identity, m.connection_user_data  # noqa: B018  # the reading is it
             m.time_received, m.message_number, m.flags, m.channel  # noqa: B018  # the reading is it
-            if m.data[0] >= 0:
+            if m.payload[0] >= 0:
                 got += 1
     return got
 
 
 def copy_all(receive: Callable[..., Any], handle: int, batch: int, count: int) -> int:
-    """Make bytes of each payload, which is all that steamworks-swig gives."""
+    """Take the bytes of each payload, which is all that steamworks-swig gives."""
     got = 0
     for messages in batches(receive, handle, batch, count):
         for message in messages:
-            bytes(message)
+            message.payload  # noqa: B018  # the reading is it
             got += 1
     return got
+
+
+READERS = {
+    "three read": read_three,
+    "three, payload": read_payload,
+    "all read": read_all,
+    "payload": copy_all,
+}
 
 
 def held() -> dict[str, int]:
@@ -460,6 +562,9 @@ def main() -> None:
         hot.poll()
         hot.send((64, 1200, 16384, 262144))
         hot.broadcast((64, 1200, 16384))
+    hot.columns()
+    hot.status()
+    hot.lanes()
     hot.busy()
     hot.memory()
 

@@ -32,6 +32,16 @@ def _run(*command: str | Path) -> None:
         raise MissingError(f"{Path(command[0]).name}: {lines[-1] if lines else done.returncode}")
 
 
+def fetch(cache: Path, package: str | None) -> list[str]:
+    """A package of PyPI in a folder of its own: what to put before the search path."""
+    if package is None:
+        return []
+    folder = cache / "pip" / package
+    if not folder.exists():
+        _run(sys.executable, "-m", "pip", "install", "-q", "--target", folder, package)
+    return [str(folder)]
+
+
 def swig(cache: Path) -> dict[str, Any]:
     """steamworks-swig, its Steam library replaced by the fake: options for hot.py."""
     folder = cache / "swig"

@@ -16,6 +16,7 @@ from typing import Any
 
 import loops
 import peers
+import programs
 import report
 
 import steamnet
@@ -81,7 +82,7 @@ def main() -> None:
     python, quick = sys.executable, options.quick
     os.environ["PYTHONPATH"] = str(Path(steamnet.__file__).parent.parent)
     library = {"loops": str(loops.build(CACHE))}
-    runner = Runner(quick, (35 if quick else 86) + (14 if options.peers else 0))
+    runner = Runner(quick, (65 if quick else 120) + (14 if options.peers else 0))
     hot, growth = HERE / "hot.py", HERE / "growth.py"
     absent = why_no_gns()
     if absent is None:
@@ -94,6 +95,9 @@ def main() -> None:
     for engine in ("gns", "loopback") if absent is None else ("loopback",):
         runner.run(engine, [python, hot], library | {"engine": engine, "link": "events"})
     runner.run("loopback growth", [python, growth], library | {"engine": "loopback"})
+    for who, (package, *_, engine) in programs.CONTENDERS.items():
+        if engine != "gns" or absent is None:
+            compare_programs(runner, who, package)
     if options.peers and absent is None:
         compare_with_peers(runner, library)
     else:
@@ -105,6 +109,16 @@ def main() -> None:
     print(report.tables(runner.results))
     if not quick:
         report.write(runner.results, HERE.parent / "docs")
+
+
+def compare_programs(runner: Runner, who: str, package: str | None) -> None:
+    """Run the same program over one library."""
+    try:
+        path = peers.fetch(CACHE, package)
+    except peers.MissingError as error:
+        runner.results.absent[who] = str(error)
+        return
+    runner.run(who, [sys.executable, HERE / "programs.py"], {"who": who, "path": path})
 
 
 def compare_with_peers(runner: Runner, library: dict[str, str]) -> None:

@@ -19,7 +19,6 @@ enum { SPARE_ROOM = 128, MOST_SPARE = 256 };
  * a call. They hold nothing that could hold the message, so the collector need not know of it. */
 typedef struct Message {
     PyObject_VAR_HEAD
-    PyObject *payload; /* bytes, once somebody has asked for them */
     PyObject *size;
     PyObject *connection;
     PyObject *identity;
@@ -99,7 +98,7 @@ PyObject *sn_message_new(const SteamNetworkingMessage_t *native, sn_message_befo
     sn_peer peer;
     if (message == NULL)
         return NULL;
-    message->payload = message->size = message->connection = message->identity = NULL;
+    message->size = message->connection = message->identity = NULL;
     message->channel = message->flags = message->message_number = NULL;
     message->time_received = message->connection_user_data = NULL;
     message->native = NULL;
@@ -163,7 +162,6 @@ static void message_dealloc(PyObject *self)
     Message *message = (Message *)self;
     PyTypeObject *type = Py_TYPE(self);
     give_back(message);
-    Py_XDECREF(message->payload);
     Py_XDECREF(message->size);
     Py_XDECREF(message->connection);
     Py_XDECREF(message->identity);
@@ -218,12 +216,24 @@ static int message_getbuffer(PyObject *self, Py_buffer *view, int flags)
 {
     Message *message = (Message *)self;
     view->obj = NULL;
+    if ((flags & PyBUF_WRITABLE) != 0) {
+        PyErr_SetString(PyExc_BufferError, "a message is read-only");
+        return -1;
+    }
     if (!view_begin(message))
         return -1;
-    if (PyBuffer_FillInfo(view, self, (void *)(uintptr_t)message->bytes, message->length, 1, flags) == 0)
-        return 0;
-    view_end(message);
-    return -1;
+    *view = (Py_buffer){
+        .buf = (void *)(uintptr_t)message->bytes,
+        .obj = Py_NewRef(self),
+        .len = message->length,
+        .itemsize = 1,
+        .readonly = 1,
+        .ndim = 1,
+        .format = (flags & PyBUF_FORMAT) != 0 ? "B" : NULL,
+        .shape = (flags & PyBUF_ND) == PyBUF_ND ? &view->len : NULL,
+        .strides = (flags & PyBUF_STRIDES) == PyBUF_STRIDES ? &view->itemsize : NULL,
+    };
+    return 0;
 }
 
 static void message_releasebuffer(PyObject *self, Py_buffer *view)
@@ -250,13 +260,7 @@ static PyObject *message_payload(PyObject *self, void *closure)
     (void)closure;
     if (!view_begin(message))
         return NULL;
-#ifdef Py_GIL_DISABLED /* others may be at it: each has its own */
     payload = PyBytes_FromStringAndSize(message->bytes, message->length);
-#else
-    if (message->payload == NULL)
-        message->payload = PyBytes_FromStringAndSize(message->bytes, message->length);
-    payload = Py_XNewRef(message->payload);
-#endif
     view_end(message);
     return payload;
 }
@@ -282,7 +286,6 @@ static PyObject *message_release(PyObject *self, PyObject *unused)
     (void)unused;
     if (end_views(message, &views)) {
         give_back(message);
-        Py_CLEAR(message->payload);
     } else if (views > 0) {
         PyErr_SetString(PyExc_BufferError, "the message has views: release them first");
         return NULL;
@@ -318,7 +321,7 @@ static PyMemberDef message_members[] = {
 
 static PyGetSetDef message_getset[] = {
     {"payload", message_payload, NULL,
-     "The payload as bytes, copied when this is read first.", NULL},
+     "The payload as bytes, a copy each time that this is read.", NULL},
     {"data", message_data, NULL, "A read-only memoryview of the payload; valid for as long as it is kept.",
      NULL},
     {NULL, NULL, NULL, NULL, NULL},

@@ -25,14 +25,26 @@ bool sn_same_identity(const SteamNetworkingIdentity *one, const SteamNetworkingI
 /* New references to both; false, and an exception, when memory is short. */
 bool sn_peer_of(HSteamNetConnection handle, const SteamNetworkingIdentity *identity, sn_peer *peer);
 
-/* The object of a number; and of one that often is the one before. */
+/* The object of a number. Python keeps those of small ones too, but a call away. */
+enum { SN_FEWEST = -1, SN_MOST = 256 };
+extern PyObject *sn_few[SN_MOST - SN_FEWEST + 1];
+bool sn_numbers_init(void);
+static inline PyObject *sn_int(long long number)
+{
+    return SN_FEWEST <= number && number <= SN_MOST ? Py_NewRef(sn_few[number - SN_FEWEST])
+                                                    : PyLong_FromLongLong(number);
+}
+
+/* The object of a number that often is the one before. */
 typedef struct sn_last {
     long long number;
     PyObject *object;
 } sn_last;
-bool sn_numbers_init(void);
-PyObject *sn_int(long long number);
-PyObject *sn_int_again(sn_last *last, long long number);
+PyObject *sn_int_anew(sn_last *last, long long number);
+static inline PyObject *sn_int_again(sn_last *last, long long number)
+{
+    return last->object != NULL && last->number == number ? Py_NewRef(last->object) : sn_int_anew(last, number);
+}
 
 /* The message type. */
 bool sn_message_type_init(PyObject *module);

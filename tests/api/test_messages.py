@@ -244,16 +244,6 @@ def test_a_payload_cannot_be_written(pair: Pair, size: int) -> None:
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_the_payload_is_made_once(pair: Pair, size: int) -> None:
-    """Reading it again copies nothing, where Python has a lock to see to that."""
-    message = pair.carry(pattern(size))
-    first = message.payload
-    if getattr(sys, "_is_gil_enabled", lambda: True)():
-        assert message.payload is first
-    assert message.payload == first == message.data
-
-
-@pytest.mark.parametrize("size", SIZES)
 def test_the_payload_is_the_programs_own(pair: Pair, size: int) -> None:
     """It is no view: it does not hold release() up, and outlives message and engine."""
     message = pair.carry(pattern(size))
