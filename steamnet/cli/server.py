@@ -17,6 +17,7 @@ def run(options: argparse.Namespace) -> int:
         from .. import rendezvous
     except ModuleNotFoundError as error:
         raise InitError(str(error)) from error
+    _allow_many_files()
     secret = None
     if options.turn_secret is not None:
         secret = Path(options.turn_secret).read_text(encoding="utf-8").strip()
@@ -53,3 +54,13 @@ def run(options: argparse.Namespace) -> int:
     except (KeyboardInterrupt, asyncio.CancelledError):
         print("goodbye", flush=True)
     return 0
+
+
+def _allow_many_files() -> None:
+    """Take as many file descriptors as the system grants: each client needs one."""
+    with contextlib.suppress(ImportError, OSError, ValueError):  # Windows has no such limit
+        import resource
+
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = 65536 if most == resource.RLIM_INFINITY else min(most, 65536)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))

@@ -17,8 +17,10 @@ import re
 import selectors
 import shlex
 import shutil
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -146,6 +148,73 @@ def test_host_and_client_exchange_messages(engine: str, tmp_path: Path) -> None:
                     if heard:
                         break
             assert heard.endswith(": Hello from client!\n")
+
+
+TYPED = re.compile(r"^<!-- typed: ([\w ]+) -->\n```console\n(.*?)^```$", re.M | re.S)
+
+
+@pytest.mark.usefixtures("gns")
+def test_the_commands_for_two_machines_are_run_as_typed() -> None:
+    """With addresses of this machine for those of the page, and ports that are free."""
+    requirements.ice()
+    page = (ROOT / "docs" / "howto-two-machines.md").read_text(encoding="utf-8")
+    address, ports = "127.0.0.1", {"27015": _free_port(), "27080": _free_port()}
+
+    def typed(name: str, *more: str) -> list[str]:
+        line = dict(TYPED.findall(page))[name].splitlines()[-1].removeprefix("$ ")
+        for theirs, ours in [("192.168.1.20", address), ("play.example.org", address)]:
+            line = line.replace(theirs, ours)
+        for theirs, ours in ports.items():
+            line = line.replace(theirs, ours)
+        return ["-m", "steamnet", *shlex.split(line)[1:], *more]
+
+    def talk(way: str) -> None:
+        with _typing(typed(f"{way} host")) as host:
+            _until(host, "they type:")
+            with _typing(typed(f"{way} guest")) as guest:
+                _until(guest, "* Connected")
+                assert guest.stdin is not None
+                guest.stdin.write("hello\n")
+                guest.stdin.flush()
+                _until(host, ": hello")
+
+    talk("address")
+    with _typing(typed("server", "--listen", f"{address}:{ports['27080']}")) as server:
+        _until(server, "Listening")
+        talk("identity")
+
+
+def _free_port() -> str:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+        free.bind(("127.0.0.1", 0))
+        return str(free.getsockname()[1])
+
+
+@contextmanager
+def _typing(words: list[str]) -> Iterator["subprocess.Popen[str]"]:
+    """Run a command with a keyboard, until the block is left; at most a minute."""
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        [sys.executable, *words], stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        watchdog = threading.Timer(60, process.kill)
+        watchdog.start()
+        try:
+            yield process
+        finally:
+            watchdog.cancel()
+            process.kill()
+
+
+def _until(process: "subprocess.Popen[str]", text: str) -> None:
+    """Read up to a line with that text."""
+    assert process.stdout is not None
+    seen = ""
+    for line in process.stdout:
+        seen += line
+        if text in line:
+            return
+    raise AssertionError(f"{text!r} never came, but:\n{seen}")
 
 
 def _line(process: "subprocess.Popen[str]", timeout: float) -> str:
