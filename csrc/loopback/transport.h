@@ -7,7 +7,7 @@
 
 enum {
     LO_READ = 65536,         /* bytes read at once */
-    LO_SERVICE_DELAY = 200,  /* µs until a packet leaves, as an engine's service thread would take */
+    LO_SERVICE_DELAY = 100,  /* µs until a packet leaves, as an engine's service thread would take */
 };
 
 typedef struct lo_buffer {
