@@ -67,6 +67,7 @@ bool sn_pump_events(sn_engine *engine, int limit)
     if (open) {
         void *python = sn_gil_release();
         size_t queued = sn_queue_count(&engine->events);
+        atomic_store(&engine->waiting.outside, false);
         sn_events_pumping(engine);
         engine->backend->pump(engine, queued < (size_t)limit ? limit - (int)queued : 0);
         sn_events_pumping(NULL);
@@ -154,7 +155,9 @@ int sn_news(sn_engine *engine)
 {
     int found = -1;
     if (sn_enter(engine)) {
-        if (engine->backend->news != NULL)
+        if (atomic_load(&engine->waiting.outside))
+            found = 1;
+        else if (engine->backend->news != NULL)
             found = engine->backend->news(engine);
         sn_leave(engine);
     }

@@ -65,6 +65,9 @@ int sn_news(sn_engine *engine);
 /* Waits so many microseconds, on the real clock, until there may be something new since sn_pump; true
  * also when the engine is shut down, and sometimes for nothing. It lets Python's other threads run. */
 bool sn_wait(sn_engine *engine, int64_t timeout);
+/* Something is new that the engine does not know of: sn_wait returns until the next sn_pump. From any
+ * thread. */
+void sn_note_outside(sn_engine *engine);
 /* For an event loop: in how many microseconds it has to look again if sn_wait_handle does not become
  * readable before. 0: there is something new; below 0: after so many there may be. */
 int64_t sn_wait_due(sn_engine *engine);

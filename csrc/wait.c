@@ -87,11 +87,20 @@ void sn_waiting_end(sn_engine *engine)
     sn_unlock(&engine->waiting.mutex);
 }
 
+void sn_note_outside(sn_engine *engine)
+{
+    if (sn_enter(engine)) {
+        atomic_store(&engine->waiting.outside, true);
+        sn_wake(engine);
+        sn_leave(engine);
+    }
+}
+
 static int64_t ask(sn_engine *engine)
 {
     int64_t due = 0;
     if (sn_enter(engine)) {
-        due = engine->backend->due(engine);
+        due = atomic_load(&engine->waiting.outside) ? 0 : engine->backend->due(engine);
         sn_leave(engine);
     }
     return due;

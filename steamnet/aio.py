@@ -10,22 +10,32 @@ that is cancelled or times out has taken nothing, an ``accept`` leaves the reque
 """
 
 import asyncio
+import builtins
 import contextlib
 import inspect
 import socket
 import warnings
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterable
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Generator,
+    Iterable,
+    Mapping,
+)
 from functools import partial
-from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, ParamSpec, Self, TypeVar
 
+from . import lobbies
 from . import steam as plain
 from ._native import NetworkingMessage, lib
 from .arguments import Payload, close_reason
 from .clock import RealClock, VirtualClock
 from .config import Options
 from .engine import Uncopyable
-from .enums import GONE, ConnectionState, EndReason, EResult, SendFlags
+from .enums import GONE, ConnectionState, EndReason, EResult, LobbyType, SendFlags
 from .errors import ClosedError, ResultError, SteamnetError
 from .handles import (
     BaseConnection,
@@ -38,6 +48,8 @@ from .handles import (
 )
 from .identity import Identity, found_addresses, numeric_address, split_address
 from .info import ConnectionEvent
+from .lobbies import Comparison, Lobby, LobbyEvent
+from .lobby_backend import LobbyInfo
 from .networking_utils import relay_answers
 from .pump import SLOW, Pump, running_loop
 from .virtual_loop import VirtualLoop
@@ -92,6 +104,7 @@ class Steam(Uncopyable):
         self.networking_sockets = self.sync.networking_sockets
         self.networking_utils = self.sync.networking_utils
         self.networking_messages = self.sync.networking_messages
+        self.friends = self.sync.friends
         self._router = self.sync._router
         self._readers = 0  # tasks that wait for a connection's messages
         self._receiving: set[PollGroup] = set()  # groups that somebody waits for messages of
@@ -113,6 +126,8 @@ class Steam(Uncopyable):
         except BaseException:
             self.sync.shutdown()
             raise
+        self.lobbies = Lobbies(self._pump, self.sync.lobbies)
+        """Lobbies to make, list and join, with ``await``."""
         self._opened = True
         return self
 
@@ -252,6 +267,7 @@ class Steam(Uncopyable):
         for group in tuple(self._receiving):
             if not group.closed and group._take():
                 self._pump.notify(group._news)
+        self.lobbies._notify()
         return more
 
     def _take(self, group: int) -> list[NetworkingMessage]:
@@ -260,6 +276,126 @@ class Steam(Uncopyable):
     def _pump_ended(self, failure: BaseException) -> None:
         if isinstance(failure, ClosedError):  # not a handler's error, which leaves it open
             self.sync.shutdown(linger=0)
+
+
+class LobbyRequest(Uncopyable, Generic[T]):
+    """Something asked that is answered later: await it, or ask whether it is `done`.
+
+    Made by `Lobbies`. It has been asked whether it is awaited or not, also where that is cancelled.
+    """
+
+    def __init__(self, pump: Pump, request: lobbies.LobbyRequest[T]) -> None:
+        """Wait for an answer."""
+        self._pump = pump
+        self._request = request
+        self._news = pump.new_event()
+        request._when_done = partial(pump.notify, self._news)
+        pump.wake()
+
+    @property
+    def done(self) -> bool:
+        """Whether it is answered."""
+        return self._request.done
+
+    def result(self) -> T:
+        """What was asked for; ResultError as in `steamnet.LobbyRequest.result`."""
+        return self._request.result()
+
+    def __await__(self) -> Generator[Any, Any, T]:
+        """Wait for the answer: the result, or ResultError with Valve's reason."""
+        return self._wait().__await__()
+
+    async def _wait(self) -> T:
+        while not self._request.done:
+            await self._pump.until(self._news)
+        return self._request.result()
+
+
+class Lobbies(Uncopyable):
+    """Lobbies to make, list and join; `Steam.lobbies` is one. As `steamnet.Lobbies`, but awaited.
+
+    A `steamnet.Lobby` is the same in both: nothing that it does waits.
+    """
+
+    def __init__(self, pump: Pump, plain_lobbies: lobbies.Lobbies) -> None:
+        """Serve one user."""
+        self._pump = pump
+        self._lobbies = plain_lobbies
+        self._news = pump.new_event()
+        self._waiting: deque[LobbyEvent] = deque()
+
+    def create(
+        self,
+        max_members: int = 4,
+        data: Mapping[str, str] | None = None,
+        type: LobbyType = LobbyType.PUBLIC,  # noqa: A002  # Valve's word
+    ) -> LobbyRequest[Lobby]:
+        """Make a lobby; see `steamnet.Lobbies.create`."""
+        return self._ask(lambda: self._lobbies.create(max_members, data, type))
+
+    def list(
+        self,
+        where: Mapping[str, Comparison] | None = None,
+        near: Mapping[str, int] | None = None,
+        slots: int = 1,
+        limit: int = 50,
+        distance: str = "worldwide",
+    ) -> LobbyRequest[builtins.list[LobbyInfo]]:
+        """List lobbies; see `steamnet.Lobbies.list`."""
+        return self._ask(lambda: self._lobbies.list(where, near, slots, limit, distance))
+
+    def join(self, lobby: int | str | Lobby | LobbyInfo) -> LobbyRequest[Lobby]:
+        """Become a member of a ``lobby``; see `steamnet.Lobbies.join`."""
+        return self._ask(lambda: self._lobbies.join(lobby))
+
+    def info(self, lobby: int | str | Lobby | LobbyInfo) -> LobbyRequest[LobbyInfo]:
+        """Ask for the data of a ``lobby``; see `steamnet.Lobbies.info`."""
+        return self._ask(lambda: self._lobbies.info(lobby))
+
+    def requested(self) -> int | None:
+        """The id of the lobby that the player is to join; see `steamnet.Lobbies.requested`."""
+        return self._lobbies.requested()
+
+    def events(self) -> builtins.list[LobbyEvent]:
+        """Take what has happened by now; [] while a handler is subscribed."""
+        events = [*self._waiting, *self._lobbies.events()]
+        self._waiting.clear()
+        return events
+
+    def on_event(self, handler: Callable[[LobbyEvent], object]) -> Callable[[LobbyEvent], object]:
+        """Call the ``handler`` with each event; also a decorator."""
+        return self._lobbies.on_event(handler)
+
+    def remove_handler(self, handler: Callable[[LobbyEvent], object]) -> None:
+        """Stop calling a ``handler``; ValueError if it was not subscribed."""
+        self._lobbies.remove_handler(handler)
+
+    async def event(self) -> LobbyEvent:
+        """Wait for the next event."""
+        while True:
+            self._waiting.extend(self._lobbies.events())
+            if self._waiting:
+                return self._waiting.popleft()
+            await self._pump.until(self._news)
+
+    def __aiter__(self) -> Self:
+        """Iterate over the events, until the engine is closed here."""
+        return self
+
+    async def __anext__(self) -> LobbyEvent:
+        """Wait for the next event."""
+        try:
+            return await self.event()
+        except ClosedError:
+            raise StopAsyncIteration from None
+
+    def _ask(self, ask: Callable[[], lobbies.LobbyRequest[T]]) -> LobbyRequest[T]:
+        self._pump.check()
+        return LobbyRequest(self._pump, ask())
+
+    def _notify(self) -> None:
+        if self._lobbies._has_events():
+            self._pump.notify(self._news)
 
 
 class Connecting(Uncopyable, Coroutine[Any, Any, "Connection"]):

@@ -217,6 +217,11 @@ class Engine(Uncopyable):
             raise ClosedError(self.closed_reason)
         return True
 
+    def note_news(self) -> None:
+        """Something that is not the engine's is new for `run_callbacks`; from any thread."""
+        self.has_more = True  # on a virtual clock, which nothing can wake
+        lib.sn_note_outside(self._pointer)
+
     def refuse_sends(self) -> None:
         """From now on sends raise ClosedError: the shutdown waits for what was sent before."""
         self.refuses_sends = True

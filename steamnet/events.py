@@ -52,6 +52,10 @@ class EventStream(Generic[T]):
                 stacklevel=2,
             )
 
+    def __bool__(self) -> bool:
+        """Whether some wait, and no handler is subscribed."""
+        return bool(self._waiting and not self._handlers)
+
     def drain(self) -> list[T]:
         """Take all that waits; nothing does while a handler is subscribed."""
         self._check()

@@ -469,6 +469,10 @@ class Lobbies(Uncopyable):
             lobby = self._known[number] = Lobby(self, number)
         return lobby
 
+    def _has_events(self) -> bool:
+        """Whether some wait for `events`."""
+        return bool(self._events)
+
     def _streams(self) -> tuple[EventStream[LobbyEvent], ...]:
         """The streams whose handlers are to be called."""
         return (self._events,)

@@ -339,8 +339,8 @@ class LobbyBackend(Protocol):
         """Take what has come since the last call, in order, ``limit`` at most.
 
         Called from run_callbacks, after the engine has been pumped. The view changes along with
-        what is yielded, so that an event shows what it tells of. While more waits, it sets
-        ``Engine.has_more``.
+        what is yielded, so that an event shows what it tells of. While more waits, it calls
+        `Engine.note_news`.
         """
         ...
 

@@ -116,14 +116,14 @@ class Inbox:
     def put(self, item: Item) -> None:
         """Add an item, from any thread."""
         self._items.append(item)
-        self._engine.has_more = True
+        self._engine.note_news()
 
     def take(self, limit: int) -> Iterator[Item]:
         """Take so many at most, oldest first."""
         for _ in range(min(limit, len(self._items))):
             yield self._items.popleft()
         if self._items:
-            self._engine.has_more = True
+            self._engine.note_news()
 
     def __len__(self) -> int:
         """How many wait."""

@@ -430,7 +430,6 @@ class Steam(Uncopyable):
         for data in notifier.due():
             lib.sn_receive_signal(pointer, ffi.NULL, data, len(data))
 
-
     def _send_signals(self, signaling: Signaling) -> None:
         pointer = self.engine.pointer
         identity, connection = ffi.new("SteamNetworkingIdentity *"), ffi.new("uint32_t *")

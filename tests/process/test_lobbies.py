@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,6 +11,7 @@ import crowd
 import pytest
 from lobby_player import RemotePlayer
 
+import steamnet
 from steamnet import LobbyType
 
 Start = Callable[..., list[RemotePlayer]]
@@ -207,3 +209,20 @@ def test_a_crowd_agrees(place: str) -> None:
     """All see each member's last value, and all that was said, in one order."""
     outcome = crowd.play(place, 6, 1.0, 20)
     assert outcome.said > 6
+
+
+def test_an_answer_ends_a_wait(place: str) -> None:
+    """`Steam.wait` sleeps until the store, or the server, has something."""
+    with steamnet.init(engine=place) as steam:
+        request = steam.lobbies.create()
+        begin = time.monotonic()
+        while not request.done and time.monotonic() - begin < 20:
+            steam.wait(10)
+            steam.run_callbacks()
+        assert time.monotonic() - begin < 5
+        request.result().send("hi")
+        while not (events := steam.lobbies.events()) and time.monotonic() - begin < 20:
+            steam.wait(10)
+            steam.run_callbacks()
+        assert [event.data for event in events] == [b"hi"]
+        assert time.monotonic() - begin < 5
