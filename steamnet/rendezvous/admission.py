@@ -1,6 +1,7 @@
 """A listening socket that bounds how many connections there are, and how many of one address."""
 
 import ipaddress
+import os
 import socket
 from collections import Counter
 from contextlib import suppress
@@ -61,7 +62,7 @@ class Accepted(socket.socket):
 
     def enter(self, admission: Admission, address: str) -> bool:
         """Be counted, as from that address; whether it may stay."""
-        self.address, self.local = address, is_local(address)
+        self.address, self.local = _whose(address), is_local(address)
         if admission.enter(self):
             self.admission = admission
             return True
@@ -94,7 +95,8 @@ class Listening(socket.socket):
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         listening = cls(family, socket.SOCK_STREAM)
         try:
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if os.name == "posix":  # on Windows it would share the port with others
+                listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if family == socket.AF_INET6:
                 listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
             listening.bind((host, port))
@@ -112,6 +114,15 @@ class Listening(socket.socket):
             return connection, address
         connection.close()
         raise BlockingIOError
+
+
+def _whose(address: str) -> str:
+    """What one user has of addresses: one of IPv4, and 64 bits of IPv6."""
+    try:
+        host = ipaddress.IPv6Address(address.partition("%")[0])
+    except ValueError:
+        return address
+    return str(host.ipv4_mapped or ipaddress.IPv6Network((host, 64), strict=False))
 
 
 def is_local(address: str) -> bool:

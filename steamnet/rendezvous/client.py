@@ -8,6 +8,7 @@ import logging
 import os
 import random
 import secrets
+import socket
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -27,8 +28,9 @@ from .protocol import Message, RequestError
 FIRST_DELAY, LONGEST_DELAY = 0.5, 15.0  # seconds between two tries to connect; each a bit random
 OPEN_SECONDS = 10.0  # for one try
 CLOSE_SECONDS = 2.0  # for the last frames
-MOST_SIGNALS = 4096  # that wait to be received
-MOST_PUSHES = 4096
+MOST_SIGNALS = 1024  # that wait to be received
+MOST_AT_ONCE = 256  # that are received in one call: a flood must not hold up a frame
+MOST_PUSHES = 1024
 MOST_FRAMES = 1024  # that wait to be sent
 MOST_REQUESTS = 256  # that wait for an answer
 FINAL = {"token", "insecure"}  # refusals that the next try would meet again
@@ -89,7 +91,11 @@ class Client:
         self._loop = asyncio.new_event_loop()
         self._renewal: asyncio.TimerHandle | None = None
         self._renewing: asyncio.Task[None] | None = None
-        self._wake: asyncio.Event | None = None  # there is something to send, or to end
+        self._wake = asyncio.Event()  # there is something to send, or to end
+        self._woken, self._waker = socket.socketpair()  # for a game that waits
+        self._woken.setblocking(False)
+        self._waker.setblocking(False)
+        self._task = self._loop.create_task(self._stay_connected())
         self._thread = threading.Thread(target=self._run, name="steamnet-rendezvous", daemon=True)
         self._thread.start()
 
@@ -104,16 +110,28 @@ class Client:
 
     def receive(self) -> Iterator[tuple[Identity, bytes]]:
         """What has arrived since the last call, as (sender, signal), by the server's word."""
-        for _ in range(len(self._signals)):
+        with contextlib.suppress(OSError):  # nothing has arrived, or it is closed
+            self._woken.recv(4096)
+        for _ in range(min(len(self._signals), MOST_AT_ONCE)):
             yield self._signals.popleft()
+        if self._signals:
+            self._wake_game()
+
+    def fileno(self) -> int:
+        """A socket that can be read when something has arrived; -1 once it is closed."""
+        return self._woken.fileno()
 
     def close(self) -> None:
         """Send what waits, give the identity up, and end the thread; idempotent."""
         if os.getpid() != self._owner:  # the thread is the parent's
             return
         self._closing = True
-        self._notify()
-        self._thread.join(CLOSE_SECONDS + 1)
+        self._call(self._end)
+        self._thread.join(CLOSE_SECONDS)
+        self._call(self._task.cancel)  # where a server that does not answer holds it up
+        self._thread.join(CLOSE_SECONDS)
+        self._woken.close()
+        self._waker.close()
 
     # --- requests -----------------------------------------------------------------------------
 
@@ -158,16 +176,29 @@ class Client:
             if not self._online:
                 return
             self._frames.append(frame)
-        self._notify()
+        self._call(self._wake.set)
 
-    def _notify(self) -> None:
-        if self._wake is not None and os.getpid() == self._owner:
-            with contextlib.suppress(RuntimeError):  # the thread has ended
-                self._loop.call_soon_threadsafe(self._wake.set)
+    def _call(self, function: Callable[[], object]) -> None:
+        """Call a function on the thread, if it has not ended."""
+        if os.getpid() == self._owner:
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(function)
+
+    def _end(self) -> None:
+        """Give up what has not led to a login; otherwise let the last frames out."""
+        self._wake.set()
+        if not self._online:
+            self._task.cancel()
+
+    def _wake_game(self) -> None:
+        with contextlib.suppress(OSError):  # it is woken already, or closed
+            self._waker.send(b".")
 
     def _run(self) -> None:
         try:
-            self._loop.run_until_complete(self._stay_connected())
+            self._loop.run_until_complete(self._task)
+        except asyncio.CancelledError:
+            pass
         except Exception:
             log.exception("the client of %s has failed", self.url)
         finally:
@@ -177,7 +208,6 @@ class Client:
 
     async def _stay_connected(self) -> None:
         """Connect, again and again, until closed."""
-        self._wake = asyncio.Event()
         delay = FIRST_DELAY
         lost = False
         while not self._closing:
@@ -272,9 +302,11 @@ class Client:
             async for frame in websocket:
                 if isinstance(frame, bytes):
                     name, signal = protocol.decode_signal(frame)
-                    self._signals.append((identity_of(name), signal))
+                    if len(signal) <= protocol.LONGEST_SIGNAL:
+                        self._signals.append((identity_of(name), signal))
                 else:
                     self._take_message(protocol.decode(frame))
+                self._wake_game()
         finally:
             writing.cancel()
             await asyncio.wait([writing])
@@ -303,7 +335,6 @@ class Client:
 
     async def _write(self, websocket: ClientConnection) -> None:
         """Send what is queued; at the end give the identity up, and close."""
-        assert self._wake is not None
         with contextlib.suppress(ConnectionClosed):
             while True:
                 for frame in _take(self._frames):

@@ -204,6 +204,7 @@ class Server:
             close_timeout=CLOSING_SECONDS,
             server_header=None,
             logger=_websockets_log,
+            ssl_handshake_timeout=None if self._ssl is None else self.limits.login,
         )
         return self
 

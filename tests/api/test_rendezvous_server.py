@@ -7,6 +7,7 @@ import hmac
 import json
 import logging
 import os
+import select
 import socket
 import ssl
 import subprocess
@@ -351,6 +352,36 @@ def test_what_is_no_rendezvous_server(server_says: bytes) -> None:
         assert not client._thread.is_alive()
 
 
+def test_a_server_that_does_not_answer_holds_up_no_close() -> None:
+    """Nobody waits for a login that does not come."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(PATIENCE)
+        client = Client(f"ws://127.0.0.1:{silent.getsockname()[1]}", ANN)
+        connection, _ = silent.accept()
+        with connection:
+            begun = time.monotonic()
+            client.close()
+            assert time.monotonic() - begun < 2
+            assert not client._thread.is_alive()
+    assert client.error
+
+
+def test_what_arrives_wakes_a_game_that_waits(client: Clients) -> None:
+    """The client is readable then, and until all is received, however much it is."""
+    ann, bob = client(ANN), client(BOB)
+    list(bob.receive())  # after which it waits
+    assert select.select([bob], [], [], 0)[0] == []
+    for _ in range(100):
+        ann.send(BOB, b"signal")
+    count = 0
+    while count < 100:
+        assert select.select([bob], [], [], PATIENCE)[0] == [bob]
+        count += len(list(bob.receive()))
+    bob.close()
+    assert bob.fileno() == -1
+    assert list(bob.receive()) == []
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no fork")
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_a_forked_child_leaves_the_client_alone(server: ServerThread, client: Clients) -> None:
@@ -466,6 +497,23 @@ def test_what_is_no_message_ends_its_senders_connection_alone(
             mallory.recv(PATIENCE)
     ann.send(BOB, b"hello")
     assert received(bob, 1) == [(ANN, b"hello")]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("192.0.2.1", "::ffff:192.0.2.1", True),
+        ("192.0.2.1", "192.0.2.2", False),
+        ("2001:db8::1", "2001:db8::ffff:0:1", True),
+        ("2001:db8::1", "2001:db8:0:1::1", False),
+        ("fe80::1%eth0", "fe80::2", True),
+    ],
+)
+def test_addresses_that_one_user_has(one: str, other: str, same: bool) -> None:
+    """A network of IPv6 gives everybody so many that they count as one."""
+    from steamnet.rendezvous.admission import _whose
+
+    assert (_whose(one) == _whose(other)) == same
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,7 @@ def test_an_address_of_ipv4_that_ipv6_wraps() -> None:
         request(b"\0\1\0\4", length=4),  # an attribute that is cut short
         request(b"\0\1\0"),
         request(cookie=bytes(4)),
-        request(kind=0x0101),  # a response: two servers must not answer each other for ever
+        request(kind=0x0101),  # a response: two servers must not answer each other
         request(kind=0x0111),
         request(kind=0x0011),  # an indication
         request(kind=0x0003),  # another method: TURN's Allocate

@@ -4,6 +4,7 @@ import asyncio
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -226,3 +227,21 @@ def test_an_event_loop_is_not_held_up(monkeypatch: pytest.MonkeyPatch) -> None:
                 pass
 
     asyncio.run(both())
+
+
+def test_signals_wake_a_game_that_waits(server: ServerThread, remote: RemoteProcess) -> None:
+    """A host that only waits, and looks when it is woken, is reached without delay."""
+    requirements.ice()
+    with steamnet.init(engine="gns", identity=HOST, rendezvous=server.url) as host:
+        events = accepting(host)
+        ann = remote.open(engine="gns", identity=str(ANN), rendezvous=server.url)
+        connection = ann.networking_sockets.connect_p2p(str(HOST), 0)
+        end = time.monotonic() + 10
+        ann.run_callbacks()  # the request leaves; then ann's process does nothing
+        while not events:
+            host.wait(10)
+            assert time.monotonic() < end
+            host.run_callbacks()
+        assert time.monotonic() < end - 8
+        ann.networking_sockets.close_connection(connection)
+        ann.shutdown()
