@@ -44,6 +44,7 @@ def _add_user(parser: argparse.ArgumentParser, engine: str | None) -> None:
         "--app-id", type=int, default=480, help="Steam app id (default: %(default)s)"
     )
     parser.add_argument("--identity", help="who you are, on engines without Steam")
+    parser.add_argument("--name", help="what others see, on engines without Steam")
     parser.add_argument("--port", type=int, default=0, help="virtual port (default: %(default)s)")
 
 
@@ -85,11 +86,15 @@ def _parser() -> argparse.ArgumentParser:
     join = commands.add_parser("join", help="join the chat of a host")
     join.add_argument(
         "target",
-        metavar="STEAM_ID | IDENTITY | HOST:PORT",
-        help="who the host is, or where: the host shows what to type",
+        nargs="?",
+        metavar="STEAM_ID | IDENTITY | HOST:PORT | LOBBY",
+        help="who the host is, or where; without it you choose from a list of chats",
     )
     _add_user(join, None)
     _add_ways(join)
+    lobbies = commands.add_parser("lobbies", help="list the chats that can be joined")
+    _add_user(lobbies, None)
+    _add_ways(lobbies)
 
     server = commands.add_parser(
         "server", help="introduce players on different machines to each other, until Ctrl-C"
@@ -136,7 +141,7 @@ def _runner(command: str) -> Callable[[argparse.Namespace], int]:
     # Each command's own module is imported only when it runs.
     if command == "demo":
         from .demo import run
-    elif command in ("host", "join"):
+    elif command in ("host", "join", "lobbies"):
         from .chat import run
     elif command == "server":
         from .server import run

@@ -67,8 +67,9 @@ def is_address(target: str) -> bool:
 
 
 def join_command(target: object, options: argparse.Namespace) -> str:
-    """What a player types to join ``target``."""
-    words = ["steamnet", "join", str(target), "--engine", options.engine]
+    """What a player types to join ``target``, or, for None, to choose from a list."""
+    words = ["steamnet", "join", *([] if target is None else [str(target)])]
+    words += ["--engine", options.engine]
     if options.port:
         words += ["--port", str(options.port)]
     if options.engine == "steam" and options.app_id != 480:

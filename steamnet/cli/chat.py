@@ -5,8 +5,6 @@ import os
 import queue
 import shlex
 import signal
-import sys
-import threading
 import time
 from contextlib import ExitStack, suppress
 from urllib.parse import urlsplit
@@ -17,8 +15,9 @@ from ..identity import Identity, split_address
 from ..objects import Connection, Listener
 from ..steam import Steam, init
 from .addresses import is_address, is_local, join_command, reachable
+from .lobbies import choose, enter, is_lobby, open_lobby, show, tell_location
+from .output import FRAME, next_line, say, typed_lines
 
-FRAME = 1 / 60
 ANSWER_SECONDS = 3.0  # that a rendezvous server may take to say who is there
 
 
@@ -38,11 +37,15 @@ def run(options: argparse.Namespace) -> int:
         identity=identity,
         rendezvous=options.rendezvous,
         token=options.token,
+        name=options.name,
     ) as steam:
         steam.networking_utils.init_relay_network_access()
         configure(steam, options)
-        typed = _typed_lines()
         try:
+            if options.command == "lobbies":
+                show(steam)
+                return 0
+            typed = typed_lines()
             if options.command == "host":
                 return _host(steam, options, typed)
             return _join(steam, options, typed)
@@ -68,32 +71,6 @@ def configure(steam: Steam, options: argparse.Namespace) -> None:
             steam.networking_utils.set_config_value(key, value)
 
 
-def say(text: str) -> None:
-    """Print at once, also into a pipe; what strangers send cannot command the terminal."""
-    print("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text), flush=True)
-
-
-def _typed_lines() -> "queue.SimpleQueue[str | None]":
-    """What is typed, a line each, None at the end; read by a thread, as no platform can poll it."""
-    lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-
-    def read() -> None:
-        for line in sys.stdin or ():  # None: it was closed before we began
-            lines.put(line.rstrip("\n"))
-        lines.put(None)
-
-    threading.Thread(target=read, daemon=True).start()
-    return lines
-
-
-def _next_line(typed: "queue.SimpleQueue[str | None]") -> str | None:
-    """The next typed line; "" if there is none now, None at the end."""
-    try:
-        return typed.get_nowait()
-    except queue.Empty:
-        return ""
-
-
 # --- host -----------------------------------------------------------------------------------------
 
 
@@ -111,6 +88,12 @@ def _host(steam: Steam, options: argparse.Namespace, typed: "queue.SimpleQueue[s
                 return 1
         say(f"Host Steam ID: {who}")
         _say_how_to_join(listeners[0].address if options.listen else None, who, options)
+        lobby = None
+        if options.listen is None or options.rendezvous:
+            lobby = open_lobby(steam, options.port)
+        if lobby is not None:
+            where = f" --rendezvous {shlex.quote(options.rendezvous)}" if options.rendezvous else ""
+            say(f"Or they choose from a list:  {join_command(None, options)}{where}")
         room = stack.enter_context(steam.poll_group())
         coming: list[Connection] = []
 
@@ -121,6 +104,7 @@ def _host(steam: Steam, options: argparse.Namespace, typed: "queue.SimpleQueue[s
 
         while True:
             steam.run_callbacks()
+            tell_location(steam, lobby)
             for listener in listeners:
                 while (connection := listener.accept()) is not None:
                     room.add(connection)
@@ -144,7 +128,7 @@ def _host(steam: Steam, options: argparse.Namespace, typed: "queue.SimpleQueue[s
                     say(f"* {connection.peer} left ({connection.info.end_debug})")
                     room.broadcast(f"* {connection.peer} left", besides=coming)
                 connection.close()
-            while line := _next_line(typed) or "":
+            while line := next_line(typed) or "":
                 room.broadcast(f"{who}: {line}", besides=coming)
             time.sleep(FRAME)
 
@@ -184,6 +168,14 @@ def _say_how_to_join(address: str | None, who: str, options: argparse.Namespace)
 
 
 def _join(steam: Steam, options: argparse.Namespace, typed: "queue.SimpleQueue[str | None]") -> int:
+    lobby = choose(steam, typed) if options.target is None else options.target
+    if lobby is None:
+        return 1
+    if not isinstance(lobby, str) or is_lobby(lobby):
+        joined = enter(steam, lobby, options)
+        if joined is None:
+            return 1
+        options.target = str(joined.owner)
     by_address = is_address(options.target)
     try:
         if by_address:
@@ -220,7 +212,7 @@ def _join(steam: Steam, options: argparse.Namespace, typed: "queue.SimpleQueue[s
 
 def _send_typed(connection: Connection, typed: "queue.SimpleQueue[str | None]") -> bool:
     """Send what was typed; whether that was the end of it."""
-    while (line := _next_line(typed)) != "":
+    while (line := next_line(typed)) != "":
         if line is None:
             return True
         with suppress(ResultError):  # a full buffer, or an end that receive tells of

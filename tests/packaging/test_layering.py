@@ -35,8 +35,9 @@ LAYERS = (
     {"aio"},
     {"testing"},
     {"__init__"},
-    {"cli.addresses", "cli.bench", "cli.demo", "cli.info", "cli.netgraph"},
-    {"cli.chat", "cli.server"},
+    {"cli.addresses", "cli.bench", "cli.demo", "cli.info", "cli.netgraph", "cli.output"},
+    {"cli.lobbies", "cli.server"},
+    {"cli.chat"},
     {"cli"},
     {"__main__"},
 )

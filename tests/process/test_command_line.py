@@ -144,12 +144,39 @@ def test_what_is_no_text_harms_neither_side_of_a_chat() -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has neither sh nor SIGINT for one")
+def test_a_chat_is_chosen_from_a_list() -> None:
+    """Nobody types an identity: the list shows names and players, and a number chooses."""
+    assert "Nobody hosts a chat" in run("lobbies", "--engine", "loopback").stdout
+    with running("host", "--engine", "loopback", "--name", "Ann's chat") as host:
+        assert host.stdout is not None
+        while b"choose from a list" not in host.stdout.readline():
+            pass
+        listed = run("lobbies", "--engine", "loopback").stdout.splitlines()
+        assert len(listed) == 2
+        assert "Ann's chat" in listed[1]
+        assert "1/250" in listed[1]
+        lobby = listed[1].split()[-1]
+        for target, typed in (([], b"x\n9\n1\n"), ([lobby], b"")):
+            join = [sys.executable, "-m", "steamnet", "join", *target, "--engine", "loopback"]
+            done = subprocess.run(
+                join, input=typed + b"hello\n", capture_output=True, timeout=30, check=False
+            )
+            assert done.returncode == 0, done.stdout
+            assert done.stdout.count(b"Which one?") == typed.count(b"\n")
+            while b": hello" not in host.stdout.readline():
+                pass
+    gone = run("join", lobby, "--engine", "loopback")
+    assert gone.returncode == 1
+    assert "DOESNT_EXIST" in gone.stdout
+
+
 def test_a_host_without_a_keyboard_hosts_until_ctrl_c() -> None:
     """A stdin that was closed before the start is no reason to fail."""
     with running("host", "--engine", "loopback", closed="<&-") as host:
         assert host.stdout is not None
         assert b"Host Steam ID" in host.stdout.readline()
         assert b"Waiting for players" in host.stdout.readline()
+        assert b"choose from a list" in host.stdout.readline()
         host.send_signal(signal.SIGINT)
         out, _ = host.communicate(timeout=30)
     assert out == b"goodbye\n"
@@ -232,7 +259,7 @@ def test_version_and_help() -> None:
     assert run("--version").stdout == f"steamnet {steamnet.__version__}\n"
     helped = run("--help")
     assert helped.returncode == 0
-    for command in ("demo", "host", "join", "server", "info", "bench", "netgraph"):
+    for command in ("demo", "host", "join", "lobbies", "server", "info", "bench", "netgraph"):
         assert command in helped.stdout
     alone = run()
     assert (alone.stderr, alone.returncode) == (helped.stdout, 2)
