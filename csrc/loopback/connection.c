@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "connection_info.h"
+#include "datagram.h"
 #include "lane.h"
 #include "log.h"
 #include "network_sim.h"
@@ -35,8 +36,8 @@ void lo_settings_reload(lo_connection *connection)
 static void free_parts(lo_connection *connection)
 {
     lo_event *event;
-    for (int i = 0; i < connection->lane_room; i++)
-        lo_release_all_later(&connection->lanes[i].waiting);
+    lo_datagrams_drop(connection);
+    lo_drop_lanes(connection);
     lo_release_later(connection->close_packet);
     lo_free(connection->abandoned);
     while ((event = connection->event_pool.first) != NULL) {
@@ -64,8 +65,10 @@ lo_connection *lo_connection_new(lo_user *user, int kind, lo_listener *listener,
     connection->lanes = &connection->first_lane;
     connection->first_lane.weight = 1;
     connection->lane_count = connection->lane_room = 1;
+    connection->first_waiting = connection->first_ack_due = -1;
+    connection->datagrams.ack_due = INT64_MAX;
     connection->nagle_deadline = connection->discard_after = INT64_MAX;
-    connection->created = connection->waiting_since = lo.now;
+    connection->created = connection->waiting_since = connection->last_received = lo.now;
     connection->close_packet = lo_packet_new(LO_CONNECTION_CLOSED, sizeof(lo_close_body));
     connection->abandoned = lo_alloc(sizeof *connection->abandoned);
     complete = connection->close_packet != NULL && connection->abandoned != NULL;
@@ -132,7 +135,8 @@ void lo_destroy(lo_connection *connection)
 void lo_abort(lo_connection *connection)
 {
     lo_connection *peer = lo_peer(connection);
-    if (peer != NULL && !peer->peer_closed && !connection->object.user->frozen)
+    bool silent = connection->close_lost || connection->object.user->frozen;
+    if (peer != NULL && !peer->peer_closed && !silent)
         lo_peer_lost(peer);
     lo_destroy(connection);
 }
@@ -141,6 +145,13 @@ void lo_peer_lost(lo_connection *connection)
 {
     connection->path = LO_PATH_LOST;
     lo_set_timeout(connection, lo.now);
+}
+
+void lo_peer_silent(lo_connection *connection)
+{
+    connection->peer_closed = false;
+    connection->peer_silent = true;
+    lo_check_path(connection);
 }
 
 /* --- states -------------------------------------------------------------------------------- */
@@ -187,13 +198,28 @@ void lo_set_timeout(lo_connection *connection, int64_t when)
 
 int64_t lo_deadline(const lo_connection *connection)
 {
-    int key = lo_is_sending(connection) ? LO_TimeoutConnected : LO_TimeoutInitial;
-    return connection->waiting_since + (int64_t)lo_config(&connection->scope, key)->int32 * 1000;
+    bool connected = lo_is_sending(connection);
+    int key = connected ? LO_TimeoutConnected : LO_TimeoutInitial;
+    int64_t time = (int64_t)lo_config(&connection->scope, key)->int32 * 1000;
+    if (connected && time < LO_LEAST_TIMEOUT)
+        time = LO_LEAST_TIMEOUT;
+    return connection->waiting_since + time;
 }
 
 void lo_wait_for_peer(lo_connection *connection)
 {
     connection->waiting_since = lo.now;
+    lo_set_timeout(connection, lo_deadline(connection));
+}
+
+/* Nothing gets through any more. As on Valve's engine, its time-out counts from the first packet that
+ * should have been answered: reliable data, or else a question whether the peer is there. */
+static void wait_in_silence(lo_connection *connection)
+{
+    int64_t idle = (lo.now - connection->last_received) % LO_KEEP_ALIVE;
+    connection->waiting_since = lo.now + LO_KEEP_ALIVE - idle;
+    if (connection->datagrams.unacked.first != NULL || connection->datagrams.lost.first != NULL)
+        connection->waiting_since = lo.now;
     lo_set_timeout(connection, lo_deadline(connection));
 }
 
@@ -211,19 +237,21 @@ void lo_check_path(lo_connection *connection)
                   is_blackout(lo_remote_conditions(connection)) ||
                   (alone && !connection->peer_closed);
     int path = silent && !complete ? LO_PATH_SILENT : LO_PATH_OPEN;
+    connection->datagrams.simulated = lo_local_conditions(connection).simulated ||
+                                      lo_remote_conditions(connection).simulated;
     if (!lo_is_sending(connection) || connection->path == LO_PATH_LOST ||
         connection->path == path || lo_is_delivered(connection))
         return;
     connection->path = path;
     if (path == LO_PATH_SILENT)
-        lo_wait_for_peer(connection);
+        wait_in_silence(connection);
     else
         lo_timer_remove(&lo.timers, &connection->timeout_timer);
 }
 
 /* While it is connected, that is without linger, the close goes ahead of all data. Otherwise all data
  * has been sent, or there is none; then only the connect request must not be overtaken. */
-static void send_close(lo_connection *connection)
+void lo_send_close(lo_connection *connection)
 {
     lo_packet *packet = connection->close_packet;
     lo_close_body closed = {.reason = connection->end_reason};
@@ -234,15 +262,24 @@ static void send_close(lo_connection *connection)
     connection->close_packet = NULL;
     memcpy(closed.text, connection->end_text, sizeof closed.text);
     memcpy(packet->payload, &closed, sizeof closed);
-    packet->reliable = !first;
+    if (packet->number == 0)
+        packet->reliable = !first;
     packet->send_time = lo.now;
     if (first)
         packet->send_time += LO_SERVICE_DELAY;
     else if (connection->state == LO_LINGER && connection->link_idle_at > lo.now)
         packet->send_time = connection->link_idle_at;
-    if (peer != NULL && first)
-        peer->discard_after = packet->send_time; /* what the link has not sent to its end is lost */
-    lo_transmit(connection, packet);
+    packet->number++; /* another one, with another chance */
+    connection->close_lost = !lo_transmit(connection, packet);
+    if (connection->state == LO_LINGER)
+        connection->state = LO_FIN_WAIT;
+    if (connection->close_lost) {
+        connection->close_packet = packet;
+    } else if (peer != NULL) {
+        peer->peer_closed = true;
+        if (first)
+            peer->discard_after = packet->send_time; /* what the link has not sent to its end is lost */
+    }
 }
 
 static void set_end(lo_connection *connection, int reason, const char *text)
@@ -264,10 +301,11 @@ void lo_terminate(lo_connection *connection, ESteamNetworkingConnectionState sta
     lo_log(connection->object.user, LO_MSG, "#%u %s: %d %s", connection->ordinal,
            state == LO_CLOSED_BY_PEER ? "closed by peer" : "problem", reason, text);
     if (notify_peer)
-        send_close(connection);
+        lo_send_close(connection);
     lo_link_leave(connection);
     lo_timer_remove(&lo.timers, &connection->send_timer);
     lo_timer_remove(&lo.timers, &connection->timeout_timer);
+    lo_datagrams_drop(connection);
     lo_drop_lanes(connection);
     lo_set_state(connection, state);
 }
@@ -282,10 +320,10 @@ void lo_protocol_error(lo_connection *connection)
 
 void lo_on_send_timer(lo_connection *connection)
 {
-    if (lo_send_due(connection) && connection->state == LO_LINGER) {
-        send_close(connection);
+    if (lo_send_due(connection) && connection->state == LO_LINGER)
+        lo_send_close(connection);
+    if (connection->state == LO_FIN_WAIT)
         lo_check_delivered(connection);
-    }
 }
 
 bool lo_on_ack(lo_connection *connection, int lane, const lo_ack *ack)
@@ -302,10 +340,15 @@ bool lo_is_delivered(const lo_connection *connection)
            lo_unacknowledged(connection).messages == 0;
 }
 
+/* While its close is lost it stays, to send another one to a peer that still sends. */
 void lo_check_delivered(lo_connection *connection)
 {
-    if (lo_is_delivered(connection))
+    if (!lo_is_delivered(connection))
+        return;
+    if (!connection->close_lost)
         lo_set_timeout(connection, lo.now);
+    else if (!connection->timeout_timer.is_queued)
+        lo_set_timeout(connection, lo.now + LO_FIN_WAIT_TIME);
 }
 
 void lo_close(lo_connection *connection, int reason, const char *text, bool linger)
@@ -336,9 +379,16 @@ void lo_close(lo_connection *connection, int reason, const char *text, bool ling
         return;
     }
     if (!lo_is_ended(connection)) {
-        send_close(connection);
+        lo_send_close(connection);
         if (linger)
             connection->state = LO_LINGER; /* what waits to be sent is abandoned, and recorded */
     }
-    lo_destroy(connection);
+    if (state == LO_CONNECTED && connection->close_lost) {
+        connection->state = LO_FIN_WAIT;
+        lo_datagrams_drop(connection);
+        lo_drop_lanes(connection);
+        lo_check_delivered(connection);
+    } else {
+        lo_destroy(connection);
+    }
 }

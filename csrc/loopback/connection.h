@@ -4,6 +4,11 @@
 
 #include "registry.h"
 
+enum {
+    LO_LEAST_TIMEOUT = 1150000,      /* µs: it is asked more than once */
+    LO_FIN_WAIT_TIME = 5000000,      /* µs that a close is sent again to a peer that did not get it */
+};
+
 lo_connection *lo_connection_new(lo_user *user, int kind, lo_listener *listener, int count,
                                  const SteamNetworkingConfigValue_t *options);
 /* Reads the config values that every message needs. */
@@ -13,6 +18,11 @@ void lo_destroy(lo_connection *connection);
 void lo_abort(lo_connection *connection);
 /* Its peer is gone without a word. */
 void lo_peer_lost(lo_connection *connection);
+
+/* Its peer is gone, and its close has not got through. */
+void lo_peer_silent(lo_connection *connection);
+/* Tells the peer, as far as the network lets it. */
+void lo_send_close(lo_connection *connection);
 
 /* Enters another state and posts the event of that. */
 void lo_set_state(lo_connection *connection, ESteamNetworkingConnectionState state);

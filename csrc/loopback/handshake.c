@@ -7,6 +7,7 @@
 #include "connection.h"
 #include "log.h"
 #include "network_sim.h"
+#include "receive_queue.h"
 #include "rendezvous.h"
 #include "send.h"
 #include "transport.h"
@@ -23,6 +24,7 @@ void lo_conditions_changed(lo_user *user)
     lo_sim_read(user);
     for (; connection != NULL; connection = connection->listed.after) {
         lo_connection *peer = lo_peer(connection);
+        lo_note_room(connection); /* it may be no longer isolated */
         lo_check_path(connection);
         if (peer != NULL)
             lo_check_path(peer);
@@ -170,6 +172,7 @@ void lo_handle_control(lo_connection *connection, lo_packet *packet)
         return;
     case LO_CONNECT_CONFIRM:
     case LO_DATA:
+    case LO_DATAGRAM:
         if (!connection->outgoing && connection->state == LO_FINDING_ROUTE)
             set_connected(connection);
         break;
@@ -182,7 +185,7 @@ void lo_handle_control(lo_connection *connection, lo_packet *packet)
     default:
         break;
     }
-    if (packet->kind != LO_DATA)
+    if (packet->kind != LO_DATA && packet->kind != LO_DATAGRAM)
         lo_release_later(packet);
 }
 

@@ -20,6 +20,8 @@ enum {
     LO_CONNECTION_CLOSED, /* payload: lo_close_body */
     LO_ACK,               /* payload: lo_ack, for a lane (between processes only) */
     LO_CONDITIONS,        /* payload: lo_conditions, when the sender's changed (likewise) */
+    LO_DATAGRAM,          /* payload: lo_datagram_head and what follows, on a simulated network */
+    LO_SILENT,            /* the stream will end without a word that got through (likewise) */
 };
 
 /* How far a packet has come. */
@@ -29,10 +31,15 @@ typedef struct lo_packet {
     lo_timer timer;
     HSteamNetConnection from, to; /* within the process; 0 for what came over a link */
     uint8_t kind, stage;
-    bool reliable; /* keeps its place. DATA that is not may get lost, a close that is not goes first */
+    bool reliable; /* of DATA; a close that is not overtakes the data */
     bool taken;    /* by SendMessages: a second mention of it is refused */
+    bool whole;    /* DATA that has not come in datagrams: its sender is told when it was taken in */
     uint16_t lane;
     int64_t send_time, number;
+    int64_t sequence; /* among the reliable messages of its lane; 0: it is unreliable */
+    int begun;        /* bytes that have left in datagrams */
+    int holds;        /* its lane's, and one for each of its segments that is not acknowledged */
+    int missing;      /* segments that have not come */
     LO_LINK(lo_packet) queued;      /* in a lane, its receiver's queue, the release queue */
     LO_LINK(lo_packet) grouped;     /* in its poll group */
     LO_LINK(lo_packet) inbound;     /* of what is in flight to one connection, from a link */

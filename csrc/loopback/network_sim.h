@@ -4,7 +4,10 @@
 
 #include "registry.h"
 
-enum { LO_CONNECT_RETRY = 100000 /* µs between two tries where nothing gets through */ };
+enum {
+    LO_ALL = 100,             /* percent */
+    LO_CONNECT_RETRY = 100000 /* µs between two tries where nothing gets through */
+};
 
 /* Reads a user's FakePacket values. */
 void lo_sim_read(lo_user *user);
@@ -16,9 +19,8 @@ void lo_sim_record(const lo_connection *sender, const lo_packet *packet, int wha
 lo_conditions lo_local_conditions(const lo_connection *connection);
 lo_conditions lo_remote_conditions(const lo_connection *connection);
 int64_t lo_round_trip(const lo_connection *connection);
-/* When the packet has passed its sender's side, or its receiver's; if its stage is still the same,
- * when to try again; -1: never, it is lost. */
-int64_t lo_sim_outgoing(lo_connection *connection, lo_packet *packet);
-int64_t lo_sim_incoming(lo_connection *connection, lo_packet *packet);
+/* When a packet that comes at `from` has passed its sender's side, or its receiver's; if its stage is
+ * still the same, when to try again; -1: never, it is lost. */
+int64_t lo_sim_pass(lo_connection *connection, lo_packet *packet, bool sending, int64_t from);
 
 #endif

@@ -2,30 +2,33 @@
 #include "receive.h"
 
 #include "connection.h"
+#include "datagram.h"
 #include "handshake.h"
 #include "listener.h"
 #include "log.h"
 #include "network_sim.h"
+#include "reassembly.h"
 #include "receive_queue.h"
+#include "send.h"
 #include "session.h"
 #include "transport.h"
 
 /* --- into the queue ------------------------------------------------------------------------ */
 
-/* The sender may send as much more. */
+/* The sender may send as much more. Datagrams tell of what came in them. */
 static void acknowledge(lo_connection *receiver, const lo_packet *packet)
 {
     lo_connection *sender;
+    if (!packet->whole)
+        return;
     if (receiver->link != NULL) {
         lo_link_acknowledge(receiver, packet);
         return;
     }
     sender = lo_find_any(packet->from, LO_CONNECTION);
-    if (sender != NULL && packet->lane < sender->lane_room) {
-        const lo_lane *lane = &sender->lanes[packet->lane];
-        lo_ack ack = {{lane->acked[false], lane->acked[true]}};
-        ack.arrived[packet->reliable].messages++;
-        ack.arrived[packet->reliable].bytes += packet->message.m_cbSize;
+    if (sender != NULL) {
+        lo_ack ack = {0};
+        ack.arrived[packet->reliable] = (lo_total){1, packet->message.m_cbSize};
         lo_on_ack(sender, packet->lane, &ack);
     }
 }
@@ -35,7 +38,8 @@ static bool is_full(const lo_connection *connection, const lo_packet *packet)
     int64_t bytes = connection->queue_bytes + connection->queue_count * (int64_t)LO_OVERHEAD;
     return connection->queue_count >= connection->settings.receive_messages ||
            (connection->queue_count > 0 &&
-            bytes + packet->message.m_cbSize > connection->settings.receive_buffer);
+            bytes + packet->message.m_cbSize > connection->settings.receive_buffer) ||
+           connection->object.user->isolated;
 }
 
 static void enqueue(lo_connection *connection, lo_packet *packet)
@@ -96,19 +100,80 @@ static void accept_reliable(lo_connection *connection, lo_packet *packet)
     }
 }
 
+/* Messages that are complete, in their order. One of them may end the connection. */
+static void accept_ready(lo_connection *connection, lo_list *ready)
+{
+    lo_packet *packet;
+    while ((packet = lo_list_take(ready)) != NULL) {
+        if (connection->state != LO_CONNECTED)
+            lo_release_later(packet);
+        else if (packet->reliable)
+            accept_reliable(connection, packet);
+        else
+            accept_unreliable(connection, packet);
+    }
+}
+
 static void accept_data(lo_connection *connection, lo_packet *packet)
 {
+    lo_lane *lane = &connection->lanes[packet->lane];
     lo_measure(&connection->received, lo.now, packet->message.m_cbSize);
+    connection->last_received = lo.now;
     if (connection->state != LO_CONNECTED)
         lo_handle_control(connection, packet); /* a peer that sends is connected */
     if (connection->state != LO_CONNECTED || packet->send_time > connection->discard_after) {
         acknowledge(connection, packet);
         lo_release_later(packet);
     } else if (packet->reliable) {
+        lane->accepted++;
         accept_reliable(connection, packet);
+        if (lane->partial.first != NULL) { /* behind it come datagrams */
+            lo_list ready = {NULL, NULL};
+            lo_take_ready(connection, lane, &ready);
+            accept_ready(connection, &ready);
+        }
     } else {
         accept_unreliable(connection, packet);
     }
+}
+
+/* What it has sent before it noticed the close needs no answer but this. */
+static bool is_closed_end(lo_connection *connection)
+{
+    if (connection->state == LO_FIN_WAIT && connection->close_lost)
+        lo_send_close(connection);
+    return lo_is_closed(connection);
+}
+
+static void accept_datagram(lo_connection *connection, lo_packet *packet)
+{
+    lo_datagram datagram;
+    lo_segment segment;
+    lo_list ready = {NULL, NULL};
+    bool kept = true, reliable = false, closed;
+    lo_datagram_open(&datagram, packet->payload, (size_t)packet->message.m_cbSize);
+    lo_measure(&connection->received, lo.now, (int)datagram.head.size - LO_OVERHEAD);
+    connection->last_received = lo.now;
+    if (datagram.head.segments > 0 && connection->state == LO_FINDING_ROUTE)
+        lo_handle_control(connection, packet); /* a peer that sends is connected */
+    lo_datagram_acked(connection, datagram.ranges, datagram.head.ranges);
+    closed = is_closed_end(connection);
+    while (connection->state == LO_CONNECTED && lo_segment_next(&datagram, &segment)) {
+        reliable |= segment.head.sequence > 0;
+        if (segment.head.sequence > 0 &&
+            (connection->deferred.first != NULL || is_full(connection, packet)))
+            kept = false; /* it comes again when there is room, perhaps */
+        else
+            kept &= lo_reassemble(connection, &segment, &ready);
+        accept_ready(connection, &ready);
+    }
+    if (datagram.head.segments > 0 && kept && (closed || connection->state == LO_CONNECTED))
+        lo_datagram_came(connection, datagram.head.number, reliable || closed);
+    lo_release_later(packet);
+    if (connection->link != NULL && connection->datagrams.ack_due != INT64_MAX)
+        lo_datagram_send_ack(connection);
+    if (lo_is_sending(connection))
+        lo_on_send_timer(connection);
 }
 
 static void accept_close(lo_connection *connection, lo_packet *packet)
@@ -184,14 +249,16 @@ static void leave_sender(lo_packet *packet)
         lo_release_later(packet);
         return;
     }
-    lo_transmit_again(sender, packet); /* only reliable packets wait, and these are not dropped */
-    lo_check_delivered(sender);
+    if (!lo_transmit_again(sender, packet))
+        lo_release_later(packet);
 }
 
 static void enter_receiver(lo_connection *connection, lo_packet *packet)
 {
-    int64_t due = packet->stage == LO_DELIVERED ? lo.now : lo_sim_incoming(connection, packet);
-    if (due > lo.now || (due >= 0 && packet->stage == LO_IN_FLIGHT)) {
+    int64_t due = lo.now;
+    if (packet->kind != LO_DATA && packet->stage != LO_DELIVERED)
+        due = lo_sim_pass(connection, packet, false, lo.now);
+    if (due > lo.now) {
         lo_timer_add(&lo.timers, &packet->timer, due);
         return;
     }
@@ -200,10 +267,13 @@ static void enter_receiver(lo_connection *connection, lo_packet *packet)
     if (lo.records != NULL)
         lo_sim_record(lo_peer(connection), packet, due < 0 ? SN_LOST : SN_DELIVERED, lo.now);
     if (due < 0) {
-        acknowledge(connection, packet);
+        if (packet->kind == LO_CONNECTION_CLOSED)
+            lo_peer_silent(connection);
         lo_release_later(packet);
     } else if (packet->kind == LO_DATA) {
         accept_data(connection, packet);
+    } else if (packet->kind == LO_DATAGRAM) {
+        accept_datagram(connection, packet);
     } else if (packet->kind == LO_CONNECTION_CLOSED) {
         accept_close(connection, packet);
     } else {

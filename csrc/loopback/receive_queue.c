@@ -13,6 +13,14 @@ static void leave_group(lo_packet *packet)
     packet->group = NULL;
 }
 
+void lo_note_room(lo_connection *connection)
+{
+    if (connection->deferred.first != NULL && !connection->has_room) {
+        connection->has_room = true;
+        LO_APPEND(&lo.draining, connection, draining);
+    }
+}
+
 SteamNetworkingMessage_t *lo_dequeue(lo_packet *packet)
 {
     lo_connection *connection = packet->receiver;
@@ -25,10 +33,7 @@ SteamNetworkingMessage_t *lo_dequeue(lo_packet *packet)
         packet->receiver = NULL;
         connection->queue_count--;
         connection->queue_bytes -= packet->message.m_cbSize;
-        if (connection->deferred.first != NULL && !connection->has_room) {
-            connection->has_room = true;
-            LO_APPEND(&lo.draining, connection, draining);
-        }
+        lo_note_room(connection);
     }
     return &packet->message;
 }

@@ -6,6 +6,8 @@
 
 /* Out of its queue and group; it is the application's from then on. */
 SteamNetworkingMessage_t *lo_dequeue(lo_packet *packet);
+/* There may be room in the queue for deferred messages. */
+void lo_note_room(lo_connection *connection);
 /* At most so many messages of a group. */
 int lo_dequeue_all(lo_group *group, SteamNetworkingMessage_t **messages, int most);
 void lo_drop_queue(lo_connection *connection);

@@ -96,11 +96,42 @@ typedef struct lo_lane {
     uint16_t weight;
     int64_t virtual_time; /* bytes sent by weight: the lane with the least is next among equals */
     int64_t numbered;
-    lo_total pending[2], sent[2], acked[2]; /* unreliable, reliable */
-    lo_total arrived[2];                    /* of what the peer sends on this lane */
-    bool ack_due;                           /* ... the peer has not been told so yet */
-    int64_t in_order[2]; /* when the latest reliable packet is through, receiving and sending */
+    int64_t sequenced;                  /* of them reliable ones */
+    lo_total pending[2], unacked[2];    /* unreliable, reliable */
+    int16_t next_waiting, next_ack_due; /* lists of lanes; -1: the last */
+    bool ack_due;
+    lo_total arrived[2]; /* of what the peer sends on this lane, and has not been told of */
+    int64_t accepted;    /* the sequence number of its latest reliable message */
+    lo_list partial;     /* reliable messages that have come in part, or too early */
 } lo_lane;
+
+/* A datagram with reliable segments: in flight, or lost and to be sent again. */
+typedef struct lo_sent {
+    LO_LINK(lo_sent) listed;
+    int64_t number, time;
+    int count, again; /* segments, and those of them that have been sent again */
+    struct lo_sent_segment {
+        lo_packet *message;
+        uint32_t offset;
+        uint8_t attempt;
+    } segments[];
+} lo_sent;
+
+/* What one end of a connection keeps for datagrams: it uses them where the network is simulated. */
+typedef struct lo_datagrams {
+    bool simulated;
+    LO_LIST(lo_sent) unacked, lost;
+    int begun;             /* messages that have left in part */
+    int64_t numbered;      /* datagrams with messages */
+    int64_t ack_due;       /* when the peer must be told what has come; INT64_MAX: nothing is new */
+    uint64_t acks;         /* how often that was */
+    int range_count;
+    lo_range ranges[LO_ACK_RANGES];     /* of the datagrams that have come ... */
+    int64_t gap_since[LO_ACK_RANGES];   /* ... and since when the gap before each is known */
+    lo_list fragments;     /* unreliable messages that have come in part */
+    int fragment_count;
+    int64_t partial_bytes; /* of memory, in all lanes */
+} lo_datagrams;
 
 /* The config values that every message needs, as they are for one connection. */
 typedef struct lo_settings {
@@ -118,6 +149,8 @@ struct lo_connection {
     bool outgoing, symmetric;
     bool request_sent;        /* the peer has our connect request */
     bool peer_closed;         /* the peer's close is in flight, behind all that it sent */
+    bool peer_silent;         /* the peer is gone, and its close was lost */
+    bool close_lost;          /* our close was */
     bool too_many_files;      /* are open for a stream to the peer's process */
     bool has_room;            /* it is in the list of those whose queue has room again */
     uint32_t ordinal;         /* among all of its user */
@@ -136,12 +169,12 @@ struct lo_connection {
     int on_link;            /* bytes given to the link since it was last idle ... */
     int on_link_last;       /* ... and those of the latest message */
     int64_t discard_after;  /* what is sent later is lost: the peer has closed without linger */
-    int64_t control[2];     /* when the latest control packet is through, receiving and sending */
-    int64_t blocked[2];     /* until when nothing reliable gets through, receiving and sending */
-    int64_t sim_until[2];   /* when all that was delayed or blocked is through */
+    int64_t last_received;
+    int16_t first_waiting, first_ack_due; /* lists of lanes; -1: none */
     lo_meter sent, received;
     lo_timer send_timer;
     lo_lane first_lane; /* as long as there is only one */
+    lo_datagrams datagrams;
 
     lo_list deferred; /* reliable, while the queue is full */
     lo_list queue;    /* to be received */
@@ -212,6 +245,7 @@ struct lo_user {
     lo_sim_params sim_send, sim_receive;
     LO_LIST(lo_path) paths;
     bool frozen; /* nothing leaves or arrives, as if its process had stopped */
+    bool isolated; /* nothing arrives */
     int64_t bucket_time[2]; /* until when the rate limits are busy, receiving and sending */
     uint64_t seed;
     uint32_t ordinal; /* of its latest connection */

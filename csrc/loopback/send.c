@@ -1,25 +1,16 @@
-/* Sending: the send buffer, Nagle's delay, pacing, flow control. */
+/* Sending: the send buffer, Nagle's delay, pacing. */
 #include "send.h"
 
+#include "datagram.h"
 #include "lane.h"
 #include "transport.h"
 
 enum {
-    HORIZON = 20000,        /* µs of link time that may be sent ahead into another process */
-    MAX_UNRELIABLE = 16500, /* more is sent reliably, as Valve does */
+    HORIZON = 20000, /* µs of link time that may be sent ahead into another process */
+    BURST = 1000,    /* µs of link time that datagrams may be ahead */
 };
 
-/* Too much may be under way that the peer has not acknowledged. */
-static bool flow_control_allows(const lo_connection *connection, const lo_packet *packet)
-{
-    int64_t window = connection->settings.receive_buffer;
-    if (window < LO_MAX_MESSAGE)
-        window = LO_MAX_MESSAGE;
-    return connection->in_flight == 0 ||
-           connection->in_flight + packet->message.m_cbSize + LO_OVERHEAD <= window;
-}
-
-/* When the next packet is transmitted. Into another process this is ahead of its departure, since
+/* When the next message is transmitted. Into another process this is ahead of its departure, since
  * it may be that no call comes at that time; but what Nagle holds may still become part of more. */
 static int64_t next_transmission(const lo_connection *connection)
 {
@@ -31,24 +22,47 @@ static int64_t next_transmission(const lo_connection *connection)
     return held > busy ? held : busy;
 }
 
-void lo_schedule(lo_connection *connection)
+static bool may_send_whole(lo_connection *connection)
 {
     const lo_lane *lane = lo_next_lane(connection);
-    if (connection->link_idle_at < lo.now)
-        connection->link_idle_at = lo.now; /* it was idle: nothing leaves in the past */
-    if (lane != NULL && lo_is_sending(connection) &&
-        flow_control_allows(connection, lane->waiting.first))
-        lo_timer_add(&lo.timers, &connection->send_timer, next_transmission(connection));
+    return lane != NULL && lo_is_sending(connection) &&
+           lo_flow_control_allows(connection, lane->waiting.first->message.m_cbSize);
 }
 
-/* Estimated from the time it still takes. A message counts until all of it has left. */
-int lo_on_link(const lo_connection *connection)
+static bool may_send_datagram(lo_connection *connection)
 {
-    int64_t left = connection->link_idle_at - lo.now, bytes;
-    if (left <= 0 || connection->on_link == 0)
-        return 0;
-    bytes = left * connection->settings.send_rate / 1000000 + connection->on_link_last;
-    return bytes < connection->on_link ? (int)bytes : connection->on_link;
+    const lo_lane *lane = lo_next_lane(connection);
+    return lane != NULL && lo_is_sending(connection) &&
+           lo_datagram_may_carry(connection, lane->waiting.first);
+}
+
+/* When the next datagram leaves, for whatever reason. */
+static int64_t next_datagram(lo_connection *connection)
+{
+    const lo_datagrams *d = &connection->datagrams;
+    int64_t resend = lo_datagram_resend_time(connection), held = INT64_MAX;
+    if (may_send_datagram(connection))
+        held = connection->nagle_deadline;
+    if (d->lost.first != NULL)
+        held = lo.now;
+    if (held < connection->link_idle_at - BURST)
+        held = connection->link_idle_at - BURST;
+    return held < resend ? held : resend;
+}
+
+void lo_schedule(lo_connection *connection)
+{
+    int64_t time = connection->datagrams.ack_due, next = INT64_MAX;
+    if (connection->link_idle_at < lo.now)
+        connection->link_idle_at = lo.now; /* it was idle: nothing leaves in the past */
+    if (lo_uses_datagrams(connection))
+        next = next_datagram(connection);
+    else if (may_send_whole(connection))
+        next = next_transmission(connection);
+    if (next < time)
+        time = next;
+    if (time < INT64_MAX)
+        lo_timer_add(&lo.timers, &connection->send_timer, time);
 }
 
 /* Bytes that have not departed. */
@@ -57,71 +71,86 @@ static int pending(const lo_connection *connection)
     return connection->pending + lo_on_link(connection);
 }
 
-static void count_sent(lo_connection *connection, const lo_packet *packet, int sign)
+static void send_whole(lo_connection *connection, lo_lane *lane)
 {
-    lo_total *sent = &connection->lanes[packet->lane].sent[packet->reliable];
-    int bytes = sign * packet->message.m_cbSize;
-    sent->messages += sign;
-    sent->bytes += bytes;
-    connection->in_flight += bytes + sign * LO_OVERHEAD;
-}
-
-static void send_next(lo_connection *connection, lo_lane *lane)
-{
-    lo_packet *packet = lo_list_take(&lane->waiting);
-    int bytes = packet->message.m_cbSize, rate = connection->settings.send_rate;
-    int64_t at = connection->nagle_deadline;
-    if (at < connection->link_idle_at)
-        at = connection->link_idle_at;
-    if (connection->link_idle_at <= lo.now)
-        connection->on_link = 0;
-    connection->on_link += bytes;
-    connection->on_link_last = bytes;
-    connection->rate_remainder += (int64_t)bytes * 1000000;
-    connection->link_idle_at = at + connection->rate_remainder / rate;
-    connection->rate_remainder %= rate;
+    lo_packet *packet = lane->waiting.first;
+    lo_occupy_link(connection, connection->nagle_deadline, packet->message.m_cbSize);
     packet->send_time = connection->link_idle_at;
-    lane->virtual_time += ((int64_t)bytes << 16) / lane->weight;
-    lo_measure(&connection->sent, at, bytes);
-    lo_count_pending(connection, packet, -1);
-    count_sent(connection, packet, +1);
-    if (!lo_transmit(connection, packet)) {
-        count_sent(connection, packet, -1);
-        lo_release_later(packet);
-    }
+    packet->whole = true;
+    lo_lane_take(connection, lane, packet->message.m_cbSize);
+    lo_count_unacked(connection, packet, 1, packet->message.m_cbSize);
+    lo_transmit(connection, packet);
 }
 
-/* Each packet has its own timestamp, even if that is past by now: another one leaves as often as the
+/* True if nothing is left, and all is acknowledged. */
+static bool send_datagrams(lo_connection *connection)
+{
+    enum { WITHOUT_MEMORY = 1000 /* µs until it is tried again */ };
+    lo_datagrams *d = &connection->datagrams;
+    bool done = true;
+    lo_datagram_check_resend(connection);
+    while (done && connection->link_idle_at <= lo.now + BURST &&
+           (d->lost.first != NULL ||
+            (connection->nagle_deadline <= lo.now && may_send_datagram(connection))))
+        done = lo_datagram_send(connection);
+    if (connection->first_waiting < 0)
+        connection->nagle_deadline = INT64_MAX;
+    if (done)
+        lo_schedule(connection);
+    else
+        lo_timer_add(&lo.timers, &connection->send_timer, lo.now + WITHOUT_MEMORY);
+    return connection->first_waiting < 0 && d->unacked.first == NULL && d->lost.first == NULL;
+}
+
+static void send_ack(lo_connection *connection)
+{
+    if (connection->link == NULL) /* else it has left ahead of its time */
+        lo_datagram_send_ack(connection);
+    connection->datagrams.ack_due = INT64_MAX;
+}
+
+/* Each message has its own timestamp, even if that is past by now: another one leaves as often as the
  * link is idle. */
 bool lo_send_due(lo_connection *connection)
 {
     lo_lane *lane;
+    bool all_sent = true;
+    if (lo_uses_datagrams(connection))
+        all_sent = send_datagrams(connection);
+    if (connection->datagrams.ack_due <= lo.now)
+        send_ack(connection);
+    if (lo_uses_datagrams(connection))
+        return all_sent;
     while ((lane = lo_next_lane(connection)) != NULL) {
         if (next_transmission(connection) > lo.clock ||
-            !flow_control_allows(connection, lane->waiting.first)) {
+            !lo_flow_control_allows(connection, lane->waiting.first->message.m_cbSize)) {
             lo_schedule(connection);
             return false;
         }
-        send_next(connection, lane);
+        send_whole(connection, lane);
     }
     connection->nagle_deadline = INT64_MAX;
+    if (connection->datagrams.ack_due != INT64_MAX)
+        lo_schedule(connection);
     return true;
 }
 
 bool lo_acknowledged(lo_connection *sender, int index, const lo_ack *ack)
 {
-    lo_lane *lane = index < sender->lane_room ? &sender->lanes[index] : NULL;
     if (!lo_is_sending(sender))
         return true; /* it has ended: acks mean nothing any more */
+    if (index >= sender->lane_room)
+        return false;
+    sender->last_received = lo.now;
     for (int i = 0; i < 2; i++) {
         const lo_total *arrived = &ack->arrived[i];
-        if (lane == NULL || arrived->messages < lane->acked[i].messages ||
-            arrived->messages > lane->sent[i].messages ||
-            arrived->bytes < lane->acked[i].bytes || arrived->bytes > lane->sent[i].bytes)
+        lo_total *unacked = &sender->lanes[index].unacked[i];
+        if (arrived->messages < 0 || arrived->messages > unacked->messages || arrived->bytes < 0 ||
+            arrived->bytes > unacked->bytes)
             return false;
-        sender->in_flight -= arrived->bytes - lane->acked[i].bytes +
-                             (arrived->messages - lane->acked[i].messages) * LO_OVERHEAD;
-        lane->acked[i] = *arrived;
+        unacked->messages -= arrived->messages;
+        unacked->bytes -= arrived->bytes;
+        sender->in_flight -= arrived->bytes + arrived->messages * LO_OVERHEAD;
     }
     if (sender->pending > 0)
         lo_schedule(sender);
@@ -145,11 +174,19 @@ static EResult check_send(const lo_connection *connection, const lo_packet *pack
     return k_EResultOK;
 }
 
-static void leave_by(lo_connection *connection, int64_t when)
+/* A datagram leaves at once; the service thread's delay is a whole message's. */
+static void leave_in(lo_connection *connection, int delay)
 {
+    bool at_once = delay <= LO_SERVICE_DELAY && connection->state != LO_CONNECTING;
+    int64_t when = lo.now + delay;
+    if (at_once && lo_uses_datagrams(connection))
+        when = lo.now;
     if (when < connection->nagle_deadline)
         connection->nagle_deadline = when;
-    lo_schedule(connection);
+    if (at_once && (when == lo.now || connection->link != NULL))
+        lo_send_due(connection);
+    else
+        lo_schedule(connection);
 }
 
 EResult lo_send(lo_connection *connection, lo_packet *packet, int64_t *number)
@@ -164,26 +201,24 @@ EResult lo_send(lo_connection *connection, lo_packet *packet, int64_t *number)
     lane = &connection->lanes[packet->lane];
     packet->kind = LO_DATA;
     packet->receiver = NULL;
-    packet->reliable =
-        (flags & k_nSteamNetworkingSend_Reliable) || packet->message.m_cbSize > MAX_UNRELIABLE;
+    packet->reliable = (flags & k_nSteamNetworkingSend_Reliable) ||
+                       packet->message.m_cbSize > LO_MAX_UNRELIABLE;
     packet->number = ++lane->numbered;
+    packet->sequence = packet->reliable ? ++lane->sequenced : 0;
+    packet->begun = 0;
+    packet->holds = 1;
     if (number != NULL)
         *number = packet->number;
-    if (connection->lane_count > 1)
-        lo_sync_virtual_time(connection, lane);
-    lo_list_append(&lane->waiting, packet);
-    lo_count_pending(connection, packet, +1);
+    lo_lane_append(connection, lane, packet);
     if ((flags & k_nSteamNetworkingSend_NoNagle) || pending(connection) >= LO_PACKET_BYTES ||
         delay < LO_SERVICE_DELAY)
         delay = LO_SERVICE_DELAY;
-    leave_by(connection, lo.now + delay);
-    if (connection->link != NULL && connection->state == LO_CONNECTED)
-        lo_send_due(connection);
+    leave_in(connection, delay);
     return k_EResultOK;
 }
 
 void lo_flush(lo_connection *connection)
 {
     if (connection->pending > 0)
-        leave_by(connection, lo.now + LO_SERVICE_DELAY);
+        leave_in(connection, LO_SERVICE_DELAY);
 }

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "connection_info.h"
+#include "lane.h"
 #include "network_sim.h"
-#include "send.h"
 
 /* How long a message that is sent now waits behind so many bytes. */
 static int64_t queue_time(const lo_connection *connection, int64_t bytes)
@@ -19,7 +19,7 @@ static int64_t queue_time(const lo_connection *connection, int64_t bytes)
 
 static int unacknowledged(const lo_lane *lane)
 {
-    return (int)(lane->sent[true].bytes - lane->acked[true].bytes);
+    return (int)lane->unacked[true].bytes;
 }
 
 static int64_t waiting(const lo_lane *lane)

@@ -141,6 +141,13 @@ void lo_link_send_frame(lo_link *link, lo_frame *frame)
     lo_link_drain(link);
 }
 
+/* A peer that does not read loses datagrams, as on a network. */
+static bool is_congested(const lo_link *link)
+{
+    enum { MOST_UNREAD = 1 << 20 };
+    return link->out.end - link->out.begin > MOST_UNREAD;
+}
+
 static void link_send(lo_connection *connection, lo_packet *packet, int64_t due)
 {
     lo_frame frame = {
@@ -154,7 +161,8 @@ static void link_send(lo_connection *connection, lo_packet *packet, int64_t due)
         .channel = packet->message.m_nChannel,
         .body = packet->message.m_pData,
     };
-    lo_link_send_frame(connection->link, &frame);
+    if (packet->kind != LO_DATAGRAM || !is_congested(connection->link))
+        lo_link_send_frame(connection->link, &frame);
     if (packet->kind == LO_CONNECT_REQUEST)
         lo_link_send_conditions(connection);
     lo_release_later(packet);
@@ -179,14 +187,15 @@ bool lo_link_is_drained(const lo_connection *connection)
 static void send_acks(lo_link *link)
 {
     lo_connection *connection = link->connection;
-    for (int i = 0; i < connection->lane_room && link->ack_due; i++) {
-        lo_lane *lane = &connection->lanes[i];
+    while (connection->first_ack_due >= 0) {
+        lo_lane *lane = &connection->lanes[connection->first_ack_due];
         lo_ack ack = {{lane->arrived[false], lane->arrived[true]}};
-        if (lane->ack_due)
-            lo_link_send_frame(link, &(lo_frame){.kind = LO_ACK,
-                                         .size = sizeof ack,
-                                         .lane = (uint16_t)i,
-                                         .body = (const unsigned char *)&ack});
+        lo_link_send_frame(link, &(lo_frame){.kind = LO_ACK,
+                                             .size = sizeof ack,
+                                             .lane = (uint16_t)connection->first_ack_due,
+                                             .body = (const unsigned char *)&ack});
+        connection->first_ack_due = lane->next_ack_due;
+        memset(lane->arrived, 0, sizeof lane->arrived);
         lane->ack_due = false;
     }
     if (link->ack_due)
@@ -216,6 +225,10 @@ void lo_link_acknowledge(lo_connection *receiver, const lo_packet *packet)
     lane->arrived[packet->reliable].bytes += packet->message.m_cbSize;
     if (!link->ack_due)
         LO_APPEND(&acking, link, acking);
+    if (!lane->ack_due) {
+        lane->next_ack_due = receiver->first_ack_due;
+        receiver->first_ack_due = (int16_t)packet->lane;
+    }
     lane->ack_due = link->ack_due = lo_acks_due = true;
 }
 
@@ -256,6 +269,8 @@ void lo_link_leave(lo_connection *connection)
     if (link == NULL)
         return;
     send_acks(link);
+    if (connection->close_lost || connection->object.user->frozen)
+        lo_link_send_frame(link, &(lo_frame){.kind = LO_SILENT});
     connection->link = NULL;
     link->connection = NULL;
     link->draining = true;
@@ -283,25 +298,17 @@ void lo_transport_detach(void)
 
 /* --- the way out --------------------------------------------------------------------------- */
 
-/* The close is in flight, behind all data. */
-static void close_is_sent(lo_connection *connection)
-{
-    lo_connection *peer = lo_peer(connection);
-    if (peer != NULL)
-        peer->peer_closed = true;
-    if (connection->state == LO_LINGER)
-        connection->state = LO_FIN_WAIT;
-}
-
 bool lo_transmit_again(lo_connection *connection, lo_packet *packet)
 {
-    int64_t due = lo_sim_outgoing(connection, packet);
+    int64_t due = packet->send_time;
+    if (packet->kind == LO_DATA)
+        packet->stage = LO_IN_FLIGHT;
+    else
+        due = lo_sim_pass(connection, packet, true, due > lo.now ? due : lo.now);
     if (lo.records != NULL && (due < 0 || due > packet->send_time))
         lo_sim_record(connection, packet, due < 0 ? SN_LOST : SN_DELAYED, due < 0 ? lo.now : due);
     if (due < 0)
         return false;
-    if (packet->stage == LO_IN_FLIGHT && packet->kind == LO_CONNECTION_CLOSED)
-        close_is_sent(connection);
     if (packet->stage == LO_IN_FLIGHT && connection->link != NULL)
         link_send(connection, packet, due);
     else

@@ -31,7 +31,9 @@ static void break_off(lo_link *link)
         return;
     link->connection = NULL;
     connection->link = NULL;
-    if (connection->peer_closed)
+    if (connection->peer_silent)
+        lo_check_path(connection);
+    if (connection->peer_closed || connection->peer_silent)
         return; /* after all that it sent */
     if (connection->outgoing && !link->handshake_seen) {
         connection->request_sent = false; /* there was no listener */
@@ -95,6 +97,7 @@ static bool add_in_flight(lo_connection *connection, const lo_frame *frame)
     packet->message.m_nChannel = frame->channel;
     packet->send_time = plausible(frame->send_time);
     packet->stage = LO_IN_FLIGHT;
+    packet->whole = frame->kind == LO_DATA;
     if (frame->kind == LO_CONNECTION_CLOSED) {
         connection->peer_closed = true;
         if (!frame->reliable)
@@ -149,7 +152,11 @@ static bool handle(lo_link *link, const lo_frame *frame)
             break;
         return true;
     }
+    case LO_SILENT:
+        connection->peer_silent = true;
+        return true;
     case LO_DATA:
+    case LO_DATAGRAM:
         /* Only a peer that is connected, or being accepted, may send data. */
         if (!connection->outgoing &&
             (connection->state == LO_NONE || connection->state == LO_CONNECTING))

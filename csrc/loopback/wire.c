@@ -69,7 +69,7 @@ static bool is_conditions(const lo_frame *frame)
     memcpy(&conditions, frame->body, sizeof conditions);
     return is_percent(conditions.loss_send) && is_percent(conditions.loss_receive) &&
            conditions.lag_send >= 0 && conditions.lag_send <= LONGEST_LAG && conditions.lag_receive >= 0 &&
-           conditions.lag_receive <= LONGEST_LAG;
+           conditions.lag_receive <= LONGEST_LAG && (uint32_t)conditions.simulated <= 1;
 }
 
 static bool is_close(const lo_frame *frame)
@@ -82,12 +82,73 @@ static bool is_close(const lo_frame *frame)
            memchr(closed.text, 0, sizeof closed.text) != NULL;
 }
 
+static bool is_segment(const lo_segment_head *head)
+{
+    uint32_t most = head->sequence > 0 ? LO_MAX_MESSAGE : LO_MAX_UNRELIABLE;
+    return head->number > 0 && head->sequence >= 0 && head->lane < LO_MAX_LANES &&
+           head->size <= most && head->offset % LO_SEGMENT == 0 &&
+           (head->offset < head->size || head->offset == 0);
+}
+
+bool lo_segment_next(lo_datagram *datagram, lo_segment *segment)
+{
+    lo_segment_head *head = &segment->head;
+    size_t left = (size_t)(datagram->end - datagram->at);
+    if (left < sizeof *head)
+        return false;
+    memcpy(head, datagram->at, sizeof *head);
+    if (!is_segment(head))
+        return false;
+    segment->size = head->size - head->offset < LO_SEGMENT ? head->size - head->offset : LO_SEGMENT;
+    if (left - sizeof *head < segment->size)
+        return false;
+    segment->bytes = datagram->at + sizeof *head;
+    datagram->at = segment->bytes + segment->size;
+    return true;
+}
+
+bool lo_datagram_open(lo_datagram *datagram, const void *bytes, size_t size)
+{
+    lo_datagram_head *head = &datagram->head;
+    const unsigned char *at = bytes;
+    size_t ranges;
+    if (size < sizeof *head)
+        return false;
+    memcpy(head, at, sizeof *head);
+    ranges = head->ranges * sizeof *datagram->ranges;
+    if (head->number < 0 || head->ranges > LO_ACK_RANGES || size - sizeof *head < ranges ||
+        head->size > LO_MAX_MESSAGE)
+        return false;
+    if (ranges > 0)
+        memcpy(datagram->ranges, at + sizeof *head, ranges);
+    for (int i = 0; i < head->ranges; i++)
+        if (datagram->ranges[i].to < datagram->ranges[i].from ||
+            datagram->ranges[i].from <= (i > 0 ? datagram->ranges[i - 1].to : 0))
+            return false;
+    datagram->at = at + sizeof *head + ranges;
+    datagram->end = at + size;
+    return true;
+}
+
+static bool is_datagram(const lo_frame *frame)
+{
+    lo_datagram datagram;
+    lo_segment segment;
+    int segments = 0;
+    if (!lo_datagram_open(&datagram, frame->body, frame->size))
+        return false;
+    while (lo_segment_next(&datagram, &segment))
+        segments++;
+    return datagram.at == datagram.end && segments == datagram.head.segments;
+}
+
 static bool is_sound(const lo_frame *frame)
 {
     switch (frame->kind) {
     case LO_CONNECT_REQUEST:
         return is_connect_request(frame);
     case LO_REQUEST_SEEN:
+    case LO_SILENT:
     case LO_CONNECT_CONFIRM:
         return frame->size == 0;
     case LO_CONNECT_OK:
@@ -100,6 +161,8 @@ static bool is_sound(const lo_frame *frame)
         return frame->size == sizeof(lo_ack) && frame->lane < LO_MAX_LANES;
     case LO_CONDITIONS:
         return is_conditions(frame);
+    case LO_DATAGRAM:
+        return is_datagram(frame);
     default:
         return false;
     }

@@ -273,7 +273,7 @@ def test_rate_limit(way: str, until: Callable[..., None]) -> None:
 SURVIVORS = """
 import time
 import steamnet
-from steamnet import ConfigValue, SendFlags
+from steamnet import ConfigValue, ConnectionState, SendFlags
 from steamnet.testing import pump
 
 with (
@@ -284,6 +284,7 @@ with (
     bob.networking_utils.set_config_value(ConfigValue.FAKE_PACKET_LOSS_SEND, 40.0)
     calling = bob.connect(alice.core.get_steam_id(), 1)
     called = pump(alice, bob, until=listener.accept)
+    pump(alice, bob, until=lambda: calling.state == called.state == ConnectionState.CONNECTED)
     for number in range(200):
         calling.send(bytes([number]), SendFlags.UNRELIABLE_NO_NAGLE)
     calling.send(b"", SendFlags.RELIABLE_NO_NAGLE)

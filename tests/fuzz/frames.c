@@ -19,7 +19,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         lo_connect_request call;
         lo_frame again;
         HOLDS((size_t)length == LO_HEADER + frame.size && frame.size <= LO_MAX_MESSAGE);
-        HOLDS(frame.kind >= LO_CONNECT_REQUEST && frame.kind <= LO_CONDITIONS);
+        HOLDS(frame.kind >= LO_CONNECT_REQUEST && frame.kind <= LO_SILENT);
+        if (frame.kind == LO_DATAGRAM) {
+            lo_datagram datagram;
+            lo_segment segment;
+            int count = 0;
+            HOLDS(lo_datagram_open(&datagram, frame.body, frame.size));
+            for (; lo_segment_next(&datagram, &segment); count++)
+                HOLDS(segment.bytes + segment.size <= frame.body + frame.size &&
+                      segment.head.offset + segment.size <= segment.head.size);
+            HOLDS(datagram.at == frame.body + frame.size && count == datagram.head.segments);
+        }
         HOLDS(frame.kind != LO_DATA || (frame.lane < LO_MAX_LANES && frame.number > 0));
         if (frame.kind == LO_CONNECT_REQUEST) {
             SteamNetworkingIdentity clean;

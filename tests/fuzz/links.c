@@ -54,11 +54,42 @@ static void send_call(int wire, input *from)
     send_frame(wire, &(lo_frame){.kind = LO_CONNECT_REQUEST, .size = sizeof call, .send_time = sn_now()}, &call);
 }
 
+/* Acknowledgements and segments of messages, of which some are parts of the same ones. */
+static void send_datagram(int wire, input *from, lo_frame *frame)
+{
+    static unsigned char body[70000];
+    lo_datagram_head head = {.number = (int64_t)take(from, 1)};
+    unsigned char *at = body + sizeof head;
+    uint64_t how = take(from, 1);
+    for (int64_t i = 0, next = 1; i < (int64_t)(how % 4); i++, head.ranges++) {
+        lo_range range = {.from = next + (int64_t)take(from, 1)};
+        range.to = range.from + (int64_t)take(from, 1) % 8;
+        next = range.to + 1;
+        memcpy(at, &range, sizeof range);
+        at += sizeof range;
+    }
+    for (int i = 0; i < (int)(how / 4 % 8); i++, head.segments++) {
+        lo_segment_head segment = {.number = 1 + (int64_t)take(from, 1) % 4};
+        uint64_t which = take(from, 1);
+        uint32_t size;
+        segment.sequence = which % 2 ? 1 + (int64_t)take(from, 1) % 8 : 0;
+        segment.lane = which / 2 % 3;
+        segment.size = which / 8 % 2 ? (uint32_t)(which * 50) : (uint32_t)(which / 16);
+        segment.offset = segment.size / 2 / LO_SEGMENT * (which / 64) / 3 * LO_SEGMENT;
+        size = segment.size - segment.offset < LO_SEGMENT ? segment.size - segment.offset : LO_SEGMENT;
+        memcpy(at, &segment, sizeof segment);
+        at += sizeof segment + size;
+    }
+    memcpy(body, &head, sizeof head);
+    frame->size = (uint32_t)(at - body);
+    send_frame(wire, frame, body);
+}
+
 static void send_sound(int wire, input *from)
 {
     static unsigned char body[70000];
     uint64_t how = take(from, 1);
-    lo_frame frame = {.kind = (uint8_t)(LO_REQUEST_SEEN + how % 8), .reliable = how / 16 % 2};
+    lo_frame frame = {.kind = (uint8_t)(LO_REQUEST_SEEN + how % 9), .reliable = how / 16 % 2};
     input some = {NULL, 0};
     frame.lane = (uint16_t)(take(from, 1) % (how / 32 % 2 ? 256 : 3));
     frame.number = (int64_t)take(from, how / 64 % 2 ? 8 : 1) + 1;
@@ -87,6 +118,10 @@ static void send_sound(int wire, input *from)
         lo_ack ack = {{{0, 0}, {(int64_t)take(from, 1), (int64_t)take(from, 2)}}};
         frame.size = sizeof ack;
         send_frame(wire, &frame, &ack);
+        return;
+    }
+    if (frame.kind == LO_DATAGRAM) {
+        send_datagram(wire, from, &frame);
         return;
     }
     if (frame.kind == LO_DATA) {

@@ -78,6 +78,7 @@ void check_simulation(void)
     set_int(&m.host, k_ESteamNetworkingConfig_TimeoutConnected, 1, 0, 250);
     set_float(&m.client, k_ESteamNetworkingConfig_FakePacketLoss_Send, 100);
     send_text(&m.client, m.at_client, "lost", RELIABLE);
+    send_text(&m.host, m.at_host, "lost", RELIABLE);
     sn_sleep(100000);
     CHECK(state_of(&m.client, m.at_client) == CONNECTED);
     CHECK(await_state(&m.client, m.at_client, CONNECTED, PROBLEM));

@@ -1,0 +1,330 @@
+/* Datagrams: the packets that carry messages where the network is simulated, and so can be lost.
+ *
+ * A datagram carries all that is ready when it leaves, up to 1,200 bytes: first what was lost, then
+ * the first messages of the lanes, large ones in segments. It also tells which datagrams have come.
+ * Reliable segments whose datagram is reported missing, or not acknowledged in time, are sent again.
+ */
+#include "datagram.h"
+
+#include <string.h>
+
+#include "lane.h"
+#include "network_sim.h"
+#include "transport.h"
+
+enum {
+    SEGMENT_OVERHEAD = 4, /* bytes on a network, for each segment after the first */
+    MOST_SEGMENTS = 200,  /* in a datagram */
+    ACK_DELAY = 50000,    /* µs that an acknowledgement waits for a datagram to go with */
+    GAP_DELAY = 3000,     /* µs until a gap is reported: it may be only late */
+    RESEND_TRIPS = 3,     /* an acknowledgement is awaited for so many round trips ... */
+    RESEND_DELAY = 60000, /* ... and so many µs */
+    MOST_BYTES = sizeof(lo_datagram_head) + LO_ACK_RANGES * sizeof(lo_range) +
+                 MOST_SEGMENTS * sizeof(lo_segment_head) + LO_SEGMENT,
+};
+
+/* --- one datagram -------------------------------------------------------------------------- */
+
+typedef struct builder {
+    lo_datagram_head head;
+    lo_sent *sent;
+    size_t used;
+    unsigned char bytes[MOST_BYTES];
+} builder;
+
+static uint32_t segment_size(const lo_packet *message, uint32_t offset)
+{
+    uint32_t left = (uint32_t)message->message.m_cbSize - offset;
+    return left < LO_SEGMENT ? left : LO_SEGMENT;
+}
+
+static bool has_room(const builder *b, uint32_t size)
+{
+    return b->head.segments == 0 || (b->head.segments < MOST_SEGMENTS &&
+                                     b->head.size + SEGMENT_OVERHEAD + size <= LO_PACKET_BYTES);
+}
+
+static void put_segment(builder *b, lo_packet *message, uint32_t offset, uint8_t attempt)
+{
+    uint32_t size = segment_size(message, offset);
+    lo_segment_head head = {
+        .number = message->number,
+        .sequence = message->sequence,
+        .size = (uint32_t)message->message.m_cbSize,
+        .offset = offset,
+        .channel = message->message.m_nChannel,
+        .lane = message->lane,
+        .attempt = attempt,
+    };
+    if (b->head.segments++ > 0)
+        b->head.size += SEGMENT_OVERHEAD;
+    else
+        b->head.chance = (uint64_t)head.number << 24 ^ (uint64_t)head.lane << 16 ^
+                         (uint64_t)attempt << 8 ^ (uint64_t)(offset / LO_SEGMENT) << 48;
+    b->head.size += size;
+    memcpy(b->bytes + b->used, &head, sizeof head);
+    if (size > 0)
+        memcpy(b->bytes + b->used + sizeof head,
+               (const unsigned char *)message->message.m_pData + offset, size);
+    b->used += sizeof head + size;
+    if (head.sequence > 0)
+        b->sent->segments[b->sent->count++] = (struct lo_sent_segment){message, offset, attempt};
+}
+
+/* What has come, up to the first gap that may close by then. */
+static void put_ranges(builder *b, const lo_datagrams *d, int64_t time)
+{
+    b->used = sizeof b->head;
+    while (b->head.ranges < d->range_count &&
+           (time - d->gap_since[b->head.ranges] >= GAP_DELAY ||
+            (b->head.ranges == 0 && d->ranges[0].from == 1))) {
+        memcpy(b->bytes + b->used, &d->ranges[b->head.ranges++], sizeof *d->ranges);
+        b->used += sizeof *d->ranges;
+    }
+}
+
+static void put_lost(builder *b, lo_datagrams *d)
+{
+    lo_sent *old;
+    while ((old = d->lost.first) != NULL) {
+        struct lo_sent_segment *one = &old->segments[old->again];
+        if (!has_room(b, segment_size(one->message, one->offset)))
+            return;
+        put_segment(b, one->message, one->offset, (uint8_t)(one->attempt + 1));
+        if (++old->again == old->count) {
+            LO_REMOVE(&d->lost, old, listed);
+            lo_free(old);
+        }
+    }
+}
+
+bool lo_datagram_may_carry(const lo_connection *connection, const lo_packet *message)
+{
+    uint32_t size = segment_size(message, (uint32_t)message->begun);
+    return !message->reliable || lo_flow_control_allows(connection, (int)size);
+}
+
+static void put_waiting(builder *b, lo_connection *connection)
+{
+    lo_lane *lane;
+    while ((lane = lo_next_lane(connection)) != NULL) {
+        lo_packet *message = lane->waiting.first;
+        uint32_t offset = (uint32_t)message->begun, size = segment_size(message, offset);
+        bool last;
+        if (!has_room(b, size) || !lo_datagram_may_carry(connection, message))
+            return;
+        put_segment(b, message, offset, 0);
+        last = lo_lane_take(connection, lane, (int)size);
+        connection->datagrams.begun += (offset == 0) - last;
+        message->begun += (int)size;
+        if (message->reliable) {
+            message->holds += !last; /* the lane's becomes the last segment's */
+            lo_count_unacked(connection, message, last, (int)size);
+        } else if (last) {
+            lo_release_later(message);
+        }
+    }
+}
+
+/* Not more than this many reliable segments are ready. */
+static int most_segments(const lo_connection *connection)
+{
+    int64_t count = 1;
+    for (const lo_sent *old = connection->datagrams.lost.first; old != NULL && count < MOST_SEGMENTS;
+         old = old->listed.after)
+        count += old->count - old->again;
+    for (int i = connection->first_waiting; i >= 0; i = connection->lanes[i].next_waiting)
+        count += connection->lanes[i].pending[true].messages;
+    return count < MOST_SEGMENTS ? (int)count : MOST_SEGMENTS;
+}
+
+/* Messages are sent while nothing gets through: the time-out may begin sooner. */
+static void expect_answer(lo_connection *connection)
+{
+    int64_t since = connection->waiting_since - LO_KEEP_ALIVE + LO_KEEP_ALIVE_SENDING;
+    if (connection->datagrams.unacked.first != NULL || since < lo.now)
+        since = lo.now;
+    if (since < connection->waiting_since) {
+        connection->waiting_since = since;
+        lo_timer_add(&lo.timers, &connection->timeout_timer, lo.now); /* which is set again then */
+    }
+}
+
+/* Into another process it goes ahead of its time: it may be that no call comes then. */
+static void transmit(lo_connection *connection, builder *b, int64_t time)
+{
+    lo_packet *packet = lo_packet_new(LO_DATAGRAM, b->used); /* without memory it is lost */
+    if (packet == NULL)
+        return;
+    b->head.size += LO_OVERHEAD;
+    memcpy(b->bytes, &b->head, sizeof b->head);
+    memcpy(packet->payload, b->bytes, b->used);
+    packet->send_time = time + LO_SERVICE_DELAY;
+    if (!lo_transmit(connection, packet))
+        lo_release_later(packet);
+}
+
+static builder scratch; /* under the lock */
+
+bool lo_datagram_send(lo_connection *connection)
+{
+    lo_datagrams *d = &connection->datagrams;
+    builder *b = &scratch;
+    memset(&b->head, 0, sizeof b->head);
+    b->sent = lo_alloc(sizeof *b->sent +
+                       (size_t)most_segments(connection) * sizeof *b->sent->segments);
+    if (b->sent == NULL)
+        return false;
+    put_ranges(b, d, lo.now);
+    put_lost(b, d);
+    put_waiting(b, connection);
+    d->ack_due = INT64_MAX;
+    b->head.number = b->sent->number = ++d->numbered;
+    lo_occupy_link(connection, lo.now, (int)b->head.size);
+    b->sent->time = connection->link_idle_at;
+    transmit(connection, b, connection->link_idle_at);
+    if (b->sent->count > 0)
+        LO_APPEND(&d->unacked, b->sent, listed);
+    else
+        lo_free(b->sent);
+    if (connection->path == LO_PATH_SILENT && connection->state == LO_CONNECTED)
+        expect_answer(connection);
+    return true;
+}
+
+void lo_datagram_send_ack(lo_connection *connection)
+{
+    lo_datagrams *d = &connection->datagrams;
+    builder *b = &scratch;
+    int64_t time = d->ack_due > lo.now ? d->ack_due : lo.now;
+    memset(&b->head, 0, sizeof b->head);
+    b->head.chance = UINT64_C(1) << 63 | d->acks;
+    put_ranges(b, d, time);
+    transmit(connection, b, time);
+}
+
+/* --- what becomes of it -------------------------------------------------------------------- */
+
+static void lose(lo_datagrams *d, lo_sent *sent)
+{
+    LO_REMOVE(&d->unacked, sent, listed);
+    LO_APPEND(&d->lost, sent, listed);
+}
+
+int64_t lo_datagram_resend_time(const lo_connection *connection)
+{
+    const lo_sent *first = connection->datagrams.unacked.first;
+    return first == NULL ? INT64_MAX
+                         : first->time + RESEND_TRIPS * lo_round_trip(connection) + RESEND_DELAY;
+}
+
+void lo_datagram_check_resend(lo_connection *connection)
+{
+    while (lo_datagram_resend_time(connection) <= lo.now)
+        lose(&connection->datagrams, connection->datagrams.unacked.first);
+}
+
+static void let_go(lo_connection *connection, const struct lo_sent_segment *one)
+{
+    lo_packet *message = one->message;
+    bool last = --message->holds == 0;
+    lo_count_unacked(connection, message, -last, -(int)segment_size(message, one->offset));
+    if (last)
+        lo_release_later(message);
+}
+
+static void free_sent(lo_connection *connection, lo_sent *sent)
+{
+    for (int i = sent->again; i < sent->count; i++)
+        let_go(connection, &sent->segments[i]);
+    lo_free(sent);
+}
+
+void lo_datagram_acked(lo_connection *connection, const lo_range *ranges, int count)
+{
+    lo_datagrams *d = &connection->datagrams;
+    lo_sent *next;
+    int i = 0;
+    for (lo_sent *sent = d->unacked.first; sent != NULL; sent = next) {
+        next = sent->listed.after;
+        while (i < count && ranges[i].to < sent->number)
+            i++;
+        if (i == count)
+            return;
+        if (sent->number < ranges[i].from) {
+            lose(d, sent);
+        } else {
+            LO_REMOVE(&d->unacked, sent, listed);
+            free_sent(connection, sent);
+        }
+    }
+}
+
+void lo_datagrams_drop(lo_connection *connection)
+{
+    lo_datagrams *d = &connection->datagrams;
+    lo_sent *sent;
+    while ((sent = d->unacked.first) != NULL || (sent = d->lost.first) != NULL) {
+        if (sent == d->unacked.first)
+            LO_REMOVE(&d->unacked, sent, listed);
+        else
+            LO_REMOVE(&d->lost, sent, listed);
+        free_sent(connection, sent);
+    }
+    lo_release_all_later(&d->fragments);
+    d->begun = d->fragment_count = 0;
+    d->partial_bytes = 0;
+    d->ack_due = INT64_MAX;
+}
+
+/* --- what has come ------------------------------------------------------------------------- */
+
+static void remove_range(lo_datagrams *d, int at)
+{
+    size_t left = (size_t)(--d->range_count - at);
+    memmove(d->ranges + at, d->ranges + at + 1, left * sizeof *d->ranges);
+    memmove(d->gap_since + at, d->gap_since + at + 1, left * sizeof *d->gap_since);
+}
+
+/* Where there are too many the oldest is forgotten: what it tells of is sent once more. */
+static void insert_range(lo_datagrams *d, int at, int64_t number)
+{
+    int64_t since = at < d->range_count ? d->gap_since[at] : lo.now;
+    size_t left;
+    if (d->range_count == LO_ACK_RANGES) {
+        if (at == 0)
+            return;
+        remove_range(d, 0);
+        at--;
+    }
+    left = (size_t)(d->range_count++ - at);
+    memmove(d->ranges + at + 1, d->ranges + at, left * sizeof *d->ranges);
+    memmove(d->gap_since + at + 1, d->gap_since + at, left * sizeof *d->gap_since);
+    d->ranges[at] = (lo_range){number, number};
+    d->gap_since[at] = since;
+}
+
+void lo_datagram_came(lo_connection *connection, int64_t number, bool reliable)
+{
+    lo_datagrams *d = &connection->datagrams;
+    int at = d->range_count; /* of the first range behind it */
+    if (reliable && d->ack_due == INT64_MAX) {
+        d->ack_due = lo.now + ACK_DELAY;
+        d->acks++;
+    }
+    while (at > 0 && d->ranges[at - 1].from > number)
+        at--;
+    if (at > 0 && d->ranges[at - 1].to >= number)
+        return;
+    if (at > 0 && d->ranges[at - 1].to == number - 1) {
+        d->ranges[at - 1].to = number;
+        if (at < d->range_count && d->ranges[at].from == number + 1) {
+            d->ranges[at - 1].to = d->ranges[at].to;
+            remove_range(d, at);
+        }
+    } else if (at < d->range_count && d->ranges[at].from == number + 1) {
+        d->ranges[at].from = number;
+    } else {
+        insert_range(d, at, number);
+    }
+}

@@ -1,0 +1,35 @@
+/* Datagrams: the packets that carry messages where the network is simulated, and so can be lost. */
+#ifndef STEAMNET_LOOPBACK_DATAGRAM_H
+#define STEAMNET_LOOPBACK_DATAGRAM_H
+
+#include "registry.h"
+
+enum {
+    LO_KEEP_ALIVE = 10000000,        /* µs without anything received until the peer is asked ... */
+    LO_KEEP_ALIVE_SENDING = 7000000, /* ... and while messages are sent to it */
+};
+
+/* Whether messages leave in datagrams: on a simulated network, and until all that it had is through. */
+static inline bool lo_uses_datagrams(const lo_connection *connection)
+{
+    const lo_datagrams *d = &connection->datagrams;
+    return d->simulated || d->unacked.first != NULL || d->lost.first != NULL || d->begun > 0;
+}
+
+/* Whether the next segment of a message may be under way; what is unreliable always may. */
+bool lo_datagram_may_carry(const lo_connection *connection, const lo_packet *message);
+/* Sends one with what is ready; false when memory is short. */
+bool lo_datagram_send(lo_connection *connection);
+/* Sends one that only acknowledges, at the time when that is due. */
+void lo_datagram_send_ack(lo_connection *connection);
+/* When the oldest one that is not acknowledged is taken for lost; INT64_MAX: there is none. */
+int64_t lo_datagram_resend_time(const lo_connection *connection);
+/* Those whose time is over are lost. */
+void lo_datagram_check_resend(lo_connection *connection);
+/* The peer has these, in ascending order, and will not get the others before them. */
+void lo_datagram_acked(lo_connection *connection, const lo_range *ranges, int count);
+/* One of the peer's has come, and all in it was kept. */
+void lo_datagram_came(lo_connection *connection, int64_t number, bool reliable);
+void lo_datagrams_drop(lo_connection *connection);
+
+#endif
