@@ -27,7 +27,7 @@ def faults(wheel: Path) -> list[str]:
     _, version, python, abi, _ = wheel.stem.split("-")
     stable = abi == "abi3"
     found = []
-    if (python, abi) != ("cp311", "abi3") and not (python == abi[:-1] and abi[-1] == "t"):
+    if (python, abi) != ("cp311", "abi3") and abi != f"{python}t":
         found.append(f"The tag {python}-{abi} is neither cp311-abi3 nor of a free-threaded Python.")
     with zipfile.ZipFile(wheel) as archive:
         names = [name for name in archive.namelist() if not name.endswith("/")]

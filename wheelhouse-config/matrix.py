@@ -36,6 +36,9 @@ def platforms() -> list[str]:
     ]
 
 
+MAC_FLOOR = configuration()["macos"]["environment"]["MACOSX_DEPLOYMENT_TARGET"].replace(".", "_")
+
+
 def identifiers() -> list[str]:
     """List every build of cibuildwheel's, as it prints them itself."""
     pythons = [pattern.removesuffix("-*") for pattern in configuration()["build"]]

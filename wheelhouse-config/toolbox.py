@@ -17,7 +17,8 @@ def prepare(python: str = sys.executable) -> None:
     if not kept.exists() or kept.read_bytes() != wanted.read_bytes():
         shutil.rmtree(CACHE, ignore_errors=True)
         subprocess.run([python, "-m", "venv", CACHE / "venv"], check=True)
-        subprocess.run([BIN / "python", "-m", "pip", "install", "-qq", "-r", wanted], check=True)
+        install = (BIN / "python", "-m", "pip", "install", "-qq", "--require-hashes", "-r", wanted)
+        subprocess.run(install, check=True)
         shutil.copy(wanted, kept)
 
 

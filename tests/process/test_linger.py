@@ -42,7 +42,7 @@ while end is None and time.monotonic() < deadline:
             sockets.accept_connection(event.connection)
         sockets.set_connection_poll_group(event.connection, group)
         if event.state in (4, 5):
-            end = f"{event.info.end_reason} {event.info.end_debug}"
+            end = f"{int(event.info.end_reason)} {event.info.end_debug}"
     size += sum(len(m) for m in sockets.receive_messages_on_poll_group(group, 1000))
     size += sum(len(m) for m in messages.receive_messages_on_channel(0, 1000))
     if messages.get_session_connection_info("str:sender") is None and size and by == "session":
