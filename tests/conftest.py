@@ -25,6 +25,8 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
     [str(Path(steamnet.__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
 )
 
+os.environ.pop("PYTEST_ADDOPTS", None)  # those of this run are not for the runs that tests start
+
 sys.path.insert(0, os.path.dirname(__file__))  # for soak.py
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "helpers"))
 import requirements
