@@ -184,6 +184,9 @@ def _host(talk: Talk, count: int, client: int, paint: Callable[[str, str], str])
     for name, text in rows:
         print(f"  {name:15} {text}")
     talk.send(DONE)
+    talk.take(DONE)
+    with contextlib.suppress(ConnectionError):
+        talk.wait(lambda: False)  # who leaves last is owed nothing: that is the host
     return ok
 
 
@@ -228,8 +231,7 @@ def _converse(talk: Talk, options: Options) -> None:
     }
     talk.send(REPORT + json.dumps(report).encode())
     talk.take(DONE)
-    with contextlib.suppress(ConnectionError):
-        talk.wait(lambda: False)  # until the host leaves, which knows then that we have all of it
+    talk.send(DONE)  # leaving lets it drain
 
 
 def _path(states: list[tuple[float, str]]) -> str:
