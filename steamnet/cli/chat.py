@@ -154,7 +154,7 @@ def _say_how_to_join(address: str | None, who: str, options: argparse.Namespace)
                 "--rendezvous."
             )
     if options.rendezvous:
-        token = " --token THEIR_TOKEN" if options.token else ""
+        token = " --identity THEIR_IDENTITY --token THEIR_TOKEN" if options.token else ""
         waiting("anywhere", f"{by_name} --rendezvous {shlex.quote(options.rendezvous)}{token}")
         if is_local(urlsplit(options.rendezvous).netloc):
             say("Other machines know that server by another address.")
