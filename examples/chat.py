@@ -3,8 +3,9 @@
     python examples/chat.py host Ann            in one terminal
     python examples/chat.py join Bob            in another, and Carol in a third
 
-It runs on the loopback engine, so without Steam and on one machine. With STEAMNET_ENGINE=steam
-(or gns) the others join by the Steam ID that the host shows: join Bob STEAM_ID
+It runs on the loopback engine, so without Steam and on one machine, unless STEAMNET_ENGINE names
+another. The host makes a lobby, and the others join the first one that they find; or the host that
+they name: join Bob STEAM_ID
 """
 
 import contextlib
@@ -15,12 +16,14 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 
+from finding import find
+
 import steamnet
 from steamnet import Connection, ConnectionState, ResultError
 
 ENGINE = os.environ.get("STEAMNET_ENGINE", "loopback")
 GONE = (ConnectionState.CLOSED_BY_PEER, ConnectionState.PROBLEM_DETECTED_LOCALLY)
-HOST = "76561198000000001"  # who the host is where there is no Steam to say it
+LOBBY = {"game": "steamnet chat"}  # what lobbies of this program are found by
 
 
 class Keyboard:
@@ -56,6 +59,7 @@ def host(steam: steamnet.Steam, name: str, keyboard: Keyboard) -> None:
             print(line, flush=True)
             room.broadcast(line, besides=besides)
 
+        steam.lobbies.create(max_members=20, data=LOBBY | {"name": name})
         print(f"{name} hosts as {steam.core.get_steam_id()}", flush=True)
         while keyboard.open:
             steam.run_callbacks()
@@ -79,7 +83,11 @@ def host(steam: steamnet.Steam, name: str, keyboard: Keyboard) -> None:
 
 def join(steam: steamnet.Steam, name: str, steam_id: str, keyboard: Keyboard) -> None:
     """Say who we are, then talk."""
-    with steam.connect(steam_id) as connection:
+    found = find(steam, LOBBY, steam_id)
+    while (connection := next(found)) is None:
+        steam.run_callbacks()
+        time.sleep(1 / 60)
+    with connection:
         while connection.state < ConnectionState.CONNECTED:
             steam.run_callbacks()
             time.sleep(1 / 60)
@@ -99,11 +107,10 @@ def join(steam: steamnet.Steam, name: str, steam_id: str, keyboard: Keyboard) ->
             time.sleep(1 / 60)
 
 
-def main(role: str, name: str, steam_id: str = HOST) -> None:
+def main(role: str, name: str, steam_id: str = "") -> None:
     """Open the engine; when leaving, let what was said go out."""
-    identity = HOST if role == "host" and ENGINE != "steam" else None
     keyboard = Keyboard()
-    with steamnet.init(480, engine=ENGINE, identity=identity) as steam:
+    with steamnet.init(480, engine=ENGINE, name=name) as steam:
         steam.networking_utils.init_relay_network_access()
         with contextlib.suppress(KeyboardInterrupt):
             if role == "host":

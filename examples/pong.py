@@ -1,7 +1,7 @@
 """Pong (pygame-ce) for two players, each with a window: up and down move, seven points win.
 
     python examples/pong.py host            in one terminal
-    python examples/pong.py join            in another (or: join STEAM_ID)
+    python examples/pong.py join            in another: a lobby tells who hosts
 
 It runs on loopback unless STEAMNET_ENGINE names another engine; gns is for two machines. Positions
 go 60 times a second, unreliably; a hit or a point goes reliably, on another lane.
@@ -15,13 +15,14 @@ import sys
 from contextlib import suppress
 
 import pygame
+from finding import find, wait
 from pygame import Color, Vector2
 
 import steamnet
 from steamnet import ConfigValue, Connection, ConnectionState, ResultError, SendFlags
 
 ENGINE = os.environ.get("STEAMNET_ENGINE", "loopback")
-HOST = "76561198000000001"  # who the host is where there is no Steam to say it
+LOBBY = {"game": "steamnet pong"}  # what lobbies of this game are found by
 STATES, EVENTS = 0, 1  # the lanes
 STATE, EVENT = struct.Struct("<5f"), struct.Struct("<4i")  # paddle and ball; place and score
 WIDTH, HEIGHT, PADDLE, EDGE, FPS = 640, 400, 70, 24, 60
@@ -104,26 +105,24 @@ def main() -> None:
     """Open a window and the engine, wait for the other player, and play."""
     parser = argparse.ArgumentParser(description="Pong for two players, each with a window.")
     parser.add_argument("role", choices=("host", "join"))
-    parser.add_argument("host", nargs="?", default=HOST, help="its Steam ID, or its HOST:PORT")
+    parser.add_argument("host", nargs="?", help="its Steam ID or HOST:PORT, without a lobby")
     parser.add_argument("--listen", metavar="HOST:PORT", help="host at an address")
-    parser.add_argument("--rendezvous", metavar="URL", help="of a `steamnet server`, on gns")
     parser.add_argument("--points", type=int, default=7, help="who has so many wins")
     parser.add_argument("--lag", type=int, default=0, help="ms, one way, simulated")
     options = parser.parse_args()
-    me, host, at = int(options.role == "join"), options.host, options.listen
+    me = 1 if options.role == "join" else 0
     pygame.init()
     screen, clock, game = pygame.display.set_mode((WIDTH, HEIGHT)), pygame.Clock(), None
-    who = HOST if me == 0 and ENGINE != "steam" else None
-    with steamnet.init(480, engine=ENGINE, identity=who, rendezvous=options.rendezvous) as steam:
+    with steamnet.init(480, engine=ENGINE) as steam:
         steam.networking_utils.init_relay_network_access()
         steam.networking_utils.set_config_value(ConfigValue.FAKE_PACKET_LAG_SEND, options.lag)
-        listener = (steam.listen_ip(at) if at else steam.listen()) if me == 0 else None
-        connection = (steam.connect_ip if "." in host else steam.connect)(host) if me else None
+        players = find(steam, LOBBY, options.host) if me else wait(steam, LOBBY, 2, options.listen)
+        connection = None
         try:
             while not any(event.type == pygame.QUIT for event in pygame.event.get()):
                 steam.run_callbacks()
                 screen.fill(NIGHT)
-                connection = connection or (listener.accept() if listener else None)
+                connection = connection or next(players)
                 if connection and connection.state >= ConnectionState.CONNECTED:
                     game = game or Game(connection, me)
                     keys = pygame.key.get_pressed()
@@ -133,7 +132,7 @@ def main() -> None:
                     if max(game.score) >= options.points:
                         break
                 else:
-                    write(screen, at or steam.core.get_steam_id(), 30, WIDTH / 2, COLOURS[me])
+                    write(screen, steam.core.get_steam_id(), 30, WIDTH / 2, COLOURS[me])
                 pygame.display.flip()
                 clock.tick(FPS)
         except ResultError as error:
