@@ -11,7 +11,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 python="${PYTHON:-python3}"
 tests=()
-for name in errors events hot_paths messages columns info methods_in_c core_api stateful objects; do
+for name in errors events hot_paths messages columns info methods_in_c core_api stateful objects steam_lobbies; do
     tests+=($(find tests -name "test_$name.py"))
 done
 case "$*" in
@@ -89,7 +89,7 @@ echo "--- the suite on loopback: ASan, UBSan, LSan"
 suite --engine=loopback
 if "$python" -c "import steamnet_gns" 2>/dev/null; then
     echo "--- the suite over real GNS: ASan, UBSan, LSan"
-    suite --engine=gns -k "gns and not loopback"
+    suite --engine=gns -k "gns and not loopback or TestOddAnswers"  # the last of Steam's lobbies
 fi
 
 echo "--- the C checks: ASan, UBSan, LSan; then TSan"

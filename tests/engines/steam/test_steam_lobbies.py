@@ -558,6 +558,34 @@ class TestOddAnswers:
         steam.run_callbacks()
         assert steam.lobbies.events() == []
 
+    def test_a_flood_of_callbacks_holds_nothing_up(
+        self, steam: steamnet.Steam, library: str, orders: Orders, ask: Any
+    ) -> None:
+        """256 events a frame; what is too much for the queue is lost with a warning."""
+        lobby = ask(steam.lobbies.create())
+        joined = struct.pack("<QQQI", lobby.id, int(BOB), int(BOB), 1)
+        pump = ctypes.CDLL(library).SteamAPI_RunCallbacks  # as another binding's
+
+        def flood(count: int) -> None:
+            for number in range(count):
+                orders.callback(506, joined, len(joined))
+                if number % 1000 == 999:
+                    pump()
+            pump()
+
+        flood(1000)
+        counts = []
+        while not counts or counts[-1]:
+            steam.run_callbacks()
+            counts.append(len([e for e in steam.lobbies.events() if e.user == BOB]))
+        assert sum(counts) == 1000
+        assert max(counts) <= 256
+        flood(17_000)
+        with pytest.warns(RuntimeWarning, match="events of lobbies are lost"):
+            steam.run_callbacks()
+        assert len(steam.lobbies.events()) <= 256
+        assert lobby.members == [ALICE]
+
 
 class TestJoiningAsPlayersDo:
     """Invitations, and what Steam's own windows ask for."""
