@@ -73,6 +73,7 @@ class Steamnet(Kind):
         return self.steam
 
     async def serve(self) -> None:
+        """Begin to listen."""
         steam = await self.opened()
         self.group = steam.poll_group()
         self.listener = steam.listen_ip(f"{HOST}:{PORT}")
@@ -88,13 +89,16 @@ class Steamnet(Kind):
             self.received += 1
 
     async def broadcast(self) -> None:
+        """Send the state to all clients."""
         self.group.broadcast(STATE, self.flags)
 
     async def connect(self) -> tuple[Send, Receive]:
+        """Be one more client."""
         connection = await (await self.opened()).connect_ip(f"{HOST}:{PORT}")
         return (lambda data: connection.send(data, self.flags)), connection.receive
 
     async def echo(self, rounds: int) -> None:
+        """Answer the only client."""
         steam = await self.opened()
         connection = await steam.listen_ip(f"{HOST}:{PORT}").accept()
         for _ in range(rounds):
@@ -105,6 +109,7 @@ class Streams(Kind):
     """asyncio's streams over TCP."""
 
     async def serve(self) -> None:
+        """Begin to listen."""
         self.writers: list[asyncio.StreamWriter] = []
         await asyncio.start_server(self._client, HOST, PORT)
 
@@ -115,12 +120,14 @@ class Streams(Kind):
             self.received += 1
 
     async def broadcast(self) -> None:
+        """Send the state to all clients."""
         for writer in self.writers:
             writer.write(STATE)
         for writer in self.writers:
             await writer.drain()
 
     async def connect(self) -> tuple[Send, Receive]:
+        """Be one more client."""
         reader, writer = await asyncio.open_connection(HOST, PORT)
 
         async def send(data: bytes) -> None:
@@ -132,6 +139,7 @@ class Streams(Kind):
     answer = len(STATE)
 
     async def echo(self, rounds: int) -> None:
+        """Answer the only client."""
         done = asyncio.get_running_loop().create_future()
 
         async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -148,6 +156,7 @@ class Websockets(Kind):
     """The websockets library over TCP."""
 
     async def serve(self) -> None:
+        """Begin to listen."""
         import websockets
 
         self.clients: set[Any] = set()
@@ -160,17 +169,20 @@ class Websockets(Kind):
             self.received += 1
 
     async def broadcast(self) -> None:
+        """Send the state to all clients."""
         import websockets
 
         websockets.broadcast(self.clients, STATE)
 
     async def connect(self) -> tuple[Send, Receive]:
+        """Be one more client."""
         import websockets
 
         client = await websockets.connect(f"ws://{HOST}:{PORT}", compression=None)
         return client.send, client.recv
 
     async def echo(self, rounds: int) -> None:
+        """Answer the only client."""
         import websockets
 
         done = asyncio.get_running_loop().create_future()

@@ -5,8 +5,6 @@ loopback) and returns a `Steam`; everything else hangs on that.
 """
 
 from importlib import import_module
-from types import ModuleType
-from typing import TYPE_CHECKING
 
 import _cffi_backend as _cffi_backend  # the compiled module needs it; freezers follow imports
 
@@ -18,62 +16,12 @@ except ModuleNotFoundError as error:
     )
     raise
 
-from ._version import __version__
-from .closing import Abandoned
-from .columns import MessageColumns
-from .config import ConfigValueInfo
-from .engine import Engine
-from .enums import (
-    Availability,
-    ConfigDataType,
-    ConfigScope,
-    ConfigValue,
-    ConnectionInfoFlags,
-    ConnectionState,
-    DebugOutputType,
-    EChatRoomEnterResponse,
-    EndReason,
-    EResult,
-    FakeIPType,
-    IdentityType,
-    LobbyType,
-    PersonaState,
-    SendFlags,
-    end_category,
-)
-from .errors import ClosedError, InitError, ResultError, SteamnetError, UnsupportedError
-from .fake_udp_port import FakeUDPPort
-from .friends import Friends
-from .handles import Request
-from .identity import Identity
-from .info import (
-    AuthenticationStatus,
-    ConnectionEvent,
-    ConnectionInfo,
-    FakeIPResult,
-    LaneStatus,
-    QuickConnectionStatus,
-    RelayNetworkStatus,
-)
-from .lobbies import Lobbies, Lobby, LobbyData, LobbyEvent, LobbyRequest
-from .lobby_backend import Friend, LobbyEventKind, LobbyInfo
-from .networking_messages import SteamNetworkingMessagesManager
-from .networking_sockets import SteamNetworkingSocketsManager
-from .networking_utils import SteamNetworkingUtilsManager
-from .objects import Connection, Listener, PollGroup
-from .steam import (
-    Core,
-    ServerMode,
-    Steam,
-    SteamEvent,
-    SteamEventKind,
-    init,
-    init_game_server,
-    restart_app_if_necessary,
-)
+from ._version import __version__ as __version__
 
+TYPE_CHECKING = False  # typing is slow to import
 if TYPE_CHECKING:
     from . import aio, rendezvous, signaling, testing
+    from ._api import *
 
 __all__ = [
     "Abandoned",
@@ -143,11 +91,17 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> ModuleType:
-    """Import the modules that not every game needs when they are first named."""
+def __getattr__(name: str) -> object:
+    """Load what is public when it is first used: a program may start without the network."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if name in ("aio", "rendezvous", "signaling", "testing"):
         return import_module(f".{name}", __name__)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from . import _api
+
+    loaded = vars(_api)
+    globals().update((each, loaded[each]) for each in __all__ if each in loaded)
+    return loaded[name]
 
 
 def __dir__() -> list[str]:

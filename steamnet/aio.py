@@ -171,13 +171,10 @@ class Steam(Uncopyable):
         """Listen on a local ``address`` with ``options``: ``0.0.0.0:27015`` or ``[::]:27015``.
 
         Port 0 stands for a free one, which ``listener.address`` tells. ResultError if it is
-        taken, or no address of this machine.
+        taken, or no address of this machine; ValueError for a name other than ``localhost``.
         """
         self._pump.check()
-        split_address(address)
-        if (numeric := numeric_address(address)) is None:
-            raise ValueError(f"{address!r} has a name: to listen here, give an address in numbers")
-        return self._router.listen_ip(partial(Listener, self), numeric, options)
+        return self._router.listen_ip(partial(Listener, self), address, options)
 
     def connect(
         self, identity: str | int | Identity, virtual_port: int = 0, options: Options | None = None

@@ -1,6 +1,5 @@
 """The clocks that engines go by: the machine's, and virtual ones, which belong to a test."""
 
-import random
 import time
 import weakref
 from collections.abc import Callable, Coroutine
@@ -66,7 +65,9 @@ class VirtualClock:
         """Make a clock; MemoryError when memory is short."""
         self.native: Any = lib.sn_clock_new()
         """What an engine is started with."""
-        self.random = random.Random(0)
+        from random import Random  # slow to import, and only tests have virtual clocks
+
+        self.random = Random(0)
         """For what else is random in its engines: the same in every run."""
         if self.native == ffi.NULL:
             raise MemoryError

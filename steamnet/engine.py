@@ -4,7 +4,6 @@ import atexit
 import copyreg
 import logging
 import os
-import secrets
 import threading
 import time
 import warnings
@@ -13,7 +12,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, NoReturn
 
-from . import libraries
 from ._native import NetworkingMessage, ffi, lib, next_event
 from ._version import __version__
 from .clock import Clock, RealClock, VirtualClock
@@ -273,6 +271,8 @@ def load(
         if pointer == ffi.NULL:
             raise InitError(f"the loopback engine cannot start: {text_of(error)}")
         return Engine(name, kind, None, pointer)
+    from . import libraries  # slow to import
+
     paths = libraries.candidates(name, library, attach=attach)
     with _lock:
         if name in _inherited:
@@ -317,8 +317,11 @@ def identity_of(
 
 def random_steam_id(clock: VirtualClock | None = None) -> int:
     """An individual's account of the public universe, as Steam numbers them."""
-    below = secrets.randbelow if clock is None else clock.random.randrange
-    return 76561197960265728 + below(2**32 - 1) + 1
+    if clock is not None:
+        number = clock.random.randrange(2**32 - 1)
+    else:
+        number = int.from_bytes(os.urandom(8), "big") % (2**32 - 1)
+    return 76561197960265728 + number + 1
 
 
 @contextmanager
@@ -340,6 +343,8 @@ def app_id_in_environment(app_id: int | None) -> Iterator[None]:
 
 def _not_loaded(name: str, library: str | os.PathLike[str] | None, attach: bool) -> str:
     """Why there is no engine, before the list of all that was tried."""
+    from . import libraries
+
     if library is not None:
         lines = [f"the library given cannot serve as the {name} engine"]
     elif os.environ.get("STEAMNET_LIBRARY"):
@@ -361,11 +366,15 @@ def _not_loaded(name: str, library: str | os.PathLike[str] | None, attach: bool)
 
 def _loaded_here() -> str:
     """What of Steam's the process has loaded, for who wants to attach to it."""
+    from . import libraries
+
     paths = [path for path in libraries.loaded() if "steam" in os.path.basename(path).lower()]
     return f"This process has loaded: {', '.join(paths) or 'no library with steam in its name'}"
 
 
 def _refusal(engine: Engine, result: int, words: str) -> str:
+    from . import libraries
+
     message = f"the {engine.name} engine refused to start: {words or f'result {result}'}"
     if engine.name != "steam":
         return message

@@ -5,7 +5,6 @@ ResourceWarning. The `Router` finds the objects by their handles, without keepin
 """
 
 import contextlib
-import socket
 import threading
 import warnings
 import weakref
@@ -22,7 +21,7 @@ from .config import Options, Value
 from .engine import Engine, Uncopyable
 from .enums import GONE, ConfigValue, ConnectionState, EResult, SendFlags
 from .errors import ClosedError, ResultError
-from .identity import Identity, join_address, resolve, split_address
+from .identity import Identity, join_address, numeric_address, resolve, split_address
 from .info import ConnectionEvent, ConnectionInfo, QuickConnectionStatus
 from .networking_sockets import SteamNetworkingSocketsManager
 
@@ -81,8 +80,14 @@ class Router:
     def listen_ip(
         self, kind: Callable[["Router", int], L], address: str, options: Options | None
     ) -> L:
-        """Make a listener on a numeric ``address``; a port of 0 stands for a free one."""
+        """Make a listener on an ``address`` in numbers, or localhost; a port of 0 stands for a free one."""
         host, number = split_address(address)
+        if host.lower() == "localhost":
+            host = "127.0.0.1"
+        elif numeric_address(address) is None:
+            raise ValueError(
+                f"{address!r} has a name: to listen, give an address in numbers, or localhost"
+            )
         for _ in range(1 if number else FREE_PORTS):
             try:
                 where = join_address(host, number or _free_port(host))
@@ -124,14 +129,13 @@ class Router:
                 raise ResultError("connect_ip", EResult.CONNECT_FAILED, reason)
             return kind(self, handle)
 
-    def resolve(self, operation: str, address: str) -> str:
-        """The numeric address to use for a ``host:port``; ResultError if a name is not found."""
+    def resolve(self, address: str) -> str:
+        """The numeric address to connect to for a ``host:port``; ResultError if it is not found."""
         try:
             return resolve(address)[0]
         except OSError as error:
-            result = EResult.FAIL if operation == "listen_ip" else EResult.CONNECT_FAILED
             detail = f"{address}: {error.strerror or error}"
-            raise ResultError(operation, result, detail) from error
+            raise ResultError("connect_ip", EResult.CONNECT_FAILED, detail) from error
 
     def _refused(self, options: Options | None) -> str:
         """Which of the options an engine refuses, and why; "" if none that is known to be."""
@@ -638,6 +642,8 @@ class BasePollGroup(Handle, Generic[C]):
 
 def _free_port(host: str) -> int:
     """A UDP port that the system calls free on a numeric host; OSError if it has none there."""
+    import socket  # slow to import
+
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as probe:
         probe.bind((host, 0))
@@ -648,6 +654,8 @@ def _no_port(host: str, number: int) -> str:
     """Why an engine does not listen on an address, in the system's words where it has some."""
     if not number:
         return f"the engine refused {FREE_PORTS} free ports"
+    import socket  # slow to import
+
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as probe:
         try:

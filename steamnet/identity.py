@@ -2,7 +2,6 @@
 
 import operator
 import re
-import socket
 from collections.abc import Callable, Iterable
 from typing import Any, SupportsIndex
 
@@ -160,6 +159,8 @@ def resolve(address: str) -> list[str]:
     host, number = split_address(address)
     if (numeric := numeric_address(address)) is not None:
         return [numeric]
+    import socket  # slow to import
+
     return found_addresses(socket.getaddrinfo(host, number, type=socket.SOCK_DGRAM))
 
 
@@ -173,7 +174,9 @@ def numeric_address(address: str) -> str | None:
 
 def found_addresses(found: Iterable[tuple[Any, ...]]) -> list[str]:
     """The numeric addresses of what getaddrinfo found, those of IPv4 first."""
-    entries = sorted(found, key=lambda entry: entry[0] != socket.AF_INET)
+    from socket import AF_INET
+
+    entries = sorted(found, key=lambda entry: entry[0] != AF_INET)
     addresses = [  # engines know no scopes
         join_address(str(where[0]).partition("%")[0], where[1]) for *_, where in entries
     ]

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from typing import Self
 
 from ._native import NetworkingMessage
-from .arguments import Payload, seconds
+from .arguments import Payload, integer, seconds
 from .enums import EResult, SendFlags
 from .handles import BaseConnection, BaseListener, BasePollGroup, Router
 
@@ -48,6 +48,17 @@ def _receive(
     return messages
 
 
+def _limited(
+    receive: Callable[[int, int], list[NetworkingMessage]], handle: int, limit: int
+) -> list[NetworkingMessage]:
+    """Receive, and name the argument that the caller gave if it is none."""
+    try:
+        return receive(handle, limit)
+    except (TypeError, ValueError):
+        integer(limit, "limit", 1, 2**63 - 1)
+        raise
+
+
 class Connection(BaseConnection, _Closing):
     """A connection to a peer; made by ``steam.connect`` and `Listener.accept`."""
 
@@ -69,7 +80,7 @@ class Connection(BaseConnection, _Closing):
         return _receive(self._router, lambda: self._receive(limit), timeout)
 
     def _receive(self, limit: int) -> list[NetworkingMessage]:
-        messages = self._sockets.receive_messages(self._open("receive"), limit)
+        messages = _limited(self._sockets.receive_messages, self._open("receive"), limit)
         if not messages and self._ended is not None:
             self._release()
             self._check("receive", EResult.NO_CONNECTION)
@@ -130,7 +141,8 @@ class PollGroup(BasePollGroup[Connection], _Closing):
         return _receive(self._router, lambda: self._receive(limit), timeout)
 
     def _receive(self, limit: int) -> list[NetworkingMessage]:
-        messages = self._sockets.receive_messages_on_poll_group(self._open("receive"), limit)
+        receive = self._sockets.receive_messages_on_poll_group
+        messages = _limited(receive, self._open("receive"), limit)
         self._release_read(messages, limit)
         return messages
 

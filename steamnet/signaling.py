@@ -22,13 +22,14 @@ import secrets
 import socket
 import stat
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from ._native import ffi, lib
 from .identity import Identity, text_of
+from .signaling_protocol import Signaling as Signaling
 
 MAX_DATAGRAM = 65507  # bytes in a UDP datagram
 TOKEN = 32
@@ -37,26 +38,6 @@ CHECK_SECONDS = 1.0  # between two looks whether a user's own file is still ther
 UNFINISHED = re.compile(r"[0-9a-f]{32}\.[0-9a-f]{16}")  # a file that is to replace an entry
 UNFINISHED_SECONDS = 60
 NO_FOLLOW_NO_WAIT = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-
-
-class Signaling(Protocol):
-    """What `steamnet.init` takes as ``signaling``: all three are called from run_callbacks.
-
-    If it has a method ``fileno() -> int`` as well, of a socket that can be read when a signal has
-    arrived, `Steam.wait` wakes by it; else it looks every five milliseconds.
-    """
-
-    def send(self, peer: Identity, signal: bytes) -> None:
-        """Begin to carry a ``signal`` to a ``peer``, who may be unknown; must not block."""
-
-    def receive(self) -> Iterable[tuple[Identity, bytes] | bytes]:
-        """What has arrived since the last call, as (sender, signal); must not block.
-
-        Plain bytes are signals whose sender is unknown.
-        """
-
-    def close(self) -> None:
-        """Stop; called when the engine has shut down."""
 
 
 class LocalSignaling:

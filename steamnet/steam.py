@@ -1,7 +1,6 @@
 """Steam: one user on one engine, and init, which opens it."""
 
 import os
-import secrets
 import sys
 import threading
 import time
@@ -34,8 +33,7 @@ from .networking_messages import SteamNetworkingMessagesManager
 from .networking_sockets import SteamNetworkingSocketsManager
 from .networking_utils import SteamNetworkingUtilsManager
 from .objects import Connection, Listener, PollGroup
-from .signaling import LocalSignaling, Signaling, rendezvous_directory
-from .steam_lobbies import SteamLobbies
+from .signaling_protocol import Signaling
 
 if TYPE_CHECKING:
     from .rendezvous import Client
@@ -201,9 +199,9 @@ class Steam(Uncopyable):
         """Listen on a local ``address`` with ``options``: ``0.0.0.0:27015`` or ``[::]:27015``.
 
         Port 0 stands for a free one, which ``listener.address`` tells. ResultError if it is
-        taken, or no address of this machine.
+        taken, or no address of this machine; ValueError for a name other than ``localhost``.
         """
-        return self._router.listen_ip(Listener, self._router.resolve("listen_ip", address), options)
+        return self._router.listen_ip(Listener, address, options)
 
     def connect_ip(self, address: str, options: Options | None = None) -> Connection:
         """Begin to connect to an ``address``: ``203.0.113.5:27015`` or ``[2001:db8::1]:27015``.
@@ -212,7 +210,7 @@ class Steam(Uncopyable):
         seconds. ``options`` hold from the beginning. ResultError if the name is not found, or
         the engine refuses.
         """
-        where = self._router.resolve("connect_ip", address)
+        where = self._router.resolve(address)
         return self._router.connect_ip(Connection, where, options)
 
     def adopt(self, connection: int) -> Connection:
@@ -337,9 +335,11 @@ class Steam(Uncopyable):
     def _open_lobbies(self) -> LobbyBackend:
         """The back end of this engine's lobbies, opened."""
         if self.engine.name == "steam":
+            from .steam_lobbies import SteamLobbies
+
             return SteamLobbies(self.engine)
         me = self._me()
-        user = User(str(me), self._name or str(me), secrets.token_hex(8))
+        user = User(str(me), self._name or str(me), os.urandom(8).hex())
         return LobbyClient(self.engine, user, self.core.get_app_id(), self._open_carrier)
 
     def _open_carrier(self, user: User, app: int, inbox: Inbox) -> Carrier:
@@ -354,10 +354,13 @@ class Steam(Uncopyable):
 
             return RemoteLobbies(self.rendezvous, user, app, inbox)
         from .lobby_store import Store  # not every game has lobbies, and not every Python SQLite
+        from .signaling import rendezvous_directory
 
         return Store(rendezvous_directory(), user, app, inbox)
 
     def _local_signaling(self) -> Signaling | None:
+        from .signaling import LocalSignaling  # its modules are slow to import
+
         identity = self.networking_sockets.get_identity()
         try:
             return LocalSignaling(identity) if identity is not None else None

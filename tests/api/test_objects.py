@@ -23,7 +23,7 @@ from steamnet import (
     SendFlags,
     Steam,
 )
-from steamnet.objects import Connection, Listener
+from steamnet.objects import Connection, Listener, PollGroup
 from steamnet.testing import connected_pair, players, pump
 
 Pair = tuple[Connection, Connection]
@@ -500,6 +500,50 @@ def test_a_host_that_is_not_found_and_an_address_of_others(two: list[Steam]) -> 
     with pytest.raises(ResultError, match=r"192\.0\.2\.77:0") as refused:
         two[0].listen_ip("192.0.2.77:0")
     assert refused.value.operation == "listen_ip"
+    with pytest.raises(ValueError, match=r"play\.example\.org:0' has a name.*in numbers"):
+        two[0].listen_ip("play.example.org:0")
+
+
+@pytest.mark.parametrize("limit", [0, -1, "1", 1.0, None])
+def test_a_limit_that_is_none_is_called_so(two: list[Steam], limit: int) -> None:
+    """Receiving names the argument that the program gave."""
+    here, _ = two[0].networking_sockets.create_socket_pair()
+    with two[0].adopt(here) as connection, two[0].poll_group() as group:
+        for receiver in (connection, group):
+            with pytest.raises((TypeError, ValueError), match="^limit must be"):
+                receiver.receive(limit)
+
+
+def test_a_frame_costs_the_same_with_many_members(two: list[Steam]) -> None:
+    """Receiving, pumping and asking who has departed make as many calls for 300 members as for 3."""
+    host = two[0]
+
+    def frame(group: PollGroup) -> int:
+        calls = 0
+
+        def count(_frame: object, event: str, _argument: object) -> None:
+            nonlocal calls
+            calls += event in ("call", "c_call")
+
+        sys.setprofile(count)
+        try:
+            host.run_callbacks()
+            group.receive()
+            group.departed()
+        finally:
+            sys.setprofile(None)
+        return calls
+
+    calls = []
+    for members in (3, 300):
+        with ExitStack() as stack, host.poll_group() as group:
+            for _ in range(members):
+                for handle in host.networking_sockets.create_socket_pair():
+                    group.add(stack.enter_context(host.adopt(handle)))
+            pump(host, until=lambda: True)
+            frame(group)
+            calls.append(frame(group))
+    assert calls[0] == calls[1]
 
 
 def test_no_more_ports_are_tried_than_promised(

@@ -1,9 +1,11 @@
 """Python and C have layers: a file imports, includes and calls what is in lower layers only."""
 
 import ast
+import os
 import re
 import shutil
 import subprocess
+import sys
 import sysconfig
 from concurrent.futures import ThreadPoolExecutor
 from graphlib import TopologicalSorter
@@ -21,8 +23,8 @@ LAYERS = (
     {"enums", "virtual_loop"},
     {"errors"},
     {"identity", "pump"},
-    {"arguments", "columns", "info", "rendezvous.stun", "signaling"},
-    {"clock", "lobby_backend", "rendezvous.ice", "rendezvous.protocol"},
+    {"arguments", "columns", "info", "rendezvous.stun", "signaling_protocol"},
+    {"clock", "lobby_backend", "rendezvous.ice", "rendezvous.protocol", "signaling"},
     {"engine", "rendezvous.admission", "rendezvous.client"},
     {"config", "fake_udp_port", "lobbies", "lobby_rules", "steam_lobbies"},
     {"closing", "friends", "lobby_client"},
@@ -34,6 +36,7 @@ LAYERS = (
     {"steam"},
     {"aio"},
     {"testing"},
+    {"_api"},
     {"__init__"},
     {"cli.addresses", "cli.bench", "cli.demo", "cli.info", "cli.netgraph", "cli.output"},
     {"cli.lobbies", "cli.server"},
@@ -118,9 +121,49 @@ def test_any_lives_where_cdata_does(module: str) -> None:
     assert not says_any or "_native" in _imports(module)
 
 
+SLOW = {  # to import, and not every program needs them
+    *("asyncio", "dataclasses", "hashlib", "inspect", "json", "logging", "pathlib", "random"),
+    *("re", "secrets", "selectors", "socket", "sqlite3", "ssl", "subprocess", "typing"),
+}
+SLOW_OF_OURS = {
+    "aio",
+    "libraries",
+    "lobby_store",
+    "pump",
+    "rendezvous",
+    "signaling",
+    "testing",
+}
+
+
+@pytest.mark.parametrize(
+    ("program", "spared"),
+    [
+        ("import steamnet", SLOW | {f"steamnet.{name}" for name in (*SLOW_OF_OURS, "steam")}),
+        (
+            "import steamnet; steamnet.init(engine='loopback').shutdown()",
+            {"asyncio", "selectors", "socket", "sqlite3", "ssl", "steamnet.libraries"}
+            | {f"steamnet.{name}" for name in SLOW_OF_OURS},
+        ),
+    ],
+)
+def test_what_is_slow_is_imported_when_it_is_needed(program: str, spared: set[str]) -> None:
+    """A program pays for what it uses, and a tool that only names the package for nothing."""
+    look = "import sys; before = set(sys.modules); {}; print(*(set(sys.modules) - before))"
+    done = subprocess.run(
+        [sys.executable, "-c", look.format(program)],
+        env={**os.environ, "PYTHONPATH": str(PACKAGE.parent)},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert not spared & set(done.stdout.split())
+
+
 def test_the_imports_are_seen() -> None:
     """Arrows that are there are found: the tests above have something to judge."""
-    assert {"_native", "steam"} <= _imports("__init__")
+    assert {"_native", "_api"} <= _imports("__init__")
     assert "identity" in _imports("arguments")
     assert {"engine", "__init__", "cli.chat"} <= _imports("cli")
 
