@@ -7,8 +7,6 @@ steamnet: asyncio's streams, and websockets where it is installed. The figure is
 of the server's process, all its threads together, so that nothing hides in another thread.
 """
 
-# ruff: noqa: D102  # `Kind` says what the methods do
-
 import argparse
 import asyncio
 import importlib.util

@@ -80,7 +80,7 @@ class Router:
     def listen_ip(
         self, kind: Callable[["Router", int], L], address: str, options: Options | None
     ) -> L:
-        """Make a listener on an ``address`` in numbers, or localhost; a port of 0 stands for a free one."""
+        """Make a listener on an ``address`` in numbers, or localhost; port 0 takes a free one."""
         host, number = split_address(address)
         if host.lower() == "localhost":
             host = "127.0.0.1"

@@ -510,12 +510,12 @@ def test_a_limit_that_is_none_is_called_so(two: list[Steam], limit: int) -> None
     here, _ = two[0].networking_sockets.create_socket_pair()
     with two[0].adopt(here) as connection, two[0].poll_group() as group:
         for receiver in (connection, group):
-            with pytest.raises((TypeError, ValueError), match="^limit must be"):
+            with pytest.raises((TypeError, ValueError), match=r"^limit must be"):
                 receiver.receive(limit)
 
 
 def test_a_frame_costs_the_same_with_many_members(two: list[Steam]) -> None:
-    """Receiving, pumping and asking who has departed make as many calls for 300 members as for 3."""
+    """Receiving, pumping and asking who departed make as many calls for 300 members as for 3."""
     host = two[0]
 
     def frame(group: PollGroup) -> int:
