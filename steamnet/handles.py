@@ -19,16 +19,19 @@ from .arguments import Payload, close_reason
 from .closing import ClosingSockets
 from .config import Options, Value
 from .engine import Engine, Uncopyable
-from .enums import GONE, ConfigValue, ConnectionState, EResult, SendFlags
+from .enums import GONE, ConfigValue, ConnectionState, EndReason, EResult, SendFlags
 from .errors import ClosedError, ResultError
 from .identity import Identity, join_address, numeric_address, resolve, split_address
-from .info import ConnectionEvent, ConnectionInfo, QuickConnectionStatus
+from .info import NO_ICE, ConnectionEvent, ConnectionInfo, QuickConnectionStatus
 from .networking_sockets import SteamNetworkingSocketsManager
 
 C = TypeVar("C", bound="BaseConnection")
 C_co = TypeVar("C_co", bound="BaseConnection", covariant=True)
 L = TypeVar("L", bound="Handle")
 FREE_PORTS = 16  # how many that the system calls free are tried
+NO_ROUTE = (
+    " (no packets get through: on gns, home routers need a STUN server, and some a TURN server)"
+)
 
 
 class Router:
@@ -667,4 +670,6 @@ def _no_port(host: str, number: int) -> str:
 
 def ending(info: ConnectionInfo) -> str:
     """How a connection ended, in words."""
-    return f"{info.state_name}, reason {int(info.end_reason)}: {info.end_debug}"
+    words = f"{info.state_name}, reason {int(info.end_reason)}: {info.end_debug}"
+    no_route = info.end_reason == EndReason.MISC_P2P_RENDEZVOUS
+    return words + NO_ROUTE if no_route and NO_ICE not in words else words

@@ -252,7 +252,8 @@ class Client:
                 self._welcomed.set()
                 return
             if was_online or not lost:
-                log.warning("no rendezvous server %s (%s): trying again", self.url, reason)
+                what = "lost" if was_online else "cannot reach"
+                log.warning("%s the rendezvous server %s: %s; trying again", what, self.url, reason)
             lost = True
             delay = FIRST_DELAY if was_online else min(delay * 2, LONGEST_DELAY)
             with contextlib.suppress(TimeoutError):

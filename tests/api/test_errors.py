@@ -5,6 +5,7 @@ import math
 import pickle
 from array import array
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -24,7 +25,8 @@ from steamnet import (
     UnsupportedError,
 )
 from steamnet._native import ffi
-from steamnet.info import ConnectionInfo, QuickConnectionStatus
+from steamnet.handles import ending
+from steamnet.info import NO_ICE, ConnectionInfo, QuickConnectionStatus
 
 pytestmark = pytest.mark.python_behaviour
 
@@ -532,3 +534,20 @@ def test_all_errors_are_the_packages_own() -> None:
     """They can be caught by the names that the package shows."""
     for error in (InitError, UnsupportedError, ClosedError, ResultError, SteamnetError):
         assert getattr(steamnet, error.__name__) is error
+
+
+@pytest.mark.parametrize(
+    ("reason", "debug", "hint"),
+    [
+        (EndReason.MISC_P2P_RENDEZVOUS, "Timed out attempting to negotiate rendezvous", True),
+        (EndReason.MISC_P2P_RENDEZVOUS, f"Timed out{NO_ICE}", False),
+        (EndReason.MISC_TIMEOUT, "Timed out attempting to connect", False),
+    ],
+)
+def test_a_route_that_was_not_found_is_told_with_what_to_try(
+    reason: EndReason, debug: str, hint: bool
+) -> None:
+    """STUN or TURN, unless the engine's own words have a better reason."""
+    info: Any = SimpleNamespace(state_name="X", end_reason=reason, end_debug=debug)
+    assert ending(info).startswith(f"X, reason {int(reason)}: {debug}")
+    assert ("STUN" in ending(info)) == hint
