@@ -41,7 +41,7 @@ def host(machine: Machine, options: str) -> Program:
 
 def join(hosting: Program, machine: Machine, where: str = "they type:") -> Program:
     """Join from a machine, typing what the host shows for it."""
-    command = hosting.shows(where).partition("they type:  steamnet ")[2]
+    command = hosting.shows(where).partition(":  steamnet ")[2]
     return machine.steamnet(command)
 
 
@@ -93,6 +93,15 @@ class TestByName:
         hosting = host(getattr(net, one), BY_NAME)
         talk(hosting, join(hosting, getattr(net, other)))
 
+    def test_the_host_is_found_in_the_list(self, net: Internet, server: Server) -> None:
+        """A guest who knows no name sees the host's lobby, chooses it, and talks."""
+        server()
+        hosting = host(net.ann, BY_NAME)
+        guest = join(hosting, net.bob, "choose from a list:")
+        guest.shows("Type its number")
+        guest.type("1")
+        talk(hosting, guest)
+
     def test_pong_crosses_two_routers(self, net: Internet, server: Server) -> None:
         """The game in two windows, in two homes, to the first point."""
         pytest.importorskip("pygame", reason="the game needs pygame-ce")
@@ -114,11 +123,20 @@ class TestSymmetricRouters:
 
     @pytest.fixture(autouse=True)
     def _symmetric(self, net: Internet) -> None:
-        for router in (net.west, net.east):
-            router.masquerade(symmetric=True)
+        net.east.masquerade(symmetric=True)
+
+    @pytest.mark.parametrize(("one", "other"), [("public", "bob"), ("bob", "public")])
+    def test_one_reaches_a_public_address(
+        self, net: Internet, server: Server, one: str, other: str
+    ) -> None:
+        """Where only one side is behind such a router, no relay is needed."""
+        server()
+        hosting = host(getattr(net, one), BY_NAME)
+        talk(hosting, join(hosting, getattr(net, other)))
 
     def test_both_are_told_of_turn(self, net: Internet, server: Server) -> None:
         """Guest and host read which option would help."""
+        net.west.masquerade(symmetric=True)
         server()
         hosting = host(net.ann, BY_NAME)
         refused = join(hosting, net.bob)
@@ -126,10 +144,12 @@ class TestSymmetricRouters:
         refused.shows("--turn")
         hosting.shows("--turn")
 
+    @pytest.mark.parametrize("both", [False, True])
     def test_coturn_relays_by_the_servers_word(
-        self, net: Internet, server: Server, tmp_path: Path
+        self, net: Internet, server: Server, tmp_path: Path, both: bool
     ) -> None:
         """The server shares a secret with coturn, and gives each player a password."""
+        net.west.masquerade(symmetric=both)
         net.server.start(*f"{COTURN} {BY_SECRET} {APART}".split()).shows("relay")
         (tmp_path / "turn-secret").write_text("SECRET\n")
         server(f"--turn {SERVER}:3478 --turn-secret {tmp_path / 'turn-secret'}")
@@ -138,6 +158,7 @@ class TestSymmetricRouters:
 
     def test_coturn_relays_for_players_who_name_it(self, net: Internet, server: Server) -> None:
         """Without the server's help, each gives the address and a password."""
+        net.west.masquerade(symmetric=True)
         net.server.start(*f"{COTURN} {BY_PASSWORD} {APART}".split()).shows("relay")
         server()
         turn = f"--turn {SERVER}:3478 --turn-user game --turn-password password"
