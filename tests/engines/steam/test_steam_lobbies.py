@@ -1,5 +1,6 @@
 """Lobbies and friends on the steam engine: between processes, and with what Steam may answer."""
 
+import asyncio
 import ctypes
 import struct
 import sys
@@ -14,6 +15,7 @@ from steam_programs import output, python
 from topologies import ALICE, BOB
 
 import steamnet
+import steamnet.aio
 from steamnet import (
     ClosedError,
     EChatRoomEnterResponse,
@@ -359,6 +361,30 @@ class TestLobbies:
                 lobby.send(name)
                 said = until(lambda: steam.lobbies.events(), steam, what="the message")
                 assert name.encode() in [event.data for event in said]
+
+    def test_lobbies_are_awaited_in_aio(
+        self, library: str, surroundings: pytest.MonkeyPatch, player: Callable[..., SteamPlayer]
+    ) -> None:
+        """Requests, their refusals, and events, with `await`."""
+        bob = player()
+
+        async def play() -> None:
+            async with steamnet.aio.init(480, library=library) as steam:
+                lobby = await steam.lobbies.create(2, {"map": "dust"})
+                assert [info.id for info in await steam.lobbies.list(where={"map": "dust"})] == [
+                    lobby.id
+                ]
+                await asyncio.to_thread(bob.do, f"lobby = ask(steam.lobbies.join({lobby.id}))")
+                kinds = []
+                async for event in steam.lobbies:
+                    kinds.append(event.kind)
+                    if event.kind == LobbyEventKind.JOINED:
+                        break
+                assert event.user == BOB
+                with pytest.raises(ResultError, match="DOESNT_EXIST"):
+                    await steam.lobbies.join(NOWHERE)
+
+        asyncio.run(asyncio.wait_for(play(), 30))
 
     def test_many_threads_use_lobbies_at_once(
         self, steam: steamnet.Steam, ask: Callable[[Any], Any]

@@ -225,23 +225,30 @@ class TestNetworking:
         assert f"client  {BOB}, process" in text
         assert "Every message arrived." in text
 
-    def test_the_chat_of_two_terminals_runs(self, library: str, ice: None) -> None:
-        """Host and join, each in a terminal of its own."""
+    @pytest.mark.parametrize("typed", ["", "1\n"], ids=["by identity", "from the list"])
+    def test_the_chat_of_two_terminals_runs(self, typed: str, library: str, ice: None) -> None:
+        """Host and join, each in a terminal of its own; by Steam ID, or by a number of the list."""
         host = run(*PYTHON, "-m", "steamnet", "host", STEAMNET_LIBRARY=library)
+        assert host.stdout is not None
+        assert host.stdout.readline() == f"Host Steam ID: {ALICE}\n"
+        while not host.stdout.readline().startswith("Or they choose from a list"):
+            pass
         join = run(
-            *(*PYTHON, "-m", "steamnet", "join", ALICE),
+            *(*PYTHON, "-m", "steamnet", "join", *([] if typed else [ALICE])),
             STEAMNET_LIBRARY=library,
             STEAMNET_FAKE_STEAM_STEAM_ID=BOB,
         )
         try:
-            assert host.stdout is not None
             assert join.stdin is not None
-            assert host.stdout.readline() == f"Host Steam ID: {ALICE}\n"
-            join.stdin.write("good evening\n")
+            assert join.stdout is not None
+            join.stdin.write(f"{typed}good evening\n")
             join.stdin.flush()
-            lines = [host.stdout.readline() for _ in range(3)]
+            if typed:
+                assert "players" in join.stdout.readline()
+                assert f"Player {int(ALICE) % 1000}" in join.stdout.readline()
+            lines = [host.stdout.readline() for _ in range(2)]
             # The client is connected a moment before the host, and may be faster.
-            assert sorted(lines[1:]) == [f"* {BOB} joined\n", f"{BOB}: good evening\n"]
+            assert sorted(lines) == [f"* {BOB} joined\n", f"{BOB}: good evening\n"]
         finally:
             for program in (host, join):
                 program.kill()
