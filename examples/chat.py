@@ -13,7 +13,6 @@ import os
 import queue
 import sys
 import threading
-import time
 from collections.abc import Iterable, Iterator
 
 from finding import find
@@ -78,7 +77,7 @@ def host(steam: steamnet.Steam, name: str, keyboard: Keyboard) -> None:
                 guest.close()
             for line in keyboard.lines():
                 room.broadcast(f"{name}: {line}")
-            time.sleep(1 / 60)
+            steam.wait(1 / 60)
 
 
 def join(steam: steamnet.Steam, name: str, steam_id: str, keyboard: Keyboard) -> None:
@@ -86,11 +85,11 @@ def join(steam: steamnet.Steam, name: str, steam_id: str, keyboard: Keyboard) ->
     found = find(steam, LOBBY, steam_id)
     while (connection := next(found)) is None:
         steam.run_callbacks()
-        time.sleep(1 / 60)
+        steam.wait(1 / 60)
     with connection:
         while connection.state < ConnectionState.CONNECTED:
             steam.run_callbacks()
-            time.sleep(1 / 60)
+            steam.wait(1 / 60)
         if connection.state in GONE:
             sys.exit(f"{connection.info.end_debug}: is the host running?")
         connection.send(name)
@@ -104,7 +103,7 @@ def join(steam: steamnet.Steam, name: str, steam_id: str, keyboard: Keyboard) ->
             except ResultError as error:
                 print(f"* the chat is over: {error}", flush=True)
                 return
-            time.sleep(1 / 60)
+            steam.wait(1 / 60)
 
 
 def main(role: str, name: str, steam_id: str = "") -> None:

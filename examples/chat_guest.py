@@ -1,7 +1,6 @@
 """A guest of chat_host.py, started with its Steam ID: says hello, then shows what others say."""
 
 import sys
-import time
 
 import steamnet
 
@@ -12,6 +11,6 @@ with steamnet.init(480) as steam, steam.connect(sys.argv[1]) as connection:
             steam.run_callbacks()
             for message in connection.receive():
                 print(message.decode(), flush=True)
-            time.sleep(1 / 60)
+            steam.wait(1 / 60)
     except steamnet.ResultError as error:
         sys.exit(str(error))

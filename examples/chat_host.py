@@ -1,7 +1,5 @@
 """A chat host for four players, who join with chat_guest.py and the Steam ID that this prints."""
 
-import time
-
 import steamnet
 
 ROOM, FULL = 4, 1001  # how many players fit in, and a close reason of our own
@@ -22,4 +20,4 @@ with steamnet.init(480) as steam, steam.listen() as listener, steam.poll_group()
         for gone in room.departed():
             room.broadcast(f"* {gone.peer} has left")
             gone.close()
-        time.sleep(1 / 60)
+        steam.wait(1 / 60)

@@ -11,7 +11,6 @@ test or on a train (in PowerShell: $env:STEAMNET_ENGINE = "loopback", and so on)
 """
 
 import sys
-import time
 
 import steamnet
 from steamnet import ConnectionState, SendFlags
@@ -38,7 +37,7 @@ def host(steam: steamnet.Steam) -> None:
             print(f"{message.identity} says {message.decode()!r}", flush=True)
             sockets.send_message(message.connection, f"You said {message.decode()!r}")
             talking = message.decode() != "Goodbye"
-        time.sleep(1 / 60)
+        steam.wait(1 / 60)
 
 
 def join(steam: steamnet.Steam, host_steam_id: str) -> None:
@@ -57,7 +56,7 @@ def join(steam: steamnet.Steam, host_steam_id: str) -> None:
             answers += 1
         if info is None or (info.state in GONE and not messages):
             sys.exit(f"no connection: {info.end_debug if info else 'refused'} (is there a host?)")
-        time.sleep(1 / 60)
+        steam.wait(1 / 60)
     sockets.close_connection(connection)
 
 

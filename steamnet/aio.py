@@ -1,7 +1,9 @@
 """The same nouns with ``await``: listeners and connections on asyncio's event loop.
 
-One task an engine pumps it: every millisecond while there is traffic, ever more slowly (to 8 ms)
-while there is none. It needs timers and nothing else, so any loop on any platform will do.
+The event loop watches the engine's descriptor and runs the callbacks when it is ready, so that
+nothing is spent while nothing comes. Where the engine cannot tell (steam), or the loop cannot watch
+(Windows' usual one), that is done every millisecond while there is traffic, ever more slowly (to
+8 ms) while there is none.
 
 Unread messages stay in the engine, so a slow reader applies back-pressure to its peer only.
 Taking a message, accepting and handing over to the engine are single steps, so a ``receive``
