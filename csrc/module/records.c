@@ -303,17 +303,20 @@ bool sn_record_type_set(sn_record_type *out, PyObject *class)
 {
     PyObject *names = PyObject_GetAttrString(class, "__match_args__");
     sn_record_type made = {.type = (PyTypeObject *)class, .count = names != NULL ? (int)PyTuple_Size(names) : -1};
-    bool good = made.count >= 0 && made.count <= SN_FIELDS && PyType_Check(class);
+    bool good = made.count > 0 && made.count <= SN_FIELDS && PyType_Check(class);
     for (int i = 0; good && i < made.count; i++) {
         made.fields[i] = PyObject_GetAttr(class, PyTuple_GetItem(names, i));
         good = made.fields[i] != NULL;
     }
     Py_XDECREF(names);
     if (good) {
-        Py_INCREF(class);
         /* Slots hold functions as void pointers, which ISO C leaves to the platform. */
         *(void **)&made.alloc = PyType_GetSlot(made.type, Py_tp_alloc);
         *(void **)&made.set = PyType_GetSlot(Py_TYPE(made.fields[0]), Py_tp_descr_set);
+        good = made.alloc != NULL && made.set != NULL;
+    }
+    if (good) {
+        Py_INCREF(class);
         *out = made;
     } else if (!PyErr_Occurred()) {
         PyErr_SetString(PyExc_TypeError, "a record is a dataclass with slots");

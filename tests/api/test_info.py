@@ -21,7 +21,7 @@ from steamnet import (
     IdentityType,
     QuickConnectionStatus,
 )
-from steamnet._native import ffi, lib, read_event, read_info, read_status
+from steamnet._native import ffi, lib, read_event, read_info, read_status, set_columns_type
 from steamnet.info import LaneStatus, state_name
 
 
@@ -228,3 +228,10 @@ def test_any_bytes_can_be_read(read: Any, name: str) -> None:
     all_of_them()
     gc.collect()
     assert sys.getallocatedblocks() - before < 100
+
+
+@pytest.mark.parametrize("wrong", [object, 5, int, type("NoSlots", (), {"__match_args__": ("x",)})])
+def test_only_a_dataclass_with_slots_is_a_record(wrong: Any) -> None:
+    """C sets fields by their slots' descriptors, and takes no class that has none."""
+    with pytest.raises((TypeError, AttributeError)):
+        set_columns_type(wrong)
