@@ -52,7 +52,8 @@ def live_a_little() -> None:
             if caller:
                 here.send_message(caller, bytes(2000), SendFlags.RELIABLE_NO_NAGLE)
             guest.networking_messages.send_message_to_user("str:host", b"hello", SendFlags.RELIABLE)
-            there.receive_messages_on_poll_group(group)
+            there.receive_messages_on_poll_group(group, turn + 1)
+            there.receive_columns_on_poll_group(group)
             host.networking_messages.receive_messages_on_channel(0)
             time.sleep(0.0005)
         if caller:
