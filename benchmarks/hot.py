@@ -11,7 +11,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from time import thread_time_ns  # other programs on the machine do not count
 from typing import Any
@@ -429,62 +429,69 @@ def each(times: int, work: Callable[[], object]) -> None:
         work()
 
 
-def batches(receive: Callable[..., Any], handle: int, batch: int, count: int) -> Iterator[Any]:
-    """Receive until that many have come."""
-    while count > 0 and (messages := receive(handle, batch)):
-        count -= len(messages)
-        yield messages
-
-
 def walk(receive: Callable[..., Any], handle: int, batch: int, count: int) -> int:
     """Take each message in a loop, as any program does, and no more."""
     got = 0
-    for messages in batches(receive, handle, batch, count):
+    while got < count and (messages := receive(handle, batch)):
         for _ in messages:
-            got += 1
+            pass
+        got += len(messages)
     return got
 
 
 def read_three(receive: Callable[..., Any], handle: int, batch: int, count: int) -> int:
     """Read what a game reads: the length of the payload, the connection and the number."""
-    got = 0
-    for messages in batches(receive, handle, batch, count):
-        for m in messages:
-            len(m.data), m.connection, m.message_number
-            got += 1
-    return got
+    got = size = connection = number = 0
+    while got < count and (messages := receive(handle, batch)):
+        for message in messages:
+            size = len(message.data)
+            connection = message.connection
+            number = message.message_number
+        got += len(messages)
+    return got if size >= 0 and connection and number else 0
 
 
 def read_payload(receive: Callable[..., Any], handle: int, batch: int, count: int) -> int:
     """Read the same three with the payload as bytes."""
-    got = 0
-    for messages in batches(receive, handle, batch, count):
-        for m in messages:
-            len(m.payload), m.connection, m.message_number
-            got += 1
-    return got
+    got = size = connection = number = 0
+    while got < count and (messages := receive(handle, batch)):
+        for message in messages:
+            size = len(message.payload)
+            connection = message.connection
+            number = message.message_number
+        got += len(messages)
+    return got if size >= 0 and connection and number else 0
 
 
 def read_all(receive: Callable[..., Any], handle: int, batch: int, count: int) -> int:
     """Read all eight fields and the first byte of each, as the C loop does."""
-    got = 0
-    for messages in batches(receive, handle, batch, count):
+    got = byte = 0
+    fields: tuple[Any, ...] = ()
+    while got < count and (messages := receive(handle, batch)):
         for m in messages:
-            m.size, m.connection, m.identity, m.connection_user_data  # noqa: B018  # the reading is it
-            m.time_received, m.message_number, m.flags, m.channel  # noqa: B018  # the reading is it
-            if m.payload[0] >= 0:
-                got += 1
-    return got
+            size = m.size
+            connection = m.connection
+            identity = m.identity
+            user_data = m.connection_user_data
+            received = m.time_received
+            number = m.message_number
+            flags = m.flags
+            channel = m.channel
+            byte = m.payload[0]
+        fields = size, connection, identity, user_data, received, number, flags, channel
+        got += len(messages)
+    return got if len(fields) == 8 and byte >= 0 else 0
 
 
 def copy_all(receive: Callable[..., Any], handle: int, batch: int, count: int) -> int:
     """Take the bytes of each payload, which is all that steamworks-swig gives."""
     got = 0
-    for messages in batches(receive, handle, batch, count):
+    payload = b""
+    while got < count and (messages := receive(handle, batch)):
         for message in messages:
-            message.payload  # noqa: B018  # the reading is it
-            got += 1
-    return got
+            payload = message.payload
+        got += len(messages)
+    return got if type(payload) is bytes else 0
 
 
 READERS = {

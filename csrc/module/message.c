@@ -10,8 +10,6 @@
 #include <string.h>
 #include <structmember.h>
 
-/* Below this a copy costs less than owning Valve's message (measured: benchmarks/). */
-enum { INLINE_LIMIT = 1024 };
 /* Objects of small messages are used again: so many of them, each with room for so many bytes. */
 enum { SPARE_ROOM = 128, MOST_SPARE = 256 };
 
@@ -82,20 +80,34 @@ static void message_free(Message *message)
     PyObject_Free(message);
 }
 
-void sn_message_before_clear(sn_message_before *before)
+/* The object of a number, which may be that of the message before. */
+#define SAME_OR_NEW(message_field, native_field)                                                                \
+    (before->message != NULL && before->native->native_field == native->native_field                            \
+         ? Py_NewRef(((Message *)before->message)->message_field)                                               \
+         : sn_int(native->native_field))
+
+static bool set_peer(Message *message, const SteamNetworkingMessage_t *native, const sn_made *before)
 {
-    Py_XDECREF(before->size.object);
-    Py_XDECREF(before->time.object);
-    Py_XDECREF(before->user_data.object);
+    sn_peer peer;
+    if (before->message != NULL && before->native->m_conn == native->m_conn &&
+        sn_same_identity(&before->native->m_identityPeer, &native->m_identityPeer)) {
+        message->connection = Py_NewRef(((Message *)before->message)->connection);
+        message->identity = Py_NewRef(((Message *)before->message)->identity);
+        return true;
+    }
+    if (!sn_peer_of(native->m_conn, &native->m_identityPeer, &peer))
+        return false;
+    message->connection = peer.connection;
+    message->identity = peer.identity;
+    return true;
 }
 
-PyObject *sn_message_new(const SteamNetworkingMessage_t *native, sn_message_before *before)
+PyObject *sn_message_new(const SteamNetworkingMessage_t *native, const sn_made *before)
 {
     /* A size without data would be a fault of the library; an empty message may have none. */
     Py_ssize_t size = native->m_cbSize > 0 && native->m_pData != NULL ? native->m_cbSize : 0;
     bool copied = sn_message_copied(native);
     Message *message = message_alloc(copied ? size : 0);
-    sn_peer peer;
     if (message == NULL)
         return NULL;
     message->size = message->connection = message->identity = NULL;
@@ -108,28 +120,21 @@ PyObject *sn_message_new(const SteamNetworkingMessage_t *native, sn_message_befo
     message->bytes = copied ? message->copy : native->m_pData;
     if (copied && size > 0)
         memcpy(message->copy, native->m_pData, (size_t)size);
-    if (!sn_peer_of(native->m_conn, &native->m_identityPeer, &peer))
+    if (!set_peer(message, native, before))
         goto failed;
-    message->connection = peer.connection;
-    message->identity = peer.identity;
     /* A connection's messages carry their lane; those of ISteamNetworkingMessages a channel. */
     message->channel = sn_int(native->m_conn == 0 ? native->m_nChannel : native->m_idxLane);
     message->flags = sn_int(native->m_nFlags);
     message->message_number = sn_int(native->m_nMessageNumber);
-    message->size = sn_int_again(&before->size, size);
-    message->time_received = sn_int_again(&before->time, native->m_usecTimeReceived);
-    message->connection_user_data = sn_int_again(&before->user_data, native->m_nConnUserData);
+    message->size = sn_int(size);
+    message->time_received = SAME_OR_NEW(time_received, m_usecTimeReceived);
+    message->connection_user_data = SAME_OR_NEW(connection_user_data, m_nConnUserData);
     if (message->channel != NULL && message->flags != NULL && message->message_number != NULL &&
         message->size != NULL && message->time_received != NULL && message->connection_user_data != NULL)
         return (PyObject *)message;
 failed:
     Py_DECREF(message);
     return NULL;
-}
-
-bool sn_message_copied(const SteamNetworkingMessage_t *native)
-{
-    return native->m_cbSize <= INLINE_LIMIT || native->m_pData == NULL;
 }
 
 void sn_message_take_over(PyObject *self, sn_engine *engine, SteamNetworkingMessage_t *native)

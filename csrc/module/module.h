@@ -31,32 +31,28 @@ extern PyObject *sn_few[SN_MOST - SN_FEWEST + 1];
 bool sn_numbers_init(void);
 static inline PyObject *sn_int(long long number)
 {
-    return SN_FEWEST <= number && number <= SN_MOST ? Py_NewRef(sn_few[number - SN_FEWEST])
-                                                    : PyLong_FromLongLong(number);
-}
-
-/* The object of a number that often is the one before. */
-typedef struct sn_last {
-    long long number;
-    PyObject *object;
-} sn_last;
-PyObject *sn_int_anew(sn_last *last, long long number);
-static inline PyObject *sn_int_again(sn_last *last, long long number)
-{
-    return last->object != NULL && last->number == number ? Py_NewRef(last->object) : sn_int_anew(last, number);
+    if (SN_FEWEST <= number && number <= SN_MOST)
+        return Py_NewRef(sn_few[number - SN_FEWEST]);
+    if (LONG_MIN <= number && number <= LONG_MAX) /* the faster one */
+        return PyLong_FromLong((long)number);
+    return PyLong_FromLongLong(number);
 }
 
 /* The message type. */
 bool sn_message_type_init(PyObject *module);
-/* What a message may share with the one that was made before it; all zero at first. */
-typedef struct sn_message_before {
-    sn_last size, time, user_data;
-} sn_message_before;
-void sn_message_before_clear(sn_message_before *before);
 /* A message made of Valve's, which stays the caller's until nothing can fail any more: then the caller
- * releases it if it was copied, and else the message takes it over. */
-PyObject *sn_message_new(const SteamNetworkingMessage_t *native, sn_message_before *before);
-bool sn_message_copied(const SteamNetworkingMessage_t *native);
+ * releases it if it was copied, and else the message takes it over. Fields that are as in the one before,
+ * if there is one, are the same objects. */
+typedef struct sn_made {
+    const SteamNetworkingMessage_t *native;
+    PyObject *message;
+} sn_made;
+PyObject *sn_message_new(const SteamNetworkingMessage_t *native, const sn_made *before);
+enum { SN_COPIED = 1024 }; /* up to so many bytes, a copy costs less than owning Valve's message (benchmarks/) */
+static inline bool sn_message_copied(const SteamNetworkingMessage_t *native)
+{
+    return native->m_cbSize <= SN_COPIED || native->m_pData == NULL;
+}
 void sn_message_take_over(PyObject *message, sn_engine *engine, SteamNetworkingMessage_t *native);
 
 /* A dataclass with slots that C makes objects of, and the values for one, in the class's order. */

@@ -10,14 +10,3 @@ bool sn_numbers_init(void)
             return false;
     return true;
 }
-
-PyObject *sn_int_anew(sn_last *last, long long number)
-{
-    PyObject *object = sn_int(number);
-    if (object != NULL) {
-        Py_XDECREF(last->object);
-        last->object = Py_NewRef(object);
-        last->number = number;
-    }
-    return object;
-}

@@ -67,12 +67,16 @@ sn_received *sn_receive_batch(sn_engine *engine, sn_source source, long long han
     return batch;
 }
 
-static void hand_over(PyObject *list, Py_ssize_t index, sn_engine *engine, SteamNetworkingMessage_t *native)
+/* Nothing can fail any more: gives Valve's messages back, or to the objects that read them. */
+static void hand_over(PyObject *list, Py_ssize_t first, sn_engine *engine, const sn_received *batch, int count)
 {
-    if (sn_message_copied(native))
-        native->m_pfnRelease(native);
-    else
-        sn_message_take_over(PyList_GetItem(list, index), engine, native);
+    for (int i = 0; i < count; i++) {
+        SteamNetworkingMessage_t *native = batch->messages[i];
+        if (sn_message_copied(native))
+            native->m_pfnRelease(native);
+        else
+            sn_message_take_over(PyList_GetItem(list, first + i), engine, native);
+    }
 }
 
 /* A list of the whole batch; NULL when memory is short, and the messages are still the engine's. */
@@ -81,39 +85,36 @@ static PyObject *list_of(sn_engine *engine, const sn_received *batch)
     /* No collection here: a finalizer that shuts the engine down would wait for this call. */
     int collecting = PyGC_Disable();
     PyObject *list = PyList_New(batch->count);
-    sn_message_before before = {{0, NULL}, {0, NULL}, {0, NULL}};
+    sn_made before = {NULL, NULL};
     if (collecting)
         PyGC_Enable();
     for (int i = 0; list != NULL && i < batch->count; i++) {
         PyObject *message = sn_message_new(batch->messages[i], &before);
+        before = (sn_made){batch->messages[i], message};
         if (message == NULL)
             Py_CLEAR(list);
         else
             PyList_SetItem(list, i, message);
     }
-    for (int i = 0; list != NULL && i < batch->count; i++)
-        hand_over(list, i, engine, batch->messages[i]);
-    sn_message_before_clear(&before);
+    if (list != NULL)
+        hand_over(list, 0, engine, batch, batch->count);
     return list;
 }
 
 /* Appends the batch to the list: how many messages of it, fewer when memory is short. */
 static int append(PyObject *list, sn_engine *engine, const sn_received *batch)
 {
-    sn_message_before before = {{0, NULL}, {0, NULL}, {0, NULL}};
+    Py_ssize_t first = PyList_Size(list);
+    sn_made before = {NULL, NULL};
     int done = 0;
-    for (bool failed = false; done < batch->count; done++) {
+    for (bool failed = false; done < batch->count && !failed;) {
         PyObject *message = sn_message_new(batch->messages[done], &before);
-        if (message == NULL)
-            break;
-        failed = PyList_Append(list, message) < 0;
-        if (!failed)
-            hand_over(list, PyList_Size(list) - 1, engine, batch->messages[done]);
-        Py_DECREF(message);
-        if (failed)
-            break;
+        before = (sn_made){batch->messages[done], message};
+        failed = message == NULL || PyList_Append(list, message) < 0;
+        Py_XDECREF(message); /* the list has it */
+        done += !failed;
     }
-    sn_message_before_clear(&before);
+    hand_over(list, first, engine, batch, done);
     return done;
 }
 
