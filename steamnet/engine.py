@@ -72,6 +72,8 @@ class Engine(Uncopyable):
         """The clock that it goes by."""
         self.has_more = False
         """Whether the last run_callbacks left events for the next one, which need not wait."""
+        self.on_kill: Callable[[], object] = no_signals
+        """What else is gone when a test's network kills this user."""
         self._pointer = pointer
         self._closed = False
         self._attached = False  # to a Steam that other code may shut down at any time

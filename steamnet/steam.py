@@ -348,7 +348,9 @@ class Steam(Uncopyable):
         if isinstance(self.clock, VirtualClock):
             hub = hub_of(self.clock)
         if hub is not None:
-            return hub.enter(user, app, inbox.put)
+            guest = hub.enter(user, app, inbox.put)
+            self.engine.on_kill = guest.vanish
+            return guest
         if self.rendezvous is not None:
             from .rendezvous.lobby_carrier import RemoteLobbies
 

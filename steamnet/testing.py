@@ -285,10 +285,12 @@ class Network:
     def kill(self, player: Party) -> None:
         """End a player without a close, as if its machine had lost power. Its calls are over.
 
-        Its peers find out when nothing has come for `ConfigValue.TIMEOUT_CONNECTED`.
+        Its peers find out when nothing has come for `ConfigValue.TIMEOUT_CONNECTED`; the members of
+        its lobbies at once.
         """
         self.freeze(player)
         _engine(player).close()
+        _engine(player).on_kill()
 
     def record(self) -> list[Record]:
         """What happened to the latest 4096 packets of the players' clock, oldest first."""

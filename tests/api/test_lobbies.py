@@ -17,7 +17,7 @@ from steamnet import (
     Steam,
     UnsupportedError,
 )
-from steamnet.testing import VirtualClock, players, pump
+from steamnet.testing import VirtualClock, network, players, pump
 
 
 @pytest.fixture(params=["real", "virtual"])
@@ -324,6 +324,16 @@ def test_virtual_lobbies_are_the_same_in_every_run() -> None:
             return pump(*steams, until=steams[0].lobbies.events)
 
     assert [repr(event) for event in play()] == [repr(event) for event in play()]
+
+
+def test_a_killed_player_is_missed(three: list[Steam]) -> None:
+    """The next member owns the lobby, as after a crash."""
+    _, second, third = made(three, 3)
+    network(*three).kill(three[0])
+    heir = three[1].core.get_steam_id()
+    pump(*three[1:], until=lambda: second.owner == third.owner == heir)
+    kinds = [event.kind for event in three[2].lobbies.events()]
+    assert kinds == [LobbyEventKind.DISCONNECTED, LobbyEventKind.OWNER]
 
 
 def test_two_clocks_share_no_lobbies() -> None:

@@ -107,15 +107,58 @@ class TestByName:
         pytest.importorskip("pygame", reason="the game needs pygame-ce")
         server()
         environment = {"SDL_VIDEODRIVER": "dummy", "SDL_AUDIODRIVER": "dummy"}
-        environment["STEAMNET_ENGINE"] = "gns"
-        pong = (sys.executable, "-P", PONG)
-        options = ("--points", "1", "--rendezvous", URL)
+        environment |= {"STEAMNET_ENGINE": "gns", "STEAMNET_RENDEZVOUS": URL}
+        environment["PYTHONSAFEPATH"] = ""  # it imports another example
+        pong = (sys.executable, PONG)
         players = [
-            net.ann.start(*pong, "host", *options, **environment),
-            net.bob.start(*pong, "join", *options, **environment),
+            net.ann.start(*pong, "host", "--points", "1", **environment),
+            net.bob.start(*pong, "join", "--points", "1", **environment),
         ]
         scores = [player.shows("The score is", 40) for player in players]
         assert scores[0] == scores[1]
+
+
+class TestLobbies:
+    """Lobbies that the server keeps."""
+
+    def test_a_chat_is_chosen_from_a_list(self, net: Internet, server: Server) -> None:
+        """Nobody types who hosts."""
+        server()
+        hosting = host(net.ann, BY_NAME)
+        command = hosting.shows("choose from a list").partition(":  steamnet ")[2]
+        guest = net.bob.steamnet(command)
+        guest.shows("Which one?")
+        guest.type("1")
+        talk(hosting, guest)
+
+    def test_when_the_owner_is_killed_the_next_member_owns_it(
+        self, net: Internet, server: Server
+    ) -> None:
+        """Three homes: create, find by data, join, chat, and the end of the owner."""
+        server()
+        players = [
+            machine.start(sys.executable, HELPERS / "lobby_player.py")
+            for machine in (net.ann, net.bob, net.public)
+        ]
+        for number, player in enumerate(players):
+            player.type(
+                f"{{'engine': 'gns', 'identity': 'str:player{number}', 'rendezvous': '{URL}'}}"
+            )
+        owner, heir, other = players
+        owner.type("'lobby', me.answer(steam.lobbies.create(3, {'map': 'dust'}))")
+        lobby = owner.shows("lobby").partition(", ")[2].rstrip(")")
+        for player in (heir, other):
+            player.type("'found', me.answer(steam.lobbies.list({'map': 'dust'}))")
+            assert lobby in player.shows("found")
+            player.type(f"'joined', me.answer(steam.lobbies.join({lobby}))")
+            assert lobby in player.shows("joined")
+        other.type("me.lobby.send('hi')")
+        heir.type("'heard', me.until(lambda: me.chats() == ['hi'])")
+        assert "True" in heir.shows("heard")
+        owner.kill()
+        for player in (heir, other):
+            player.type("'heir', me.until(lambda: me.lobby.owner == 'str:player1', 2), me.events")
+            assert "True" in player.shows("heir")
 
 
 class TestSymmetricRouters:

@@ -3,10 +3,13 @@
 import os
 import subprocess
 import sys
+import tempfile
 import textwrap
 from pathlib import Path
 
 import pytest
+
+import steamnet
 
 pytestmark = [
     pytest.mark.python_behaviour,
@@ -55,6 +58,67 @@ def run(engine: str, body: str) -> None:
     command = [sys.executable, "-X", "dev", *options, "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_lobbies_outlive_a_fork(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The child leaves the parent's lobby alone, and finds it as another user."""
+    with tempfile.TemporaryDirectory(prefix="sn-") as directory:
+        monkeypatch.setenv("STEAMNET_LOOPBACK_DIR", directory)
+        run(
+            engine,
+            """
+            def answer(user, request):
+                while not request.done:
+                    user.run_callbacks()
+                    user.wait(0.1)
+                return request.result()
+            lobby = answer(steam, steam.lobbies.create())
+            def work():
+                raises(steamnet.ClosedError, lambda: lobby.members)
+                raises(steamnet.ClosedError, lambda: lobby.send("x"))
+                with steamnet.init(engine="loopback", identity="str:child") as own:
+                    (found,) = answer(own, own.lobbies.list())
+                    assert found.id == lobby.id
+            for number in range(10):
+                lobby.me["number"] = str(number)
+                in_child(work)
+                steam.run_callbacks()
+            assert lobby.owner == steam.core.get_steam_id()
+            """,
+        )
+
+
+def test_the_locks_of_a_killed_parent_die_with_it(
+    engine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its child lives on, and still its lobby is gone."""
+    with tempfile.TemporaryDirectory(prefix="sn-") as directory:
+        monkeypatch.setenv("STEAMNET_LOOPBACK_DIR", directory)
+        code = PROLOGUE.format(engine=engine) + textwrap.dedent("""
+            import signal
+            request = steam.lobbies.create()
+            while not request.done:
+                steam.run_callbacks()
+                steam.wait(0.1)
+            pid = os.fork()
+            if pid == 0:
+                sys.stdin.read()
+                os._exit(0)
+            os.kill(os.getpid(), signal.SIGKILL)
+        """)
+        parent = subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-c", code], stdin=subprocess.PIPE
+        )
+        try:
+            parent.wait(30)
+            with steamnet.init(engine="loopback", identity="str:other") as other:
+                request = other.lobbies.list()
+                while not request.done:
+                    other.run_callbacks()
+                    other.wait(0.1)
+                assert request.result() == []
+        finally:
+            parent.communicate()
 
 
 def test_in_the_child_the_engine_is_closed(engine: str) -> None:
