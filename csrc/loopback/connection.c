@@ -237,8 +237,8 @@ void lo_check_path(lo_connection *connection)
                   is_blackout(lo_remote_conditions(connection)) ||
                   (alone && !connection->peer_closed);
     int path = silent && !complete ? LO_PATH_SILENT : LO_PATH_OPEN;
-    connection->datagrams.simulated = lo_local_conditions(connection).simulated ||
-                                      lo_remote_conditions(connection).simulated;
+    lo_datagrams_simulate(connection, lo_local_conditions(connection).simulated ||
+                                          lo_remote_conditions(connection).simulated);
     if (!lo_is_sending(connection) || connection->path == LO_PATH_LOST ||
         connection->path == path || lo_is_delivered(connection))
         return;
@@ -270,7 +270,7 @@ void lo_send_close(lo_connection *connection)
     else if (connection->state == LO_LINGER && connection->link_idle_at > lo.now)
         packet->send_time = connection->link_idle_at;
     packet->number++; /* another one, with another chance */
-    connection->close_lost = !lo_transmit(connection, packet);
+    connection->close_lost = !lo_transmit(connection, packet, false);
     if (connection->state == LO_LINGER)
         connection->state = LO_FIN_WAIT;
     if (connection->close_lost) {

@@ -23,6 +23,17 @@ enum {
                  MOST_SEGMENTS * sizeof(lo_segment_head) + LO_SEGMENT,
 };
 
+static void update_use(lo_datagrams *d)
+{
+    d->used = d->simulated || d->unacked.first != NULL || d->lost.first != NULL || d->begun > 0;
+}
+
+void lo_datagrams_simulate(lo_connection *connection, bool simulated)
+{
+    connection->datagrams.simulated = simulated;
+    update_use(&connection->datagrams);
+}
+
 /* --- one datagram -------------------------------------------------------------------------- */
 
 typedef struct builder {
@@ -160,7 +171,7 @@ static void transmit(lo_connection *connection, builder *b, int64_t time)
     memcpy(b->bytes, &b->head, sizeof b->head);
     memcpy(packet->payload, b->bytes, b->used);
     packet->send_time = time + LO_SERVICE_DELAY;
-    if (!lo_transmit(connection, packet))
+    if (!lo_transmit(connection, packet, false))
         lo_release_later(packet);
 }
 
@@ -187,6 +198,7 @@ bool lo_datagram_send(lo_connection *connection)
         LO_APPEND(&d->unacked, b->sent, listed);
     else
         lo_free(b->sent);
+    update_use(d);
     if (connection->path == LO_PATH_SILENT && connection->state == LO_CONNECTED)
         expect_answer(connection);
     return true;
@@ -250,7 +262,7 @@ void lo_datagram_acked(lo_connection *connection, const lo_range *ranges, int co
         while (i < count && ranges[i].to < sent->number)
             i++;
         if (i == count)
-            return;
+            break;
         if (sent->number < ranges[i].from) {
             lose(d, sent);
         } else {
@@ -258,6 +270,7 @@ void lo_datagram_acked(lo_connection *connection, const lo_range *ranges, int co
             free_sent(connection, sent);
         }
     }
+    update_use(d);
 }
 
 void lo_datagrams_drop(lo_connection *connection)
@@ -275,6 +288,7 @@ void lo_datagrams_drop(lo_connection *connection)
     d->begun = d->fragment_count = 0;
     d->partial_bytes = 0;
     d->ack_due = INT64_MAX;
+    update_use(d);
 }
 
 /* --- what has come ------------------------------------------------------------------------- */

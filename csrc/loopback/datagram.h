@@ -9,13 +9,8 @@ enum {
     LO_KEEP_ALIVE_SENDING = 7000000, /* ... and while messages are sent to it */
 };
 
-/* Whether messages leave in datagrams: on a simulated network, and until all that it had is through. */
-static inline bool lo_uses_datagrams(const lo_connection *connection)
-{
-    const lo_datagrams *d = &connection->datagrams;
-    return d->simulated || d->unacked.first != NULL || d->lost.first != NULL || d->begun > 0;
-}
-
+/* Messages leave in datagrams from now on, or do so no more once all that was sent is through. */
+void lo_datagrams_simulate(lo_connection *connection, bool simulated);
 /* Whether the next segment of a message may be under way; what is unreliable always may. */
 bool lo_datagram_may_carry(const lo_connection *connection, const lo_packet *message);
 /* Sends one with what is ready; false when memory is short. */

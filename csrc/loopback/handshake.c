@@ -122,7 +122,7 @@ void lo_send_connect_request(lo_connection *connection)
             connection->request_sent = true;
             packet->to = listener != NULL ? listener->object.handle : 0;
             packet->send_time = lo.now + LO_SERVICE_DELAY;
-            lo_transmit(connection, packet);
+            lo_transmit(connection, packet, false);
         }
     }
     again = connection->request_sent ? INT64_MAX : lo.now + LO_CONNECT_RETRY;
@@ -141,7 +141,7 @@ EResult lo_accept(lo_connection *connection)
         return k_EResultFail;
     memcpy(packet->payload, &connection->object.user->identity, sizeof(SteamNetworkingIdentity));
     packet->send_time = lo.now + LO_SERVICE_DELAY;
-    lo_transmit(connection, packet);
+    lo_transmit(connection, packet, false);
     if (connection->kind == LO_KIND_IP) {
         set_connected(connection);
     } else {
@@ -167,7 +167,7 @@ void lo_handle_control(lo_connection *connection, lo_packet *packet)
         packet->kind = LO_CONNECT_CONFIRM;
         packet->message.m_cbSize = 0;
         packet->send_time = lo.now + LO_SERVICE_DELAY;
-        lo_transmit(connection, packet);
+        lo_transmit(connection, packet, false);
         set_connected(connection);
         return;
     case LO_CONNECT_CONFIRM:

@@ -66,7 +66,7 @@ static void enqueue(lo_connection *connection, lo_packet *packet)
         message->m_nChannel = -1;
     }
     packet->receiver = connection;
-    lo_list_append(&connection->queue, packet);
+    LO_APPEND(&connection->queue, packet, queued);
     connection->queue_count++;
     connection->queue_bytes += message->m_cbSize;
     lo_note_news(connection->object.user);
@@ -249,7 +249,7 @@ static void leave_sender(lo_packet *packet)
         lo_release_later(packet);
         return;
     }
-    if (!lo_transmit_again(sender, packet))
+    if (!lo_transmit(sender, packet, true))
         lo_release_later(packet);
 }
 

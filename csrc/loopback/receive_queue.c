@@ -33,7 +33,8 @@ SteamNetworkingMessage_t *lo_dequeue(lo_packet *packet)
         packet->receiver = NULL;
         connection->queue_count--;
         connection->queue_bytes -= packet->message.m_cbSize;
-        lo_note_room(connection);
+        if (connection->deferred.first != NULL)
+            lo_note_room(connection);
     }
     return &packet->message;
 }

@@ -119,11 +119,11 @@ typedef struct lo_sent {
 
 /* What one end of a connection keeps for datagrams: it uses them where the network is simulated. */
 typedef struct lo_datagrams {
-    bool simulated;
+    bool simulated, used; /* used: also until all that was sent in them is through */
+    int64_t ack_due;      /* when the peer must be told what has come; INT64_MAX: nothing is new */
     LO_LIST(lo_sent) unacked, lost;
     int begun;             /* messages that have left in part */
     int64_t numbered;      /* datagrams with messages */
-    int64_t ack_due;       /* when the peer must be told what has come; INT64_MAX: nothing is new */
     uint64_t acks;         /* how often that was */
     int range_count;
     lo_range ranges[LO_ACK_RANGES];     /* of the datagrams that have come ... */

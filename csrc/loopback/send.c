@@ -55,7 +55,7 @@ void lo_schedule(lo_connection *connection)
     int64_t time = connection->datagrams.ack_due, next = INT64_MAX;
     if (connection->link_idle_at < lo.now)
         connection->link_idle_at = lo.now; /* it was idle: nothing leaves in the past */
-    if (lo_uses_datagrams(connection))
+    if (connection->datagrams.used)
         next = next_datagram(connection);
     else if (may_send_whole(connection))
         next = next_transmission(connection);
@@ -79,7 +79,7 @@ static void send_whole(lo_connection *connection, lo_lane *lane)
     packet->whole = true;
     lo_lane_take(connection, lane, packet->message.m_cbSize);
     lo_count_unacked(connection, packet, 1, packet->message.m_cbSize);
-    lo_transmit(connection, packet);
+    lo_transmit(connection, packet, false);
 }
 
 /* True if nothing is left, and all is acknowledged. */
@@ -115,13 +115,14 @@ bool lo_send_due(lo_connection *connection)
 {
     lo_lane *lane;
     bool all_sent = true;
-    if (lo_uses_datagrams(connection))
+    if (connection->datagrams.used)
         all_sent = send_datagrams(connection);
     if (connection->datagrams.ack_due <= lo.now)
         send_ack(connection);
-    if (lo_uses_datagrams(connection))
+    if (connection->datagrams.used)
         return all_sent;
-    while ((lane = lo_next_lane(connection)) != NULL) {
+    while (connection->first_waiting >= 0) {
+        lane = lo_next_lane(connection);
         if (next_transmission(connection) > lo.clock ||
             !lo_flow_control_allows(connection, lane->waiting.first->message.m_cbSize)) {
             lo_schedule(connection);
@@ -179,7 +180,7 @@ static void leave_in(lo_connection *connection, int delay)
 {
     bool at_once = delay <= LO_SERVICE_DELAY && connection->state != LO_CONNECTING;
     int64_t when = lo.now + delay;
-    if (at_once && lo_uses_datagrams(connection))
+    if (at_once && connection->datagrams.used)
         when = lo.now;
     if (when < connection->nagle_deadline)
         connection->nagle_deadline = when;

@@ -298,9 +298,18 @@ void lo_transport_detach(void)
 
 /* --- the way out --------------------------------------------------------------------------- */
 
-bool lo_transmit_again(lo_connection *connection, lo_packet *packet)
+bool lo_transmit(lo_connection *connection, lo_packet *packet, bool again)
 {
     int64_t due = packet->send_time;
+    if (!again) {
+        packet->from = connection->object.handle;
+        if (packet->kind != LO_CONNECT_REQUEST)
+            packet->to = connection->peer;
+        packet->timer = (lo_timer){.kind = LO_PACKET_TIMER};
+        packet->stage = LO_AT_SENDER;
+        if (lo.records != NULL)
+            lo_sim_record(connection, packet, SN_SENT, packet->send_time);
+    }
     if (packet->kind == LO_DATA)
         packet->stage = LO_IN_FLIGHT;
     else
@@ -314,16 +323,4 @@ bool lo_transmit_again(lo_connection *connection, lo_packet *packet)
     else
         lo_timer_add(&lo.timers, &packet->timer, due);
     return true;
-}
-
-bool lo_transmit(lo_connection *connection, lo_packet *packet)
-{
-    packet->from = connection->object.handle;
-    if (packet->kind != LO_CONNECT_REQUEST)
-        packet->to = connection->peer;
-    packet->stage = LO_AT_SENDER;
-    packet->timer = (lo_timer){.kind = LO_PACKET_TIMER};
-    if (lo.records != NULL)
-        lo_sim_record(connection, packet, SN_SENT, packet->send_time);
-    return lo_transmit_again(connection, packet);
 }

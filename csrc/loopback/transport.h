@@ -38,10 +38,8 @@ extern lo_link_list lo_links, lo_active_links;
 extern bool lo_acks_due; /* on some link */
 
 /* Sends a packet; false if the simulated network drops it, then it is still the caller's. What is
- * DATA passes it untouched. */
-bool lo_transmit(lo_connection *connection, lo_packet *packet);
-/* The same for one that could not pass its sender's side until now. */
-bool lo_transmit_again(lo_connection *connection, lo_packet *packet);
+ * DATA passes it untouched. `again`: it could not pass its sender's side until now. */
+bool lo_transmit(lo_connection *connection, lo_packet *packet, bool again);
 
 /* Reaches the process where the wanted peer listens; false if there is none yet. */
 bool lo_link_to(lo_connection *connection);
