@@ -217,7 +217,7 @@ void lo_wait_for_peer(lo_connection *connection)
 static void wait_in_silence(lo_connection *connection)
 {
     int64_t idle = (lo.now - connection->last_received) % LO_KEEP_ALIVE;
-    connection->waiting_since = lo.now + LO_KEEP_ALIVE - idle;
+    connection->asked_at = connection->waiting_since = lo.now + LO_KEEP_ALIVE - idle;
     if (connection->datagrams.unacked.first != NULL || connection->datagrams.lost.first != NULL)
         connection->waiting_since = lo.now;
     lo_set_timeout(connection, lo_deadline(connection));
@@ -238,7 +238,8 @@ void lo_check_path(lo_connection *connection)
                   (alone && !connection->peer_closed);
     int path = silent && !complete ? LO_PATH_SILENT : LO_PATH_OPEN;
     lo_datagrams_simulate(connection, lo_local_conditions(connection).simulated ||
-                                          lo_remote_conditions(connection).simulated);
+                                          lo_remote_conditions(connection).simulated ||
+                                          (silent && lo_is_sending(connection)));
     if (!lo_is_sending(connection) || connection->path == LO_PATH_LOST ||
         connection->path == path || lo_is_delivered(connection))
         return;

@@ -152,7 +152,7 @@ static int most_segments(const lo_connection *connection)
 /* Messages are sent while nothing gets through: the time-out may begin sooner. */
 static void expect_answer(lo_connection *connection)
 {
-    int64_t since = connection->waiting_since - LO_KEEP_ALIVE + LO_KEEP_ALIVE_SENDING;
+    int64_t since = connection->asked_at - LO_KEEP_ALIVE + LO_KEEP_ALIVE_SENDING;
     if (connection->datagrams.unacked.first != NULL || since < lo.now)
         since = lo.now;
     if (since < connection->waiting_since) {

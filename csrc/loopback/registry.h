@@ -195,6 +195,7 @@ struct lo_connection {
     lo_conditions remote_conditions; /* of a peer in another process */
     lo_timer timeout_timer;
     int64_t waiting_since; /* for the peer: its time-out counts from then */
+    int64_t asked_at;      /* when a silent peer is asked, if nothing is sent to it */
     int64_t created;
     lo_packet *close_packet; /* allocated with it, since a close must never fail */
     lo_abandoned *abandoned; /* likewise the record of what it could not deliver */

@@ -170,7 +170,9 @@ def test_the_same_as_gns(engine: str) -> None:
         there = {c: Match(steam, time.sleep, time.monotonic).play(*c) for c in CONDITIONS}
     for condition, gns in there.items():
         here = on_loopback(*condition)
-        figures = f"{condition}: {gns.whole, gns.torn, gns.lost}, {here.whole, here.torn, here.lost}"
+        figures = (
+            f"{condition}: {gns.whole, gns.torn, gns.lost}, {here.whole, here.torn, here.lost}"
+        )
         assert alike(here.whole, gns.whole, ticks), figures
         assert alike(here.lost, gns.lost, ticks), figures
         assert gns.torn <= ticks / 100, figures
