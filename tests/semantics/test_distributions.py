@@ -164,7 +164,7 @@ def test_loopback_loses_whole_ticks(lag: int, loss: int) -> None:
 @pytest.mark.usefixtures("gns")
 @pytest.mark.not_on("loopback", why="this is the comparison with GNS")
 def test_the_same_as_gns(engine: str) -> None:
-    """Shares of ticks whole, torn and lost within chance; delays of what is reliable within 20 %."""
+    """Shares of ticks whole, torn and lost within chance; reliable delays within 20 %."""
     ticks = UNRELIABLE * TICKS
     with steamnet.init(engine=engine, identity="76561198000000001") as steam:
         there = {c: Match(steam, time.sleep, time.monotonic).play(*c) for c in CONDITIONS}
