@@ -39,7 +39,6 @@ T = TypeVar("T")
 Comparison = str | int | tuple[str, str | int]
 """What a value is compared with: ``"dust"`` and 40 mean equality, ``(">=", 40)`` says how."""
 LAUNCHED = "+connect_lobby"  # the argument that Steam starts a game with, before the lobby's id
-REQUESTED = (LobbyEventKind.INVITED, LobbyEventKind.JOIN_REQUESTED)
 
 
 class LobbyRequest(Uncopyable, Generic[T]):
@@ -458,7 +457,11 @@ class Lobbies(Uncopyable):
             request._answer(self._lobby(answer.lobby))
 
     def _happen(self, event: Event) -> None:
-        if event.kind in REQUESTED and event.lobby:
+        wanted = event.kind == LobbyEventKind.JOIN_REQUESTED or (
+            # Steam itself asks the player, who may decline; elsewhere nobody does.
+            event.kind == LobbyEventKind.INVITED and self._engine.name != "steam"
+        )
+        if wanted and event.lobby:
             self._requested = event.lobby
         self._events.push(LobbyEvent(event.kind, self._lobby(event.lobby), event.user, event.data))
 

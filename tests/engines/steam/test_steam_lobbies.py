@@ -617,15 +617,18 @@ class TestJoiningAsPlayersDo:
     """Invitations, and what Steam's own windows ask for."""
 
     def test_an_invitation_comes_as_an_event(
-        self, steam: steamnet.Steam, ask: Any, heard: Any, player: Any
+        self, steam: steamnet.Steam, orders: Orders, ask: Any, heard: Any, player: Any
     ) -> None:
-        """With who invites and where to; `requested` gives it once."""
+        """With who invites and where to; once the player has accepted it, `requested` gives it."""
         bob = player()
         lobby = bob.do("lobby = ask(steam.lobbies.create()); lobby.id")
         assert steam.lobbies.requested() is None
         bob.do(f"lobby.invite({ALICE})")
         event = heard(LobbyEventKind.INVITED)
         assert (event.user, event.lobby) == (BOB, lobby)
+        assert steam.lobbies.requested() is None  # Steam asks the player first
+        orders.accept(lobby, int(BOB))
+        heard(LobbyEventKind.JOIN_REQUESTED)
         assert steam.lobbies.requested() == lobby
         assert steam.lobbies.requested() is None
         assert ask(steam.lobbies.join(event.lobby)).members == [BOB, ALICE]
