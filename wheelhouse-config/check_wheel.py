@@ -36,9 +36,9 @@ def faults(wheel: Path) -> list[str]:
         if len(compiled) != 1 or not wanted.fullmatch(compiled[0]):
             found.append(f"There must be one extension module that {abi} finds, not {compiled}.")
         info = f"steamnet-{version}.dist-info/"
-        strange = set(names) - OURS - set(compiled) - {info + name for name in INFO}
-        if strange:
-            found.append(f"Nobody has asked for {sorted(strange)}.")
+        foreign = set(names) - OURS - set(compiled) - {info + name for name in INFO}
+        if foreign:
+            found.append(f"These files are not of the package: {sorted(foreign)}.")
         if f"{info}licenses/LICENSE" not in names:
             found.append("The licence is missing.")
         own: dict[str, str] = {}
