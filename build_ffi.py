@@ -81,6 +81,27 @@ def guarded_calls() -> tuple[str, str]:
     return "\n".join(declarations), "\n".join(sources)
 
 
+def hardening(platform: str) -> tuple[list[str], list[str]]:
+    """Arguments for the compiler and the linker: the language, and what holds up an attacker.
+
+    Nothing of that for another system's Windows compiler, nor beside a sanitizer.
+    """
+    if sys.platform == "win32":
+        cet = ["/CETCOMPAT"] if platform == "win-amd64" else []
+        return ["/std:c11", "/experimental:c11atomics", "/guard:cf"], ["/guard:cf", *cet]
+    language = ["-std=c11", "-fvisibility=hidden", "-g0"]
+    if platform.startswith("win") or "-fsanitize" in os.environ.get("STEAMNET_CFLAGS", ""):
+        return language, []
+    compiler = [*language, "-fstack-protector-strong", "-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=2"]
+    if not platform.startswith("linux"):
+        return compiler, ["-Wl,-x"]
+    if platform.endswith("x86_64"):
+        compiler.append("-fcf-protection=full")
+    elif platform.endswith("aarch64"):
+        compiler.append("-mbranch-protection=standard")
+    return compiler, ["-Wl,-z,relro,-z,now", "-Wl,-s"]
+
+
 def make() -> FFI:
     """Cffi's builder; setup.py finds it as ``ffibuilder``."""
     ffi = FFI()
@@ -107,6 +128,9 @@ def make() -> FFI:
         "#define Py_BEGIN_ALLOW_THREADS {\n#define Py_END_ALLOW_THREADS }\n"
         # module.c wraps cffi's init to add the message type and the hot calls.
         "#define PyInit__native sn_cffi_init\n"
+        "#undef PyMODINIT_FUNC\n#define PyMODINIT_FUNC PyObject *\n"  # and is not exported:
+        '#ifdef __GNUC__\n__attribute__((visibility("hidden"))) PyObject *sn_cffi_init(void);\n'
+        "#endif\n"
         f'#include "guard.h"\n#include "platform/platform.h"\n\n{sources}',
         sources=sorted(str(path.relative_to(ROOT)) for path in CSRC.rglob("*.c")),
         depends=sorted(str(path.relative_to(ROOT)) for path in CSRC.rglob("*.[hd]*")),
@@ -122,12 +146,11 @@ def make() -> FFI:
         else ["dl", "pthread"]
         if platform.startswith("linux")
         else [],
-        extra_compile_args=(
-            ["/std:c11", "/experimental:c11atomics"]
-            if sys.platform == "win32"
-            else ["-std=c11", "-fvisibility=hidden", "-g0"]
-        )
-        + os.environ.get("STEAMNET_CFLAGS", "").split(),
+        extra_compile_args=[
+            *hardening(platform)[0],
+            *os.environ.get("STEAMNET_CFLAGS", "").split(),
+        ],
+        extra_link_args=hardening(platform)[1],
     )
     return ffi
 

@@ -1,19 +1,25 @@
 """Check the promised wheels as far as one Linux machine can, without containers.
 
-Builds the sdist, and from it the wheel for glibc 2.17; checks both; tries the wheel on every
-CPython of our range, and compiles our C for every promised platform. ``--keep FOLDER`` keeps what
-was built. The tools live in $STEAMNET_CACHE (default: ~/.cache/steamnet).
+Builds the sdist, and from it the wheel for glibc 2.17, twice; checks both; tries the wheel on every
+CPython of our range, compiles our C for every promised platform, and rehearses a release.
+``--keep FOLDER`` keeps what was built. The tools live in $STEAMNET_CACHE (default:
+~/.cache/steamnet).
 """
 
 import argparse
+import gzip
+import io
+import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
 import tarfile
 import tempfile
 import time
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -38,9 +44,36 @@ TARGETS = {
     "win_amd64": "x86_64-windows-gnu",
     "win_arm64": "aarch64-windows-gnu",
 }
+# As cibuildwheel makes them, of either kind of wheel.
+PLATFORM_TAGS = (
+    "manylinux2014_x86_64.manylinux_2_17_x86_64",
+    "manylinux2014_aarch64.manylinux_2_17_aarch64",
+    "musllinux_1_2_x86_64",
+    "musllinux_1_2_aarch64",
+    "macosx_11_0_x86_64",
+    "macosx_11_0_arm64",
+    "win_amd64",
+    "win_arm64",
+)
 START = time.monotonic()
 MSVC = ("x86_64-windows-msvc", "aarch64-windows-msvc")
-ENVIRONMENT = os.environ | {"ZIG_GLOBAL_CACHE_DIR": str(CACHE / "zig"), "PYTHONWARNINGS": ""}
+EPOCH = matrix.configuration()["environment"]["SOURCE_DATE_EPOCH"]
+ENVIRONMENT = os.environ | {
+    "ZIG_GLOBAL_CACHE_DIR": str(CACHE / "zig"),
+    "PYTHONWARNINGS": "",
+    "SOURCE_DATE_EPOCH": EPOCH,
+}
+# What checksec must say of the compiled module.
+HARDENED = {
+    "relro": "Full",
+    "canary": True,
+    "nx": True,
+    "pie": "DSO",
+    "rpath": False,
+    "runpath": False,
+    "symbols": False,
+    "fortify_source": True,
+}
 
 
 def run(*command: str | Path, cwd: Path | None = None, extra: dict[str, str] | None = None) -> str:
@@ -76,6 +109,7 @@ def build_sdist(scratch: Path) -> Path:
         shutil.copy2(ROOT / name, tree / name)
     run(*BUILD, "--sdist", "--outdir", scratch / "dist", tree)
     (sdist,) = (scratch / "dist").glob("steamnet-*.tar.gz")
+    normalize(sdist)
     with tarfile.open(sdist) as archive:
         inside = {name.partition("/")[2] for name in archive.getnames()}
     (scratch / "unpacked").mkdir()
@@ -84,6 +118,22 @@ def build_sdist(scratch: Path) -> Path:
         sys.exit(f"verify_wheel: MANIFEST.in leaves out {sorted(forgotten)}")
     say(f"{sdist.name} holds every file of the tree")
     return sdist
+
+
+def normalize(sdist: Path) -> None:
+    """Pack an sdist anew, so that the same files give the same bytes: setuptools sets no times."""
+    with tarfile.open(sdist) as archive:
+        members = [(m, archive.extractfile(m)) for m in archive.getmembers()]
+        contents = {m.name: (m, file.read() if file else None) for m, file in members}
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for _, (member, data) in sorted(contents.items()):
+            member.uid = member.gid = 0
+            member.uname = member.gname = ""
+            member.mtime, member.pax_headers = int(EPOCH), {}
+            member.mode = 0o755 if member.isdir() or member.mode & 0o100 else 0o644
+            archive.addfile(member, io.BytesIO(data) if data is not None else None)
+    sdist.write_bytes(gzip.compress(packed.getvalue(), mtime=int(EPOCH)))
 
 
 def python_headers(pythons: dict[str, str], scratch: Path) -> dict[str, Path]:
@@ -131,13 +181,121 @@ def build_wheel(headers: Path, scratch: Path, machine: str = MACHINE) -> Path:
     return wheel
 
 
-def check_contents(sdist: Path, wheel: Path) -> None:
+def build_again(headers: Path, wheel: Path, scratch: Path) -> None:
+    """Build sdist and wheel once more, elsewhere: they must be the same to the byte."""
+    elsewhere = scratch / "elsewhere" / "and deeper"
+    elsewhere.mkdir(parents=True)
+    again = (build_sdist(elsewhere), build_wheel(headers, elsewhere))
+    for one in again:
+        if one.read_bytes() != (wheel.parent / one.name).read_bytes():
+            sys.exit(f"verify_wheel: {one.name} is another one when it is built again")
+    say("built again in another folder, they are the same")
+
+
+def check_hardening(wheel: Path, scratch: Path) -> None:
+    """See that the compiled module is hardened, and exports nothing but what Python calls."""
+    with zipfile.ZipFile(wheel) as archive:
+        module = Path(archive.extract("steamnet/_native.abi3.so", scratch / "module"))
+    (told,) = json.loads(run(BIN / "checksec", "--json", module)).values()
+    if wrong := {key: told.get(key) for key, value in HARDENED.items() if told.get(key) != value}:
+        sys.exit(f"verify_wheel: checksec says {wrong} of {module.name}")
+    exported = [line.split()[2] for line in run("nm", "-D", "--defined-only", module).splitlines()]
+    if exported != ["PyInit__native"]:
+        sys.exit(f"verify_wheel: the module exports {exported}")
+    say("checksec finds the module hardened; it exports PyInit__native alone")
+
+
+def check_contents(sdist: Path, wheel: Path, scratch: Path) -> None:
     """Check what was built: the stable ABI, the rules of the index, the contents."""
     run(BIN / "abi3audit", "--strict", wheel)
+    (source,) = (scratch / "unpacked").iterdir()
+    run(BIN / "validate-pyproject", source / "pyproject.toml")
+    if "Final rating: 10/10" not in (rated := run(BIN / "pyroma", "--min=10", source)):
+        sys.exit(f"verify_wheel: pyroma finds faults: {rated}")
     run(BIN / "twine", "check", "--strict", sdist, wheel)
     run(BIN / "check-wheel-contents", "--config", ROOT / "pyproject.toml", wheel)
     run(BIN / "python", HERE / "check_wheel.py", wheel)
-    say("abi3audit, twine, check-wheel-contents and check_wheel find no fault")
+    say("abi3audit, twine, pyroma, validate-pyproject, check-wheel-contents, check_wheel: no fault")
+
+
+def dress(wheel: Path, name: str) -> None:
+    """Make a wheel of another name of a real one: its tags and its module named as there."""
+    python, abi, platforms = name.removesuffix(".whl").split("-")[2:]
+    windows = platforms.startswith("win")
+    own = (
+        f"_native.{python}t-{platforms}.pyd"
+        if windows
+        else f"_native.{abi.replace('cp', 'cpython-')}-x.so"
+    )
+    module = ("_native.pyd" if windows else "_native.abi3.so") if abi == "abi3" else own
+    tags = "".join(f"Tag: {python}-{abi}-{platform}\n" for platform in platforms.split("."))
+    with zipfile.ZipFile(wheel) as old, zipfile.ZipFile(wheel.parent / name, "w") as new:
+        for entry in old.namelist():
+            data = old.read(entry)
+            if entry.endswith(".dist-info/WHEEL"):
+                data = re.sub(rb"(Tag: .*\n)+", tags.encode(), data)
+            if entry.endswith(".dist-info/RECORD"):
+                data = data.replace(b"_native.abi3.so", module.encode())
+            new.writestr(entry.replace("_native.abi3.so", module), data)
+
+
+def rehearse(sdist: Path, wheel: Path, scratch: Path) -> None:
+    """Go from a tag to the point of upload, with wheels of the names that cibuildwheel gives."""
+    checkout, dist = scratch / "checkout", scratch / "release"
+    run("git", "clone", "-q", "--no-hardlinks", ROOT, checkout)
+    run("git", "switch", "-q", "-C", "main", cwd=checkout)
+    for name in run("git", "ls-files", "--modified", cwd=ROOT).splitlines():
+        shutil.copy2(ROOT / name, checkout / name)
+    version = wheel.name.split("-")[1]
+    changelog = checkout / "CHANGELOG.md"
+    text = changelog.read_text(encoding="utf-8")
+    changelog.write_text(text.replace(" — unreleased", " — 2026-12-31", 1), encoding="utf-8")
+    git = ("git", "-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "tag.gpgSign=false")
+    run(*git, "commit", "-q", "--no-gpg-sign", "-a", "-m", "a release", cwd=checkout)
+    run(*git, "tag", f"v{version}", cwd=checkout)
+    dist.mkdir()
+    shutil.copy(sdist, dist)
+    shutil.copy(wheel, dist)
+    real = dist / wheel.name
+    for abi in ("cp311-abi3", "cp314-cp314t"):
+        for tags in PLATFORM_TAGS:
+            if (name := f"steamnet-{version}-{abi}-{tags}.whl") != wheel.name:
+                dress(real, name)
+
+    def release() -> tuple[int, str]:
+        command = (sys.executable, checkout / "wheelhouse-config/release.py", f"v{version}", dist)
+        done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout + done.stderr
+
+    status, said = release()
+    if status or f"v{version} may go out" not in said:
+        sys.exit(f"verify_wheel: a whole release is refused: {said}")
+    run(BIN / "twine", "check", "--strict", *sorted(dist.iterdir()))
+    faults = {
+        "is missing": lambda: real.unlink(),
+        "is not the only wheel": lambda: shutil.copy(
+            wheel, dist / wheel.name.replace("-cp311", "-1-cp311")
+        ),
+        "is no promised wheel": lambda: shutil.copy(
+            wheel, dist / wheel.name.replace("2_17", "2_34")
+        ),
+        "There must be one extension module": lambda: shutil.copy(
+            dist / f"steamnet-{version}-cp311-abi3-win_amd64.whl", real
+        ),
+        "There is no sdist": lambda: (dist / sdist.name).unlink(),
+    }
+    say(f"a release of {len(list(dist.iterdir()))} files would go out")
+    for words, spoil in faults.items():
+        before = {file: file.read_bytes() for file in dist.iterdir()}
+        spoil()
+        status, said = release()
+        if not status or words not in said:
+            sys.exit(f"verify_wheel: not refused because it {words}: {said}")
+        for file in dist.iterdir():
+            file.unlink()
+        for file, data in before.items():
+            file.write_bytes(data)
+    say(f"and with each of {len(faults)} faults it is refused, with the reason")
 
 
 def try_wheel(wheel: Path, pythons: dict[str, str], scratch: Path) -> None:
@@ -214,7 +372,10 @@ def main() -> None:
         compile_everywhere(headers, scratch)
         sdist = build_sdist(scratch)
         wheel = build_wheel(next(iter(headers.values())), scratch)
-        check_contents(sdist, wheel)
+        check_contents(sdist, wheel, scratch)
+        check_hardening(wheel, scratch)
+        build_again(next(iter(headers.values())), wheel, scratch)
+        rehearse(sdist, wheel, scratch)
         try_wheel(wheel, pythons, scratch)
         if keep:
             shutil.copytree(scratch / "dist", keep, dirs_exist_ok=True)
