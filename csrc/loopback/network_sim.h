@@ -4,10 +4,8 @@
 
 #include "registry.h"
 
-enum {
-    LO_ALL = 100,             /* percent */
-    LO_CONNECT_RETRY = 100000 /* µs between two tries where nothing gets through */
-};
+#define LO_ALL 100.0f /* percent */
+enum { LO_CONNECT_RETRY = 100000 }; /* µs between two tries where nothing gets through */
 
 /* Reads a user's FakePacket values. */
 void lo_sim_read(lo_user *user);
