@@ -1,7 +1,8 @@
-"""What pyproject.toml cannot say: cffi's builder, how to link, the stable-ABI tag of the wheel."""
+"""What pyproject.toml cannot say: cffi's builder, how to link, the wheel's tag, the package page."""
 
 import sys
 import sysconfig
+from pathlib import Path
 
 from setuptools import setup
 from setuptools.command.build_ext import build_ext
@@ -26,9 +27,16 @@ class BuildExt(build_ext):
         super().build_extensions()
 
 
+sys.path.insert(0, str(Path(__file__).parent / "wheelhouse-config"))
+from description import description  # noqa: E402  # found by the path above
+
+version: dict[str, str] = {}
+exec((Path(__file__).parent / "steamnet" / "_version.py").read_text(encoding="utf-8"), version)
 tag = stable_abi_tag()
 setup(
     cmdclass={"build_ext": BuildExt},
     cffi_modules=["build_ffi.py:ffibuilder"],
+    long_description=description(version["__version__"]),
+    long_description_content_type="text/markdown",
     options={"bdist_wheel": {"py_limited_api": tag}} if tag else {},
 )

@@ -1,11 +1,13 @@
 """Refuse a release that is not whole: release.py TAG [FOLDER].
 
-The tag must be that of the version, of a commit on main, and the changelog must date it. With a
+The tag must be that of the version, of a commit on main of the repository that pyproject.toml
+names, and the changelog must date it. With a
 folder, that must hold the sdist and exactly the promised wheels, each of them sound; their hashes
 are printed, as the index will show them.
 """
 
 import hashlib
+import os
 import re
 import subprocess
 import sys
@@ -14,6 +16,7 @@ from pathlib import Path
 
 import matrix
 from check_wheel import faults
+from description import repository
 
 ROOT = Path(__file__).resolve().parent.parent
 # The tag that a wheel of ours must have of each kind: no system that we promise is too old for it.
@@ -70,6 +73,9 @@ def misplaced(tag: str) -> list[str]:
     if heading is None or not re.fullmatch(rf"{re.escape(own)} — \d{{4}}-\d\d-\d\d", heading[1]):
         said = heading[1] if heading else "nothing"
         found.append(f"CHANGELOG.md begins with {said!r}, and not with {own} and its date.")
+    here = os.environ.get("GITHUB_SERVER_URL", "") + "/" + os.environ.get("GITHUB_REPOSITORY", "")
+    if here not in ("/", repository()):
+        found.append(f"This is {here}, and pyproject.toml leads readers to {repository()}.")
     ancestry = ("git", "merge-base", "--is-ancestor", f"refs/tags/{tag}")
     branches = ("refs/remotes/origin/main", "refs/heads/main")  # of a runner, and of a person
     runs = [subprocess.run([*ancestry, b], cwd=ROOT, capture_output=True) for b in branches]

@@ -215,6 +215,7 @@ def check_contents(sdist: Path, wheel: Path, scratch: Path) -> None:
     run(BIN / "twine", "check", "--strict", sdist, wheel)
     run(BIN / "check-wheel-contents", "--config", ROOT / "pyproject.toml", wheel)
     run(BIN / "python", HERE / "check_wheel.py", wheel)
+    say(run(BIN / "python", HERE / "description.py", wheel).strip())
     say("abi3audit, twine, pyroma, validate-pyproject, check-wheel-contents, check_wheel: no fault")
 
 

@@ -199,6 +199,8 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "# Changes\n\n## 1.2 — 2026-11-29\n\n## 1.1 — unreleased\n"
     )
     monkeypatch.setattr(release, "ROOT", tmp_path)
+    monkeypatch.delenv("GITHUB_SERVER_URL", raising=False)
+    monkeypatch.delenv("GITHUB_REPOSITORY", raising=False)
     git(tmp_path, "init", "-q", "-b", "main")
     git(tmp_path, "add", "-A")
     git(tmp_path, "commit", "-q", "-m", "one")
@@ -227,6 +229,54 @@ def test_a_version_that_is_not_dated_is_not_released(checkout: Path, heading: st
     (checkout / "CHANGELOG.md").write_text(f"# Changes\n\n## {heading}\n")
     (reason,) = release.misplaced("v1.2")
     assert heading in reason
+
+
+@pytest.mark.parametrize("name", ["somebody/steamnet", "steamnet/fork"])
+def test_another_repository_releases_nothing(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """The page leads to the repository, and so do the reports of vulnerabilities."""
+    import description
+    import release
+
+    monkeypatch.setenv("GITHUB_SERVER_URL", "https://github.com")
+    monkeypatch.setenv("GITHUB_REPOSITORY", name)
+    (reason,) = release.misplaced("v1.2")
+    assert name in reason
+    monkeypatch.setenv("GITHUB_REPOSITORY", description.repository().partition(".com/")[2])
+    assert release.misplaced("v1.2") == []
+
+
+def test_every_link_of_the_package_page_leads_somewhere() -> None:
+    """None is relative, and what the repository is said to have is there."""
+    import description
+
+    text = description.description(steamnet.__version__)
+    links = re.findall(r"\]\(([^)\s]+)\)", text)
+    assert len(links) > 15
+    assert description.faults(text, links, steamnet.__version__) == []
+    security = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    assert f"<{description.repository()}/security/advisories/new>" in security
+
+
+@pytest.mark.parametrize(
+    "dead",
+    [
+        "docs/engines.md",
+        "#no-such-heading",
+        "http://example.org/",
+        "{}/blob/v1.2/docs/nowhere.md",
+        "{}/blob/v1.2/docs/engines.md#nothing",
+        "{}/raw/v1.2/docs/images/nothing.png",
+    ],
+)
+def test_a_dead_link_is_found(dead: str) -> None:
+    """Of each kind."""
+    import description
+
+    link = dead.format(description.repository())
+    (fault,) = description.faults("# A heading", ["#a-heading", link], "1.2")
+    assert fault.startswith(link)
 
 
 def test_a_tag_beside_main_is_not_released(checkout: Path) -> None:
