@@ -1,4 +1,4 @@
-"""What pyproject.toml cannot say: cffi's builder, how to link, the wheel's tag, the package page."""
+"""What pyproject.toml cannot say: cffi's builder, the linker, the wheel's tag, the package page."""
 
 import sys
 import sysconfig

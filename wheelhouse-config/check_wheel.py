@@ -24,7 +24,10 @@ COMPILED = re.compile(r".*\.(so|pyd|dll|dylib)(\.\d+)*")
 
 def faults(wheel: Path) -> list[str]:
     """Say in full sentences what is wrong with a wheel."""
-    _, version, python, abi, _ = wheel.stem.split("-")
+    parts = wheel.stem.split("-")
+    if len(parts) != 5:
+        return [f"Its name has {len(parts)} parts, and not five."]
+    _, version, python, abi, _ = parts
     stable = abi == "abi3"
     found = []
     if (python, abi) != ("cp311", "abi3") and abi != f"{python}t":

@@ -20,6 +20,7 @@ import tarfile
 import tempfile
 import time
 import zipfile
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -272,18 +273,15 @@ def rehearse(sdist: Path, wheel: Path, scratch: Path) -> None:
     if status or f"v{version} may go out" not in said:
         sys.exit(f"verify_wheel: a whole release is refused: {said}")
     run(BIN / "twine", "check", "--strict", *sorted(dist.iterdir()))
-    faults = {
-        "is missing": lambda: real.unlink(),
-        "is not the only wheel": lambda: shutil.copy(
-            wheel, dist / wheel.name.replace("-cp311", "-1-cp311")
-        ),
-        "is no promised wheel": lambda: shutil.copy(
-            wheel, dist / wheel.name.replace("2_17", "2_34")
-        ),
-        "There must be one extension module": lambda: shutil.copy(
-            dist / f"steamnet-{version}-cp311-abi3-win_amd64.whl", real
-        ),
-        "There is no sdist": lambda: (dist / sdist.name).unlink(),
+    windows = dist / f"steamnet-{version}-cp311-abi3-win_amd64.whl"
+    double = dist / f"steamnet-{version}-cp311-abi3-manylinux_2_17_x86_64.whl"
+    too_new = dist / f"steamnet-{version}-cp311-abi3-manylinux_2_34_x86_64.whl"
+    faults: dict[str, Callable[[], object]] = {
+        "is missing": windows.unlink,
+        "is not the only wheel": lambda: shutil.copy(real, double),
+        "is no promised wheel": lambda: shutil.copy(real, too_new),
+        "There must be one extension module": lambda: shutil.copy(real, windows),
+        "There is no sdist": (dist / sdist.name).unlink,
     }
     say(f"a release of {len(list(dist.iterdir()))} files would go out")
     for words, spoil in faults.items():

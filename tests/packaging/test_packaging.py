@@ -143,6 +143,14 @@ TAGS = (
 WHEELS = [f"steamnet-1.2-{abi}-{tag}.whl" for abi in ("cp311-abi3", "cp314-cp314t") for tag in TAGS]
 
 
+def test_a_wheel_of_a_strange_name_is_refused(tmp_path: Path) -> None:
+    """With a build number, say, which none of ours has."""
+    import check_wheel
+
+    strange = wheel(tmp_path).rename(tmp_path / "steamnet-1.2-1-cp311-abi3-win_amd64.whl")
+    assert check_wheel.faults(strange) == ["Its name has 6 parts, and not five."]
+
+
 def test_a_release_holds_every_promised_wheel() -> None:
     """Nothing is wrong with the names that cibuildwheel gives."""
     import matrix
