@@ -9,9 +9,14 @@ import sys
 import zipfile
 from pathlib import Path
 
-# What setuptools names the extension; with another name, the Pythons of the tag do not find it.
-STABLE = r"steamnet/_native\.(abi3\.so|pyd)"
-OF_ONE_VERSION = r"steamnet/_native\.(cpython-\d+t-[\w-]+\.so|cp\d+t-win_\w+\.pyd)"
+# What setuptools names the extension; with another name, the Pythons of the tag do not find it. By
+# whether it has the stable ABI, and whether it is for Windows.
+EXTENSION = {
+    (True, False): r"steamnet/_native\.abi3\.so",
+    (True, True): r"steamnet/_native\.pyd",
+    (False, False): r"steamnet/_native\.cpython-\d+t-[\w-]+\.so",
+    (False, True): r"steamnet/_native\.cp\d+t-win_\w+\.pyd",
+}
 ROOT = Path(__file__).resolve().parents[1]
 OURS = {"pytest_steamnet.py"} | {
     path.relative_to(ROOT).as_posix()
@@ -27,7 +32,7 @@ def faults(wheel: Path) -> list[str]:
     parts = wheel.stem.split("-")
     if len(parts) != 5:
         return [f"Its name has {len(parts)} parts, and not five."]
-    _, version, python, abi, _ = parts
+    _, version, python, abi, platform = parts
     stable = abi == "abi3"
     found = []
     if (python, abi) != ("cp311", "abi3") and abi != f"{python}t":
@@ -35,7 +40,7 @@ def faults(wheel: Path) -> list[str]:
     with zipfile.ZipFile(wheel) as archive:
         names = [name for name in archive.namelist() if not name.endswith("/")]
         compiled = [name for name in names if COMPILED.fullmatch(name)]
-        wanted = re.compile(STABLE if stable else OF_ONE_VERSION)
+        wanted = re.compile(EXTENSION[stable, platform.startswith("win")])
         if len(compiled) != 1 or not wanted.fullmatch(compiled[0]):
             found.append(f"There must be one extension module that {abi} finds, not {compiled}.")
         info = f"steamnet-{version}.dist-info/"

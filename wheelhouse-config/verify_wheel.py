@@ -289,7 +289,7 @@ def rehearse(sdist: Path, wheel: Path, scratch: Path) -> None:
         spoil()
         status, said = release()
         if not status or words not in said:
-            sys.exit(f"verify_wheel: not refused because it {words}: {said}")
+            sys.exit(f"verify_wheel: not refused with the words '{words}': {said}")
         for file in dist.iterdir():
             file.unlink()
         for file, data in before.items():

@@ -110,6 +110,10 @@ def test_a_sound_wheel_passes(tmp_path: Path) -> None:
             },
             "one extension module that abi3 finds",
         ),
+        (
+            {"steamnet/_native.abi3.so": None, "steamnet/_native.pyd": b""},
+            "one extension module that abi3 finds",
+        ),
         ({"steamnet/libsteam_api.so": b""}, "one extension module that abi3 finds"),
         ({"steamnet.libs/libsteam_api-0a1b2c3d.so": b""}, "one extension module that abi3 finds"),
         ({"steamnet-1.2.dist-info/licenses/LICENSE": None}, "licence is missing"),
