@@ -24,15 +24,58 @@ from debian import FetchError, run
 
 from build import LIBRARY, PACKAGE, build
 
-# Published bindings that carry a Steam library: where, name, version and, of wheels, the platform.
+# Published bindings that carry a Steam library: where, name, version, of wheels the platform, and
+# the SHA-256 of the file.
 STEAM = (
-    ("pypi", "steamworks-swig", "0.1.2", "manylinux2014_x86_64"),
-    ("pypi", "steamworks-swig", "0.1.2", "win_amd64"),
-    ("pypi", "arepy-steamworks", "0.1.1", "manylinux_2_28_x86_64"),
-    ("pypi", "steamworkspy", "0.0.2", "any"),
-    ("npm", "steamworks.js", "0.4.0", ""),
-    ("npm", "@pipelab/steamworks.js", "0.9.1", ""),
-    ("npm", "greenworks", "0.1.0", ""),
+    (
+        "pypi",
+        "steamworks-swig",
+        "0.1.2",
+        "manylinux2014_x86_64",
+        "d2937e7adacde66e7e6c66f183897dfe369925620677d397c8c1dc74f971f9c4",
+    ),
+    (
+        "pypi",
+        "steamworks-swig",
+        "0.1.2",
+        "win_amd64",
+        "b91bd020deaef4e4594780405c9b0e75c2a606491bc924728fd7e1acac446ef0",
+    ),
+    (
+        "pypi",
+        "arepy-steamworks",
+        "0.1.1",
+        "manylinux_2_28_x86_64",
+        "04f9b0f20dc3da6d3789b4ab7fca2af8f50148f84638eeefc2cfa8d1f9364213",
+    ),
+    (
+        "pypi",
+        "steamworkspy",
+        "0.0.2",
+        "any",
+        "bd805480a88ca884796228f0a214d0b8c3832712250fa3012f791d5af2288937",
+    ),
+    (
+        "npm",
+        "steamworks.js",
+        "0.4.0",
+        "",
+        "877815e99217ff4ffa560476bc1bd27fc5f7bfebd6319e7d21f3cd601b131943",
+    ),
+    (
+        "npm",
+        "@pipelab/steamworks.js",
+        "0.9.1",
+        "",
+        "81c5e2af79e1e305b95de2d67939d4889fec79a1859d2a318c6a2d3a6ecac216",
+    ),
+    (
+        "npm",
+        "greenworks",
+        "0.1.0",
+        "",
+        "0e34ed111e4e50c3557f803d0c638c6a02e9c12cdf73c2ca031d8403da8104c4",
+    ),
 )
 STEAM_FILE = re.compile(r"((?:lib)?steam_api(?:64)?)(?:-\w+)?(\.(?:so|dll|dylib))$")
 ACCESSOR = re.compile(rb"SteamAPI_SteamNetworkingSockets_SteamAPI_v\d{3}(?!\d)")
@@ -85,7 +128,15 @@ def platform_of(library: bytes) -> str:
     return "macos"
 
 
-def fetch_steam(cache: Path, where: str, package: str, version: str, wheel: str) -> list[Entry]:
+def check(file: Path, sha256: str) -> None:
+    """See that a file that was fetched is the one that was looked at when it was chosen."""
+    if (found := hashlib.sha256(file.read_bytes()).hexdigest()) != sha256:
+        raise FetchError(f"tried: {file.name}\nits SHA-256 is {found}, and not {sha256}")
+
+
+def fetch_steam(
+    cache: Path, where: str, package: str, version: str, wheel: str, sha256: str
+) -> list[Entry]:
     """Fetch one published package and keep its Steam libraries, under the names Valve gave them."""
     folder = cache / "steam" / f"{package.replace('/', '-').lstrip('@')}-{version}"
     entries: list[Entry] = []
@@ -95,12 +146,14 @@ def fetch_steam(cache: Path, where: str, package: str, version: str, wheel: str)
             options += ["--platform", wheel, "-d", scratch, f"{package}=={version}"]
             hint = "see that pip can reach its package index"
             run(sys.executable, "-m", "pip", "download", *options, hint=hint)
-            with zipfile.ZipFile(next(Path(scratch).glob("*.whl"))) as archive:
+            check(fetched := next(Path(scratch).glob("*.whl")), sha256)
+            with zipfile.ZipFile(fetched) as archive:
                 archive.extractall(scratch)
         else:
             hint = "install npm, and see that it can reach its registry"
             run("npm", "pack", "--silent", f"{package}@{version}", cwd=Path(scratch), hint=hint)
-            run("tar", "-xzf", next(Path(scratch).glob("*.tgz")), "-C", scratch, hint="install tar")
+            check(fetched := next(Path(scratch).glob("*.tgz")), sha256)
+            run("tar", "-xzf", fetched, "-C", scratch, hint="install tar")
         for found in sorted(Path(scratch).rglob("*steam_api*")):
             if match := STEAM_FILE.fullmatch(found.name):
                 library = found.read_bytes()
@@ -108,6 +161,7 @@ def fetch_steam(cache: Path, where: str, package: str, version: str, wheel: str)
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_bytes(library)
                 entry: Entry = {"package": package, "version": version, "wheel": wheel}
+                entry["sha256"] = sha256
                 entry |= {"file": str(file), "platform": file.parent.name}
                 accessors = sorted(name.decode() for name in ACCESSOR.findall(library))
                 entries.append(entry | {"accessor": accessors[-1] if accessors else None})
@@ -119,13 +173,13 @@ def steam(cache: Path) -> list[Entry]:
     record = cache / "steam.json"
     known: list[Entry] = json.loads(record.read_text()) if record.exists() else []
     entries: list[Entry] = []
-    for where, package, version, wheel in STEAM:
-        this = {"package": package, "version": version, "wheel": wheel}.items()
+    for where, package, version, wheel, sha256 in STEAM:
+        this = {"package": package, "version": version, "wheel": wheel, "sha256": sha256}.items()
         kept = [e for e in known if e.items() >= this and Path(str(e["file"])).exists()]
         try:
             if not kept:
                 say(f"fetching {package} {version} {wheel}".rstrip())
-                kept = fetch_steam(cache, where, package, version, wheel)
+                kept = fetch_steam(cache, where, package, version, wheel, sha256)
         except FetchError as error:
             say(f"WARNING: going on without {package} {version} {wheel}\n{error}")
         entries += kept

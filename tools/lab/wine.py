@@ -8,6 +8,7 @@ The rest of the standard library is that of a CPython 3.11 on this machine.
 """
 
 import fcntl
+import hashlib
 import os
 import re
 import shutil
@@ -29,6 +30,7 @@ WINE64 = shutil.which("wine64") or shutil.which("wine64", path="/usr/lib/wine")
 HOME = WINE / "python"
 PACKAGES = HOME / "Lib/site-packages"
 DLLS = "panda3d==1.10.14"  # CPython 3.11.7
+SHA256 = "1ddf01040b9c5497fb8659e3c5ef793a26c869cfdfb1b75e6d04d6fba0c03b73"  # of that wheel
 GCC = "x86_64-w64-mingw32-gcc"
 FOR_WINDOWS = ("--platform=win_amd64", "--python-version=3.11", "--only-binary=:all:")
 NOT_COPIED = (
@@ -81,6 +83,8 @@ def make_python(python: str, scratch: Path) -> None:
     """Put the CPython for Windows together, with what the tests need."""
     run(BIN / "pip", "download", "-q", "--no-deps", *FOR_WINDOWS, "-d", scratch, DLLS)
     (wheel,) = scratch.glob("panda3d-*.whl")
+    if (found := hashlib.sha256(wheel.read_bytes()).hexdigest()) != SHA256:
+        sys.exit(f"wine.py: {wheel.name} has the SHA-256 {found}, and not {SHA256}")
     shutil.rmtree(HOME, ignore_errors=True)
     ask = "import sysconfig; print(sysconfig.get_path('stdlib'))"
     library = run(python, "-c", ask).strip()
