@@ -107,13 +107,14 @@ def main() -> None:
     parser.add_argument("role", choices=("host", "join"))
     parser.add_argument("host", nargs="?", help="its Steam ID or HOST:PORT, without a lobby")
     parser.add_argument("--listen", metavar="HOST:PORT", help="host at an address")
+    parser.add_argument("--rendezvous", metavar="URL", help="of a `steamnet server`, on gns")
     parser.add_argument("--points", type=int, default=7, help="who has so many wins")
     parser.add_argument("--lag", type=int, default=0, help="ms, one way, simulated")
     options = parser.parse_args()
     me = 1 if options.role == "join" else 0
     pygame.init()
     screen, clock, game = pygame.display.set_mode((WIDTH, HEIGHT)), pygame.Clock(), None
-    with steamnet.init(480, engine=ENGINE) as steam:
+    with steamnet.init(480, engine=ENGINE, rendezvous=options.rendezvous) as steam:
         steam.networking_utils.init_relay_network_access()
         steam.networking_utils.set_config_value(ConfigValue.FAKE_PACKET_LAG_SEND, options.lag)
         players = find(steam, LOBBY, options.host) if me else wait(steam, LOBBY, 2, options.listen)
