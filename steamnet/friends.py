@@ -47,7 +47,8 @@ class Friends(Uncopyable):
         """Let others see a text under a ``key``; "" removes it. False if it is refused.
 
         On Steam "connect" is what a friend's "Join game" gives to the game, and "steam_display" is
-        shown. Keys have at most 63 bytes, values 255. ``ISteamFriends::SetRichPresence``
+        shown; elsewhere nothing shows it. Keys have at most 63 bytes, values 255.
+        ``ISteamFriends::SetRichPresence``
         """
         self._engine.check()
         text_within(key, "a key", MAX_PRESENCE_KEY, 1)

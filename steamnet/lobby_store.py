@@ -18,6 +18,7 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -597,7 +598,8 @@ def _unlock(lock: int, path: Path) -> None:
 
 def _remove(path: Path) -> None:
     for ending in ("", "-wal", "-shm"):
-        path.with_name(path.name + ending).unlink(missing_ok=True)
+        with suppress(OSError):  # on Windows, while another process has it open
+            path.with_name(path.name + ending).unlink()
 
 
 def _inode(path: Path) -> tuple[int, int] | None:

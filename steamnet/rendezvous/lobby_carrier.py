@@ -1,5 +1,6 @@
 """Lobbies that a rendezvous server keeps, as one of its clients uses them."""
 
+import os
 import threading
 from collections import deque
 from concurrent.futures import Future
@@ -29,6 +30,7 @@ class RemoteLobbies:
         self._states: dict[int, State] = {}  # used on the client's thread
         self._waiting: deque[tuple[int, Request]] = deque()
         self._in_flight = 0
+        self._owner = os.getpid()
         self._lock = threading.Lock()  # around the two above
         client.listeners["lobby"] = self._told
         client.listeners["online"] = self._enter
@@ -47,6 +49,8 @@ class RemoteLobbies:
 
     def close(self) -> None:
         """Leave all lobbies."""
+        if os.getpid() != self._owner:  # the client and its thread are the parent's
+            return
         for op in ("lobby", "online", "offline"):
             self._client.listeners.pop(op, None)
         self._client.request("lobby", do="exit")

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import crowd
 import pytest
+import waiting
 from lobby_player import RemotePlayer
 
 import steamnet
-from steamnet import LobbyType
+from steamnet import LobbyEventKind, LobbyType
 
 Start = Callable[..., list[RemotePlayer]]
 
@@ -209,6 +210,32 @@ def test_a_crowd_agrees(place: str) -> None:
     """All see each member's last value, and all that was said, in one order."""
     outcome = crowd.play(place, 6, 1.0, 20)
     assert outcome.said > 6
+
+
+@pytest.mark.usefixtures("gns")
+def test_a_lobby_is_lost_with_its_server() -> None:
+    """The members are told; requests say that there is no server, until it is there again."""
+    from rendezvous_server import ServerThread
+
+    def answer(request: steamnet.LobbyRequest[steamnet.Lobby]) -> steamnet.Lobby:
+        waiting.until(lambda: request.done, steam)
+        return request.result()
+
+    with ExitStack() as stack:
+        with ServerThread() as server:
+            listen = server.server.address
+            steam = stack.enter_context(steamnet.init(engine="gns", rendezvous=server.url))
+            lobby = answer(steam.lobbies.create())
+        (event,) = waiting.until(steam.lobbies.events, steam)
+        assert (event.kind, event.user) == (LobbyEventKind.DISCONNECTED, steam.friends.name)
+        assert lobby.members == []
+        with pytest.raises(steamnet.ResultError, match="NO_CONNECTION"):
+            answer(steam.lobbies.create())
+        with ServerThread(listen):
+            rendezvous = steam.rendezvous
+            assert rendezvous is not None
+            waiting.until(lambda: rendezvous.is_online, steam)
+            assert answer(steam.lobbies.create()).members == [steam.friends.name]
 
 
 def test_an_answer_ends_a_wait(place: str) -> None:
