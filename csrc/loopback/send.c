@@ -6,6 +6,7 @@
 #include "transport.h"
 
 enum {
+    WITHOUT_MEMORY = 1000, /* µs until something is tried again */
     HORIZON = 20000, /* µs of link time that may be sent ahead into another process */
     BURST = 1000,    /* µs of link time that datagrams may be ahead */
 };
@@ -71,6 +72,14 @@ static int pending(const lo_connection *connection)
     return connection->pending + lo_on_link(connection);
 }
 
+/* The receiver in this process counts what comes on each lane; its first lane is always there. */
+static bool has_peer_lane(const lo_connection *connection, const lo_lane *lane)
+{
+    int index = (int)(lane - connection->lanes);
+    lo_connection *peer = index > 0 ? lo_peer(connection) : NULL;
+    return peer == NULL || lo_lane_at(peer, index) != NULL;
+}
+
 static void send_whole(lo_connection *connection, lo_lane *lane)
 {
     lo_packet *packet = lane->waiting.first;
@@ -85,7 +94,6 @@ static void send_whole(lo_connection *connection, lo_lane *lane)
 /* True if nothing is left, and all is acknowledged. */
 static bool send_datagrams(lo_connection *connection)
 {
-    enum { WITHOUT_MEMORY = 1000 /* µs until it is tried again */ };
     lo_datagrams *d = &connection->datagrams;
     bool done = true;
     lo_datagram_check_resend(connection);
@@ -126,6 +134,10 @@ bool lo_send_due(lo_connection *connection)
         if (next_transmission(connection) > lo.clock ||
             !lo_flow_control_allows(connection, lane->waiting.first->message.m_cbSize)) {
             lo_schedule(connection);
+            return false;
+        }
+        if (lane != connection->lanes && !has_peer_lane(connection, lane)) {
+            lo_timer_add(&lo.timers, &connection->send_timer, lo.now + WITHOUT_MEMORY);
             return false;
         }
         send_whole(connection, lane);

@@ -197,6 +197,25 @@ size_t sn_file_read(const char *path, void *bytes, size_t size)
 void sn_file_remove(const char *path) { (void)path; }
 intptr_t sn_file_lock(const char *path, int how) { return (void)path, how == SN_LOCK_SHARED ? -1 : 1; }
 bool sn_file_still_named(intptr_t lock, const char *path) { return (void)lock, (void)path, true; }
+/* Without a poller every socket is asked. Nobody waits. */
+sn_poller sn_poller_open(void) { return SN_NO_POLLER; }
+bool sn_poller_watch(sn_poller poller, sn_socket socket, int before, int wanted, void *owner)
+{
+    return (void)poller, (void)socket, (void)before, (void)wanted, (void)owner, false;
+}
+int sn_poller_ready(sn_poller poller, void **owners, int room)
+{
+    return (void)poller, (void)owners, (void)room, -1;
+}
+void sn_poller_wait(sn_poller poller, int64_t microseconds) { (void)poller, (void)microseconds; }
+void sn_poller_close(sn_poller poller) { (void)poller; }
+bool sn_waker_open(sn_waker *waker) { return (void)waker, false; }
+void sn_waker_wake(sn_waker *waker) { (void)waker; }
+void sn_waker_clear(sn_waker *waker) { (void)waker; }
+intptr_t sn_waker_handle(const sn_waker *waker) { return waker->read; }
+void sn_waker_wait(sn_waker *waker, int64_t microseconds) { (void)waker, (void)microseconds; }
+void sn_waker_close(sn_waker *waker) { (void)waker; }
+
 sn_socket sn_socket_spare(void) { return SN_NO_SOCKET; }
 bool sn_socket_exists(const char *path) { return (void)path, true; }
 bool sn_too_many_files(sn_socket newest) { return (void)newest, false; }

@@ -115,6 +115,7 @@ void check_messages(void);
 void check_limits(void);
 void check_poll_groups(void);
 void check_lanes(void);
+void check_many_lanes(void);
 /* check_network.c */
 void check_simulation(void);
 void check_blackout_passes(void);

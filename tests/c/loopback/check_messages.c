@@ -236,3 +236,26 @@ void check_lanes(void)
     CHECK(third >= 28 && third <= 32); /* three to one */
     part(&m);
 }
+
+/* A lane exists at the receiver before anything comes on it, on any network. */
+void check_many_lanes(void)
+{
+    section = "many lanes";
+    for (int lag = 0; lag <= 5; lag += 5) {
+        meeting m = meet();
+        SteamNetworkingMessage_t *message;
+        set_int(&m.client, k_ESteamNetworkingConfig_FakePacketLag_Send, 1, 0, lag);
+        CHECK(S(m.client, ConfigureConnectionLanes, m.at_client, 255, NULL, NULL) == k_EResultOK);
+        for (int lane = 254; lane >= 0; lane--) {
+            int64_t outcome;
+            message = U(m.client, AllocateMessage, 3);
+            message->m_conn = m.at_client;
+            message->m_idxLane = (uint16_t)lane;
+            message->m_nFlags = lane % 2 ? RELIABLE : UNRELIABLE;
+            S(m.client, SendMessages, 1, &message, &outcome, true);
+            CHECK(outcome == 1);
+        }
+        CHECK(drain(&m.host, m.at_host, 255, 1000) == 255);
+        part(&m);
+    }
+}

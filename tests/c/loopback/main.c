@@ -26,6 +26,7 @@ int main(int argument_count, char **arguments)
     check_undelivered();
     check_poll_groups();
     check_lanes();
+    check_many_lanes();
     check_simulation();
     check_blackout_passes();
     check_config();
