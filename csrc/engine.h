@@ -61,6 +61,8 @@ typedef struct sn_waiting {
     bool watches_signals, asks_for_signals; /* of the game's signaling: it can wake us, or not */
     sn_waker waker;
     sn_poller poller;   /* ready when there may be something new */
+    intptr_t alarm;     /* makes it ready when something is due, for event loops */
+    bool alarm_is_set;
     int64_t longest;    /* µs to wait at once, where nothing can wake us */
     atomic_bool armed;  /* somebody waits, or will */
     atomic_int nap;     /* µs */

@@ -11,13 +11,19 @@
 enum {
     SHORT_NAP = 250,    /* µs */
     LONG_NAP = 4000,
+    ALARM = 50000,      /* of what is due later an event loop's own timers are exact enough */
     SIGNALS_NAP = 5000, /* where nothing tells that a signal has come */
 };
 
 void sn_waiting_init(sn_engine *engine)
 {
     engine->waiting = (sn_waiting){
-        .mutex = SN_MUTEX_INIT, .waker = SN_NO_WAKER, .poller = SN_NO_POLLER, .longest = SN_NEVER};
+        .mutex = SN_MUTEX_INIT,
+        .waker = SN_NO_WAKER,
+        .poller = SN_NO_POLLER,
+        .alarm = SN_NO_SOCKET,
+        .longest = SN_NEVER,
+    };
 }
 
 void sn_waiting_release(sn_engine *engine)
@@ -25,6 +31,7 @@ void sn_waiting_release(sn_engine *engine)
     if (engine->waiting.poller != SN_NO_POLLER)
         sn_poller_close(engine->waiting.poller);
     sn_waker_close(&engine->waiting.waker);
+    sn_alarm_close(&engine->waiting.alarm);
     sn_waiting_init(engine);
 }
 
@@ -107,7 +114,7 @@ static int64_t ask(sn_engine *engine)
 }
 
 /* The waker is cleared by who goes to sleep, so that others who wait have time to see it. */
-int64_t sn_wait_due(sn_engine *engine)
+static int64_t look(sn_engine *engine)
 {
     sn_waiting *waiting = &engine->waiting;
     int64_t due;
@@ -122,6 +129,16 @@ int64_t sn_wait_due(sn_engine *engine)
     if (waiting->asks_for_signals && due > SIGNALS_NAP)
         return -SIGNALS_NAP;
     return due > waiting->longest ? waiting->longest : due;
+}
+
+int64_t sn_wait_due(sn_engine *engine)
+{
+    sn_waiting *waiting = &engine->waiting;
+    int64_t due = look(engine);
+    bool soon = due > 0 && due < ALARM;
+    if (waiting->poller != SN_NO_POLLER && (soon || waiting->alarm_is_set))
+        waiting->alarm_is_set = sn_poller_alarm(waiting->poller, &waiting->alarm, soon ? due : 0) && soon;
+    return due;
 }
 
 /* Whether the sockets of signaling are ready: of those the backend does not know. */
@@ -150,7 +167,7 @@ bool sn_wait(sn_engine *engine, int64_t timeout)
     int64_t deadline = sn_now() + timeout;
     bool news = false;
     while (!news) {
-        int64_t due = sn_wait_due(engine), left = deadline - sn_now();
+        int64_t due = look(engine), left = deadline - sn_now();
         int64_t longest = due < 0 ? -due : due;
         news = due == 0 || atomic_load(&waiting->changes) != changes || has_signals(waiting);
         if (news || left <= 0)

@@ -131,6 +131,10 @@ int sn_poller_ready(sn_poller poller, void **owners, int room);
 /* Waits until something is ready, a signal comes, or so many microseconds are over. */
 void sn_poller_wait(sn_poller poller, int64_t microseconds);
 void sn_poller_close(sn_poller poller);
+/* For event loops that count in milliseconds: makes a poller ready after so many microseconds, or (0) not
+ * any more. False where that is not needed, or cannot be had. *alarm is SN_NO_SOCKET at first. */
+bool sn_poller_alarm(sn_poller poller, intptr_t *alarm, int64_t microseconds);
+void sn_alarm_close(intptr_t *alarm);
 
 /* Wakes who waits for it, from another thread; it stays so until it is cleared. */
 typedef struct sn_waker {

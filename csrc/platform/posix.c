@@ -26,6 +26,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
+#include <sys/timerfd.h>
 #elif defined(__APPLE__) || defined(__FreeBSD__) || defined(__NetBSD__) || defined(__OpenBSD__)
 #define HAS_KQUEUE
 #include <sys/event.h>
@@ -507,6 +508,18 @@ void sn_poller_wait(sn_poller poller, int64_t microseconds)
         prctl(PR_SET_TIMERSLACK, slack, 0, 0, 0);
 }
 
+bool sn_poller_alarm(sn_poller poller, intptr_t *alarm, int64_t microseconds)
+{
+    struct itimerspec when = {
+        .it_value = {(time_t)(microseconds / 1000000), (long)(microseconds % 1000000) * 1000}};
+    if (*alarm == SN_NO_SOCKET) {
+        *alarm = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+        if (*alarm != SN_NO_SOCKET && !sn_poller_watch(poller, *alarm, 0, SN_READABLE, NULL))
+            sn_alarm_close(alarm);
+    }
+    return *alarm != SN_NO_SOCKET && timerfd_settime((int)*alarm, 0, &when, NULL) == 0;
+}
+
 #elif defined(HAS_KQUEUE)
 
 sn_poller sn_poller_open(void)
@@ -565,6 +578,20 @@ void sn_poller_wait(sn_poller poller, int64_t microseconds) { (void)poller, sn_s
 #endif
 
 void sn_poller_close(sn_poller poller) { close((int)poller); }
+
+#ifndef __linux__
+bool sn_poller_alarm(sn_poller poller, intptr_t *alarm, int64_t microseconds)
+{
+    return (void)poller, (void)alarm, (void)microseconds, false;
+}
+#endif
+
+void sn_alarm_close(intptr_t *alarm)
+{
+    if (*alarm != SN_NO_SOCKET)
+        close((int)*alarm);
+    *alarm = SN_NO_SOCKET;
+}
 
 #ifdef __linux__
 static bool open_pair(int ends[2])

@@ -502,6 +502,30 @@ async def test_messages_nobody_waits_for_stay_in_the_engine() -> None:
 
 
 @with_asyncio
+async def test_an_engine_that_is_idle_hardly_ticks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It does not look again and again, and what comes after a silence wakes it at once."""
+    async with pair() as (caller, called):
+        steam, ticks = called._steam.sync, 0
+        run_callbacks = steam.run_callbacks
+
+        def count() -> None:
+            nonlocal ticks
+            ticks += 1
+            run_callbacks()
+
+        monkeypatch.setattr(steam, "run_callbacks", count)
+        receiving = asyncio.create_task(called.receive())
+        await asyncio.sleep(0.2)  # what connecting leaves behind is over
+        ticks = 0
+        await asyncio.sleep(0.5)
+        assert ticks <= 15  # ten a second, and a few for nothing
+        ticks = 0
+        await caller.send("hello", SendFlags.RELIABLE_NO_NAGLE)
+        assert (await receiving).decode() == "hello"
+        assert 1 <= ticks <= 5
+
+
+@with_asyncio
 async def test_who_has_stopped_waiting_is_left_alone_while_others_wait() -> None:
     """Messages for a connection that was read before stay in the engine until it is read again."""
     async with two() as (host, guest), host.listen(0) as listener:

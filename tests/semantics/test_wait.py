@@ -1,5 +1,7 @@
 """`Steam.wait`: what ends it, what does not, and that nobody has to look again and again."""
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -93,6 +95,39 @@ def test_the_end_of_a_connection_ends_it(link: Link) -> None:
     while mine.state == steamnet.ConnectionState.CONNECTED:
         assert steam.wait(LONG)
         steam.run_callbacks()
+
+
+FULL = """
+import errno, os, resource, sys
+import steamnet
+resource.setrlimit(resource.RLIMIT_NOFILE, (128, 128))
+with steamnet.init(engine=sys.argv[1]) as steam:
+    sockets = steam.networking_sockets
+    here, there = sockets.create_socket_pair(True)
+    files = []
+    try:
+        while True:
+            files.append(os.open(os.devnull, os.O_RDONLY))
+    except OSError as error:
+        assert error.errno == errno.EMFILE
+    for number in range(20):
+        sockets.send_message(here, b"%d" % number, steamnet.SendFlags.RELIABLE_NO_NAGLE)
+        while not (got := sockets.receive_messages(there)):
+            steam.wait(60)
+            steam.run_callbacks()
+        assert bytes(got[0].data) == b"%d" % number
+    for file in files:
+        os.close(file)
+"""
+
+
+@pytest.mark.python_behaviour
+@pytest.mark.skipif(sys.platform == "win32", reason="of descriptors as POSIX counts them")
+def test_without_a_descriptor_to_spare_it_naps(engine: str) -> None:
+    """A process that has all files open still gets its messages."""
+    command = [sys.executable, "-c", FULL, engine]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def in_thread(work: Callable[[], object]) -> "tuple[threading.Thread, list[object]]":
