@@ -595,10 +595,9 @@ async def test_a_busy_sender_does_not_stop_the_pump() -> None:
         counting = asyncio.create_task(count())
         reading = asyncio.create_task(called.receive())
         start = time.monotonic()
-        while time.monotonic() - start < 0.2:
+        while turns < 5 or not reading.done():
             await caller.send("x", SendFlags.UNRELIABLE_NO_NAGLE)
-        assert turns >= 5
-        assert reading.done()
+            assert time.monotonic() - start < 30
         counting.cancel()
         await asyncio.gather(counting, reading, return_exceptions=True)
 
