@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import nox
@@ -22,6 +23,7 @@ nox.options.default_venv_backend = "venv"
 nox.options.reuse_venv = "yes"
 nox.options.sessions = ["lint", "types", "generated", "layering", "tests"]
 
+LONG_FOLDER = 70  # bytes of the path of the temporary folder there, where a socket's may have 104
 PYTEST = ("-P", "-m", "pytest", "-q")  # -P: the installed package, not the source folder
 # Most tests wait more than they work, so there may be more of them at a time than processors.
 AT_ONCE = (f"-n{(os.cpu_count() or 1) + 1}", "--dist=worksteal")
@@ -103,10 +105,15 @@ def steam(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """The style of all Python here: ruff."""
-    session.install("--quiet", *pinned("ruff"))
+    """The style of all Python here: ruff; the workflows: zizmor and their schema."""
+    session.install("--quiet", *pinned("ruff", "zizmor", "check-jsonschema"))
     session.run("ruff", "format", "--check", ".")
     session.run("ruff", "check", ".")
+    session.run("zizmor", "--persona=pedantic", "--offline", "--collect=all", ".github")
+    workflows = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob(".github/workflows/*.yml"))
+    session.run("check-jsonschema", "--builtin-schema=vendor.github-workflows", *workflows)
+    schema = "--builtin-schema=vendor.dependabot"
+    session.run("check-jsonschema", schema, ".github/dependabot.yml")
 
 
 @nox.session
@@ -173,6 +180,24 @@ def sanitize(session: nox.Session) -> None:
 def fuzz(session: nox.Session) -> None:
     """What reads bytes from outside, fuzzed: 10 seconds a target, or ``-- --seconds N``."""
     session.run(sys.executable, "tests/fuzz/run.py", *(session.posargs or ["--seconds", "10"]))
+
+
+@nox.session
+def long_folder(session: nox.Session) -> None:
+    """What makes sockets, in a temporary folder with a path as long as on macOS."""
+    install(session, "test")
+    with tempfile.TemporaryDirectory() as short:
+        folder = Path(short) / ("x" * (LONG_FOLDER - len(short) - 1))
+        folder.mkdir()
+        files = test_files("rendezvous", "loopback", "testing")
+        words = ("--engine=loopback", *files, *session.posargs)
+        session.run("python", *PYTEST, *words, env={"TMPDIR": str(folder)})
+
+
+@nox.session(python=False)
+def wine(session: nox.Session) -> None:
+    """The wheel for Windows under Wine: its own test, the demo, and a part of the suite."""
+    session.run(sys.executable, "tools/lab/wine.py", "--smoke", *session.posargs)
 
 
 @nox.session(python=False)

@@ -1,7 +1,9 @@
 """Run the wheel for Windows on CPython for Windows, under Wine: wine.py [ARGUMENT ...].
 
 Without arguments it is tried as every wheel is; with them they are those of ``python.exe``, as in
-``wine.py -P -m pytest --engine=loopback tests/api/test_messages.py``. Needs Wine and mingw-w64.
+``wine.py -P -m pytest --engine=loopback tests/api/test_messages.py``; ``--smoke`` is what the gate
+runs: the wheel's test, the demo between two processes, and a dozen files of the suite. It needs
+Wine and mingw-w64.
 
 Nobody publishes a CPython for Windows where we can get it, but Panda3D's wheel carries its DLLs.
 The rest of the standard library is that of a CPython 3.11 on this machine.
@@ -36,6 +38,10 @@ FOR_WINDOWS = ("--platform=win_amd64", "--python-version=3.11", "--only-binary=:
 NOT_COPIED = (
     *("test", "tests", "idlelib", "ensurepip", "turtledemo", "__pycache__"),
     *("site-packages", "dist-packages", "lib-dynload", "config-*", "_sysconfigdata*"),
+)
+SMOKE = (
+    *("core_api", "copies", "errors", "event_queue", "events", "info", "messages", "objects"),
+    *("network_by_hand", "virtual_clock", "config", "lifecycle", "poll_groups", "states"),
 )
 PROGRAM = """
 #include <wchar.h>
@@ -186,7 +192,16 @@ def main() -> int:
         wheel = make_wheel(pythons["cp311"], scratch)
         install = (BIN / "pip", "install", "-q", "--no-deps", "--upgrade", *FOR_WINDOWS)
         run(*install, "--target", PACKAGES, wheel)
-        return run_there(*(sys.argv[1:] or [str(ROOT / "wheelhouse-config/test_wheel.py")]))
+        wheel_test = [str(ROOT / "wheelhouse-config/test_wheel.py")]
+        if sys.argv[1:2] != ["--smoke"]:
+            return run_there(*(sys.argv[1:] or wheel_test))
+        files = [str(path) for name in SMOKE for path in ROOT.glob(f"tests/[as]*/test_{name}.py")]
+        runs = (
+            wheel_test,
+            ["-P", "-m", "steamnet", "demo", "--messages", "100"],
+            ["-P", "-m", "pytest", "-q", "--engine=loopback", *files, *sys.argv[2:]],
+        )
+        return max(map(abs, (run_there(*arguments) for arguments in runs)))
 
 
 if __name__ == "__main__":
