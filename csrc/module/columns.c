@@ -88,34 +88,22 @@ static bool allocate(sn_columns *columns)
     return good;
 }
 
-static size_t hash_of(const SteamNetworkingIdentity *identity)
-{
-    uint64_t hash = (uint64_t)identity->m_eType;
-    int size = identity->m_eType == k_ESteamNetworkingIdentityType_SteamID ? 8 : identity->m_cbSize;
-    for (int at = 0; at < size && at + 8 <= (int)sizeof identity->m_szUnknownRawString; at += 8) {
-        uint64_t word;
-        memcpy(&word, identity->m_szUnknownRawString + at, sizeof word);
-        hash = (hash ^ word) * 0x9E3779B97F4A7C15u;
-    }
-    return (size_t)(hash ^ hash >> 32);
-}
-
 /* The index of the sender in the list of identities, where it is put when it is new; -1: memory is short. */
 static int32_t sender_index(sn_columns *columns, const SteamNetworkingMessage_t *message)
 {
     const SteamNetworkingIdentity *identity = &message->m_identityPeer;
-    size_t place = hash_of(identity) & columns->mask;
-    sn_peer peer;
+    size_t place = sn_identity_hash(identity) & columns->mask;
+    PyObject *object;
     int failed;
     for (; columns->senders[place].identity != NULL; place = (place + 1) & columns->mask)
         if (sn_same_identity(columns->senders[place].identity, identity))
             return columns->senders[place].index;
-    if (!sn_peer_of(message->m_conn, identity, &peer))
+    object = sn_identity_object(identity);
+    if (object == NULL)
         return -1;
     columns->senders[place] = (sn_sender){identity, (int32_t)PyList_Size(columns->identities)};
-    failed = PyList_Append(columns->identities, peer.identity);
-    Py_DECREF(peer.connection);
-    Py_DECREF(peer.identity);
+    failed = PyList_Append(columns->identities, object);
+    Py_DECREF(object);
     return failed < 0 ? -1 : columns->senders[place].index;
 }
 

@@ -1,4 +1,4 @@
-/* The objects that messages and infos share: who sent them, on which connection. */
+/* The objects that messages and infos share: who sent them, and on which connection. */
 #include "module.h"
 
 #include <string.h>
@@ -7,9 +7,10 @@
 enum { SETS = 1024, WAYS = 4 };
 
 typedef struct sn_known {
-    HSteamNetConnection handle; /* 0 where there is none: then the identity alone finds it */
     SteamNetworkingIdentity identity;
-    sn_peer peer; /* empty: nobody yet */
+    PyObject *object;                  /* NULL: nobody yet */
+    HSteamNetConnection handle;        /* of the latest connection, */
+    PyObject *connection;              /* and its object, NULL until there is one */
 } sn_known;
 
 typedef struct sn_set {
@@ -58,52 +59,92 @@ static PyObject *new_identity(const SteamNetworkingIdentity *identity)
     return object;
 }
 
-static bool new_peer(HSteamNetConnection handle, const SteamNetworkingIdentity *identity, sn_peer *peer)
+size_t sn_identity_hash(const SteamNetworkingIdentity *identity)
 {
-    peer->connection = PyLong_FromUnsignedLong(handle);
-    peer->identity = peer->connection != NULL ? new_identity(identity) : NULL;
-    if (peer->identity == NULL)
-        Py_CLEAR(peer->connection);
-    return peer->identity != NULL;
+    uint64_t hash = (uint64_t)identity->m_eType;
+    int size = identity->m_eType == k_ESteamNetworkingIdentityType_SteamID ? 8 : identity->m_cbSize;
+    for (int at = 0; at < size && at + 8 <= (int)sizeof identity->m_szUnknownRawString; at += 8) {
+        uint64_t word;
+        memcpy(&word, identity->m_szUnknownRawString + at, sizeof word);
+        hash = (hash ^ word) * 0x9E3779B97F4A7C15u;
+    }
+    return (size_t)(hash ^ hash >> 32);
 }
 
-static bool find(sn_set *set, HSteamNetConnection handle, const SteamNetworkingIdentity *identity, sn_peer *peer)
+/* The entry of an identity, made if needed; NULL, and an exception, when memory is short. */
+static sn_known *entry_of(sn_set *set, const SteamNetworkingIdentity *identity)
 {
-    for (int i = 0; i < WAYS; i++) {
-        const sn_known *known = &set->known[i];
-        if (known->handle == handle && known->peer.identity != NULL &&
-            sn_same_identity(&known->identity, identity)) {
-            peer->connection = Py_NewRef(known->peer.connection);
-            peer->identity = Py_NewRef(known->peer.identity);
-            return true;
-        }
-    }
-    return false;
+    PyObject *object, *old;
+    sn_known *room;
+    for (int i = 0; i < WAYS; i++)
+        if (set->known[i].object != NULL && sn_same_identity(&set->known[i].identity, identity))
+            return &set->known[i];
+    object = new_identity(identity);
+    if (object == NULL)
+        return NULL;
+    room = &set->known[set->next++ % WAYS];
+    old = room->object;
+    room->identity = *identity;
+    room->object = object;
+    Py_XDECREF(old);
+    return room;
+}
+
+static sn_set *set_of(const SteamNetworkingIdentity *identity) { return &sets[sn_identity_hash(identity) % SETS]; }
+
+#ifdef Py_GIL_DISABLED
+static bool enter(sn_set *set) { return !atomic_flag_test_and_set(&set->busy); }
+static void leave(sn_set *set) { atomic_flag_clear(&set->busy); }
+#else
+static bool enter(sn_set *set) { return (void)set, true; }
+static void leave(sn_set *set) { (void)set; }
+#endif
+
+PyObject *sn_identity_object(const SteamNetworkingIdentity *identity)
+{
+    sn_set *set = set_of(identity);
+    const sn_known *known;
+    PyObject *object;
+    if (!enter(set))
+        return new_identity(identity);
+    known = entry_of(set, identity);
+    object = known != NULL ? Py_NewRef(known->object) : NULL;
+    leave(set);
+    return object;
+}
+
+static bool new_peer(HSteamNetConnection handle, const SteamNetworkingIdentity *identity, sn_peer *peer)
+{
+    peer->identity = new_identity(identity);
+    peer->connection = peer->identity != NULL ? sn_int(handle) : NULL;
+    if (peer->connection == NULL)
+        Py_CLEAR(peer->identity);
+    return peer->connection != NULL;
 }
 
 bool sn_peer_of(HSteamNetConnection handle, const SteamNetworkingIdentity *identity, sn_peer *peer)
 {
-    uint64_t bits = handle != 0 ? handle : identity->m_steamID64 ^ identity->m_steamID64 >> 32;
-    sn_set *set = &sets[(bits * 0x9E3779B1u >> 16) % SETS];
-    sn_peer old = {NULL, NULL};
-    bool found;
-#ifdef Py_GIL_DISABLED
-    if (atomic_flag_test_and_set(&set->busy))
+    sn_set *set = set_of(identity);
+    PyObject *connection, *old = NULL;
+    sn_known *known;
+    if (!enter(set))
         return new_peer(handle, identity, peer);
-#endif
-    found = find(set, handle, identity, peer);
-    if (!found && (found = new_peer(handle, identity, peer))) {
-        sn_known *room = &set->known[set->next++ % WAYS];
-        old = room->peer;
-        room->handle = handle;
-        room->identity = *identity;
-        room->peer.connection = Py_NewRef(peer->connection);
-        room->peer.identity = Py_NewRef(peer->identity);
+    known = entry_of(set, identity);
+    if (known != NULL && (known->connection == NULL || known->handle != handle)) {
+        connection = sn_int(handle);
+        if (connection != NULL) {
+            old = known->connection;
+            known->handle = handle;
+            known->connection = connection;
+        } else {
+            known = NULL;
+        }
     }
-#ifdef Py_GIL_DISABLED
-    atomic_flag_clear(&set->busy);
-#endif
-    Py_XDECREF(old.connection);
-    Py_XDECREF(old.identity);
-    return found;
+    if (known != NULL) {
+        peer->connection = Py_NewRef(known->connection);
+        peer->identity = Py_NewRef(known->object);
+    }
+    leave(set);
+    Py_XDECREF(old);
+    return known != NULL;
 }

@@ -22,6 +22,9 @@ typedef struct sn_peer {
 } sn_peer;
 void sn_set_identity_type(PyObject *type); /* a kind of str, of which the identities are made */
 bool sn_same_identity(const SteamNetworkingIdentity *one, const SteamNetworkingIdentity *other);
+size_t sn_identity_hash(const SteamNetworkingIdentity *identity);
+/* A new reference to the identity's object; NULL, and an exception, when memory is short. */
+PyObject *sn_identity_object(const SteamNetworkingIdentity *identity);
 /* New references to both; false, and an exception, when memory is short. */
 bool sn_peer_of(HSteamNetConnection handle, const SteamNetworkingIdentity *identity, sn_peer *peer);
 

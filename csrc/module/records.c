@@ -100,16 +100,12 @@ static PyObject *ending(const SteamNetConnectionInfo_t *info)
     return all;
 }
 
-static PyObject *info_new(HSteamNetConnection connection, const SteamNetConnectionInfo_t *info)
+static PyObject *info_new(const SteamNetConnectionInfo_t *info)
 {
     sn_fields fields = {.count = 0};
-    sn_peer peer;
-    if (!sn_peer_of(connection, &info->m_identityRemote, &peer))
-        return NULL;
-    Py_DECREF(peer.connection);
-    SN_ADD(&fields, peer.identity);
+    SN_ADD(&fields, sn_identity_object(&info->m_identityRemote));
     SN_ADD(&fields, sn_member(states, info->m_eState));
-    SN_ADD(&fields, state_name(fields.values[1]));
+    SN_ADD(&fields, state_name(fields.values[1])); /* of the state */
     SN_ADD(&fields, sn_member(reasons, info->m_eEndReason));
     SN_ADD(&fields, ending(info));
     SN_ADD(&fields, text(info->m_szConnectionDescription, sizeof info->m_szConnectionDescription));
@@ -172,7 +168,7 @@ static PyObject *event_new(const sn_event *event)
     SN_ADD(&fields, sn_int(event->info.m_hListenSocket));
     SN_ADD(&fields, sn_member(states, event->old_state));
     SN_ADD(&fields, sn_member(states, event->info.m_eState));
-    SN_ADD(&fields, info_new(event->connection, &event->info));
+    SN_ADD(&fields, info_new(&event->info));
     return sn_record_new(&event_type, &fields);
 }
 
@@ -199,7 +195,7 @@ static PyObject *connection_info(PyObject *module, PyObject *const *args, Py_ssi
     found = engine->flat.ISteamNetworkingSockets_GetConnectionInfo(
         engine->sockets, sn_visible(engine, (HSteamNetConnection)connection), &info);
     sn_leave(engine);
-    return found ? info_new((HSteamNetConnection)connection, &info) : Py_NewRef(Py_None);
+    return found ? info_new(&info) : Py_NewRef(Py_None);
 }
 
 /* connection_status(engine, connection, lanes) -> QuickConnectionStatus or None */
@@ -250,7 +246,7 @@ static PyObject *read_info(PyObject *module, PyObject *buffer)
 {
     SteamNetConnectionInfo_t info;
     (void)module;
-    return struct_argument(buffer, &info, sizeof info) ? info_new(0, &info) : NULL;
+    return struct_argument(buffer, &info, sizeof info) ? info_new(&info) : NULL;
 }
 
 static PyObject *read_status(PyObject *module, PyObject *buffer)
