@@ -480,8 +480,9 @@ def init(
       `steamnet.signaling.LocalSignaling`, which reaches those on this machine.
     - ``rendezvous``: on gns, the URL of a rendezvous server (``steamnet server``), ws://host:port
       or wss://host, through which players on other machines are reached; by default
-      STEAMNET_RENDEZVOUS. The server is waited for, up to 10 seconds (not where an event loop
-      runs on this thread). It needs ``pip install "steamnet[rendezvous]"``.
+      STEAMNET_RENDEZVOUS. The server is waited for, up to 10 seconds (on an event loop's
+      thread only by `steamnet.aio.init`, which awaits it). It needs
+      ``pip install "steamnet[rendezvous]"``.
     - ``token``: what proves our identity to the rendezvous server, where it asks for that.
     - ``name``: what others see of us on gns and loopback (`Steam.friends`), 127 bytes at most; by
       default the identity. Steam knows it by itself, and takes no notice.

@@ -12,7 +12,7 @@ PORT = 27080
 LONGEST_IDENTITY = 128  # bytes
 LONGEST_SIGNAL = 16384  # bytes; those of GNS have a few hundred
 LONGEST_ANSWER = 1 << 24  # bytes in a frame from a server
-REPLACED, REFUSED, TOO_SLOW, INVALID = 4001, 4003, 4008, 4002  # WebSocket close codes of our own
+REPLACED, INVALID, REFUSED = 4001, 4002, 4003  # WebSocket close codes of our own
 
 Message = dict[str, object]
 """A text frame: a JSON object."""
