@@ -197,6 +197,13 @@ size_t sn_file_read(const char *path, void *bytes, size_t size)
 void sn_file_remove(const char *path) { (void)path; }
 intptr_t sn_file_lock(const char *path, int how) { return (void)path, how == SN_LOCK_SHARED ? -1 : 1; }
 bool sn_file_still_named(intptr_t lock, const char *path) { return (void)lock, (void)path, true; }
+/* Only real GNS has a thread of ours. */
+bool sn_thread_start(sn_thread *thread, void (*run)(void *argument), void *argument)
+{
+    return (void)thread, (void)run, (void)argument, false;
+}
+void sn_thread_join(sn_thread *thread) { (void)thread; }
+
 /* Without a poller every socket is asked. Nobody waits. */
 sn_poller sn_poller_open(void) { return SN_NO_POLLER; }
 bool sn_poller_watch(sn_poller poller, sn_socket socket, int before, int wanted, void *owner)
