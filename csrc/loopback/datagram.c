@@ -193,6 +193,8 @@ bool lo_datagram_send(lo_connection *connection)
     b->head.number = b->sent->number = ++d->numbered;
     lo_occupy_link(connection, lo.now, (int)b->head.size);
     b->sent->time = connection->link_idle_at;
+    if (!lo.is_virtual && b->sent->time < lo.clock)
+        b->sent->time = lo.clock; /* a program that was busy sends again once, and not as often as it could have */
     transmit(connection, b, connection->link_idle_at);
     if (b->sent->count > 0)
         LO_APPEND(&d->unacked, b->sent, listed);

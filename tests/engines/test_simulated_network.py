@@ -1,5 +1,7 @@
 """The simulated network of loopback: what closes, acknowledgements and dead peers meet on it."""
 
+import time
+
 import pytest
 
 from steamnet import ConfigValue, ConnectionState, SendFlags, Steam
@@ -131,3 +133,19 @@ def test_large_messages_in_packets(size: int, flags: SendFlags) -> None:
         else:
             assert set(got) <= set(sent)
             assert len(got) < 8 or size <= 1
+
+
+@pytest.mark.parametrize("seconds", [0.5, 1.5])
+def test_a_busy_program_sends_again_once(seconds: float) -> None:
+    """After a time without calls the next one does not make up for all that would have been."""
+    with connected_pair() as (one, other):
+        net = network(one, other)
+        net.partition(one, other)
+        one.send(bytes(300_000))
+        pump(one, other, until=lambda: one.status.pending_reliable == 0)
+        before = sum(record.data for record in net.record())
+        time.sleep(seconds)
+        one.send("now")
+        sent = sum(record.data and record.what == "sent" for record in net.record())
+        assert before < 2 * 251
+        assert sent <= 3 * 252
