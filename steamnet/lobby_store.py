@@ -64,7 +64,7 @@ END;
 """
 BUSY = 5.0  # seconds to wait for the file's lock
 QUICK, SLOW, ALONE = 0.01, 0.05, 0.25  # seconds between two looks: at work, in a lobby, in none
-WATCH = 0.5  # seconds between two looks at the next member
+WATCH = 0.25  # seconds between two looks at the next member
 CHECK = 1.0  # and at whether the files are still there
 TOGETHER = 64  # commands of one user that make one change
 BATCH = 256  # rows of the log read at once
