@@ -16,6 +16,18 @@ OLDEST = "cp311"  # it builds the stable-ABI wheel of each platform
 LIBCS = ("manylinux", "musllinux")
 # What the images mean to a user, and how he calls the processors.
 FLOORS = {"manylinux2014": "glibc 2.17", "musllinux_1_2": "musl 1.2"}
+# What has been run of the wheel of each platform, and by what.
+RUN = {
+    "manylinux_x86_64": "the whole suite (`nox -s tests gns wheel`)",
+    "manylinux_aarch64": "parts of the suite, in QEMU (`tools/lab/cross_arch.py`)",
+    "musllinux_x86_64": "the checks in C (`tools/lab/cross_arch.py`)",
+    "musllinux_aarch64": "the checks in C, in QEMU (`tools/lab/cross_arch.py`)",
+    "macosx_x86_64": "nothing: it compiles (`nox -s wheel`)",
+    "macosx_arm64": "nothing: it compiles (`nox -s wheel`)",
+    "win_amd64": "parts of the suite, under Wine (`nox -s wine`)",
+    "win_arm64": "nothing: it compiles (`nox -s wheel`)",
+}
+WITHOUT_STEAM = {"manylinux_aarch64", "musllinux_x86_64", "musllinux_aarch64", "win_arm64"}
 PROCESSORS = {"x86_64": "x86-64", "amd64": "x86-64", "aarch64": "arm64", "arm64": "arm64"}
 
 
@@ -57,25 +69,25 @@ def wheels() -> list[str]:
 
 
 def table() -> str:
-    """Write the table in Markdown."""
+    """Write the table in Markdown: a row for each platform, and what has been run there."""
     config = configuration()
-    linux, macos, windows = (config[system] for system in ("linux", "macos", "windows"))
-    mac_floor = macos["environment"]["MACOSX_DEPLOYMENT_TARGET"].removesuffix(".0")
-    images: dict[str, list[str]] = {}
-    for libc in LIBCS:
-        for arch in linux["archs"]:
-            images.setdefault(linux[f"{libc}-{arch}-image"], []).append(arch)
-    rows = [
-        ("Windows", windows["archs"]),
-        (f"macOS {mac_floor} or newer", macos["archs"]),
-        *((f"Linux with {FLOORS[image]} or newer", archs) for image, archs in images.items()),
-    ]
+    linux = config["linux"]
     own = ", ".join(f"{tag[2]}.{tag[3:-1]}" for tag in wheel_pythons()[1:])
     stable = f"{OLDEST[2]}.{OLDEST[3:]}"
-    lines = [f"| | CPython {stable} or newer | CPython {own}, free-threaded |", "|---|---|---|"]
-    for name, archs in rows:
-        processors = ", ".join(PROCESSORS[arch.lower()] for arch in archs)
-        lines.append(f"| {name} | {processors} | {processors} |")
+    lines = [
+        f"| wheels for | CPython {stable} or newer: what was run "
+        f"| CPython {own}, free-threaded | Steam |",
+        "|---|---|---|---|",
+    ]
+    for platform in platforms():
+        kind, _, arch = platform.partition("_")
+        system = {
+            "win": "Windows",
+            "macosx": f"macOS {MAC_FLOOR.removesuffix('_0')} or newer",
+        }.get(kind) or f"Linux with {FLOORS[linux[f'{kind}-{arch}-image']]} or newer"
+        steam = "no library is known" if platform in WITHOUT_STEAM else "yes"
+        name = f"{system}, {PROCESSORS[arch]}"
+        lines.append(f"| {name} | {RUN[platform]} | compiled; nobody has run it | {steam} |")
     return "\n".join(lines) + "\n"
 
 

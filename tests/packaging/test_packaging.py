@@ -64,6 +64,22 @@ def test_readme_shows_the_table_of_the_configuration() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_what_was_run_is_told_of_each_platform() -> None:
+    """By a session or a script that is there."""
+    import matrix
+
+    assert set(matrix.RUN) == PROMISED
+    assert matrix.WITHOUT_STEAM < PROMISED
+    sessions = (ROOT / "noxfile.py").read_text(encoding="utf-8")
+    for text in matrix.RUN.values():
+        (command,) = re.findall(r"`(.+)`", text)
+        if command.startswith("nox -s "):
+            for session in command.split()[2:]:
+                assert f"def {session}(session" in sessions, command
+        else:
+            assert (ROOT / command).is_file(), command
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="run paths of ELF files")
 def test_the_extension_has_no_run_path() -> None:
     """The builder's folders, which some Pythons link extensions with, are nothing to the user."""
