@@ -135,7 +135,7 @@ def test_subinterpreters_are_refused() -> None:
     module = interpreters()
     program = """if True:
         try:
-            import steamnet
+            from steamnet import init
         except ImportError as error:
             with open({path}, "w") as out:
                 print(error, file=out)
