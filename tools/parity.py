@@ -174,13 +174,13 @@ def page() -> str:
         if interface != section:
             section = interface
             parts.append(
-                f"\n## {interface}\n\n| flat function | Python | steam | gns | loopback |\n"
+                f"\n## {interface}\n\n| flat function | steam | gns | loopback | Python |\n"
                 "|---|---|---|---|---|\n"
             )
         ways = python.get(flat) or [INSIDE[flat]]
         cells = ["yes" if has else "no" for has in engines(need, flat).values()]
         shown = ", ".join(f"`{way}`" for way in dict.fromkeys(ways))
-        parts.append(f"| `{name}` | {shown} | {' | '.join(cells)} |\n")
+        parts.append(f"| `{name}` | {' | '.join(cells)} | {shown} |\n")
     parts.append("\n## What is left alone\n\n| flat functions | why |\n|---|---|\n")
     for pattern, reason in UNBOUND.items():
         shown = re.sub(r"\\w\+|v\\d\+", "*", pattern).replace("|", "\\|")
