@@ -209,8 +209,11 @@ bool lo_rendezvous_lost(void)
     char path[PATH];
     if (!is_open() ||
         (sn_file_still_named(rendezvous.lock, in_directory(path, rendezvous.token, ".lock")) &&
-         sn_socket_exists(in_directory(path, rendezvous.token, ".sock"))))
+         sn_socket_exists(in_directory(path, rendezvous.token, ".sock")))) {
+        if (is_open())
+            lo_watch(rendezvous.listening, &rendezvous.watched, SN_READABLE, NULL);
         return false;
+    }
     remove_own();
     release();
     return true;
@@ -302,5 +305,7 @@ sn_socket lo_rendezvous_accept(bool *too_many_files)
         rendezvous.spare = SN_NO_SOCKET;
         accepted = sn_socket_accept(rendezvous.listening);
     }
+    if (accepted == SN_NO_SOCKET && *too_many_files) /* who waits would be woken again and again */
+        lo_watch(rendezvous.listening, &rendezvous.watched, 0, NULL);
     return accepted;
 }
