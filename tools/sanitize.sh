@@ -23,7 +23,7 @@ work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 root="$work/root"
 mkdir "$root" "$work/logs" "$work/bin"
-cp -r csrc steamnet tests tools examples docs ./*.py pyproject.toml README.md "$root"
+cp -r csrc steamnet tests tools examples docs wheelhouse-config ./*.py pyproject.toml README.md "$root"
 rm -f "$root"/steamnet/_native*.so
 sanitize="-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all"
 
