@@ -40,8 +40,8 @@ lo_lane *lo_next_lane(lo_connection *connection)
 /* An idle lane accumulates no credit (weighted fair queuing). */
 static void begin_waiting(lo_connection *connection, lo_lane *lane)
 {
-    const lo_lane *rival = connection->first_waiting >= 0 ? lo_next_lane(connection) : lane;
-    if (rival->virtual_time > lane->virtual_time)
+    const lo_lane *rival = connection->first_waiting >= 0 ? lo_next_lane(connection) : NULL;
+    if (rival != NULL && rival->virtual_time > lane->virtual_time)
         lane->virtual_time = rival->virtual_time;
     lane->next_waiting = connection->first_waiting;
     connection->first_waiting = (int16_t)(lane - connection->lanes);

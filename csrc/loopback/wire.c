@@ -119,12 +119,13 @@ bool lo_datagram_open(lo_datagram *datagram, const void *bytes, size_t size)
     if (head->number < 0 || head->ranges > LO_ACK_RANGES || size - sizeof *head < ranges ||
         head->size > LO_MAX_MESSAGE)
         return false;
-    if (ranges > 0)
-        memcpy(datagram->ranges, at + sizeof *head, ranges);
-    for (int i = 0; i < head->ranges; i++)
-        if (datagram->ranges[i].to < datagram->ranges[i].from ||
-            datagram->ranges[i].from <= (i > 0 ? datagram->ranges[i - 1].to : 0))
+    for (int64_t i = 0, last = 0; i < head->ranges; i++) {
+        lo_range *range = &datagram->ranges[i];
+        memcpy(range, at + sizeof *head + (size_t)i * sizeof *range, sizeof *range);
+        if (range->to < range->from || range->from <= last)
             return false;
+        last = range->to;
+    }
     datagram->at = at + sizeof *head + ranges;
     datagram->end = at + size;
     return true;
