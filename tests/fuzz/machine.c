@@ -216,6 +216,11 @@ int sn_poller_ready(sn_poller poller, void **owners, int room)
 }
 void sn_poller_wait(sn_poller poller, int64_t microseconds) { (void)poller, (void)microseconds; }
 void sn_poller_close(sn_poller poller) { (void)poller; }
+bool sn_poller_alarm(sn_poller poller, intptr_t *alarm, int64_t microseconds)
+{
+    return (void)poller, (void)alarm, (void)microseconds, false;
+}
+void sn_alarm_close(intptr_t *alarm) { (void)alarm; }
 bool sn_waker_open(sn_waker *waker) { return (void)waker, false; }
 void sn_waker_wake(sn_waker *waker) { (void)waker; }
 void sn_waker_clear(sn_waker *waker) { (void)waker; }
