@@ -250,6 +250,10 @@ def test_logging_that_raises_costs_no_event(
                 heard += [event.connection for event in sockets.connection_events()]
         assert left <= {*heard}
         assert raised
+        for end in sockets.create_socket_pair(True):  # several lines
+            sockets.close_connection(end)
+        with pytest.raises(ZeroDivisionError):
+            steam.run_callbacks()
         getattr(logger, place.replace("add", "remove"))(broken)
         caplog.clear()
         steam.run_callbacks()

@@ -723,6 +723,7 @@ def test_a_dead_peer_is_read_to_the_end_and_closed_once(
     caller.send("last words")
     caller.close(1234, "good night")
     pump(caller, called, until=lambda: called.state == CLOSED_BY_PEER)
+    called._router.run_callbacks()  # which tells of that state
     assert [m.decode() for m in called.receive()] == ["last words"]
     for _ in range(2):
         with pytest.raises(ResultError, match="1234: good night") as gone:
