@@ -45,10 +45,10 @@ def run(options: argparse.Namespace) -> int:
             if options.command == "lobbies":
                 show(steam)
                 return 0
-            typed = typed_lines()
-            if options.command == "host":
-                return _host(steam, options, typed)
-            return _join(steam, options, typed)
+            with typed_lines() as typed:
+                if options.command == "host":
+                    return _host(steam, options, typed)
+                return _join(steam, options, typed)
         except ResultError as error:
             say(str(error))
             return 1
