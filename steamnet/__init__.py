@@ -93,15 +93,17 @@ __all__ = [
 
 def __getattr__(name: str) -> object:
     """Load what is public when it is first used: a program may start without the network."""
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if name in ("aio", "rendezvous", "signaling", "testing"):
         return import_module(f".{name}", __name__)
+    if name.startswith("_"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from . import _api
 
     loaded = vars(_api)
     globals().update((each, loaded[each]) for each in __all__ if each in loaded)
-    return loaded[name]
+    if name not in globals():  # where it is by now, if it is one of the modules
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return globals()[name]
 
 
 def __dir__() -> list[str]:

@@ -161,6 +161,16 @@ def test_what_is_slow_is_imported_when_it_is_needed(program: str, spared: set[st
     assert not spared & set(done.stdout.split())
 
 
+def test_modules_are_attributes_of_the_package_too() -> None:
+    """Whatever was used first; and what there is not is refused as in any module."""
+    code = "import steamnet; print(steamnet.enums.EResult.OK, hasattr(steamnet, 'nothing'))"
+    environment = {**os.environ, "PYTHONPATH": str(PACKAGE.parent)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout == "OK False\n", done.stderr
+
+
 def test_the_imports_are_seen() -> None:
     """Arrows that are there are found: the tests above have something to judge."""
     assert {"_native", "_api"} <= _imports("__init__")
