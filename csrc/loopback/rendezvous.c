@@ -204,14 +204,22 @@ bool lo_rendezvous_open(void)
 
 const char *lo_rendezvous_error(void) { return *rendezvous.error != '\0' ? rendezvous.error : NULL; }
 
+void lo_rendezvous_file_closed(void)
+{
+    if (!is_open())
+        return;
+    if (rendezvous.spare == SN_NO_SOCKET)
+        rendezvous.spare = sn_socket_spare();
+    lo_watch(rendezvous.listening, &rendezvous.watched, SN_READABLE, NULL);
+}
+
 bool lo_rendezvous_lost(void)
 {
     char path[PATH];
     if (!is_open() ||
         (sn_file_still_named(rendezvous.lock, in_directory(path, rendezvous.token, ".lock")) &&
          sn_socket_exists(in_directory(path, rendezvous.token, ".sock")))) {
-        if (is_open())
-            lo_watch(rendezvous.listening, &rendezvous.watched, SN_READABLE, NULL);
+        lo_rendezvous_file_closed(); /* perhaps by the game */
         return false;
     }
     remove_own();

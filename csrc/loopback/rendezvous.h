@@ -25,6 +25,8 @@ void lo_rendezvous_unpublish(uint64_t key);
 
 /* A stream to the process that has published this address; SN_NO_SOCKET if there is none now. */
 sn_socket lo_rendezvous_connect(uint64_t key);
+/* A file of this process was closed, or may have been: callers can be told again that it has too many. */
+void lo_rendezvous_file_closed(void);
 /* A stream from a process that connects to this one; SN_NO_SOCKET if there is none. If there are too
  * many open files, say so to the peer and close it. */
 sn_socket lo_rendezvous_accept(bool *too_many_files);

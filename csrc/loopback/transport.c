@@ -80,6 +80,7 @@ void lo_link_destroy(lo_link *link)
         LO_REMOVE(&acking, link, acking);
     lo_watch(link->socket, &link->watched, 0, link);
     sn_socket_close(link->socket);
+    lo_rendezvous_file_closed();
     lo_free(link->in.bytes);
     lo_free(link->out.bytes);
     lo_free(link);
