@@ -11,7 +11,7 @@ void sn_undelivered_init(sn_engine *engine)
     engine->undelivered = (sn_undelivered){.mutex = SN_MUTEX_INIT};
 }
 
-/* Where Python has a lock, whoever receives holds it from the begin to the end. */
+/* Where Python has a lock, the receiving thread holds it during the whole call. */
 static sn_received *take_spare(sn_undelivered *undelivered)
 {
 #ifdef SN_FREE_THREADED

@@ -1,8 +1,9 @@
 /* Waiting until there may be something new, without Python's lock and without looking again and again.
  *
- * Whoever waits arms the engine and asks its backend what is due. Whoever has something new then wakes
- * them. Where the system can, one poller is ready for all that may come: the waker, the backend's
- * sockets, and those of the game's signaling; an event loop can watch it as well.
+ * A waiting thread arms the engine and asks its backend when its next timer is due. The engine's own
+ * thread, or a call on another thread, wakes it when there is something new. Where the system can, one
+ * poller watches all of it: the waker, the backend's sockets, and those of the game's signaling. An
+ * event loop can watch that poller as well.
  */
 #include "wait.h"
 

@@ -707,7 +707,7 @@ class IdentityType(NamedInt):
     SONY_PSN = lib.k_ESteamNetworkingIdentityType_SonyPSN
     """A user of the PlayStation Network."""
     IP_ADDRESS = lib.k_ESteamNetworkingIdentityType_IPAddress
-    """Whoever is at an address."""
+    """An IP address, which stands for the user there."""
     GENERIC_STRING = lib.k_ESteamNetworkingIdentityType_GenericString
     """A text of the game's own: "str:alice"."""
     GENERIC_BYTES = lib.k_ESteamNetworkingIdentityType_GenericBytes

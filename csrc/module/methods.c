@@ -175,7 +175,7 @@ static PyObject *method_bind(PyObject *self, PyObject *instance, PyObject *owner
     return PyObject_CallFunctionObjArgs(bound_type, self, instance, NULL);
 }
 
-/* Whoever looks at it sees the function: inspect, help, and tools that read annotations. */
+/* Attributes are those of the Python function: for inspect, help, and tools that read annotations. */
 static PyObject *method_attribute(PyObject *self, PyObject *name)
 {
     return PyObject_GetAttr(((Method *)self)->function, name);

@@ -97,6 +97,14 @@ def type_line(process: "subprocess.Popen[str]", line: str) -> None:
     process.stdin.flush()
 
 
+def interrupt(process: "subprocess.Popen[str]") -> None:
+    """End a process as Ctrl-C does, of which its peers are told; Windows can only kill it."""
+    if sys.platform == "win32":
+        process.kill()
+    else:
+        process.send_signal(signal.SIGINT)
+
+
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.name)
 def test_an_example_is_short_enough_to_be_read(path: Path) -> None:
     """No example has 150 lines."""
@@ -196,10 +204,7 @@ def test_a_short_chat_host(start: Start, program: str, lines: int) -> None:
     fifth = join(4)
     said, _ = fifth.communicate(timeout=PATIENCE)
     assert (fifth.returncode, "reason 1001: the room is full" in said) == (1, True), said
-    if sys.platform == "win32":
-        guests[1].kill()
-    else:  # as Ctrl-C does, which the host learns at once
-        guests[1].send_signal(signal.SIGINT)
+    interrupt(guests[1])
     for guest in (guests[0], guests[2], guests[3]):
         read_until(guest, f"* {ids[1]} has left")
     join(4)
@@ -361,10 +366,7 @@ def test_two_dots_meet_and_part(start: Start) -> None:
     guest = start("two_dots.py", HOST)
     read_until(guest, "I am ")
     read_until(host, "has come")
-    if sys.platform == "win32":
-        guest.kill()
-    else:
-        guest.send_signal(signal.SIGINT)
+    interrupt(guest)
     out, _ = host.communicate(timeout=PATIENCE)
     assert "the other player is gone: " in out
     assert host.returncode == 1
@@ -377,10 +379,7 @@ def test_the_players_of_tag_are_told_when_the_host_leaves(start: Start) -> None:
     read_until(host, f"Ann is {HOST}")
     guest = start("tag.py", "Bob", HOST)
     read_until(guest, "Ann is here")
-    if sys.platform == "win32":
-        host.kill()
-    else:
-        host.send_signal(signal.SIGINT)
+    interrupt(host)
     out, _ = guest.communicate(timeout=PATIENCE)
     assert "the game is over: " in out
     assert guest.returncode == 1
