@@ -20,9 +20,8 @@ from pathlib import Path
 GNS_CONFIG = Path(__file__).resolve().parents[1] / "wheelhouse-config" / "gns"
 sys.path.insert(0, str(GNS_CONFIG))
 
-from debian import FetchError, run
-
 from build import LIBRARY, PACKAGE, build
+from debian import FetchError, run
 
 # Published bindings that carry a Steam library: where, name, version, of wheels the platform, and
 # the SHA-256 of the file.
