@@ -68,6 +68,7 @@ bool sn_pump_events(sn_engine *engine, int limit)
         void *python = sn_gil_release();
         size_t queued = sn_queue_count(&engine->events);
         atomic_store(&engine->waiting.outside, false);
+        sn_see_changes(engine);
         sn_events_pumping(engine);
         engine->backend->pump(engine, queued < (size_t)limit ? limit - (int)queued : 0);
         sn_events_pumping(NULL);
@@ -88,7 +89,7 @@ void sn_stop(sn_engine *engine)
         ;
     if (state < SN_STOPPING) {
         bool disconnected;
-        sn_waiting_end(engine);
+        sn_wake(engine); /* nobody waits any more */
         while (atomic_load(&engine->calls) > 0)
             sn_sleep(100);
         disconnected = engine->alive != NULL && !sn_check_alive(engine);

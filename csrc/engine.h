@@ -56,20 +56,21 @@ typedef struct sn_hidden {
 
 /* Those who wait until there is something new; see wait.c. */
 typedef struct sn_waiting {
-    sn_mutex mutex; /* while it is opened */
-    bool opened;
+    sn_mutex mutex; /* of the waker, and while it is opened */
+    atomic_bool opened;
     bool watches_signals, asks_for_signals; /* of the game's signaling: it can wake us, or not */
     sn_waker waker;
     sn_poller poller;   /* ready when there may be something new */
     intptr_t alarm;     /* makes it ready when something is due, for event loops */
     bool alarm_is_set;
     int64_t longest;    /* µs to wait at once, where nothing can wake us */
-    atomic_bool armed;  /* somebody waits, or will */
+    atomic_bool armed;  /* the waker is not set, and is to be when there is something new */
+    int sleepers;       /* since it was armed, until they have woken */
+    bool loop_sleeps;   /* the event loop is one of them */
     atomic_int nap;     /* µs */
     atomic_bool has_pipes; /* two ends in this process may be connected without a socket */
     atomic_uint changes, seen; /* how often there was something new, and (gns) before the latest pump */
     atomic_bool outside; /* something is new that the engine does not know of */
-    atomic_bool over;
 } sn_waiting;
 
 struct sn_engine {

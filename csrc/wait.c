@@ -14,7 +14,20 @@ enum {
     LONG_NAP = 4000,
     ALARM = 50000,      /* of what is due later an event loop's own timers are exact enough */
     SIGNALS_NAP = 5000, /* where nothing tells that a signal has come */
+    MOMENT = 50,        /* until others have woken */
 };
+
+/* What this thread has seen of an engine's changes: another thread may pump after the next one. */
+static _Thread_local struct {
+    const sn_engine *engine;
+    unsigned changes;
+} seen;
+
+void sn_see_changes(sn_engine *engine)
+{
+    seen.engine = engine;
+    seen.changes = atomic_load(&engine->waiting.changes);
+}
 
 void sn_waiting_init(sn_engine *engine)
 {
@@ -53,9 +66,15 @@ static bool watch(sn_engine *engine, intptr_t handle, void *owner)
 static void open_once(sn_engine *engine)
 {
     sn_waiting *waiting = &engine->waiting;
+    sn_poller sockets = SN_NO_POLLER;
+    if (atomic_load(&waiting->opened))
+        return;
+    if (engine->backend->poller != NULL && sn_enter(engine)) {
+        sockets = engine->backend->poller(engine); /* its lock comes before the mutex */
+        sn_leave(engine);
+    }
     sn_lock(&waiting->mutex);
-    if (!waiting->opened) {
-        sn_poller sockets = engine->backend->poller != NULL ? engine->backend->poller(engine) : SN_NO_POLLER;
+    if (!atomic_load(&waiting->opened)) {
         bool woken = sn_waker_open(&waiting->waker);
         waiting->poller = woken ? sn_poller_open() : SN_NO_POLLER;
         if (waiting->poller != SN_NO_POLLER &&
@@ -66,7 +85,7 @@ static void open_once(sn_engine *engine)
         }
         if (!woken || (waiting->poller == SN_NO_POLLER && sockets != SN_NO_POLLER))
             waiting->longest = SHORT_NAP * 4;
-        waiting->opened = true;
+        atomic_store(&waiting->opened, true);
     }
     sn_unlock(&waiting->mutex);
 }
@@ -85,14 +104,6 @@ bool sn_wait_for_signals(sn_engine *engine, intptr_t handle)
         handle >= 0 && waiting->poller != SN_NO_POLLER && watch(engine, handle, waiting);
     waiting->asks_for_signals = !waiting->watches_signals;
     return waiting->watches_signals;
-}
-
-void sn_waiting_end(sn_engine *engine)
-{
-    sn_lock(&engine->waiting.mutex);
-    atomic_store(&engine->waiting.over, true);
-    sn_waker_wake(&engine->waiting.waker);
-    sn_unlock(&engine->waiting.mutex);
 }
 
 void sn_note_outside(sn_engine *engine)
@@ -114,19 +125,43 @@ static int64_t ask(sn_engine *engine)
     return due;
 }
 
-/* The waker is cleared by who goes to sleep, so that others who wait have time to see it. */
+/* One sleeper more, whom the waker wakes. A waker that is set stays so until all whom it wakes have
+ * woken, since a poller that is no longer ready lets them sleep on: until then false. */
+static bool arm(sn_waiting *waiting)
+{
+    bool done;
+    sn_lock(&waiting->mutex);
+    done = atomic_load(&waiting->armed) || waiting->sleepers == 0;
+    if (done) {
+        if (!atomic_load(&waiting->armed))
+            sn_waker_clear(&waiting->waker);
+        atomic_store(&waiting->armed, true);
+        waiting->sleepers++;
+    }
+    sn_unlock(&waiting->mutex);
+    return done;
+}
+
+static void disarm(sn_waiting *waiting)
+{
+    sn_lock(&waiting->mutex);
+    waiting->sleepers--;
+    sn_unlock(&waiting->mutex);
+}
+
+void sn_wake_sleepers(sn_waiting *waiting)
+{
+    sn_lock(&waiting->mutex);
+    if (atomic_exchange(&waiting->armed, false))
+        sn_waker_wake(&waiting->waker);
+    sn_unlock(&waiting->mutex);
+}
+
+/* When to look again, at the latest. */
 static int64_t look(sn_engine *engine)
 {
-    sn_waiting *waiting = &engine->waiting;
-    int64_t due;
-    open_once(engine);
-    due = ask(engine);
-    if (due != 0 && !atomic_exchange(&waiting->armed, true)) {
-        sn_waker_clear(&waiting->waker);
-        if (atomic_load(&waiting->over))
-            sn_waker_wake(&waiting->waker);
-        due = ask(engine);
-    }
+    const sn_waiting *waiting = &engine->waiting;
+    int64_t due = ask(engine);
     if (waiting->asks_for_signals && due > SIGNALS_NAP)
         return -SIGNALS_NAP;
     return due > waiting->longest ? waiting->longest : due;
@@ -135,8 +170,18 @@ static int64_t look(sn_engine *engine)
 int64_t sn_wait_due(sn_engine *engine)
 {
     sn_waiting *waiting = &engine->waiting;
-    int64_t due = look(engine);
-    bool soon = due > 0 && due < ALARM;
+    int64_t due;
+    bool soon;
+    open_once(engine);
+    if (waiting->loop_sleeps)
+        disarm(waiting);
+    due = look(engine);
+    waiting->loop_sleeps = due != 0 && arm(waiting);
+    if (waiting->loop_sleeps)
+        due = look(engine);
+    else if (due < 0 || due > MOMENT)
+        due = MOMENT;
+    soon = due > 0 && due < ALARM;
     if (waiting->poller != SN_NO_POLLER && (soon || waiting->alarm_is_set))
         waiting->alarm_is_set = sn_poller_alarm(waiting->poller, &waiting->alarm, soon ? due : 0) && soon;
     return due;
@@ -160,25 +205,49 @@ int sn_signals_pending(sn_engine *engine)
            (!waiting->watches_signals || has_signals(waiting) ? SN_SIGNALS_IN : 0);
 }
 
+static bool is_new(sn_engine *engine, unsigned before, int64_t *due)
+{
+    *due = look(engine);
+    return *due == 0 || atomic_load(&engine->waiting.changes) != before || has_signals(&engine->waiting);
+}
+
+/* Sleeps until it is woken, or `most` is over; true if there may be something new. */
+static bool sleep_armed(sn_engine *engine, unsigned before, int64_t most)
+{
+    sn_waiting *waiting = &engine->waiting;
+    int64_t due, longest;
+    if (is_new(engine, before, &due))
+        return true;
+    longest = due < 0 ? -due : due;
+    if (waiting->poller != SN_NO_POLLER)
+        sn_poller_wait(waiting->poller, longest < most ? longest : most);
+    else
+        sn_waker_wait(&waiting->waker, longest < most ? longest : most);
+    return due < 0 && longest <= most;
+}
+
 bool sn_wait(sn_engine *engine, int64_t timeout)
 {
     sn_waiting *waiting = &engine->waiting;
     void *python = sn_gil_release();
-    unsigned changes = atomic_load(&waiting->changes); /* another thread may pump after the next one */
-    int64_t deadline = sn_now() + timeout;
-    bool news = false;
-    while (!news) {
-        int64_t due = look(engine), left = deadline - sn_now();
-        int64_t longest = due < 0 ? -due : due;
-        news = due == 0 || atomic_load(&waiting->changes) != changes || has_signals(waiting);
-        if (news || left <= 0)
-            break;
-        if (waiting->poller != SN_NO_POLLER)
-            sn_poller_wait(waiting->poller, longest < left ? longest : left);
-        else
-            sn_waker_wait(&waiting->waker, longest < left ? longest : left);
-        news = due < 0 && longest <= left;
+    unsigned changes = atomic_load(&waiting->changes), before = seen.engine == engine ? seen.changes : changes;
+    int64_t deadline = sn_now() + timeout, left = timeout, due;
+    bool news;
+    open_once(engine);
+    while (!(news = is_new(engine, before, &due)) && left > 0) {
+        if (arm(waiting)) {
+            news = sleep_armed(engine, before, left);
+            disarm(waiting);
+            if (news)
+                break;
+        } else {
+            sn_sleep(MOMENT);
+        }
+        changes = atomic_load(&waiting->changes);
+        left = deadline - sn_now();
     }
+    seen.engine = engine;
+    seen.changes = changes;
     sn_gil_acquire(python);
     return news;
 }

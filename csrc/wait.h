@@ -10,20 +10,21 @@
 void sn_waiting_init(sn_engine *engine);
 void sn_waiting_release(sn_engine *engine);
 
+void sn_wake_sleepers(sn_waiting *waiting);
 /* Wakes those who wait: they ask `due` again. From any thread. */
 static inline void sn_wake(sn_engine *engine)
 {
-    if (atomic_load(&engine->waiting.armed) && atomic_exchange(&engine->waiting.armed, false))
-        sn_waker_wake(&engine->waiting.waker);
+    if (atomic_load(&engine->waiting.armed))
+        sn_wake_sleepers(&engine->waiting);
 }
+/* What is new from now on ends the next wait of this thread, even if another thread pumps before. */
+void sn_see_changes(sn_engine *engine);
 /* Something is new. */
 static inline void sn_note_change(sn_engine *engine)
 {
     atomic_fetch_add(&engine->waiting.changes, 1);
     sn_wake(engine);
 }
-/* The engine ends: nobody waits any more. */
-void sn_waiting_end(sn_engine *engine);
 
 /* For a `due` that cannot know whether there is something new: ever longer naps, from short ones while
  * there is traffic. */
