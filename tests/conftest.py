@@ -62,6 +62,12 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", marker)
 
 
+def pytest_collection_finish() -> None:
+    """Let `gc.collect` look at what tests make, not at pytest and all modules each time."""
+    gc.collect()
+    gc.freeze()
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say what did not run and why, a line for each reason."""
     reasons = Counter(report.longrepr[2] for report in terminalreporter.stats.get("skipped", []))

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import pytest
-from on_asyncio import GUEST, HOST, meet, pair, two, with_asyncio
+from on_asyncio import GUEST, HOST, in_virtual_time, meet, pair, two, with_asyncio
 
 from steamnet import (
     ClosedError,
@@ -225,7 +225,7 @@ async def test_a_peer_that_closes_is_heard_to_the_end() -> None:
         assert [m async for m in called] == []
 
 
-@with_asyncio
+@in_virtual_time
 async def test_a_peer_that_vanishes_is_no_quiet_end() -> None:
     """Iteration raises when the way broke, and ends only when the peer meant it."""
     async with pair({ConfigValue.TIMEOUT_CONNECTED: 200}) as (caller, called):

@@ -9,12 +9,15 @@ from typing import Any
 
 from steamnet import ConfigValue, aio
 from steamnet.aio import Connection, Listener, Steam
+from steamnet.testing import VirtualClock
 
 HOST, GUEST = "76561198000000001", "76561198000000002"
 Pair = tuple[Connection, Connection]
 
 
-def with_asyncio(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
+def with_asyncio(
+    test: Callable[..., Coroutine[Any, Any, None]], run_loop: Callable[..., None] = asyncio.run
+) -> Callable[..., None]:
     """Run a test on an event loop, where nothing may be left pending, unheard or unclosed."""
 
     @wraps(test)
@@ -26,11 +29,16 @@ def with_asyncio(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[...
             await asyncio.wait_for(test(*args, **kwargs), 20)
             assert asyncio.all_tasks() == {asyncio.current_task()}
 
-        asyncio.run(main())
+        run_loop(main())
         gc.collect()
         assert complaints == []
 
     return run
+
+
+def in_virtual_time(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
+    """Run a test as `with_asyncio` does, on a virtual clock."""
+    return with_asyncio(test, lambda main: VirtualClock().run(main))
 
 
 @contextlib.asynccontextmanager

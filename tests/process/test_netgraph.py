@@ -5,14 +5,18 @@ import math
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 import steamnet
 from steamnet import ConfigValue
 from steamnet.cli import main, netgraph
+from steamnet.clock import CURRENT
+from steamnet.testing import VirtualClock
 
 HOST = "76561198000000001"
 
@@ -36,13 +40,25 @@ def keep(watched: list[netgraph.Session]) -> Callable[[netgraph.Session], None]:
     return spy
 
 
+@contextmanager
+def in_virtual_time() -> Iterator[None]:
+    """Have netgraph go by a virtual clock, so that its seconds pass at once."""
+    clock = VirtualClock()
+    token = CURRENT.set(clock)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(netgraph, "time", SimpleNamespace(monotonic=clock.now, sleep=clock.advance))
+        yield
+    CURRENT.reset(token)
+
+
 def test_the_pair_measures_the_lag_and_the_loss_that_were_set(
     engine: str, sessions: list[netgraph.Session], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """With 80 ms lag and 20 % loss each way, the messages tell 160 ms and about a fifth lost."""
     seconds = "6" if engine == "gns" else "4.5"  # GNS measures the quality after five
     arguments = ["--lag", "80", "--loss", "0.2", "--seconds", seconds, "--engine", engine]
-    assert main(["netgraph", *arguments]) == 0
+    with in_virtual_time() if engine == "loopback" else nullcontext():
+        assert main(["netgraph", *arguments]) == 0
     (session,) = sessions
     last = session.samples[-1]
     assert last.status.ping == pytest.approx(160, abs=20)
@@ -63,7 +79,8 @@ def test_the_pair_measures_the_lag_and_the_loss_that_were_set(
 
 def test_a_clear_network_loses_nothing(sessions: list[netgraph.Session]) -> None:
     """Without lag and loss nothing is missing, and the round trip is a frame or so."""
-    assert main(["netgraph", "--seconds", "2.2"]) == 0
+    with in_virtual_time():
+        assert main(["netgraph", "--seconds", "2.2"]) == 0
     last = sessions[0].samples[-1]
     assert last.lost == 0
     assert last.round_trip < 40
@@ -79,7 +96,11 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> tuple[netgraph.Session, 
     watched: list[netgraph.Session] = []
     file = tmp_path_factory.mktemp("plot") / "graph.svg"
     arguments = ["--lag", "30", "--loss", "0.05", "--seconds", "2.5", "--plot", str(file)]
-    with pytest.MonkeyPatch.context() as patched, mpl.rc_context({"svg.fonttype": "none"}):
+    with (
+        in_virtual_time(),
+        pytest.MonkeyPatch.context() as patched,
+        mpl.rc_context({"svg.fonttype": "none"}),
+    ):
         patched.setattr(netgraph, "_show", keep(watched))
         assert main(["netgraph", *arguments]) == 0
     return watched[0], file.read_bytes()
@@ -132,7 +153,8 @@ def test_it_watches_a_connection_to_a_host(tmp_path: Path) -> None:
 
 def test_a_host_that_never_was_is_a_failure(capsys: pytest.CaptureFixture[str]) -> None:
     """Who cannot be reached within the time makes the exit status 1."""
-    assert main(["netgraph", "--join", HOST, "--seconds", "0.5"]) == 1
+    with in_virtual_time():
+        assert main(["netgraph", "--join", HOST, "--seconds", "0.5"]) == 1
     printed = capsys.readouterr()
     assert "CONNECTING" in printed.out
     assert "is the host running?" in printed.err
