@@ -61,7 +61,7 @@ def test_workers_do_not_meet(tmp_path: Path, given: bool) -> None:
     done = subprocess.run(
         [
             *(sys.executable, "-m", "pytest", "-n2", "--dist=each", "-q", "-k", "0"),
-            *("-p", "no:cacheprovider", *plugin, str(tmp_path)),
+            *("-p", "no:cacheprovider", "-p", "no:hypothesispytest", *plugin, str(tmp_path)),
         ],
         env=environment,
         cwd=tmp_path,

@@ -181,6 +181,7 @@ def test_a_pair_from_a_fixture(steamnet_pair: tuple[Connection, Connection]) -> 
 def run_pytest(folder: Path, test: str, *options: str) -> "subprocess.CompletedProcess[str]":
     """Run a test file as somebody who has installed us would."""
     (folder / "test_game.py").write_text(textwrap.dedent(test))
+    options = ("-p", "no:hypothesispytest", *options)  # half a second to import
     command = [sys.executable, "-X", "dev", "-m", "pytest", "-q", *plugin(), *options, str(folder)]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 

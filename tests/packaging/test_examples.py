@@ -387,8 +387,9 @@ def test_the_players_of_tag_are_told_when_the_host_leaves(start: Start) -> None:
 
 def test_the_tests_of_tag_pass() -> None:
     """As its tutorial says: with the package's plug-in, in virtual time."""
+    plugins = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest")
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_tag.py"],
+        [sys.executable, "-m", "pytest", "-q", *plugins, "test_tag.py"],
         cwd=EXAMPLES,
         capture_output=True,
         text=True,
