@@ -10,6 +10,7 @@ import requirements
 ROOT = Path(__file__).resolve().parents[2]
 WRAPPED = ("sn_library_open", "sn_library_symbol", "sn_thread_start")
 
+
 @pytest.mark.parametrize("sanitizer", ["thread", "address,undefined"])
 def test_the_thread_and_those_who_wait(sanitizer: str, tmp_path: Path) -> None:
     """Packets wake who waits, the end wakes all; without a thread there are naps."""

@@ -425,6 +425,7 @@ def test_shutdown_while_every_thread_calls(engine: str) -> None:
         import sys, threading, time
         import steamnet
 
+        sys.setswitchinterval(0.0002)  # nine threads: each gets its turn soon
         for turn in range(5):
             steam = steamnet.init(engine=sys.argv[1], identity="76561198000000001")
             sockets = steam.networking_sockets
