@@ -97,7 +97,7 @@ static ESteamAPIInitResult start(sn_engine *engine, const sn_options *options, c
 static void free_state(void)
 {
     lo_timer *timer;
-    while ((timer = lo_timer_take(&lo.timers, INT64_MAX)) != NULL)
+    while ((timer = lo_timer_take(INT64_MAX)) != NULL)
         lo_release_later((lo_packet *)(void *)timer); /* timers end with their connections */
     lo_free(lo.records);
     lo.records = NULL;
@@ -204,7 +204,7 @@ static int64_t due(sn_engine *engine)
     int64_t left = SN_NEVER;
     lo_api_begin_now(user);
     lo_publish_again();
-    lo.wakes_at = lo_timer_due(&lo.timers);
+    lo.wakes_at = lo_timer_due();
     if (user->news || user->events.first != NULL)
         left = 0;
     else if (lo.wakes_at != INT64_MAX)

@@ -23,7 +23,7 @@ int64_t sn_clock_due(sn_clock *clock)
 {
     int64_t due;
     lo_clock_begin(clock);
-    due = lo_timer_due(&lo.timers);
+    due = lo_timer_due();
     lo_api_end();
     return due;
 }
@@ -46,7 +46,7 @@ bool sn_clock_run(sn_clock *clock, int64_t to)
         int64_t next;
         lo_clock_begin(clock);
         before = lo.news;
-        next = lo_timer_due(&lo.timers);
+        next = lo_timer_due();
         lo_api_end();
         more = next < to;
         if (!more && to == INT64_MAX)

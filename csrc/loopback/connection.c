@@ -119,8 +119,8 @@ void lo_destroy(lo_connection *connection)
     lo_object_remove(&connection->object);
     if (peer != NULL)
         lo_check_path(peer);
-    lo_timer_remove(&lo.timers, &connection->send_timer);
-    lo_timer_remove(&lo.timers, &connection->timeout_timer);
+    lo_timer_remove(&connection->send_timer);
+    lo_timer_remove(&connection->timeout_timer);
     if (connection->session != NULL)
         connection->session->connection = NULL;
     if (connection->has_room)
@@ -193,7 +193,7 @@ void lo_post_event(lo_connection *connection, int callback, ESteamNetworkingConn
 
 void lo_set_timeout(lo_connection *connection, int64_t when)
 {
-    lo_timer_add(&lo.timers, &connection->timeout_timer, when);
+    lo_timer_add(&connection->timeout_timer, when);
 }
 
 int64_t lo_deadline(const lo_connection *connection)
@@ -247,7 +247,7 @@ void lo_check_path(lo_connection *connection)
     if (path == LO_PATH_SILENT)
         wait_in_silence(connection);
     else
-        lo_timer_remove(&lo.timers, &connection->timeout_timer);
+        lo_timer_remove(&connection->timeout_timer);
 }
 
 /* While it is connected, that is without linger, the close goes ahead of all data. Otherwise all data
@@ -304,8 +304,8 @@ void lo_terminate(lo_connection *connection, ESteamNetworkingConnectionState sta
     if (notify_peer)
         lo_send_close(connection);
     lo_link_leave(connection);
-    lo_timer_remove(&lo.timers, &connection->send_timer);
-    lo_timer_remove(&lo.timers, &connection->timeout_timer);
+    lo_timer_remove(&connection->send_timer);
+    lo_timer_remove(&connection->timeout_timer);
     lo_datagrams_drop(connection);
     lo_drop_lanes(connection);
     lo_set_state(connection, state);

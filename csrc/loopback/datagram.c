@@ -157,7 +157,7 @@ static void expect_answer(lo_connection *connection)
         since = lo.now;
     if (since < connection->waiting_since) {
         connection->waiting_since = since;
-        lo_timer_add(&lo.timers, &connection->timeout_timer, lo.now); /* which is set again then */
+        lo_timer_add(&connection->timeout_timer, lo.now); /* which is set again then */
     }
 }
 

@@ -3,6 +3,7 @@
 
 #include "connection.h"
 #include "handshake.h"
+#include "readiness.h"
 #include "receive.h"
 #include "transport.h"
 #include "transport_receive.h"
@@ -31,9 +32,9 @@ static void begin(sn_clock *clock, bool now)
     sn_lock(&mutex);
     lo_clock = clock;
     lo.clock = lo_clock_time(clock);
-    if (!lo.is_virtual)
-        lo_transport_receive(now);
-    while ((timer = lo_timer_take(&lo.timers, lo.clock)) != NULL) {
+    if (!lo.is_virtual && lo_sockets_due <= (now ? INT64_MAX - 1 : lo.clock))
+        lo_transport_receive();
+    while ((timer = lo_timer_take(lo.clock)) != NULL) {
         /* Time does not run backwards, even for what was due before it could be known. */
         if (timer->time > lo.latest)
             lo.latest = timer->time;
@@ -56,7 +57,7 @@ lo_connection *lo_api_begin_connection(const void *self, HSteamNetConnection han
 /* Something is due before those who wait would look: they have to know. */
 static void wake_for_timers(void)
 {
-    int64_t due = lo_timer_due(&lo.timers);
+    int64_t due = lo_timer_due();
     if (due >= lo.wakes_at)
         return;
     lo.wakes_at = due;
@@ -67,16 +68,16 @@ static void wake_for_timers(void)
 void lo_api_end(void)
 {
     lo_list released;
-    lo_packet *packet;
     if (lo.draining.first != NULL)
         lo_drain_deferred();
     if (lo_acks_due)
         lo_transport_send_acks();
     wake_for_timers();
-    released = lo_release_queue_take();
+    released = lo_release_queue;
+    lo_release_queue = (lo_list){NULL, NULL};
     sn_unlock(&mutex);
-    while ((packet = released.first) != NULL) {
-        LO_REMOVE(&released, packet, queued);
+    for (lo_packet *packet = released.first, *next; packet != NULL; packet = next) {
+        next = packet->queued.after;
         packet->message.m_pfnRelease(&packet->message);
     }
 }

@@ -50,7 +50,7 @@ static void set_connected(lo_connection *connection)
             lo_set_state(connection, LO_FINDING_ROUTE);
         lo_invent_address(connection, false);
     }
-    lo_timer_remove(&lo.timers, &connection->timeout_timer);
+    lo_timer_remove(&connection->timeout_timer);
     lo_set_state(connection, LO_CONNECTED);
     lo_log(connection->object.user, LO_MSG, "#%u connected", connection->ordinal);
     lo_check_path(connection);

@@ -7,7 +7,7 @@
 
 #define MESSAGE_OFFSET offsetof(lo_packet, message)
 
-static lo_list release_queue;
+lo_list lo_release_queue;
 
 lo_packet *lo_packet_of(SteamNetworkingMessage_t *message)
 {
@@ -62,7 +62,7 @@ lo_packet *lo_list_take(lo_list *list)
 void lo_release_later(lo_packet *packet)
 {
     if (packet != NULL)
-        lo_list_append(&release_queue, packet);
+        lo_list_append(&lo_release_queue, packet);
 }
 
 void lo_release_all_later(lo_list *list)
@@ -70,11 +70,4 @@ void lo_release_all_later(lo_list *list)
     lo_packet *packet;
     while ((packet = lo_list_take(list)) != NULL)
         lo_release_later(packet);
-}
-
-lo_list lo_release_queue_take(void)
-{
-    lo_list taken = release_queue;
-    release_queue = (lo_list){NULL, NULL};
-    return taken;
 }

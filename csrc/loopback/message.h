@@ -3,7 +3,7 @@
 #define STEAMNET_LOOPBACK_MESSAGE_H
 
 #include "../valve.h"
-#include "event_queue.h"
+#include "list.h"
 
 enum {
     LO_MAX_MESSAGE = k_cbMaxSteamNetworkingSocketsMessageSizeSend,
@@ -23,6 +23,23 @@ enum {
     LO_DATAGRAM,          /* payload: lo_datagram_head and what follows, on a simulated network */
     LO_SILENT,            /* the stream will end without a word that got through (likewise) */
 };
+
+/* What a timer belongs to. */
+typedef enum lo_timer_kind {
+    LO_PACKET_TIMER,
+    LO_SEND_TIMER,
+    LO_TIMEOUT_TIMER,
+    LO_TIMER_KINDS,
+} lo_timer_kind;
+
+/* Part of what it stands for, so that timers need no memory and cannot fail. */
+typedef struct lo_timer {
+    int64_t time;
+    uint64_t seq; /* kept when the timer moves, so that equal times keep their order */
+    LO_LINK(lo_timer) queued;
+    lo_timer_kind kind;
+    bool is_queued;
+} lo_timer;
 
 /* How far a packet has come. */
 enum { LO_AT_SENDER, LO_IN_FLIGHT, LO_DELIVERED };
@@ -59,10 +76,10 @@ lo_packet *lo_packet_of(SteamNetworkingMessage_t *message);
 void lo_list_append(lo_list *list, lo_packet *packet);
 /* The first, taken out; NULL if there is none. */
 lo_packet *lo_list_take(lo_list *list);
-/* Releases a packet once the lock is open: the application's own function may free its bytes. */
+/* Packets that lo_api_end releases once the lock is open: the application's own function may free
+ * their bytes. */
+extern lo_list lo_release_queue;
 void lo_release_later(lo_packet *packet);
 void lo_release_all_later(lo_list *list);
-/* What is to be released, taken out of the release queue. */
-lo_list lo_release_queue_take(void);
 
 #endif

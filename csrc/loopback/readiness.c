@@ -2,6 +2,7 @@
 #include "readiness.h"
 
 static sn_poller poller = SN_NO_POLLER;
+int64_t lo_sockets_due = INT64_MAX;
 static bool failed; /* this system has none, or it is out of files or memory */
 
 sn_poller lo_poller(void)
@@ -15,6 +16,8 @@ sn_poller lo_poller(void)
 
 void lo_watch(sn_socket socket, int *watched, int wanted, void *owner)
 {
+    if (wanted != 0 && lo_sockets_due == INT64_MAX)
+        lo_sockets_due = 0;
     if (*watched == wanted || lo_poller() == SN_NO_POLLER)
         return;
     if (sn_poller_watch(poller, socket, *watched, wanted, owner)) {
@@ -37,4 +40,5 @@ void lo_readiness_close(void)
         sn_poller_close(poller);
     poller = SN_NO_POLLER;
     failed = false;
+    lo_sockets_due = INT64_MAX;
 }

@@ -4,6 +4,8 @@
 
 #include "../platform/platform.h"
 
+/* When the sockets are asked next; INT64_MAX: there are none. */
+extern int64_t lo_sockets_due;
 /* Has the system watch a socket for `wanted`, SN_READABLE and SN_WRITABLE; *watched is what it watches
  * it for until then, and after. A socket is not watched any more before it is closed. */
 void lo_watch(sn_socket socket, int *watched, int wanted, void *owner);

@@ -223,7 +223,7 @@ static bool delay_connect_request(const lo_sim_params *sim, lo_packet *packet)
     if (packet->stage == LO_DELIVERED || (sim->lag == 0 && !blocked))
         return false;
     packet->stage = blocked ? LO_IN_FLIGHT : LO_DELIVERED;
-    lo_timer_add(&lo.timers, &packet->timer, lo.now + sim->lag + (blocked ? LO_CONNECT_RETRY : 0));
+    lo_timer_add(&packet->timer, lo.now + sim->lag + (blocked ? LO_CONNECT_RETRY : 0));
     return true;
 }
 
@@ -259,7 +259,7 @@ static void enter_receiver(lo_connection *connection, lo_packet *packet)
     if (packet->kind != LO_DATA && packet->stage != LO_DELIVERED)
         due = lo_sim_pass(connection, packet, false, lo.now);
     if (due > lo.now) {
-        lo_timer_add(&lo.timers, &packet->timer, due);
+        lo_timer_add(&packet->timer, due);
         return;
     }
     if (packet->receiver != NULL)

@@ -1,4 +1,4 @@
-/* Every object by its handle, and every listen socket by its address. */
+/* The engine's state: clocks with their timers, objects by handle, listen sockets by address. */
 #include "registry.h"
 
 #include <stdatomic.h>
@@ -79,6 +79,127 @@ void lo_clocks_reset(void)
 {
     lo_real_clock = (sn_clock){.references = 1};
     lo_clock = &lo_real_clock;
+}
+
+/* --- timers: lists sorted from their ends, since most of what is added is due last ------------- */
+
+static bool is_before(const lo_timer *a, const lo_timer *b)
+{
+    return a->time < b->time || (a->time == b->time && a->seq < b->seq);
+}
+
+int64_t lo_timer_due(void)
+{
+    int64_t due = INT64_MAX;
+    for (int kind = 0; kind < LO_TIMER_KINDS; kind++)
+        if (lo.timers[kind].first != NULL && lo.timers[kind].first->time < due)
+            due = lo.timers[kind].first->time;
+    return due;
+}
+
+lo_timer *lo_timer_take(int64_t until)
+{
+    lo_timer *first = NULL;
+    for (int kind = 0; kind < LO_TIMER_KINDS; kind++) {
+        lo_timer *timer = lo.timers[kind].first;
+        if (timer != NULL && timer->time <= until && (first == NULL || is_before(timer, first)))
+            first = timer;
+    }
+    if (first != NULL) {
+        LO_REMOVE(&lo.timers[first->kind], first, queued);
+        first->is_queued = false;
+    }
+    return first;
+}
+
+void lo_timer_remove(lo_timer *timer)
+{
+    if (timer->is_queued)
+        LO_REMOVE(&lo.timers[timer->kind], timer, queued);
+    timer->is_queued = false;
+}
+
+void lo_timer_add(lo_timer *timer, int64_t time)
+{
+    lo_timer *before;
+    if (timer->is_queued)
+        lo_timer_remove(timer);
+    timer->time = time;
+    if (timer->seq == 0)
+        timer->seq = ++lo.timer_seq;
+    before = lo.timers[timer->kind].last;
+    while (before != NULL && is_before(timer, before))
+        before = before->queued.before;
+    LO_INSERT(&lo.timers[timer->kind], before, timer, queued);
+    timer->is_queued = true;
+}
+
+/* --- maps: open addressing, linear probing, at most half full; removal closes the gap it leaves -- */
+
+#define HOME(map, key) ((size_t)((key) * 0x9E3779B97F4A7C15u >> 32) & ((map)->size - 1))
+
+static struct lo_slot *slot_of(const lo_map *map, uint64_t key)
+{
+    size_t at = HOME(map, key);
+    while (map->slots[at].value != NULL && map->slots[at].key != key)
+        at = (at + 1) & (map->size - 1);
+    return &map->slots[at];
+}
+
+void *lo_map_get(const lo_map *map, uint64_t key)
+{
+    return map->size > 0 ? slot_of(map, key)->value : NULL;
+}
+
+static bool grow(lo_map *map)
+{
+    lo_map larger = {.size = map->size > 0 ? map->size * 2 : 64, .count = map->count};
+    larger.slots = lo_alloc(larger.size * sizeof *larger.slots);
+    if (larger.slots == NULL)
+        return false;
+    for (size_t i = 0; i < map->size; i++)
+        if (map->slots[i].value != NULL)
+            *slot_of(&larger, map->slots[i].key) = map->slots[i];
+    lo_free(map->slots);
+    *map = larger;
+    return true;
+}
+
+bool lo_map_put(lo_map *map, uint64_t key, void *value)
+{
+    if (map->count * 2 >= map->size && !grow(map))
+        return false;
+    *slot_of(map, key) = (struct lo_slot){key, value};
+    map->count++;
+    return true;
+}
+
+void lo_map_remove(lo_map *map, uint64_t key)
+{
+    struct lo_slot *slot = map->size > 0 ? slot_of(map, key) : NULL;
+    size_t gap, at;
+    if (slot == NULL || slot->value == NULL)
+        return;
+    map->count--;
+    gap = at = (size_t)(slot - map->slots);
+    for (;;) {
+        size_t mask = map->size - 1;
+        at = (at + 1) & mask;
+        if (map->slots[at].value == NULL)
+            break;
+        /* An entry whose home is not behind the gap moves there. */
+        if (((at - HOME(map, map->slots[at].key)) & mask) >= ((at - gap) & mask)) {
+            map->slots[gap] = map->slots[at];
+            gap = at;
+        }
+    }
+    map->slots[gap].value = NULL;
+}
+
+void lo_map_free(lo_map *map)
+{
+    lo_free(map->slots);
+    *map = (lo_map){0};
 }
 
 /* --- objects ------------------------------------------------------------------------------- */

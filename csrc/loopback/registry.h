@@ -1,11 +1,10 @@
-/* The engine's state and objects; every object by its handle, every listen socket by its address. */
+/* The engine's state: clocks with their timers, objects by handle, listen sockets by address. */
 #ifndef STEAMNET_LOOPBACK_REGISTRY_H
 #define STEAMNET_LOOPBACK_REGISTRY_H
 
 #include "../wait.h"
 #include "alloc.h"
 #include "config.h"
-#include "handle_map.h"
 #include "message.h"
 #include "rate_meter.h"
 #include "wire.h"
@@ -263,6 +262,15 @@ struct lo_user {
     lo_listener *session_listener;
 };
 
+/* A hash table from numbers to pointers: handles to objects, addresses to listeners. */
+typedef struct lo_map {
+    struct lo_slot {
+        uint64_t key;
+        void *value; /* NULL: free */
+    } *slots;
+    size_t size, count; /* size: a power of two */
+} lo_map;
+
 /* A clock and all that its users share: they reach each other, and nobody on another clock. Users of
  * the real clock reach those of other processes too. */
 struct sn_clock {
@@ -277,7 +285,10 @@ struct sn_clock {
     int64_t clock;        /* the time of the call under way */
     int64_t now;          /* the time of the timer that runs: up to the clock */
     int64_t latest; /* the time of the latest one that ran */
-    lo_event_queue timers;
+    /* In order of time; at the same time, first come first. A list for each kind, so that packets need
+     * not pass timeouts that are far away. */
+    LO_LIST(lo_timer) timers[LO_TIMER_KINDS];
+    uint64_t timer_seq;
     lo_map objects;   /* by handle */
     lo_map listeners; /* by address */
     LO_LIST(lo_user) users;
@@ -309,6 +320,21 @@ static inline void lo_note_news(lo_user *user)
     lo.news++;
     sn_note_change(user->engine);
 }
+
+/* When the next timer is due; INT64_MAX: never. */
+int64_t lo_timer_due(void);
+/* Takes out the timer that is due next, NULL if none is due by that time. */
+lo_timer *lo_timer_take(int64_t until);
+/* Adds a timer, or moves one that is there already. */
+void lo_timer_add(lo_timer *timer, int64_t time);
+/* Harmless if the timer is not there. */
+void lo_timer_remove(lo_timer *timer);
+
+void *lo_map_get(const lo_map *map, uint64_t key);
+/* False when memory is short. The key must not be there yet. */
+bool lo_map_put(lo_map *map, uint64_t key, void *value);
+void lo_map_remove(lo_map *map, uint64_t key);
+void lo_map_free(lo_map *map);
 
 bool lo_object_add(lo_object *object, lo_user *user, int kind);
 void lo_object_remove(lo_object *object);

@@ -63,7 +63,7 @@ void lo_schedule(lo_connection *connection)
     if (next < time)
         time = next;
     if (time < INT64_MAX)
-        lo_timer_add(&lo.timers, &connection->send_timer, time);
+        lo_timer_add(&connection->send_timer, time);
 }
 
 /* Bytes that have not departed. */
@@ -106,7 +106,7 @@ static bool send_datagrams(lo_connection *connection)
     if (done)
         lo_schedule(connection);
     else
-        lo_timer_add(&lo.timers, &connection->send_timer, lo.now + WITHOUT_MEMORY);
+        lo_timer_add(&connection->send_timer, lo.now + WITHOUT_MEMORY);
     return connection->first_waiting < 0 && d->unacked.first == NULL && d->lost.first == NULL;
 }
 
@@ -137,7 +137,7 @@ bool lo_send_due(lo_connection *connection)
             return false;
         }
         if (lane != connection->lanes && !has_peer_lane(connection, lane)) {
-            lo_timer_add(&lo.timers, &connection->send_timer, lo.now + WITHOUT_MEMORY);
+            lo_timer_add(&connection->send_timer, lo.now + WITHOUT_MEMORY);
             return false;
         }
         send_whole(connection, lane);

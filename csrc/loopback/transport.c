@@ -262,7 +262,7 @@ void lo_link_leave(lo_connection *connection)
     lo_link *link = connection->link;
     lo_packet *packet;
     while ((packet = connection->inbound.first) != NULL) {
-        lo_timer_remove(&lo.timers, &packet->timer);
+        lo_timer_remove(&packet->timer);
         lo_link_arrived(packet);
         lo_release_later(packet);
     }
@@ -322,6 +322,6 @@ bool lo_transmit(lo_connection *connection, lo_packet *packet, bool again)
     if (packet->stage == LO_IN_FLIGHT && connection->link != NULL)
         link_send(connection, packet, due);
     else
-        lo_timer_add(&lo.timers, &packet->timer, due);
+        lo_timer_add(&packet->timer, due);
     return true;
 }

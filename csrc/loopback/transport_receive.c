@@ -20,8 +20,6 @@ enum {
     MINUTE = 60000000,
 };
 
-static int64_t next_poll;
-
 /* The other process is gone. */
 static void break_off(lo_link *link)
 {
@@ -106,7 +104,7 @@ static bool add_in_flight(lo_connection *connection, const lo_frame *frame)
     packet->receiver = connection;
     LO_APPEND(&connection->inbound, packet, inbound);
     connection->inbound_bytes += lo_packet_memory(packet);
-    lo_timer_add(&lo.timers, &packet->timer, plausible(frame->due));
+    lo_timer_add(&packet->timer, plausible(frame->due));
     return true;
 }
 
@@ -257,15 +255,13 @@ static void accept_links(void)
     }
 }
 
-void lo_transport_receive(bool now)
+void lo_transport_receive(void)
 {
     enum { ROOM = 256 };
     void *ready[ROOM];
     lo_link_list active;
     lo_link *link;
     int count;
-    if (!now && lo.clock < next_poll && lo.clock >= next_poll - LONGEST_INTERVAL)
-        return;
     lo.now = lo.clock;
     count = lo_ready(ready, ROOM);
     if (count < 0) {
@@ -286,9 +282,9 @@ void lo_transport_receive(bool now)
         link->is_active = false;
         look_at(link);
     }
-    next_poll = lo.clock + POLL_INTERVAL;
+    lo_sockets_due = lo.clock + POLL_INTERVAL;
     if (count < 0) { /* to ask every link takes at most a tenth of the time */
         int64_t spent = lo_clock_time(&lo_real_clock) - lo.clock;
-        next_poll += 9 * spent < LONGEST_INTERVAL / 2 ? 9 * spent : LONGEST_INTERVAL / 2;
+        lo_sockets_due += 9 * spent < LONGEST_INTERVAL / 2 ? 9 * spent : LONGEST_INTERVAL / 2;
     }
 }

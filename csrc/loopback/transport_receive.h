@@ -4,7 +4,7 @@
 
 #include "registry.h"
 
-/* Not more often than it pays, unless `now`. */
-void lo_transport_receive(bool now);
+/* Asks the sockets, and says when to do so next: not more often than it pays. */
+void lo_transport_receive(void);
 
 #endif

@@ -184,7 +184,7 @@ CSRC = Path(__file__).resolve().parents[2] / "csrc"
 # The layers of csrc/loopback, each file with its header.
 LOOPBACK_LAYERS = (
     {"alloc", "list", "random", "readiness"},
-    {"event_queue", "handle_map", "rate_meter", "rendezvous"},
+    {"rate_meter", "rendezvous"},
     {"config", "message"},
     {"wire"},
     {"registry"},
