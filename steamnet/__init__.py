@@ -93,17 +93,25 @@ __all__ = [
 
 def __getattr__(name: str) -> object:
     """Load what is public when it is first used: a program may start without the network."""
-    if name in ("aio", "rendezvous", "signaling", "testing"):
-        return import_module(f".{name}", __name__)
-    if name.startswith("_"):
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in __all__ or name in ("aio", "rendezvous", "signaling", "testing"):
+        return _module(name)
     from . import _api
 
     loaded = vars(_api)
     globals().update((each, loaded[each]) for each in __all__ if each in loaded)
-    if name not in globals():  # where it is by now, if it is one of the modules
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return globals()[name]
+
+
+def _module(name: str) -> object:
+    """One of our modules, and no other: one that is being imported may ask."""
+    whole = f"{__name__}.{name}"
+    try:
+        if not name.startswith("_"):
+            return import_module(whole)
+    except ModuleNotFoundError as error:
+        if error.name != whole:
+            raise
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -171,6 +171,27 @@ def test_modules_are_attributes_of_the_package_too() -> None:
     assert done.stdout == "OK False\n", done.stderr
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a process for each module would take long")
+def test_every_module_may_be_the_first() -> None:
+    """Whichever a program imports first, none meets itself half made."""
+    code = """if True:
+        import importlib, os, sys
+        for name in sys.argv[1:]:
+            if not os.fork():
+                try:
+                    importlib.import_module(f"steamnet.{name}")
+                except ImportError as error:
+                    print(name, error, flush=True)
+                os._exit(0)
+            os.wait()
+    """
+    names = [name for name in MODULES if "." not in name and name != "__init__"]
+    environment = {**os.environ, "PYTHONPATH": str(PACKAGE.parent)}
+    command = [sys.executable, "-c", code, *names]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
 def test_the_imports_are_seen() -> None:
     """Arrows that are there are found: the tests above have something to judge."""
     assert {"_native", "_api"} <= _imports("__init__")
