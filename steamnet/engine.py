@@ -20,7 +20,10 @@ from .identity import Identity, c_string, text_of, to_native
 
 LINGER_AT_EXIT = 1.0  # seconds, for all engines together
 KINDS = {"steam": lib.SN_STEAM, "gns": lib.SN_GNS, "loopback": lib.SN_LOOPBACK}
-LOOPBACK_HINT = 'To begin without Steam: init(engine="loopback"), or STEAMNET_ENGINE=loopback.'
+LOOPBACK_HINT = (
+    'The loopback engine needs none of this: init(engine="loopback"), STEAMNET_ENGINE=loopback, or '
+    "--engine loopback."
+)
 MAX_EVENTS = 256  # in one run_callbacks, of each kind: a frame must not wait behind a flood
 
 # The one library engine that may be open, and whether a parent process had one when it forked.
@@ -312,9 +315,14 @@ def identity_of(
         if identity is not None:
             raise ValueError("Steam knows who you are: identity is for gns and loopback")
         return ffi.NULL
-    if identity is None:
-        identity = os.environ.get("STEAMNET_IDENTITY") or None
-    return to_native(random_steam_id(clock) if identity is None else identity)
+    if identity is not None:
+        return to_native(identity)
+    if not (named := os.environ.get("STEAMNET_IDENTITY")):
+        return to_native(random_steam_id(clock))
+    try:
+        return to_native(named)
+    except ValueError as error:
+        raise ValueError(f"STEAMNET_IDENTITY: {error}") from None
 
 
 def random_steam_id(clock: VirtualClock | None = None) -> int:

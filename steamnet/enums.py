@@ -1,6 +1,10 @@
 """Valve's enumerations, without their prefixes; the numbers come from the compiled header."""
 
-from enum import IntEnum, IntFlag
+import ast
+import inspect
+from enum import Enum, IntEnum, IntFlag
+from functools import cache
+from itertools import pairwise
 from typing import TypeVar
 
 from ._native import lib
@@ -17,7 +21,40 @@ def known(enum: type[E], number: int) -> E | int:
 NUMBERS = tuple("bcdoxXneEfFgG%,_")  # what format specs for numbers end with
 
 
-class NamedInt(IntEnum):
+class MemberDoc:
+    """The ``__doc__`` of an enumeration, and that of a member: the string below it in the source."""
+
+    def __init__(self, text: str | None) -> None:
+        """Keep the enumeration's own."""
+        self._text = text
+
+    def __get__(self, member: Enum | None, enum: type[Enum]) -> str | None:
+        return self._text if member is None else member_docs(enum).get(member.name, self._text)
+
+
+@cache
+def member_docs(enum: type[Enum]) -> dict[str, str]:
+    """The docstrings of an enumeration's members by name; none where there is no source."""
+    try:
+        [tree] = ast.parse(inspect.getsource(enum)).body
+    except (OSError, TypeError):
+        return {}
+    docs = {}
+    for line, below in pairwise(tree.body if isinstance(tree, ast.ClassDef) else ()):
+        match line, below:
+            case ast.Assign([ast.Name(name)]), ast.Expr(ast.Constant(str(text))):
+                docs[name] = text
+    return docs
+
+
+class Documented:
+    """An enumeration of which each member has a docstring of its own."""
+
+    def __init_subclass__(cls) -> None:
+        cls.__doc__ = MemberDoc(cls.__doc__)  # type: ignore[assignment]  # it gives the str
+
+
+class NamedInt(Documented, IntEnum):
     """A number of Valve's that prints as its name: in ``str``, in f-strings, in ``%s``."""
 
     def __str__(self) -> str:
@@ -28,7 +65,7 @@ class NamedInt(IntEnum):
         return format(self.value if spec.endswith(NUMBERS) else self.name, spec)
 
 
-class NamedFlag(IntFlag):
+class NamedFlag(Documented, IntFlag):
     """Bits of Valve's that print as their names, with ``|`` between."""
 
     def __str__(self) -> str:

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from .arguments import integer
-from .enums import EChatRoomEnterResponse, EResult, LobbyType, PersonaState
+from .enums import Documented, EChatRoomEnterResponse, EResult, LobbyType, PersonaState
 from .identity import Identity
 
 MAX_MEMBERS = 250
@@ -229,7 +229,7 @@ Command = (
 # --- what comes back ------------------------------------------------------------------------------
 
 
-class LobbyEventKind(StrEnum):
+class LobbyEventKind(Documented, StrEnum):
     """What happened in a lobby, or to us."""
 
     JOINED = "joined"

@@ -493,7 +493,8 @@ def init(
         raise TypeError(f"engine must be a str, not {type(engine)}")
     kind = (os.environ.get("STEAMNET_ENGINE") or "steam") if engine is None else engine
     if kind not in engines.KINDS:
-        raise ValueError(f"engine must be 'steam', 'gns' or 'loopback', not {kind!r}")
+        source = "STEAMNET_ENGINE" if engine is None else "engine"
+        raise ValueError(f"{source} must be 'steam', 'gns' or 'loopback', not {kind!r}")
     if app_id is not None:
         integer(app_id, "app_id", 0, 0xFFFFFFFF)
     if engine is None and kind == "loopback":

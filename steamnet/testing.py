@@ -148,6 +148,10 @@ def pump(*parties: Steam | Connection, until: Callable[[], T | None], timeout: f
     takes longer than ``timeout`` seconds.
     On a virtual clock those pass at once. ValueError for parties that have different clocks.
     """
+    if not parties or not all(isinstance(party, Steam | Connection) for party in parties):
+        raise TypeError(
+            "pump takes each Steam or Connection by itself: pump(host, guest, until=...)"
+        )
     routers = [party._router for party in parties]
     clock = routers[0].engine.time
     if any(router.engine.time.native != clock.native for router in routers):
@@ -218,7 +222,17 @@ Party = Player | BaseConnection
 
 
 def _engine(party: Party) -> Engine:
-    return party._router.engine if isinstance(party, BaseConnection) else party.engine
+    owner = party._router if isinstance(party, BaseConnection) else party
+    engine = getattr(owner, "engine", None)
+    if not isinstance(engine, Engine):
+        raise TypeError(f"each player is a Steam or a Connection, not {type(party)}")
+    return engine
+
+
+def _number(value: float, what: str) -> float:
+    if not isinstance(value, int | float):
+        raise TypeError(f"{what} must be a number, not {type(value)}")
+    return value
 
 
 class Network:
@@ -258,7 +272,7 @@ class Network:
         given = {name: value for name, value in values.items() if value is not None}
         for name, value in given.items():
             most = 1 if name == "loss" else 2e6 if name in ("lag", "jitter") else 2**31 - 1
-            if not 0 <= value <= most:
+            if not 0 <= _number(value, name) <= most:
                 raise ValueError(f"{name} is a number from 0 to {most:g}, not {value!r}")
         for way in self._ways(a, b, both):
             self._paths.setdefault(way, {}).update(given)
@@ -414,9 +428,9 @@ def _set_network(
     steams: list[Steam], lag: float, loss: float, reorder: float, seed: int | None
 ) -> None:
     for name, share in (("loss", loss), ("reorder", reorder)):
-        if not 0 <= share <= 1:
+        if not 0 <= _number(share, name) <= 1:
             raise ValueError(f"{name} is a share from 0 to 1, not {share!r}")
-    if not 0 <= lag < math.inf:
+    if not 0 <= _number(lag, "lag") < math.inf:
         raise ValueError(f"lag is a number of milliseconds from 0, not {lag!r}")
     chance = random.Random(seed)
     for steam in steams:

@@ -3,6 +3,7 @@
 import argparse
 import os
 import queue
+import re
 import shlex
 import signal
 import time
@@ -183,7 +184,11 @@ def _join(steam: Steam, options: argparse.Namespace, typed: "queue.SimpleQueue[s
         else:
             connection = steam.connect(Identity.parse(options.target), options.port)
     except ValueError as error:
-        say(str(error))
+        where = options.target
+        if re.fullmatch(r"[\w-]+(\.[\w-]+)+", where):
+            say(f"{where!r} has no port: write {where}:27015, or as the host shows it")
+        else:
+            say(str(error))
         return 2
     say(f"Connecting to {options.target} as {steam.networking_sockets.get_identity()} ...")
     shown: ConnectionState | int = ConnectionState.NONE

@@ -234,7 +234,11 @@ class Server:
             found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
             host = str(found[0][4][0])
         for last in [False] * (0 if port else FREE_PORTS) + [True]:
-            listening = Listening.at(host, port, self._admission)
+            try:
+                listening = Listening.at(host, port, self._admission)
+            except OSError as error:
+                error.filename = join_address(host, port)  # which its text then names
+                raise
             self._listen = (host, listening.getsockname()[1])
             try:
                 datagrams = socket.socket(listening.family, socket.SOCK_DGRAM)
@@ -247,9 +251,10 @@ class Server:
                     raise
                 self._udp, _ = await loop.create_datagram_endpoint(StunProtocol, sock=datagrams)
                 return listening
-            except OSError:
+            except OSError as error:
                 listening.close()
                 if last:
+                    error.filename = join_address(*self._listen)
                     raise
         raise AssertionError("not reached")
 
@@ -524,7 +529,14 @@ async def serve(
     context = None
     if cert is not None:
         context = tls.SSLContext(tls.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(cert, key)
+        files = [cert] if key is None else [cert, key]
+        for file in files:
+            Path(file).open("rb").close()  # names the file if it cannot be read, as ssl does not
+        try:
+            context.load_cert_chain(cert, key)
+        except tls.SSLError as error:
+            names = " and ".join(files)
+            raise ValueError(f"no certificate with its key in PEM: {names} ({error})") from error
     if tokens is not None and authenticate is not None:
         raise ValueError("give tokens or authenticate, not both")
     server = Server(

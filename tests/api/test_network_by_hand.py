@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -174,6 +175,13 @@ def test_wrong_values(star: Star) -> None:
     ):
         with pytest.raises(ValueError, match="number"):
             net.between(host, one, **values)
+    wrong: Any
+    for wrong in ("bob", None, [one]):
+        with pytest.raises(TypeError, match="each player is a Steam or a Connection"):
+            net.between(host, wrong, lag=1)
+    for wrong in ("1", [1]):
+        with pytest.raises(TypeError, match="lag must be a number"):
+            net.between(host, one, lag=wrong)
     with (
         players(1, clock="virtual") as (other,),
         pytest.raises(ValueError, match="different clocks"),

@@ -766,5 +766,5 @@ def test_a_port_that_is_taken() -> None:
             async with Server(address):
                 pass
 
-        with pytest.raises(OSError, match="in use"):
+        with pytest.raises(OSError, match=f"in use: '{address}'"):
             asyncio.run(listen())

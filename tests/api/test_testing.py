@@ -147,6 +147,23 @@ def test_shares_are_shares() -> None:
             pass
 
 
+@pytest.mark.parametrize("name", ["lag", "loss", "reorder"])
+def test_a_number_that_is_none(name: str) -> None:
+    """Its name is told."""
+    wrong: Any = {name: "80"}
+    with pytest.raises(TypeError, match=f"^{name} must be a number"), players(1, **wrong):
+        pass
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_pump_takes_each_party_by_itself(count: int) -> None:
+    """A list of players is told how to be written, and so is nobody at all."""
+    with players(1) as steams:
+        parties: Any = [(), (steams,), (*steams, "alice")][count]
+        with pytest.raises(TypeError, match=r"pump\(host, guest, until="):
+            pump(*parties, until=lambda: True)
+
+
 def test_pump_gives_a_picture_when_nothing_comes() -> None:
     """TimeoutError shows every player's connections: their states, and what was not delivered."""
     with connected_pair(loss=1.0) as (caller, called):

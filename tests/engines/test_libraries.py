@@ -386,7 +386,8 @@ class TestWords:
             "steamnet.errors.InitError: no library for the steam engine",
             "  libsteam_api.so comes with the Steamworks SDK, not with steamnet.",
             "  Put it beside your program, or give its path as library= or in STEAMNET_LIBRARY.",
-            '  To begin without Steam: init(engine="loopback"), or STEAMNET_ENGINE=loopback.',
+            '  The loopback engine needs none of this: init(engine="loopback"), '
+            "STEAMNET_ENGINE=loopback, or --engine loopback.",
             "  Tried:",
             f"    {tmp_path}/libsteam_api.so: not found",
             f"    {tmp_path}/redistributable_bin/{sdk}/libsteam_api.so: not found",
