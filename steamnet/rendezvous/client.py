@@ -11,7 +11,7 @@ import secrets
 import socket
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from typing import Literal, TypeVar
 from urllib.parse import urlsplit
@@ -83,7 +83,9 @@ class Client:
         self._frames: deque[str | bytes] = deque(maxlen=MOST_FRAMES)
         self._requests: dict[int, Future[object]] = {}
         self._numbers = itertools.count(1)
-        self._lock = threading.Lock()  # around the frames and the requests
+        # Around the frames and the requests, and the listeners that are told of a login: what they
+        # ask for comes before all that other threads ask for.
+        self._lock = threading.RLock()
         self._online = False
         self._welcomed = threading.Event()
         self._closing = False
@@ -112,8 +114,7 @@ class Client:
         """What has arrived since the last call, as (sender, signal), by the server's word."""
         with contextlib.suppress(OSError):  # nothing has arrived, or it is closed
             self._woken.recv(4096)
-        for _ in range(min(len(self._signals), MOST_AT_ONCE)):
-            yield self._signals.popleft()
+        yield from _take(self._signals, MOST_AT_ONCE)
         if self._signals:
             self._wake_game()
 
@@ -123,7 +124,7 @@ class Client:
 
     def close(self) -> None:
         """Send what waits, give the identity up, and end the thread; idempotent."""
-        if os.getpid() != self._owner:  # the thread is the parent's
+        if self._is_forked():
             return
         self._closing = True
         self._call(self._end)
@@ -152,26 +153,46 @@ class Client:
         ``arguments``: what JSON can hold. The future is done by another thread.
         """
         future: Future[object] = Future()
-        with self._lock:
-            if not self._online or len(self._requests) >= MOST_REQUESTS:
-                text = self.error or "too many requests wait for their answers"
-                future.set_exception(RequestError("offline", text))
-                return future
-            number = next(self._numbers)
-            self._requests[number] = future
-        self._send(protocol.encode({"op": op, "id": number, **arguments}))
+        self.ask(future, op, arguments)
         return future
+
+    def ask(self, future: "Future[object]", op: str, arguments: Mapping[str, object]) -> None:
+        """Do what `request` does, with a ``future`` that may have its callbacks already.
+
+        They are called on the client's thread, in the order of what the server says; without a
+        server, before this returns.
+        """
+        number = next(self._numbers)
+        frame = protocol.encode({"op": op, "id": number, **arguments})
+        asked, text = False, "this process was forked from the client's"
+        if not self._is_forked():
+            with self._lock:
+                text = self.error or "too many requests wait for their answers"
+                asked = self._online and len(self._requests) < MOST_REQUESTS
+                if asked:
+                    self._requests[number] = future
+                    self._frames.append(frame)
+        if asked:
+            self._call(self._wake.set)
+        else:
+            future.set_exception(RequestError("offline", text))
 
     def pushes(self) -> list[Message]:
         """Take what the server has told unasked, oldest first.
 
         Among that are ``{"op": "online"}`` after each login, and ``{"op": "offline"}``.
         """
-        return _take(self._pushes)
+        return list(_take(self._pushes, MOST_PUSHES))
 
     # --- on the thread ------------------------------------------------------------------------
 
+    def _is_forked(self) -> bool:
+        """Whether the thread is a parent process's, and may have held the lock at the fork."""
+        return os.getpid() != self._owner
+
     def _send(self, frame: str | bytes) -> None:
+        if self._is_forked():
+            return
         with self._lock:
             if not self._online:
                 return
@@ -180,7 +201,7 @@ class Client:
 
     def _call(self, function: Callable[[], object]) -> None:
         """Call a function on the thread, if it has not ended."""
-        if os.getpid() == self._owner:
+        if not self._is_forked():
             with contextlib.suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(function)
 
@@ -272,7 +293,7 @@ class Client:
         await self._use_ice(message.get("ice"))
         with self._lock:
             self._online, self.error = True, ""
-        self._told({"op": "online"})
+            self._told({"op": "online"})
         self._welcomed.set()
 
     async def _next_message(self, websocket: ClientConnection) -> Message:
@@ -338,7 +359,7 @@ class Client:
         """Send what is queued; at the end give the identity up, and close."""
         with contextlib.suppress(ConnectionClosed):
             while True:
-                for frame in _take(self._frames):
+                for frame in _take(self._frames, MOST_FRAMES):
                     await websocket.send(frame)
                 if self._closing and not self._frames:
                     await websocket.send(protocol.encode({"op": "leave"}))
@@ -361,8 +382,14 @@ class Client:
                 future.set_exception(RequestError("offline", reason))
 
 
-def _take(items: "deque[T]") -> list[T]:
-    return [items.popleft() for _ in range(len(items))]
+def _take(items: "deque[T]", most: int) -> Iterator[T]:
+    """What waits, oldest first, so much at most."""
+    for _ in range(min(len(items), most)):
+        try:
+            item = items.popleft()
+        except IndexError:  # another thread was faster
+            return
+        yield item
 
 
 def _host(url: str, token: str | None) -> str:

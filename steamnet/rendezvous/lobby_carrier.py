@@ -4,6 +4,7 @@ import os
 import threading
 from collections import deque
 from concurrent.futures import Future
+from functools import partial
 
 from ..enums import EResult
 from ..errors import ResultError
@@ -30,8 +31,9 @@ class RemoteLobbies:
         self._states: dict[int, State] = {}  # used on the client's thread
         self._waiting: deque[tuple[int, Request]] = deque()
         self._in_flight = 0
+        self._sending = False  # a thread is at it, and goes on with what is added meanwhile
         self._owner = os.getpid()
-        self._lock = threading.Lock()  # around the two above
+        self._lock = threading.Lock()  # around the three above
         client.listeners["lobby"] = self._told
         client.listeners["online"] = self._enter
         client.listeners["offline"] = self._lose
@@ -58,12 +60,17 @@ class RemoteLobbies:
     def _send(self) -> None:
         while True:
             with self._lock:
-                if not self._waiting or self._in_flight >= IN_FLIGHT:
+                if self._sending or not self._waiting or self._in_flight >= IN_FLIGHT:
                     return
+                self._sending = True
                 number, request = self._waiting.popleft()
                 self._in_flight += 1
-            future = self._client.request("lobby", **request_to_json(request))
-            future.add_done_callback(lambda done, number=number: self._answered(number, done))  # type: ignore[misc]  # mypy knows no defaults here
+            future: Future[object] = Future()
+            future.add_done_callback(partial(self._answered, number))
+            try:
+                self._client.ask(future, "lobby", request_to_json(request))
+            finally:
+                self._sending = False
 
     def _answered(self, number: int, future: "Future[object]") -> None:
         """On the client's thread; or on the game's, where there is no server."""

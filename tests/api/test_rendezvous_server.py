@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import select
+import signal
 import socket
 import ssl
 import subprocess
@@ -389,14 +390,31 @@ def test_what_arrives_wakes_a_game_that_waits(client: Clients) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no fork")
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-def test_a_forked_child_leaves_the_client_alone(server: ServerThread, client: Clients) -> None:
-    """A child that uses or closes it, as at its exit, does not end its parent's."""
+@pytest.mark.parametrize("busy", [False, True])
+def test_a_forked_child_leaves_the_client_alone(client: Clients, busy: bool) -> None:
+    """A child that uses or closes it, as at its exit, does not end its parent's, nor hangs.
+
+    ``busy``: the client's thread, which the child has not, is at work at the fork.
+    """
     ann, bob = client(ANN), client(BOB)
+    held, over = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with ann._lock:
+            held.set()
+            over.wait(PATIENCE)
+
+    if busy:
+        ann._call(hold)
+        assert held.wait(PATIENCE)
     child = os.fork()
     if child == 0:
+        signal.alarm(int(PATIENCE))
         ann.send(BOB, b"from the child")
+        done = ann.request("present", identity=BOB.text).exception(0)
         ann.close()
-        os._exit(0)
+        os._exit(0 if isinstance(done, RequestError) else 1)
+    over.set()
     assert os.waitpid(child, 0)[1] == 0
     ann.send(BOB, b"from the parent")
     assert received(bob, 1) == [(ANN, b"from the parent")]
@@ -713,8 +731,6 @@ def test_floods_and_huge_frames_cost_no_memory(process: "subprocess.Popen[str]")
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
 def test_the_server_ends_at_the_first_signal(process: "subprocess.Popen[str]", name: str) -> None:
     """Also with clients, with half-open ones, and with one that does not answer."""
-    import signal
-
     url = url_of(process)
     ann = Client(url, ANN)
     ann.wait(PATIENCE)
