@@ -175,7 +175,10 @@ def apply(state: State, change: Change) -> State | None:
         return replace(state, members={**members, user: change.member})
     if kind in (LobbyEventKind.LEFT, LobbyEventKind.DISCONNECTED):
         left = {name: member for name, member in members.items() if name != user}
-        return replace(state, members=left) if left else None
+        if not left:
+            return None
+        # The next owner is known before the event that tells of it: who looks in between finds one.
+        return replace(state, members=left, owner=_heir(state, user) or state.owner)
     if kind == LobbyEventKind.OWNER:
         return replace(state, owner=user)
     if kind == LobbyEventKind.MEMBER_DATA and user in members:
@@ -275,12 +278,16 @@ def _vanish(state: State | None, command: Vanish) -> list[Change]:
 
 
 def _gone(state: State, kind: LobbyEventKind, user: str) -> list[Change]:
-    """A member is gone; the longest of the others becomes the owner if it was that."""
     changes = [Change(kind, user)]
-    heirs = [other for other in state.members if other != user]
-    if user == state.owner and heirs:
-        changes.append(Change(LobbyEventKind.OWNER, heirs[0]))
+    if (heir := _heir(state, user)) is not None:
+        changes.append(Change(LobbyEventKind.OWNER, heir))
     return changes
+
+
+def _heir(state: State, user: str) -> str | None:
+    """Who becomes the owner when a member is gone, if that was it: the longest of the others."""
+    others = (other for other in state.members if other != user)
+    return next(others, None) if user == state.owner else None
 
 
 def _owners(state: State, command: Told, user: User) -> list[Change]:

@@ -16,6 +16,7 @@ from steamnet.lobby_rules import (
     Told,
     User,
     Vanish,
+    apply,
     apply_all,
     create,
     decide,
@@ -136,6 +137,23 @@ def test_the_longest_member_inherits(asked_for: list[tuple[str, asked.Create | T
         told = [change.user for change in changes if change.kind == LobbyEventKind.OWNER]
         assert told == ([after.owner] if after.owner != state.owner else [])
         world.states[1] = after
+
+
+@pytest.mark.parametrize("kind", [LobbyEventKind.LEFT, LobbyEventKind.DISCONNECTED])
+@pytest.mark.parametrize("count", [2, 3, 4])
+def test_there_is_an_owner_between_two_changes(kind: LobbyEventKind, count: int) -> None:
+    """What a server tells one by one is also seen one by one."""
+    names = [*NAMES[:count]]
+    state = create(1, asked.Create(LobbyType.PUBLIC, 4), User(names[0]), 0)
+    for name in names[1:]:
+        (joined,) = decide(state, asked.Join(1), User(name))
+        state = apply(state, joined) or state
+    for name in names[:-1]:
+        gone = Vanish(1, name, state.members[name].place, kind)
+        for change in decide(state, gone, User("")):
+            state = apply(state, change) or state
+            assert state.owner in state.members
+        assert state.owner == next(iter(state.members))
 
 
 @pytest.mark.parametrize(
