@@ -23,6 +23,7 @@ sn_engine *sn_load(int kind, const char *path, char *error)
         [SN_LOOPBACK] = &sn_loopback_backend,
         [SN_STEAM_SERVER] = &sn_steam_server_backend,
     };
+    static atomic_uint_fast64_t engines;
     sn_engine *engine = calloc(1, sizeof *engine);
     error[0] = '\0';
     if (engine == NULL) {
@@ -30,6 +31,7 @@ sn_engine *sn_load(int kind, const char *path, char *error)
         return NULL;
     }
     engine->backend = backends[kind];
+    engine->number = atomic_fetch_add(&engines, 1) + 1;
     atomic_init(&engine->state, SN_LOADED);
     atomic_init(&engine->calls, 0);
     atomic_init(&engine->references, 1);

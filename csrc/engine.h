@@ -54,20 +54,24 @@ typedef struct sn_hidden {
     HSteamNetConnection *handles;
 } sn_hidden;
 
-/* Those who wait until there is something new; see wait.c. */
-typedef struct sn_waiting {
-    sn_mutex mutex; /* of the waker, and while it is opened */
+/* Those who sleep until there is something new: the event loop, or all threads that wait. */
+typedef struct sn_sleepers {
     atomic_bool opened;
-    bool watches_signals, asks_for_signals; /* of the game's signaling: it can wake us, or not */
+    atomic_bool armed; /* they are to be woken when there is something new */
     sn_waker waker;
-    sn_poller poller;   /* ready when there may be something new */
-    intptr_t alarm;     /* makes it ready when something is due, for event loops */
+    sn_poller poller; /* ready when there may be something new */
+    int64_t longest;  /* µs to wait at once, where nothing can wake them */
+    int count;        /* of threads: since the waker was armed, until they have woken */
+} sn_sleepers;
+
+/* See wait.c. */
+typedef struct sn_waiting {
+    sn_mutex mutex; /* of the threads' waker, and while one of the two is opened */
+    sn_sleepers loop, threads;
+    intptr_t alarm; /* makes the loop's poller ready when something is due */
     bool alarm_is_set;
-    int64_t longest;    /* µs to wait at once, where nothing can wake us */
-    atomic_bool armed;  /* the waker is not set, and is to be when there is something new */
-    int sleepers;       /* since it was armed, until they have woken */
-    bool loop_sleeps;   /* the event loop is one of them */
-    atomic_int nap;     /* µs */
+    bool watches_signals, asks_for_signals; /* of the game's signaling: it can wake us, or not */
+    atomic_int nap;        /* µs */
     atomic_bool has_pipes; /* two ends in this process may be connected without a socket */
     atomic_uint changes, seen; /* how often there was something new, and (gns) before the latest pump */
     atomic_bool outside; /* something is new that the engine does not know of */
@@ -84,6 +88,7 @@ struct sn_engine {
     ISteamUtils *steam_utils;
     ISteamApps *apps;
     const sn_backend *backend;
+    uint64_t number; /* of all engines that this process had */
     void *library;
     void *own; /* the backend's */
     /* NULL, or asked before every call: whether the Steam that something else initialised still runs. */

@@ -65,6 +65,8 @@ int sn_news(sn_engine *engine);
 /* Waits so many microseconds, on the real clock, until there may be something new since sn_pump; true
  * also when the engine is shut down, and sometimes for nothing. It lets Python's other threads run. */
 bool sn_wait(sn_engine *engine, int64_t timeout);
+/* What is new from now on ends the next wait of this thread, even if another thread pumps before. */
+void sn_see_changes(sn_engine *engine);
 /* Something is new that the engine does not know of: sn_wait returns until the next sn_pump. From any
  * thread. */
 void sn_note_outside(sn_engine *engine);

@@ -1,9 +1,9 @@
 /* Waiting until there may be something new, without Python's lock and without looking again and again.
  *
- * A waiting thread arms the engine and asks its backend when its next timer is due. The engine's own
- * thread, or a call on another thread, wakes it when there is something new. Where the system can, one
- * poller watches all of it: the waker, the backend's sockets, and those of the game's signaling. An
- * event loop can watch that poller as well.
+ * Who waits arms the engine and asks its backend when its next timer is due. The engine's own thread,
+ * or a call on another thread, wakes it when there is something new. Where the system can, one poller
+ * watches all of it: the waker, the backend's sockets, and those of the game's signaling. An event loop
+ * has a poller and a waker of its own, so that it and threads that wait do not hold each other up.
  */
 #include "wait.h"
 
@@ -15,37 +15,54 @@ enum {
     ALARM = 50000,      /* of what is due later an event loop's own timers are exact enough */
     SIGNALS_NAP = 5000, /* where nothing tells that a signal has come */
     MOMENT = 50,        /* until others have woken */
+    IN_TURN = 8,        /* engines that one thread uses; of more it forgets some */
 };
 
-/* What this thread has seen of an engine's changes: another thread may pump after the next one. */
+/* What this thread has seen of changes: what is new since then ends its next wait, even if another thread
+ * has pumped meanwhile. */
 static _Thread_local struct {
-    const sn_engine *engine;
+    uint64_t engine;
     unsigned changes;
-} seen;
+} seen[IN_TURN];
+static _Thread_local unsigned forgotten;
 
-void sn_see_changes(sn_engine *engine)
+static unsigned *seen_changes(const sn_engine *engine)
 {
-    seen.engine = engine;
-    seen.changes = atomic_load(&engine->waiting.changes);
+    int place = 0;
+    while (place < IN_TURN && seen[place].engine != engine->number)
+        place++;
+    if (place == IN_TURN) {
+        place = (int)(forgotten++ % IN_TURN);
+        seen[place].engine = engine->number;
+        seen[place].changes = atomic_load(&engine->waiting.changes);
+    }
+    return &seen[place].changes;
 }
+
+void sn_see_changes(sn_engine *engine) { *seen_changes(engine) = atomic_load(&engine->waiting.changes); }
 
 void sn_waiting_init(sn_engine *engine)
 {
-    engine->waiting = (sn_waiting){
-        .mutex = SN_MUTEX_INIT,
-        .waker = SN_NO_WAKER,
-        .poller = SN_NO_POLLER,
-        .alarm = SN_NO_SOCKET,
-        .longest = SN_NEVER,
-    };
+    static const sn_sleepers closed = {.waker = SN_NO_WAKER, .poller = SN_NO_POLLER, .longest = SN_NEVER};
+    engine->waiting =
+        (sn_waiting){.mutex = SN_MUTEX_INIT, .loop = closed, .threads = closed, .alarm = SN_NO_SOCKET};
+}
+
+static void close_poller(sn_sleepers *sleepers)
+{
+    if (sleepers->poller != SN_NO_POLLER)
+        sn_poller_close(sleepers->poller);
+    sleepers->poller = SN_NO_POLLER;
 }
 
 void sn_waiting_release(sn_engine *engine)
 {
-    if (engine->waiting.poller != SN_NO_POLLER)
-        sn_poller_close(engine->waiting.poller);
-    sn_waker_close(&engine->waiting.waker);
-    sn_alarm_close(&engine->waiting.alarm);
+    sn_waiting *waiting = &engine->waiting;
+    close_poller(&waiting->loop);
+    close_poller(&waiting->threads);
+    sn_waker_close(&waiting->loop.waker);
+    sn_waker_close(&waiting->threads.waker);
+    sn_alarm_close(&waiting->alarm);
     sn_waiting_init(engine);
 }
 
@@ -57,51 +74,53 @@ int64_t sn_nap(sn_engine *engine)
     return -nap;
 }
 
-static bool watch(sn_engine *engine, intptr_t handle, void *owner)
+static bool watch(sn_sleepers *sleepers, intptr_t handle, void *owner)
 {
-    return sn_poller_watch(engine->waiting.poller, handle, 0, SN_READABLE, owner);
+    return sn_poller_watch(sleepers->poller, handle, 0, SN_READABLE, owner);
 }
 
 /* What it lacks, for want of files or on this system, `due` and `longest` make up for. */
-static void open_once(sn_engine *engine)
+static void open_once(sn_engine *engine, sn_sleepers *sleepers)
 {
-    sn_waiting *waiting = &engine->waiting;
     sn_poller sockets = SN_NO_POLLER;
-    if (atomic_load(&waiting->opened))
+    if (atomic_load(&sleepers->opened))
         return;
     if (engine->backend->poller != NULL && sn_enter(engine)) {
         sockets = engine->backend->poller(engine); /* its lock comes before the mutex */
         sn_leave(engine);
     }
-    sn_lock(&waiting->mutex);
-    if (!atomic_load(&waiting->opened)) {
-        bool woken = sn_waker_open(&waiting->waker);
-        waiting->poller = woken ? sn_poller_open() : SN_NO_POLLER;
-        if (waiting->poller != SN_NO_POLLER &&
-            (!watch(engine, sn_waker_handle(&waiting->waker), NULL) ||
-             (sockets != SN_NO_POLLER && !watch(engine, sockets, NULL)))) {
-            sn_poller_close(waiting->poller);
-            waiting->poller = SN_NO_POLLER;
-        }
-        if (!woken || (waiting->poller == SN_NO_POLLER && sockets != SN_NO_POLLER))
-            waiting->longest = SHORT_NAP * 4;
-        atomic_store(&waiting->opened, true);
+    sn_lock(&engine->waiting.mutex);
+    if (!atomic_load(&sleepers->opened)) {
+        bool woken = sn_waker_open(&sleepers->waker);
+        sleepers->poller = woken ? sn_poller_open() : SN_NO_POLLER;
+        if (sleepers->poller != SN_NO_POLLER &&
+            (!watch(sleepers, sn_waker_handle(&sleepers->waker), NULL) ||
+             (sockets != SN_NO_POLLER && !watch(sleepers, sockets, NULL))))
+            close_poller(sleepers);
+        if (!woken || (sleepers->poller == SN_NO_POLLER && sockets != SN_NO_POLLER))
+            sleepers->longest = SHORT_NAP * 4;
+        atomic_store(&sleepers->opened, true);
     }
-    sn_unlock(&waiting->mutex);
+    sn_unlock(&engine->waiting.mutex);
 }
 
 intptr_t sn_wait_handle(sn_engine *engine)
 {
-    open_once(engine);
-    return engine->waiting.poller;
+    open_once(engine, &engine->waiting.loop);
+    return engine->waiting.loop.poller;
+}
+
+static bool watch_signals(sn_engine *engine, sn_sleepers *sleepers, intptr_t handle)
+{
+    open_once(engine, sleepers);
+    return sleepers->poller != SN_NO_POLLER && watch(sleepers, handle, &engine->waiting);
 }
 
 bool sn_wait_for_signals(sn_engine *engine, intptr_t handle)
 {
     sn_waiting *waiting = &engine->waiting;
-    open_once(engine);
-    waiting->watches_signals =
-        handle >= 0 && waiting->poller != SN_NO_POLLER && watch(engine, handle, waiting);
+    waiting->watches_signals = handle >= 0 && watch_signals(engine, &waiting->loop, handle) &&
+                               watch_signals(engine, &waiting->threads, handle);
     waiting->asks_for_signals = !waiting->watches_signals;
     return waiting->watches_signals;
 }
@@ -110,7 +129,7 @@ void sn_note_outside(sn_engine *engine)
 {
     if (sn_enter(engine)) {
         atomic_store(&engine->waiting.outside, true);
-        sn_wake(engine);
+        sn_note_change(engine);
         sn_leave(engine);
     }
 }
@@ -125,65 +144,43 @@ static int64_t ask(sn_engine *engine)
     return due;
 }
 
-/* One sleeper more, whom the waker wakes. A waker that is set stays so until all whom it wakes have
- * woken, since a poller that is no longer ready lets them sleep on: until then false. */
-static bool arm(sn_waiting *waiting)
-{
-    bool done;
-    sn_lock(&waiting->mutex);
-    done = atomic_load(&waiting->armed) || waiting->sleepers == 0;
-    if (done) {
-        if (!atomic_load(&waiting->armed))
-            sn_waker_clear(&waiting->waker);
-        atomic_store(&waiting->armed, true);
-        waiting->sleepers++;
-    }
-    sn_unlock(&waiting->mutex);
-    return done;
-}
-
-static void disarm(sn_waiting *waiting)
-{
-    sn_lock(&waiting->mutex);
-    waiting->sleepers--;
-    sn_unlock(&waiting->mutex);
-}
-
 void sn_wake_sleepers(sn_waiting *waiting)
 {
-    sn_lock(&waiting->mutex);
-    if (atomic_exchange(&waiting->armed, false))
-        sn_waker_wake(&waiting->waker);
-    sn_unlock(&waiting->mutex);
+    if (atomic_exchange(&waiting->loop.armed, false))
+        sn_waker_wake(&waiting->loop.waker);
+    if (atomic_load(&waiting->threads.armed)) {
+        sn_lock(&waiting->mutex);
+        if (atomic_exchange(&waiting->threads.armed, false))
+            sn_waker_wake(&waiting->threads.waker);
+        sn_unlock(&waiting->mutex);
+    }
 }
 
 /* When to look again, at the latest. */
-static int64_t look(sn_engine *engine)
+static int64_t look(sn_engine *engine, const sn_sleepers *sleepers)
 {
-    const sn_waiting *waiting = &engine->waiting;
     int64_t due = ask(engine);
-    if (waiting->asks_for_signals && due > SIGNALS_NAP)
+    if (engine->waiting.asks_for_signals && due > SIGNALS_NAP)
         return -SIGNALS_NAP;
-    return due > waiting->longest ? waiting->longest : due;
+    return due > sleepers->longest ? sleepers->longest : due;
 }
 
 int64_t sn_wait_due(sn_engine *engine)
 {
     sn_waiting *waiting = &engine->waiting;
+    sn_sleepers *loop = &waiting->loop;
     int64_t due;
     bool soon;
-    open_once(engine);
-    if (waiting->loop_sleeps)
-        disarm(waiting);
-    due = look(engine);
-    waiting->loop_sleeps = due != 0 && arm(waiting);
-    if (waiting->loop_sleeps)
-        due = look(engine);
-    else if (due < 0 || due > MOMENT)
-        due = MOMENT;
+    open_once(engine, loop);
+    /* Cleared each time: who has disarmed it may set the waker later than it is armed again here. */
+    sn_waker_clear(&loop->waker);
+    atomic_store(&loop->armed, true);
+    due = look(engine, loop);
+    if (atomic_load(&waiting->changes) != *seen_changes(engine))
+        due = 0;
     soon = due > 0 && due < ALARM;
-    if (waiting->poller != SN_NO_POLLER && (soon || waiting->alarm_is_set))
-        waiting->alarm_is_set = sn_poller_alarm(waiting->poller, &waiting->alarm, soon ? due : 0) && soon;
+    if (loop->poller != SN_NO_POLLER && (soon || waiting->alarm_is_set))
+        waiting->alarm_is_set = sn_poller_alarm(loop->poller, &waiting->alarm, soon ? due : 0) && soon;
     return due;
 }
 
@@ -191,7 +188,7 @@ int64_t sn_wait_due(sn_engine *engine)
 static bool has_signals(sn_waiting *waiting)
 {
     void *ready[4];
-    int count = waiting->watches_signals ? sn_poller_ready(waiting->poller, ready, 4) : 0;
+    int count = waiting->watches_signals ? sn_poller_ready(waiting->threads.poller, ready, 4) : 0;
     bool found = false;
     for (int i = 0; i < count; i++)
         found = found || ready[i] == waiting;
@@ -205,24 +202,50 @@ int sn_signals_pending(sn_engine *engine)
            (!waiting->watches_signals || has_signals(waiting) ? SN_SIGNALS_IN : 0);
 }
 
+/* One thread more, which the waker wakes. A waker that is set stays so until all whom it wakes have
+ * woken, since a poller that is no longer ready lets them sleep on: until then false. */
+static bool arm(sn_waiting *waiting)
+{
+    sn_sleepers *threads = &waiting->threads;
+    bool done;
+    sn_lock(&waiting->mutex);
+    done = atomic_load(&threads->armed) || threads->count == 0;
+    if (done) {
+        if (!atomic_load(&threads->armed))
+            sn_waker_clear(&threads->waker);
+        atomic_store(&threads->armed, true);
+        threads->count++;
+    }
+    sn_unlock(&waiting->mutex);
+    return done;
+}
+
+static void disarm(sn_waiting *waiting)
+{
+    sn_lock(&waiting->mutex);
+    waiting->threads.count--;
+    sn_unlock(&waiting->mutex);
+}
+
 static bool is_new(sn_engine *engine, unsigned before, int64_t *due)
 {
-    *due = look(engine);
-    return *due == 0 || atomic_load(&engine->waiting.changes) != before || has_signals(&engine->waiting);
+    sn_waiting *waiting = &engine->waiting;
+    *due = look(engine, &waiting->threads);
+    return *due == 0 || atomic_load(&waiting->changes) != before || has_signals(waiting);
 }
 
 /* Sleeps until it is woken, or `most` is over; true if there may be something new. */
 static bool sleep_armed(sn_engine *engine, unsigned before, int64_t most)
 {
-    sn_waiting *waiting = &engine->waiting;
+    sn_sleepers *threads = &engine->waiting.threads;
     int64_t due, longest;
     if (is_new(engine, before, &due))
         return true;
     longest = due < 0 ? -due : due;
-    if (waiting->poller != SN_NO_POLLER)
-        sn_poller_wait(waiting->poller, longest < most ? longest : most);
+    if (threads->poller != SN_NO_POLLER)
+        sn_poller_wait(threads->poller, longest < most ? longest : most);
     else
-        sn_waker_wait(&waiting->waker, longest < most ? longest : most);
+        sn_waker_wait(&threads->waker, longest < most ? longest : most);
     return due < 0 && longest <= most;
 }
 
@@ -230,10 +253,10 @@ bool sn_wait(sn_engine *engine, int64_t timeout)
 {
     sn_waiting *waiting = &engine->waiting;
     void *python = sn_gil_release();
-    unsigned changes = atomic_load(&waiting->changes), before = seen.engine == engine ? seen.changes : changes;
+    unsigned before = *seen_changes(engine), changes = atomic_load(&waiting->changes);
     int64_t deadline = sn_now() + timeout, left = timeout, due;
     bool news;
-    open_once(engine);
+    open_once(engine, &waiting->threads);
     while (!(news = is_new(engine, before, &due)) && left > 0) {
         if (arm(waiting)) {
             news = sleep_armed(engine, before, left);
@@ -246,8 +269,7 @@ bool sn_wait(sn_engine *engine, int64_t timeout)
         changes = atomic_load(&waiting->changes);
         left = deadline - sn_now();
     }
-    seen.engine = engine;
-    seen.changes = changes;
+    *seen_changes(engine) = changes;
     sn_gil_acquire(python);
     return news;
 }

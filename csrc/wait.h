@@ -14,11 +14,9 @@ void sn_wake_sleepers(sn_waiting *waiting);
 /* Wakes those who wait: they ask `due` again. From any thread. */
 static inline void sn_wake(sn_engine *engine)
 {
-    if (atomic_load(&engine->waiting.armed))
+    if (atomic_load(&engine->waiting.loop.armed) || atomic_load(&engine->waiting.threads.armed))
         sn_wake_sleepers(&engine->waiting);
 }
-/* What is new from now on ends the next wait of this thread, even if another thread pumps before. */
-void sn_see_changes(sn_engine *engine);
 /* Something is new. */
 static inline void sn_note_change(sn_engine *engine)
 {

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Generic, Self, TypeVar
 
 from . import config
-from ._native import NetworkingMessage
+from ._native import NetworkingMessage, lib
 from .arguments import Payload, close_reason
 from .closing import ClosingSockets
 from .config import Options, Value
@@ -63,8 +63,13 @@ class Router:
         return self.engine.events_lock
 
     def news(self, timeout: float) -> Iterator[None]:
-        """Yield whenever there may be something new, with the callbacks run, for some seconds."""
+        """Yield whenever there may be something new, with the callbacks run, for some seconds.
+
+        And at once: other threads may have run the callbacks since the caller looked.
+        """
         deadline = self.engine.time.now() + timeout
+        lib.sn_see_changes(self.engine.pointer)
+        yield
         while self.wait(max(0.0, deadline - self.engine.time.now())):
             self.run_callbacks()
             yield

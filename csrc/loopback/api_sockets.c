@@ -375,6 +375,7 @@ void lo_run_callbacks(lo_user *user, int limit)
     lo_log_entry *line;
     lo_api_begin(user);
     user->news = false;
+    sn_see_changes(user->engine);
     if (lo_config(&user->global, LO_Callback_MessagesSessionRequest)->pointer != NULL)
         lo_open_session_listener(user);
     lo_publish_again();

@@ -201,14 +201,16 @@ static int64_t due(sn_engine *engine)
 {
     enum { ASK = 1000 /* µs until each link is asked again where no poller tells */ };
     const lo_user *user = engine->own;
-    int64_t left = SN_NEVER;
+    int64_t left = SN_NEVER, next;
     lo_api_begin_now(user);
     lo_publish_again();
-    lo.wakes_at = lo_timer_due();
+    next = lo_timer_due();
+    if (next > lo.wakes_at)
+        lo.wakes_at = next; /* of an earlier one lo_api_end tells the others */
     if (user->news || user->events.first != NULL)
         left = 0;
-    else if (lo.wakes_at != INT64_MAX)
-        left = lo.wakes_at > lo.clock ? lo.wakes_at - lo.clock : 1;
+    else if (next != INT64_MAX)
+        left = next > lo.clock ? next - lo.clock : 1;
     if (left > ASK && !lo.is_virtual && lo_poller() == SN_NO_POLLER)
         left = ASK;
     lo_api_end();

@@ -1,5 +1,7 @@
 """`Steam.wait`: what ends it, what does not, and that nobody has to look again and again."""
 
+import asyncio
+import contextlib
 import os
 import subprocess
 import sys
@@ -11,6 +13,7 @@ import pytest
 from topologies import End, Link
 
 import steamnet
+import steamnet.aio
 from steamnet import Steam
 from steamnet.testing import VirtualClock
 
@@ -209,6 +212,110 @@ def test_threads_that_wait_for_a_connection_each(steam: Steam) -> None:
         assert not thread.is_alive()
     for connection in receivers:
         connection.close(linger=False)
+
+
+@pytest.mark.python_behaviour
+def test_a_message_that_comes_while_another_thread_runs_the_callbacks(
+    steam: Steam, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thread's first wait ends at once, where the message came after the thread had looked."""
+    sockets = steam.networking_sockets
+    here, there = sockets.create_socket_pair(True)
+    receiver = steam.adopt(there)
+    settle(steam)
+    receive = sockets.receive_messages
+
+    def look(handle: int, limit: int) -> list[steamnet.NetworkingMessage]:
+        monkeypatch.setattr(sockets, "receive_messages", receive)
+        found = receive(handle, limit)
+        sockets.send_message(here, b"late", NOW)
+        in_thread(lambda: settle(steam))[0].join()
+        return found
+
+    monkeypatch.setattr(sockets, "receive_messages", look)
+    thread, returned = in_thread(lambda: receiver.receive(timeout=LONG))
+    thread.join(LONG / 2)
+    assert [[bytes(m.data) for m in got] for got in returned] == [[b"late"]]  # type: ignore[attr-defined]
+    receiver.close(linger=False)
+
+
+@pytest.mark.python_behaviour
+@pytest.mark.usefixtures("one_processor")
+def test_an_event_loop_and_threads_wait_on_one_engine(
+    engine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """None takes the waking of another away, whoever runs the callbacks."""
+    monkeypatch.setattr("steamnet.pump.IDLE", LONG)  # the loop is woken, or it is not
+    rounds = 200 if engine == "loopback" else 30
+
+    async def main() -> None:
+        async with steamnet.aio.init(engine=engine) as steam:
+            listener = steam.listen_ip("127.0.0.1:0")
+            asked = [asyncio.create_task(steam.connect_ip(listener.address)) for _ in range(3)]
+            answers = [await listener.accept() for _ in asked]
+            calls = await asyncio.gather(*asked)
+            sockets = steam.networking_sockets
+            pairs = [sockets.create_socket_pair(True) for _ in calls]
+            done = threading.Semaphore(0)
+
+            def receive(connection: steamnet.Connection) -> None:
+                for _ in range(rounds):
+                    assert connection.receive(timeout=LONG)
+                    done.release()
+
+            async def receive_here(connection: steamnet.aio.Connection) -> None:
+                for _ in range(rounds):
+                    await asyncio.wait_for(connection.receive(), LONG)
+                    done.release()
+
+            def send() -> None:
+                for _ in range(rounds):
+                    for handle in [*(call.handle for call in calls), *(here for here, _ in pairs)]:
+                        sockets.send_message(handle, b"news", NOW)
+                    assert all(done.acquire(timeout=LONG) for _ in range(6))
+
+            receivers = [steam.sync.adopt(there) for _, there in pairs]
+            threads = [in_thread(lambda c=connection: receive(c)) for connection in receivers]
+            threads.append(in_thread(send))
+            await asyncio.gather(*[receive_here(connection) for connection in answers])
+            for thread, returned in threads:
+                await asyncio.to_thread(thread.join)
+                assert returned == [None]
+            for connection in receivers:
+                connection.close(linger=False)
+
+    asyncio.run(main())
+
+
+@pytest.mark.python_behaviour
+@pytest.mark.parametrize("ended", [False, True], ids=["loop busy", "pump ended"])
+def test_a_thread_waits_at_no_cost_beside_a_loop_that_does_not(engine: str, ended: bool) -> None:
+    """A loop that is busy, or whose pump has ended, does not have threads look again and again."""
+
+    def raise_it(_: object) -> None:
+        raise RuntimeError("a handler's")
+
+    async def main() -> None:
+        async with steamnet.aio.init(engine=engine) as steam:
+            sockets = steam.networking_sockets
+            here, there = sockets.create_socket_pair(True)
+            await asyncio.sleep(0.2)
+            if ended:
+                sockets.on_connection_status_changed(raise_it)
+                sockets.close_connection(there)
+                with contextlib.suppress(RuntimeError):
+                    await steam.connect_ip("127.0.0.1:1")
+                sockets.remove_connection_status_handler(raise_it)
+            sockets.send_message(here, b"wakes", NOW)
+            thread, returned = in_thread(lambda: returns_within(steam.sync, 0.5))
+            spent, passed = time.process_time(), time.monotonic()
+            thread.join()  # while which the loop does nothing else
+            spent, passed = time.process_time() - spent, time.monotonic() - passed
+            assert returned
+            assert spent < 0.05 * passed
+
+    with contextlib.suppress(RuntimeError):
+        asyncio.run(main())
 
 
 @pytest.mark.python_behaviour
