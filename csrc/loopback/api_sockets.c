@@ -11,7 +11,6 @@
 #include "handshake.h"
 #include "listener.h"
 #include "log.h"
-#include "publish.h"
 #include "receive_queue.h"
 #include "status.h"
 

@@ -12,7 +12,6 @@
 #include "lane.h"
 #include "listener.h"
 #include "network_sim.h"
-#include "publish.h"
 #include "random.h"
 #include "readiness.h"
 #include "receive_queue.h"

@@ -65,7 +65,7 @@ lo_connection *lo_connection_new(lo_user *user, int kind, lo_listener *listener,
     connection->lanes = &connection->first_lane;
     connection->first_lane.weight = 1;
     connection->lane_count = connection->lane_room = 1;
-    connection->first_waiting = connection->first_ack_due = -1;
+    connection->first_waiting = -1;
     connection->datagrams.ack_due = INT64_MAX;
     connection->nagle_deadline = connection->discard_after = INT64_MAX;
     connection->created = connection->waiting_since = connection->last_received = lo.now;

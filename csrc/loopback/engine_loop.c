@@ -70,7 +70,7 @@ void lo_api_end(void)
     lo_list released;
     if (lo.draining.first != NULL)
         lo_drain_deferred();
-    if (lo_acks_due)
+    if (lo_acking_links.first != NULL)
         lo_transport_send_acks();
     wake_for_timers();
     released = lo_release_queue;

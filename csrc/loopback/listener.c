@@ -1,14 +1,78 @@
 /* Listen sockets, and the connect requests that are made to them. */
 #include "listener.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "connection.h"
 #include "handshake.h"
 #include "log.h"
-#include "publish.h"
 #include "session.h"
 #include "transport.h"
+
+/* --- other processes ------------------------------------------------------------------------ */
+
+/* Lets other processes find a listener; false if one of them already has its address. */
+static bool publish(lo_listener *listener)
+{
+    lo_user *user = listener->object.user;
+    bool warned = listener->publication >= LO_UNPUBLISHED;
+    char what[32] = "messages", why[512] = "another process already listens there";
+    if (lo.is_virtual)
+        return true; /* other processes have another clock */
+    listener->publication = lo_rendezvous_publish(listener->key, !warned, why, sizeof why);
+    listener->checked = lo.clock;
+    if (listener->kind != LO_KIND_SESSION)
+        snprintf(what, sizeof what, "%s port %d", listener->kind == LO_KIND_IP ? "UDP" : "virtual",
+                 listener->port);
+    if (listener->publication == LO_PUBLISHED && warned)
+        lo_log(user, LO_MSG, "%s: found by other processes again", what);
+    else if (listener->publication != LO_PUBLISHED && !warned)
+        lo_log(user, LO_WARNING, "%s: not found by other processes: %s", what, why);
+    return listener->publication != LO_TAKEN;
+}
+
+void lo_open_session_listener(lo_user *user)
+{
+    if (user->session_listener != NULL && user->session_listener->publication == LO_PRIVATE)
+        publish(user->session_listener);
+}
+
+void lo_publish_again(void)
+{
+    enum {
+        CHECK_AGAIN = 100000,      /* µs between two checks */
+        STILL_PUBLISHED = 1000000, /* µs until an entry is checked again */
+        ENTRIES_AT_ONCE = 32,      /* entries read or written in one check */
+    };
+    static int64_t last_check;
+    int left = ENTRIES_AT_ONCE;
+    bool lost;
+    if (lo.is_virtual || (lo.clock >= last_check && lo.clock < last_check + CHECK_AGAIN))
+        return;
+    last_check = lo.clock;
+    lost = lo_rendezvous_lost();
+    for (lo_user *user = lo.users.first; user != NULL; user = user->listed.after)
+        for (lo_listener *one = user->listeners.first; one != NULL; one = one->listed.after) {
+            int64_t again = CHECK_AGAIN;
+            if (lost && one->publication == LO_PUBLISHED)
+                one->publication = LO_LOST;
+            if (one->publication == LO_PUBLISHED)
+                again = STILL_PUBLISHED;
+            else if (one->publication == LO_LOST)
+                again = 0;
+            if (left == 0 || one->publication == LO_PRIVATE ||
+                (lo.clock >= one->checked && lo.clock < one->checked + again))
+                continue;
+            left--;
+            if (one->publication == LO_PUBLISHED && lo_rendezvous_published(one->key))
+                one->checked = lo.clock;
+            else
+                publish(one);
+        }
+}
+
+/* --- listen sockets ------------------------------------------------------------------------- */
 
 lo_listener *lo_listen(lo_user *user, int kind, int port, int count,
                        const SteamNetworkingConfigValue_t *options)
@@ -31,7 +95,7 @@ lo_listener *lo_listen(lo_user *user, int kind, int port, int count,
     }
     LO_APPEND(&user->listeners, listener, listed);
     if (!lo_map_put(&lo.listeners, listener->key, listener) ||
-        (kind != LO_KIND_SESSION && !lo_publish(listener))) {
+        (kind != LO_KIND_SESSION && !publish(listener))) {
         lo_listener_destroy(listener);
         return NULL;
     }
@@ -56,7 +120,8 @@ void lo_listener_destroy(lo_listener *listener)
             lo_abort(connection);
         }
     }
-    lo_unpublish(listener);
+    if (listener->publication == LO_PUBLISHED)
+        lo_rendezvous_unpublish(listener->key);
     if (lo_map_get(&lo.listeners, listener->key) == listener)
         lo_map_remove(&lo.listeners, listener->key);
     lo_object_remove(&listener->object);
@@ -75,14 +140,6 @@ bool lo_is_local(const SteamNetworkingIPAddr *address, bool any_will_do)
     bool loopback =
         ipv4 ? address->m_ipv6[12] == 127 : memcmp(address->m_ipv6, one, sizeof one) == 0;
     return loopback || (any && any_will_do);
-}
-
-void lo_open_session_listener(lo_user *user)
-{
-    if (user->session_listener != NULL && !user->session_listener->opened) {
-        user->session_listener->opened = true;
-        lo_publish(user->session_listener);
-    }
 }
 
 /* --- connect requests ---------------------------------------------------------------------- */

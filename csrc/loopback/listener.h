@@ -9,6 +9,8 @@ lo_listener *lo_listen(lo_user *user, int kind, int port, int count,
 void lo_listener_destroy(lo_listener *listener);
 /* Lets other processes ask for sessions, which users of ISteamNetworkingMessages want. */
 void lo_open_session_listener(lo_user *user);
+/* At intervals: lets other processes find again what could not be published, or was removed. */
+void lo_publish_again(void);
 /* A loopback address; or one for all addresses of this machine, if that will do. */
 bool lo_is_local(const SteamNetworkingIPAddr *address, bool any_will_do);
 

@@ -73,11 +73,9 @@ typedef struct lo_listener {
     lo_scope scope;
     int kind, port;
     SteamNetworkingIPAddr address;
-    uint64_t key;    /* in the map of listeners */
-    bool opened;     /* of a session listener: it is in use */
-    bool published;  /* to other processes */
-    bool warned;     /* that it is not */
-    int64_t checked; /* when it was last published, or tried to be */
+    uint64_t key;    /* in the map of listeners, and of other processes' way to it */
+    int publication; /* how far it is known to other processes: LO_PRIVATE ... */
+    int64_t checked; /* when that was last looked at */
 } lo_listener;
 
 /* A poll group; without a handle, what came on a channel for ISteamNetworkingMessages. */
@@ -95,10 +93,9 @@ typedef struct lo_lane {
     uint16_t weight;
     int64_t virtual_time; /* bytes sent by weight: the lane with the least is next among equals */
     int64_t numbered;
-    int64_t sequenced;                  /* of them reliable ones */
-    lo_total pending[2], unacked[2];    /* unreliable, reliable */
-    int16_t next_waiting, next_ack_due; /* lists of lanes; -1: the last */
-    bool ack_due;
+    int64_t sequenced;               /* of them reliable ones */
+    lo_total pending[2], unacked[2]; /* unreliable, reliable */
+    int16_t next_waiting;            /* the next lane with something to send; -1: there is none */
     lo_total arrived[2]; /* of what the peer sends on this lane, and has not been told of */
     int64_t accepted;    /* the sequence number of its latest reliable message */
     lo_list partial;     /* reliable messages that have come in part, or too early */
@@ -169,7 +166,7 @@ struct lo_connection {
     int on_link_last;       /* ... and those of the latest message */
     int64_t discard_after;  /* what is sent later is lost: the peer has closed without linger */
     int64_t last_received;
-    int16_t first_waiting, first_ack_due; /* lists of lanes; -1: none */
+    int16_t first_waiting;  /* the first lane with something to send; -1: there is none */
     lo_meter sent, received;
     lo_timer send_timer;
     lo_lane first_lane; /* as long as there is only one */

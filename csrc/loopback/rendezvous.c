@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "random.h"
 #include "readiness.h"
 
 enum { TOKEN = 16, DIRECTORY = 480, PATH = DIRECTORY + 32, REASON = 128 };
@@ -126,15 +127,12 @@ static void sweep(void)
 
 /* --- this process -------------------------------------------------------------------------- */
 
-/* splitmix64 of values that differ between processes. */
+/* Of values that differ between processes. */
 static void new_token(void)
 {
-    static uint64_t drawn;
-    uint64_t z = drawn += 0x9E3779B97F4A7C15u + (uint64_t)sn_now();
-    z ^= (uint64_t)sn_process_id() << 32 ^ (uint64_t)(uintptr_t)&z;
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-    snprintf(rendezvous.token, sizeof rendezvous.token, "%016" PRIx64, z ^ (z >> 31));
+    static uint64_t state;
+    state ^= (uint64_t)sn_now() ^ (uint64_t)sn_process_id() << 32 ^ (uint64_t)(uintptr_t)&rendezvous;
+    snprintf(rendezvous.token, sizeof rendezvous.token, "%016" PRIx64, lo_random(&state));
 }
 
 static void remove_own(void)
@@ -227,18 +225,18 @@ bool lo_rendezvous_lost(void)
     return true;
 }
 
-void lo_rendezvous_detach(void)
-{
-    rendezvous.watched = 0; /* by the parent's poller */
-    release();
-    *rendezvous.directory = *rendezvous.error = '\0';
-}
-
 void lo_rendezvous_close(void)
 {
     remove_own();
     release();
     *rendezvous.directory = *rendezvous.error = '\0';
+}
+
+void lo_rendezvous_detach(void)
+{
+    rendezvous.watched = 0; /* by the parent's poller */
+    *rendezvous.token = '\0'; /* the files are the parent's */
+    lo_rendezvous_close();
 }
 
 /* --- entries ------------------------------------------------------------------------------- */
@@ -302,10 +300,8 @@ sn_socket lo_rendezvous_connect(uint64_t key)
 sn_socket lo_rendezvous_accept(bool *too_many_files)
 {
     sn_socket accepted;
-    if (rendezvous.listening == SN_NO_SOCKET)
+    if (!is_open())
         return SN_NO_SOCKET;
-    if (rendezvous.spare == SN_NO_SOCKET)
-        rendezvous.spare = sn_socket_spare();
     accepted = sn_socket_accept(rendezvous.listening);
     *too_many_files = sn_too_many_files(accepted);
     if (accepted == SN_NO_SOCKET && *too_many_files && rendezvous.spare != SN_NO_SOCKET) {

@@ -15,9 +15,15 @@ void lo_rendezvous_close(void);
 /* In a forked child: the files and the socket stay the parent's. */
 void lo_rendezvous_detach(void);
 
-enum { LO_UNPUBLISHED, LO_PUBLISHED, LO_TAKEN };
-/* Publishes the address of this key, unless another process has it. While another process is
- * publishing it, waits up to ten milliseconds if `wait`. */
+enum {
+    LO_PRIVATE, /* it is not to be published */
+    LO_PUBLISHED,
+    LO_LOST, /* it was published, until its entry was removed */
+    LO_UNPUBLISHED, /* it cannot be published */
+    LO_TAKEN, /* by another process */
+};
+/* Publishes the address of this key, unless another process has it: LO_PUBLISHED, or what keeps it from that.
+ * While another process is publishing it, waits up to ten milliseconds if `wait`. */
 int lo_rendezvous_publish(uint64_t key, bool wait, char *error, size_t error_size);
 /* Whether the entry is still there. */
 bool lo_rendezvous_published(uint64_t key);

@@ -13,11 +13,13 @@
 #include "network_sim.h"
 #include "readiness.h"
 
-enum { HANDSHAKE_TIME = 5000000 /* µs until a new link must have sent its connect request */ };
+enum {
+    HANDSHAKE_TIME = 5000000, /* µs until a new link must have sent its connect request */
+    BACKLOG = 4 << 20,        /* bytes of memory that a connection's link may fill, then it waits */
+    MOST_UNREAD = 1 << 20,    /* bytes that wait for the peer to read, before some are not sent */
+};
 
-lo_link_list lo_links, lo_active_links;
-static lo_link_list acking; /* those on which an ack is due */
-bool lo_acks_due;
+lo_link_list lo_links, lo_active_links, lo_acking_links;
 
 bool lo_buffer_reserve(lo_buffer *b, size_t more)
 {
@@ -64,10 +66,15 @@ void lo_link_activate(lo_link *link)
     link->is_active = true;
 }
 
+bool lo_link_is_paused(const lo_link *link)
+{
+    return link->connection != NULL && link->connection->inbound_bytes > BACKLOG;
+}
+
 void lo_link_watch(lo_link *link)
 {
     bool unsent = link->out.begin < link->out.end && !link->write_closed;
-    int wanted = (link->paused ? 0 : SN_READABLE) | (unsent ? SN_WRITABLE : 0);
+    int wanted = (lo_link_is_paused(link) ? 0 : SN_READABLE) | (unsent ? SN_WRITABLE : 0);
     lo_watch(link->socket, &link->watched, wanted, link);
 }
 
@@ -77,7 +84,7 @@ void lo_link_destroy(lo_link *link)
     if (link->is_active)
         LO_REMOVE(&lo_active_links, link, active);
     if (link->ack_due)
-        LO_REMOVE(&acking, link, acking);
+        LO_REMOVE(&lo_acking_links, link, acking);
     lo_watch(link->socket, &link->watched, 0, link);
     sn_socket_close(link->socket);
     lo_rendezvous_file_closed();
@@ -100,6 +107,7 @@ bool lo_link_to(lo_connection *connection)
     link = socket != SN_NO_SOCKET ? lo_link_new(socket) : NULL;
     if (link == NULL)
         return false;
+    link->state = LO_LINK_OPEN;
     link->connection = connection;
     connection->link = link;
     lo_log(user, LO_VERBOSE, "#%u calls another process", connection->ordinal);
@@ -114,38 +122,41 @@ void lo_link_drain(lo_link *link)
             sn_socket_send(link->socket, out->bytes + out->begin, out->end - out->begin);
         if (sent == 0)
             break;
-        if (sent < 0) {
+        if (sent < 0)
             link->write_closed = true;
-            break;
-        }
-        out->begin += (size_t)sent;
-        link->acks_unsent -= (size_t)sent < link->acks_unsent ? (size_t)sent : link->acks_unsent;
+        else
+            out->begin += (size_t)sent;
     }
     lo_link_watch(link);
 }
 
-void lo_link_send_frame(lo_link *link, lo_frame *frame)
+static void send_frame(lo_link *link, const lo_frame *frame)
 {
-    unsigned char head[LO_HEADER];
+    unsigned char *to;
     if (link->write_closed)
         return;
     if (!lo_buffer_reserve(&link->out, LO_HEADER + frame->size)) {
-        link->write_closed = link->dead = true; /* a lost frame would corrupt the stream: drop the connection */
+        link->write_closed = true; /* a lost frame would corrupt the stream: drop the connection */
+        link->state = LO_LINK_DEAD;
         lo_link_activate(link);
         return;
     }
-    lo_frame_head(frame, head);
-    memcpy(link->out.bytes + link->out.end, head, LO_HEADER);
+    to = link->out.bytes + link->out.end;
+    lo_frame_head(frame, to);
     if (frame->size > 0)
-        memcpy(link->out.bytes + link->out.end + LO_HEADER, frame->body, frame->size);
+        memcpy(to + LO_HEADER, frame->body, frame->size);
     link->out.end += LO_HEADER + frame->size;
     lo_link_drain(link);
 }
 
-/* A peer that does not read loses datagrams, as on a network. */
+void lo_link_send_control(lo_link *link, int kind, int lane, const void *body, size_t size)
+{
+    send_frame(link, &(lo_frame){
+                         .kind = (uint8_t)kind, .reliable = true, .lane = (uint16_t)lane, .size = (uint32_t)size, .body = body});
+}
+
 static bool is_congested(const lo_link *link)
 {
-    enum { MOST_UNREAD = 1 << 20 };
     return link->out.end - link->out.begin > MOST_UNREAD;
 }
 
@@ -162,8 +173,9 @@ static void link_send(lo_connection *connection, lo_packet *packet, int64_t due)
         .channel = packet->message.m_nChannel,
         .body = packet->message.m_pData,
     };
+    /* A peer that does not read loses datagrams, as on a network. */
     if (packet->kind != LO_DATAGRAM || !is_congested(connection->link))
-        lo_link_send_frame(connection->link, &frame);
+        send_frame(connection->link, &frame);
     if (packet->kind == LO_CONNECT_REQUEST)
         lo_link_send_conditions(connection);
     lo_release_later(packet);
@@ -172,9 +184,7 @@ static void link_send(lo_connection *connection, lo_packet *packet, int64_t due)
 void lo_link_send_conditions(lo_connection *connection)
 {
     lo_conditions conditions = lo_local_conditions(connection);
-    lo_link_send_frame(connection->link, &(lo_frame){.kind = LO_CONDITIONS,
-                                             .size = sizeof conditions,
-                                             .body = (const unsigned char *)&conditions});
+    lo_link_send_control(connection->link, LO_CONDITIONS, 0, &conditions, sizeof conditions);
 }
 
 bool lo_link_is_drained(const lo_connection *connection)
@@ -187,22 +197,18 @@ bool lo_link_is_drained(const lo_connection *connection)
 
 static void send_acks(lo_link *link)
 {
-    lo_connection *connection = link->connection;
-    while (connection->first_ack_due >= 0) {
-        lo_lane *lane = &connection->lanes[connection->first_ack_due];
-        lo_ack ack = {{lane->arrived[false], lane->arrived[true]}};
-        lo_link_send_frame(link, &(lo_frame){.kind = LO_ACK,
-                                             .size = sizeof ack,
-                                             .lane = (uint16_t)connection->first_ack_due,
-                                             .body = (const unsigned char *)&ack});
-        connection->first_ack_due = lane->next_ack_due;
-        memset(lane->arrived, 0, sizeof lane->arrived);
-        lane->ack_due = false;
-    }
-    if (link->ack_due)
-        LO_REMOVE(&acking, link, acking);
+    if (!link->ack_due)
+        return;
+    LO_REMOVE(&lo_acking_links, link, acking);
     link->ack_due = false;
-    link->acks_unsent = link->write_closed ? 0 : link->out.end - link->out.begin;
+    for (int i = 0; i < link->connection->lane_room; i++) {
+        lo_lane *lane = &link->connection->lanes[i];
+        lo_ack ack = {{lane->arrived[false], lane->arrived[true]}};
+        if (ack.arrived[false].messages + ack.arrived[true].messages == 0)
+            continue;
+        memset(lane->arrived, 0, sizeof lane->arrived);
+        lo_link_send_control(link, LO_ACK, i, &ack, sizeof ack);
+    }
 }
 
 int64_t lo_packet_memory(const lo_packet *packet)
@@ -212,8 +218,9 @@ int64_t lo_packet_memory(const lo_packet *packet)
 
 static void left_inbound(lo_connection *receiver, const lo_packet *packet)
 {
+    bool paused = receiver->link != NULL && lo_link_is_paused(receiver->link);
     receiver->inbound_bytes -= lo_packet_memory(packet);
-    if (receiver->link != NULL && receiver->link->paused)
+    if (paused && !lo_link_is_paused(receiver->link))
         lo_link_activate(receiver->link);
 }
 
@@ -225,22 +232,17 @@ void lo_link_acknowledge(lo_connection *receiver, const lo_packet *packet)
     lane->arrived[packet->reliable].messages++;
     lane->arrived[packet->reliable].bytes += packet->message.m_cbSize;
     if (!link->ack_due)
-        LO_APPEND(&acking, link, acking);
-    if (!lane->ack_due) {
-        lane->next_ack_due = receiver->first_ack_due;
-        receiver->first_ack_due = (int16_t)packet->lane;
-    }
-    lane->ack_due = link->ack_due = lo_acks_due = true;
+        LO_APPEND(&lo_acking_links, link, acking);
+    link->ack_due = true;
 }
 
-/* While the peer does not read the acks that it was given, no more are added to them. */
+/* While the peer does not read, acks wait and add up. */
 void lo_transport_send_acks(void)
 {
     lo_link *link, *next;
-    lo_acks_due = false;
-    for (link = acking.first; link != NULL; link = next) {
+    for (link = lo_acking_links.first; link != NULL; link = next) {
         next = link->acking.after;
-        if (link->connection != NULL && link->acks_unsent == 0)
+        if (!is_congested(link))
             send_acks(link);
     }
 }
@@ -271,10 +273,10 @@ void lo_link_leave(lo_connection *connection)
         return;
     send_acks(link);
     if (connection->close_lost || connection->object.user->frozen)
-        lo_link_send_frame(link, &(lo_frame){.kind = LO_SILENT});
+        lo_link_send_control(link, LO_SILENT, 0, NULL, 0);
     connection->link = NULL;
     link->connection = NULL;
-    link->draining = true;
+    link->state = LO_LINK_DRAINING;
     lo_link_activate(link);
 }
 
@@ -291,9 +293,7 @@ void lo_transport_detach(void)
     lo_readiness_close(); /* before the sockets, which the parent's poller watches as well */
     for (lo_link *link = lo_links.first; link != NULL; link = link->listed.after)
         sn_socket_close(link->socket);
-    lo_links.first = lo_links.last = lo_active_links.first = lo_active_links.last = NULL;
-    acking.first = acking.last = NULL;
-    lo_acks_due = false;
+    lo_links = lo_active_links = lo_acking_links = (lo_link_list){NULL, NULL};
     lo_rendezvous_detach();
 }
 

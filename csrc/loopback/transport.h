@@ -15,27 +15,31 @@ typedef struct lo_buffer {
     size_t begin, end, room;
 } lo_buffer;
 
+enum {
+    LO_LINK_NEW,      /* the other process has not sent its connect request yet */
+    LO_LINK_OPEN,     /* it has a connection */
+    LO_LINK_DRAINING, /* that is over; what it sent last may still go out */
+    LO_LINK_DEAD,     /* it is closed when it is looked at next */
+};
+
 /* A stream to another process, for one connection. */
 typedef struct lo_link {
     LO_LINK(lo_link) listed, active, acking;
     bool is_active; /* in the list of those to look at even if the system does not call them ready */
+    bool ack_due;   /* in the list of those on which one is */
     int watched;    /* by the system, for what */
     sn_socket socket;
-    lo_connection *connection; /* NULL: not yet, or not any more */
+    int state;
+    lo_connection *connection; /* while it is open */
     bool handshake_seen;       /* the other side has answered at all */
-    bool draining;             /* the connection is over, what it sent last may still go out */
     bool write_closed;         /* nothing more goes out; what came in before still counts */
-    bool dead;
-    bool ack_due;       /* for a lane; it is in the list of those */
-    bool paused;        /* not read from: too much of it is on its way to the queue */
-    int64_t expires;    /* if it has no connection by then */
-    size_t acks_unsent; /* bytes still to go out until the latest ack is */
+    int64_t expires;           /* if it is still new by then */
     lo_buffer in, out;
 } lo_link;
 
 typedef LO_LIST(lo_link) lo_link_list;
 extern lo_link_list lo_links, lo_active_links;
-extern bool lo_acks_due; /* on some link */
+extern lo_link_list lo_acking_links; /* those on which an ack is due */
 
 /* Sends a packet; false if the simulated network drops it, then it is still the caller's. What is
  * DATA passes it untouched. `again`: it could not pass its sender's side until now. */
@@ -62,9 +66,12 @@ void lo_link_destroy(lo_link *link);
 void lo_link_drain(lo_link *link);
 /* Has it looked at in the next lo_transport_receive. */
 void lo_link_activate(lo_link *link);
+/* Not read from: too much of it is on its way to the queue. */
+bool lo_link_is_paused(const lo_link *link);
 /* Tells the system what the link waits for. */
 void lo_link_watch(lo_link *link);
-void lo_link_send_frame(lo_link *link, lo_frame *frame);
+/* A frame that controls the link. */
+void lo_link_send_control(lo_link *link, int kind, int lane, const void *body, size_t size);
 /* What a packet counts of a link's backlog. */
 int64_t lo_packet_memory(const lo_packet *packet);
 

@@ -14,7 +14,6 @@
 
 enum {
     READS = 4,          /* from a link before the next one */
-    BACKLOG = 4 << 20,  /* bytes of memory that a connection's link may fill, then it waits */
     POLL_INTERVAL = 50, /* µs between two looks at the sockets */
     LONGEST_INTERVAL = 20000,
     MINUTE = 60000000,
@@ -24,7 +23,7 @@ enum {
 static void break_off(lo_link *link)
 {
     lo_connection *connection = link->connection;
-    link->dead = true;
+    link->state = LO_LINK_DEAD;
     if (connection == NULL)
         return;
     link->connection = NULL;
@@ -46,11 +45,8 @@ static void refuse(lo_link *link, const char *why)
 {
     lo_close_body closed = {.reason = k_ESteamNetConnectionEnd_Misc_InternalError};
     snprintf(closed.text, sizeof closed.text, "%s", why);
-    lo_link_send_frame(link, &(lo_frame){.kind = LO_CONNECTION_CLOSED,
-                                         .reliable = true,
-                                         .size = sizeof closed,
-                                         .body = (const unsigned char *)&closed});
-    link->draining = true;
+    lo_link_send_control(link, LO_CONNECTION_CLOSED, 0, &closed, sizeof closed);
+    link->state = LO_LINK_DRAINING;
 }
 
 static bool open_incoming(lo_link *link, const lo_frame *frame)
@@ -65,9 +61,10 @@ static bool open_incoming(lo_link *link, const lo_frame *frame)
     if (connection == NULL)
         return false;
     connection->link = link;
+    link->state = LO_LINK_OPEN;
     link->connection = connection;
     link->handshake_seen = true;
-    lo_link_send_frame(link, &(lo_frame){.kind = LO_REQUEST_SEEN});
+    lo_link_send_control(link, LO_REQUEST_SEEN, 0, NULL, 0);
     lo_link_send_conditions(connection);
     return true;
 }
@@ -113,7 +110,7 @@ static bool handle(lo_link *link, const lo_frame *frame)
 {
     lo_connection *connection = link->connection;
     if (connection == NULL) {
-        if (link->draining)
+        if (link->state == LO_LINK_DRAINING)
             return true;
         /* All times in frames are those of a clock that both have. */
         if (frame->kind == LO_CONNECT_REQUEST && plausible(frame->send_time) != frame->send_time) {
@@ -121,7 +118,7 @@ static bool handle(lo_link *link, const lo_frame *frame)
             return true;
         }
         if (frame->kind != LO_CONNECT_REQUEST || !open_incoming(link, frame)) {
-            link->dead = true;
+            link->state = LO_LINK_DEAD;
             return true;
         }
         connection = link->connection;
@@ -175,15 +172,15 @@ static bool handle(lo_link *link, const lo_frame *frame)
 static bool read_frames(lo_link *link)
 {
     lo_buffer *in = &link->in;
-    while (!link->dead) {
+    while (link->state != LO_LINK_DEAD) {
         lo_frame frame;
         ptrdiff_t size = lo_frame_parse(in->bytes + in->begin, in->end - in->begin, &frame);
         if (size == 0)
             return true;
-        if (size < 0 && link->connection != NULL)
-            lo_protocol_error(link->connection);
         if (size < 0) {
-            link->dead = true;
+            if (link->connection != NULL)
+                lo_protocol_error(link->connection);
+            link->state = LO_LINK_DEAD;
             return true;
         }
         if (!handle(link, &frame))
@@ -195,17 +192,16 @@ static bool read_frames(lo_link *link)
 
 static void read_link(lo_link *link)
 {
-    for (int i = 0; i < READS && !link->dead; i++) {
+    for (int i = 0; i < READS && link->state != LO_LINK_DEAD; i++) {
         lo_buffer *in = &link->in;
         ptrdiff_t got;
-        link->paused = link->connection != NULL && link->connection->inbound_bytes > BACKLOG;
-        if (link->paused)
+        if (lo_link_is_paused(link))
             return;
         if ((in->end > in->begin && !read_frames(link)) || !lo_buffer_reserve(in, LO_READ)) {
             lo_link_activate(link); /* when there is memory */
             return;
         }
-        if (link->dead)
+        if (link->state == LO_LINK_DEAD)
             return;
         got = sn_socket_receive(link->socket, in->bytes + in->end, in->room - in->end);
         if (got < 0)
@@ -221,16 +217,11 @@ static void read_link(lo_link *link)
 static void look_at(lo_link *link)
 {
     lo_link_drain(link);
-    if (link->ack_due)
-        lo_acks_due = true; /* it had to wait */
     read_link(link);
     if (link->connection != NULL)
         lo_check_delivered(link->connection);
-    if (link->draining && (link->out.begin == link->out.end || link->write_closed))
-        link->dead = true;
-    if (link->connection == NULL && !link->draining && lo.clock > link->expires)
-        link->dead = true;
-    if (link->dead) {
+    if ((link->state == LO_LINK_DRAINING && (link->out.begin == link->out.end || link->write_closed)) ||
+        (link->state == LO_LINK_NEW && lo.clock > link->expires) || link->state == LO_LINK_DEAD) {
         break_off(link);
         lo_link_destroy(link);
         return;

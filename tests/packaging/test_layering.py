@@ -211,7 +211,7 @@ LOOPBACK_LAYERS = (
     {"registry"},
     {"connection_info", "lane", "log", "receive_queue"},
     {"reassembly"},
-    {"network_sim", "publish"},
+    {"network_sim"},
     {"transport"},
     {"datagram"},
     {"send"},
