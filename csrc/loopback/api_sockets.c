@@ -108,14 +108,16 @@ bool lo_CreateSocketPair(ISteamNetworkingSockets *self, HSteamNetConnection *pOu
 {
     lo_user *user = (lo_user *)self;
     const SteamNetworkingIdentity *identities[] = {pIdentity1, pIdentity2};
-    lo_connection *pair[2] = {NULL, NULL};
+    lo_connection *pair[2];
+    bool made;
     (void)bUseNetworkLoopback; /* both behave like the network */
     if (pOutConnection1 == NULL || pOutConnection2 == NULL)
         return false;
     lo_api_begin(self);
     for (int i = 0; i < 2; i++)
         pair[i] = lo_connection_new(user, LO_KIND_PAIR, NULL, 0, NULL);
-    for (int i = 0; i < 2 && pair[0] != NULL && pair[1] != NULL; i++) {
+    made = pair[0] != NULL && pair[1] != NULL;
+    for (int i = 0; i < 2 && made; i++) {
         if (!lo_clean_identity(&pair[i]->remote, identities[i])) {
             pair[i]->remote.m_eType = k_ESteamNetworkingIdentityType_IPAddress;
             pair[i]->remote.m_cbSize = (int)sizeof pair[i]->remote.m_ip;
@@ -125,19 +127,17 @@ bool lo_CreateSocketPair(ISteamNetworkingSockets *self, HSteamNetConnection *pOu
         pair[i]->outgoing = i == 0;
         pair[i]->state = LO_CONNECTED;
     }
-    if (pair[0] != NULL && pair[1] != NULL) {
+    if (made) {
         *pOutConnection1 = pair[0]->object.handle;
         *pOutConnection2 = pair[1]->object.handle;
-        lo_check_path(pair[0]);
-        lo_check_path(pair[1]);
-        lo_api_end();
-        return true;
     }
     for (int i = 0; i < 2; i++)
-        if (pair[i] != NULL)
+        if (made)
+            lo_check_path(pair[i]);
+        else if (pair[i] != NULL)
             lo_destroy(pair[i]);
     lo_api_end();
-    return false;
+    return made;
 }
 
 /* --- listen sockets ------------------------------------------------------------------------ */
@@ -263,9 +263,7 @@ bool lo_SetConnectionUserData(ISteamNetworkingSockets *self, HSteamNetConnection
 int64_t lo_GetConnectionUserData(ISteamNetworkingSockets *self, HSteamNetConnection hPeer)
 {
     lo_connection *connection = lo_api_begin_connection(self, hPeer);
-    int64_t data = -1;
-    if (connection != NULL)
-        data = connection->settings.user_data;
+    int64_t data = connection != NULL ? connection->settings.user_data : -1;
     lo_api_end();
     return data;
 }
@@ -370,10 +368,9 @@ void lo_RunCallbacks(ISteamNetworkingSockets *self) { lo_run_callbacks((lo_user 
 void lo_run_callbacks(lo_user *user, int limit)
 {
     FSteamNetworkingSocketsDebugOutput output;
-    lo_event *event, *last = NULL;
+    LO_LIST(lo_event) events = {NULL, NULL};
     lo_log_entry *line;
     lo_api_begin(user);
-    user->news = false;
     sn_see_changes(user->engine);
     if (lo_config(&user->global, LO_Callback_MessagesSessionRequest)->pointer != NULL)
         lo_open_session_listener(user);
@@ -381,20 +378,13 @@ void lo_run_callbacks(lo_user *user, int limit)
     line = user->lines.first;
     user->lines.first = user->lines.last = NULL;
     user->line_count = 0;
-    event = limit > 0 ? user->events.first : NULL;
-    for (lo_event *one = event; one != NULL && limit-- > 0; one = one->queued.after) {
-        if (one->function == NULL)
-            one->function = lo_config(&user->local, one->callback)->pointer;
-        last = one;
+    for (lo_event *event; limit-- > 0 && (event = user->events.first) != NULL;) {
+        if (event->function == NULL)
+            event->function = lo_config(&user->local, event->callback)->pointer;
+        LO_REMOVE(&user->events, event, queued);
+        LO_APPEND(&events, event, queued);
     }
-    if (last != NULL) { /* the first events go, the rest stays */
-        user->events.first = last->queued.after;
-        if (user->events.first != NULL)
-            user->events.first->queued.before = NULL;
-        else
-            user->events.last = NULL;
-        last->queued.after = NULL;
-    }
+    user->news = user->events.first != NULL;
     output = user->debug_output;
     lo_api_end();
     while (line != NULL) {
@@ -404,10 +394,10 @@ void lo_run_callbacks(lo_user *user, int limit)
         lo_free(line);
         line = next;
     }
-    while (event != NULL) {
-        lo_event *next = event->queued.after;
+    while (events.first != NULL) {
+        lo_event *event = events.first;
+        LO_REMOVE(&events, event, queued);
         call(event);
         lo_free(event);
-        event = next;
     }
 }

@@ -10,9 +10,8 @@
 #include "network_sim.h"
 #include "transport.h"
 
-enum { NO, YES, DEV };
-enum { GLOBAL = k_ESteamNetworkingConfig_Global };
 enum {
+    GLOBAL = k_ESteamNetworkingConfig_Global,
     INT64 = k_ESteamNetworkingConfig_Int64,
     STRING = k_ESteamNetworkingConfig_String,
     PTR = k_ESteamNetworkingConfig_Ptr,
@@ -25,7 +24,7 @@ static lo_scope *scope_of(lo_user *user, ESteamNetworkingConfigScope type, intpt
     lo_listener *listener;
     lo_connection *connection;
     switch (type) {
-    case k_ESteamNetworkingConfig_Global:
+    case GLOBAL:
         return &user->global;
     case k_ESteamNetworkingConfig_SocketsInterface:
         return object == (intptr_t)user ? &user->local : NULL;
@@ -42,15 +41,15 @@ static lo_scope *scope_of(lo_user *user, ESteamNetworkingConfigScope type, intpt
 
 static bool fits(int key, ESteamNetworkingConfigScope type)
 {
-    return type == k_ESteamNetworkingConfig_Global || lo_config_keys[key].scope != GLOBAL;
+    return type == GLOBAL || lo_config_keys[key].scope != GLOBAL;
 }
 
 static void settings_reload(lo_user *user, const lo_scope *scope)
 {
     lo_connection *connection = user->connections.first;
     for (; connection != NULL; connection = connection->listed.after)
-        if (scope != NULL && (scope == &connection->scope || scope == connection->scope.parent ||
-                              scope == &user->local || scope == &user->global))
+        if (scope == &connection->scope || scope == connection->scope.parent ||
+            scope == &user->local || scope == &user->global)
             lo_settings_reload(connection);
 }
 
@@ -61,21 +60,17 @@ bool lo_SetConfigValue(ISteamNetworkingUtils *self, ESteamNetworkingConfigValue 
     lo_user *user = (lo_user *)self;
     int key = lo_config_find(eValue);
     lo_scope *scope;
-    bool done = false;
+    bool done;
     if (key < 0 || !fits(key, eScopeType))
         return false;
     lo_api_begin(self);
     scope = scope_of(user, eScopeType, scopeObj);
-    if (scope != NULL && eScopeType == k_ESteamNetworkingConfig_Connection &&
-        (key == LO_SymmetricConnect || key == LO_Unencrypted || key == LO_LocalVirtualPort)) {
+    if (eScopeType == k_ESteamNetworkingConfig_Connection &&
+        (key == LO_SymmetricConnect || key == LO_Unencrypted || key == LO_LocalVirtualPort))
         scope = NULL; /* fixed when it connects */
-    }
-    if (scope != NULL && pArg == NULL) {
+    if (scope != NULL && pArg == NULL)
         lo_config_unset(scope, key);
-        done = true;
-    } else if (scope != NULL) {
-        done = lo_config_assign(scope, key, eDataType, pArg);
-    }
+    done = scope != NULL && (pArg == NULL || lo_config_assign(scope, key, eDataType, pArg));
     if (done && lo_config_keys[key].scope == GLOBAL)
         lo_conditions_changed(user);
     else if (done)
@@ -115,7 +110,7 @@ lo_GetConfigValue(ISteamNetworkingUtils *self, ESteamNetworkingConfigValue eValu
             *cbResult = size;
         result = k_ESteamNetworkingGetConfigValue_BufferTooSmall;
         if (pResult != NULL && room >= size) {
-            bool own = lo_config_is_set(scope, key) || eScopeType == k_ESteamNetworkingConfig_Global;
+            bool own = lo_config_is_set(scope, key) || eScopeType == GLOBAL;
             memcpy(pResult, from, size);
             result = own ? k_ESteamNetworkingGetConfigValue_OK
                          : k_ESteamNetworkingGetConfigValue_OKInherited;
@@ -147,7 +142,8 @@ lo_IterateGenericEditableConfigValues(ISteamNetworkingUtils *self,
     (void)self;
     for (int key = 0; key < LO_KEYS; key++)
         if (lo_config_keys[key].value > eCurrent &&
-            (lo_config_keys[key].listed == YES || (lo_config_keys[key].listed == DEV && bEnumerateDevVars)))
+            (lo_config_keys[key].listed == LO_LISTED_YES ||
+             (lo_config_keys[key].listed == LO_LISTED_DEV && bEnumerateDevVars)))
             return lo_config_keys[key].value;
     return k_ESteamNetworkingConfig_Invalid;
 }

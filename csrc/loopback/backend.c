@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../guard.h"
 #include "api.h"
 #include "connection.h"
 #include "engine_loop.h"
@@ -110,51 +109,41 @@ static void free_state(void)
 /* The ways from a user, and those of all others to it. */
 static void free_paths(lo_user *user)
 {
-    lo_path *path, *next;
-    while ((path = user->paths.first) != NULL) {
-        LO_REMOVE(&user->paths, path, listed);
-        lo_free(path);
-    }
-    for (lo_user *other = lo.users.first; other != NULL; other = other->listed.after)
-        for (path = other->paths.first; path != NULL; path = next) {
+    for (lo_user *from = lo.users.first; from != NULL; from = from->listed.after)
+        for (lo_path *path = from->paths.first, *next; path != NULL; path = next) {
             next = path->listed.after;
-            if (path->to == user) {
-                LO_REMOVE(&other->paths, path, listed);
+            if (from == user || path->to == user) {
+                LO_REMOVE(&from->paths, path, listed);
                 lo_free(path);
             }
         }
 }
 
+#define FREE_ALL(type, list, member)                                                               \
+    for (type *item = (list).first, *next; item != NULL; item = next) {                            \
+        next = item->member.after;                                                                 \
+        lo_free(item);                                                                             \
+    }
+
 static void stop(sn_engine *engine)
 {
     lo_user *user = engine->own;
-    lo_abandoned *abandoned;
-    lo_event *event;
-    lo_log_entry *line;
     lo_api_begin(user);
     while (user->connections.first != NULL)
         lo_abort(user->connections.first);
     while (user->listeners.first != NULL)
         lo_listener_destroy(user->listeners.first);
-    lo_sessions_free_all(user);
+    while (user->sessions.first != NULL)
+        lo_session_free(user, user->sessions.first);
     while (user->groups.first != NULL)
         lo_group_destroy(user->groups.first);
-    while ((event = user->events.first) != NULL) {
-        LO_REMOVE(&user->events, event, queued);
-        lo_free(event);
-    }
-    while ((line = user->lines.first) != NULL) {
-        LO_REMOVE(&user->lines, line, queued);
-        lo_free(line);
-    }
-    while ((abandoned = user->abandoned.first) != NULL) {
-        LO_REMOVE(&user->abandoned, abandoned, listed);
-        lo_free(abandoned);
-    }
+    FREE_ALL(lo_event, user->events, queued)
+    FREE_ALL(lo_log_entry, user->lines, queued)
+    FREE_ALL(lo_abandoned, user->abandoned, listed)
     lo_config_free(&user->local);
     lo_config_free(&user->global);
-    LO_REMOVE(&lo.users, user, listed);
     free_paths(user);
+    LO_REMOVE(&lo.users, user, listed);
     if (lo.users.first == NULL)
         free_state();
     lo_clock_release(user->clock);
@@ -172,17 +161,12 @@ static uint64_t steam_id(sn_engine *engine)
     return steam ? user->identity.m_steamID64 : 0;
 }
 
-static bool is_lingering(const lo_connection *connection)
-{
-    return connection->state == LO_LINGER || connection->state == LO_FIN_WAIT;
-}
-
 static int news(sn_engine *engine)
 {
-    lo_user *user = engine->own;
+    const lo_user *user = engine->own;
     bool found;
     lo_api_begin(user);
-    found = user->news || user->events.first != NULL;
+    found = user->news;
     lo_api_end();
     return found;
 }
@@ -206,7 +190,7 @@ static int64_t due(sn_engine *engine)
     next = lo_timer_due();
     if (next > lo.wakes_at)
         lo.wakes_at = next; /* of an earlier one lo_api_end tells the others */
-    if (user->news || user->events.first != NULL)
+    if (user->news)
         left = 0;
     else if (next != INT64_MAX)
         left = next > lo.clock ? next - lo.clock : 1;
@@ -223,10 +207,10 @@ static int closing(sn_engine *engine, sn_closing *out, int room)
     lo_api_begin(user);
     for (const lo_connection *connection = user->connections.first; connection != NULL;
          connection = connection->listed.after) {
-        lo_total left = lo_unacknowledged(connection);
-        if ((left.messages > 0 || (is_lingering(connection) && !lo_is_delivered(connection))) &&
+        sn_closing left = lo_undelivered(connection);
+        if ((left.messages > 0 || (lo_is_lingering(connection) && !lo_is_delivered(connection))) &&
             count++ < room)
-            out[count - 1] = lo_undelivered(connection);
+            out[count - 1] = left;
     }
     lo_api_end();
     return count;
@@ -261,18 +245,6 @@ const sn_backend sn_loopback_backend = {
     .abandoned = abandoned,
     .release_after_stop = true,
 };
-
-void sn_loopback_seed(sn_engine *engine, uint64_t seed)
-{
-    if (sn_enter(engine)) {
-        if (engine->backend == &sn_loopback_backend) {
-            lo_api_begin(engine->own);
-            ((lo_user *)engine->own)->seed = seed;
-            lo_api_end();
-        }
-        sn_leave(engine);
-    }
-}
 
 void sn_loopback_after_fork(void)
 {

@@ -7,7 +7,6 @@
 
 #include "alloc.h"
 
-enum { NO, YES, DEV };
 enum { GLOBAL = k_ESteamNetworkingConfig_Global, CONNECTION = k_ESteamNetworkingConfig_Connection };
 enum {
     INT32 = k_ESteamNetworkingConfig_Int32,
@@ -19,7 +18,7 @@ enum {
 
 const lo_config_key lo_config_keys[] = {
 #define KEY(name, type, scope, initial, least, most, listed)                                       \
-    {k_ESteamNetworkingConfig_##name, #name, type, scope, listed, least, most},
+    {k_ESteamNetworkingConfig_##name, #name, type, scope, LO_LISTED_##listed, least, most},
 #include "config.def"
 #undef KEY
 };
@@ -100,23 +99,19 @@ bool lo_config_assign(lo_scope *scope, int key, int type, const void *argument)
     char text[40], *end;
     lo_value value = {0};
     switch (type) {
-    case INT32: {
-        int32_t narrow;
-        memcpy(&narrow, argument, sizeof narrow);
-        number = (double)(integer = narrow);
+    case INT32:
+        memcpy(&value.int32, argument, sizeof value.int32);
+        number = (double)(integer = value.int32);
         break;
-    }
     case INT64:
         memcpy(&integer, argument, sizeof integer);
         number = (double)integer;
         break;
-    case FLOAT: {
-        float real;
-        memcpy(&real, argument, sizeof real);
-        number = real;
+    case FLOAT:
+        memcpy(&value.real, argument, sizeof value.real);
+        number = value.real;
         integer = within(number, least, most);
         break;
-    }
     case STRING:
         if (lo_config_keys[key].type == STRING)
             return put_string(scope, key, argument);

@@ -10,6 +10,8 @@ enum {
 #undef KEY
     LO_KEYS
 };
+/* How the generic enumeration shows a key. */
+enum { LO_LISTED_NO, LO_LISTED_YES, LO_LISTED_DEV };
 _Static_assert(LO_KEYS <= 64, "a scope marks what is set in 64 bits");
 
 typedef union lo_value {

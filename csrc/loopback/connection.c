@@ -103,8 +103,7 @@ sn_closing lo_undelivered(const lo_connection *connection)
 /* Reliable messages that a closed connection can no longer deliver are reported. */
 static void record_abandoned(lo_connection *connection)
 {
-    bool lingers = connection->state == LO_LINGER || connection->state == LO_FIN_WAIT;
-    if (!lingers || lo_unacknowledged(connection).messages == 0)
+    if (!lo_is_lingering(connection) || lo_unacknowledged(connection).messages == 0)
         return;
     connection->abandoned->what = lo_undelivered(connection);
     LO_APPEND(&connection->object.user->abandoned, connection->abandoned, listed);

@@ -236,7 +236,7 @@ struct lo_user {
     LO_LINK(lo_user) listed;
     sn_engine *engine;
     sn_clock *clock;
-    bool news; /* an event or a message has come since callbacks were last run */
+    bool news; /* an event waits, or a message has come since callbacks were last run */
     SteamNetworkingIdentity identity;
     lo_scope global, local;
     lo_sim_params sim_send, sim_receive;
@@ -353,11 +353,15 @@ static inline bool lo_is_ended(const lo_connection *connection)
 {
     return connection->state >= LO_CLOSED_BY_PEER;
 }
+/* By the application, which waits until all that is reliable has been delivered. */
+static inline bool lo_is_lingering(const lo_connection *connection)
+{
+    return connection->state == LO_LINGER || connection->state == LO_FIN_WAIT;
+}
 /* It is connected, and sends what there is. */
 static inline bool lo_is_sending(const lo_connection *connection)
 {
-    return connection->state == LO_CONNECTED || connection->state == LO_LINGER ||
-           connection->state == LO_FIN_WAIT;
+    return connection->state == LO_CONNECTED || lo_is_lingering(connection);
 }
 
 #endif

@@ -148,9 +148,3 @@ void lo_session_on_state(lo_connection *connection, ESteamNetworkingConnectionSt
         lo_set_timeout(connection, lo.now);
     }
 }
-
-void lo_sessions_free_all(lo_user *user)
-{
-    while (user->sessions.first != NULL)
-        lo_session_free(user, user->sessions.first);
-}

@@ -7,7 +7,6 @@
 lo_session *lo_session_find(const lo_user *user, const SteamNetworkingIdentity *with);
 lo_session *lo_session_new(lo_user *user, const SteamNetworkingIdentity *with);
 void lo_session_free(lo_user *user, lo_session *session);
-void lo_sessions_free_all(lo_user *user);
 /* A connection's on_state. */
 void lo_session_on_state(lo_connection *connection, ESteamNetworkingConnectionState old);
 struct lo_channel **lo_session_channel(lo_session *session, int number);

@@ -1,4 +1,4 @@
-/* The network by hand, for tests: ways between two users of a clock, users that stop, the record. */
+/* The network by hand, for tests: ways between two users of a clock, users that stop, chance, the record. */
 #include "../guard.h"
 #include "engine_loop.h"
 #include "handshake.h"
@@ -38,65 +38,70 @@ static bool set_path(lo_user *user, lo_user *to, const sn_path *values)
     return true;
 }
 
-/* Both engines for one call; they are of one clock, or false. */
-static bool enter_both(sn_engine *engine, sn_engine *to)
+/* The engine's user, in a call of it; NULL: the engine is not open, or of another kind. */
+static lo_user *begin(sn_engine *engine)
 {
-    if (engine->backend != &sn_loopback_backend || to->backend != &sn_loopback_backend ||
-        !sn_enter(engine))
-        return false;
-    if (sn_enter(to)) {
-        if (((lo_user *)engine->own)->clock == ((lo_user *)to->own)->clock)
-            return true;
-        sn_leave(to);
-    }
+    if (engine->backend != &sn_loopback_backend || !sn_enter(engine))
+        return NULL;
+    lo_api_begin(engine->own);
+    return engine->own;
+}
+
+static void end(sn_engine *engine)
+{
+    lo_api_end();
     sn_leave(engine);
-    return false;
 }
 
 bool sn_network_path(sn_engine *engine, sn_engine *to, const sn_path *values)
 {
-    bool done;
-    if (!enter_both(engine, to))
+    lo_user *user = begin(engine);
+    bool done = false;
+    if (user == NULL)
         return false;
-    lo_api_begin(engine->own);
-    done = set_path(engine->own, to->own, values);
-    lo_conditions_changed(engine->own);
-    lo_api_end();
-    sn_leave(to);
-    sn_leave(engine);
+    if (to->backend == &sn_loopback_backend && sn_enter(to)) {
+        lo_user *other = to->own;
+        done = other->clock == user->clock && set_path(user, other, values);
+        lo_conditions_changed(user);
+        sn_leave(to);
+    }
+    end(engine);
     return done;
 }
 
 bool sn_network_freeze(sn_engine *engine, bool frozen)
 {
-    if (!enter_both(engine, engine))
+    lo_user *user = begin(engine);
+    if (user == NULL)
         return false;
-    lo_api_begin(engine->own);
-    ((lo_user *)engine->own)->frozen = frozen;
-    lo_conditions_changed(engine->own);
-    lo_api_end();
-    sn_leave(engine);
-    sn_leave(engine);
+    user->frozen = frozen;
+    lo_conditions_changed(user);
+    end(engine);
     return true;
 }
 
 int sn_network_record(sn_engine *engine, sn_record *out, int room)
 {
-    int count = 0;
-    if (!enter_both(engine, engine))
+    uint64_t count;
+    if (begin(engine) == NULL)
         return -1;
-    if (room > SN_RECORDS)
-        room = SN_RECORDS;
-    lo_api_begin(engine->own);
     if (lo.records == NULL)
         lo.records = lo_alloc(SN_RECORDS * sizeof *lo.records);
-    if (lo.records == NULL)
-        count = -1;
-    for (uint64_t i = lo.recorded > (uint64_t)room ? lo.recorded - (uint64_t)room : 0;
-         count >= 0 && i < lo.recorded; i++)
-        out[count++] = lo.records[i % SN_RECORDS];
-    lo_api_end();
-    sn_leave(engine);
-    sn_leave(engine);
-    return count;
+    count = lo.recorded < SN_RECORDS ? lo.recorded : SN_RECORDS;
+    if (room < (int)count)
+        count = room > 0 ? (uint64_t)room : 0;
+    for (uint64_t i = 0; i < count; i++)
+        out[i] = lo.records[(lo.recorded - count + i) % SN_RECORDS];
+    room = lo.records != NULL ? (int)count : -1;
+    end(engine);
+    return room;
+}
+
+void sn_loopback_seed(sn_engine *engine, uint64_t seed)
+{
+    lo_user *user = begin(engine);
+    if (user != NULL) {
+        user->seed = seed;
+        end(engine);
+    }
 }
