@@ -236,9 +236,8 @@ void *lo_find_any(uint32_t handle, int kind)
 
 static void *find(const void *self, uint32_t handle, int kind)
 {
-    lo_object *object = lo_map_get(&lo.objects, handle);
-    bool found = object != NULL && object->kind == kind && object->user == (const lo_user *)self;
-    return found ? object : NULL;
+    lo_object *object = lo_find_any(handle, kind);
+    return object != NULL && object->user == self ? object : NULL;
 }
 
 lo_connection *lo_find_connection(const void *self, HSteamNetConnection handle)

@@ -95,22 +95,25 @@ void lo_link_destroy(lo_link *link)
 
 bool lo_link_to(lo_connection *connection)
 {
-    lo_user *user = connection->object.user;
-    uint64_t key = lo_address_key(connection->kind, &connection->target, connection->port);
-    sn_socket socket = lo.is_virtual ? SN_NO_SOCKET : lo_rendezvous_connect(key);
+    sn_socket socket;
     lo_link *link;
-    connection->too_many_files = !lo.is_virtual && sn_too_many_files(socket);
-    if (connection->too_many_files && socket != SN_NO_SOCKET) {
+    if (lo.is_virtual)
+        return false;
+    socket = lo_rendezvous_connect(lo_address_key(connection->kind, &connection->target, connection->port));
+    connection->too_many_files = sn_too_many_files(socket);
+    if (socket == SN_NO_SOCKET)
+        return false;
+    if (connection->too_many_files) {
         sn_socket_close(socket);
-        socket = SN_NO_SOCKET;
+        return false;
     }
-    link = socket != SN_NO_SOCKET ? lo_link_new(socket) : NULL;
+    link = lo_link_new(socket);
     if (link == NULL)
         return false;
     link->state = LO_LINK_OPEN;
     link->connection = connection;
     connection->link = link;
-    lo_log(user, LO_VERBOSE, "#%u calls another process", connection->ordinal);
+    lo_log(connection->object.user, LO_VERBOSE, "#%u calls another process", connection->ordinal);
     return true;
 }
 

@@ -16,10 +16,8 @@ bool lo_clean_identity(SteamNetworkingIdentity *out, const SteamNetworkingIdenti
         int least, most;
         bool text; /* ends within its size, which ends with it */
     } kinds[] = {
-        {k_ESteamNetworkingIdentityType_SteamID, sizeof in->m_steamID64, sizeof in->m_steamID64,
-         false},
-        {k_ESteamNetworkingIdentityType_SonyPSN, sizeof in->m_steamID64, sizeof in->m_steamID64,
-         false},
+        {k_ESteamNetworkingIdentityType_SteamID, sizeof(uint64_t), sizeof(uint64_t), false},
+        {k_ESteamNetworkingIdentityType_SonyPSN, sizeof(uint64_t), sizeof(uint64_t), false},
         {k_ESteamNetworkingIdentityType_IPAddress, sizeof in->m_ip, sizeof in->m_ip, false},
         {k_ESteamNetworkingIdentityType_GenericBytes, 0, sizeof in->m_genericBytes, false},
         {k_ESteamNetworkingIdentityType_GenericString, 1, sizeof in->m_szGenericString, true},
@@ -59,17 +57,17 @@ static bool is_connect_request(const lo_frame *frame)
 }
 
 static bool is_percent(float number) { return number >= 0 && number <= 100; }
+static bool is_lag(int32_t time) { return time >= 0 && time <= 60 * 1000000; }
 
 static bool is_conditions(const lo_frame *frame)
 {
-    enum { LONGEST_LAG = 60 * 1000000 };
     lo_conditions conditions;
     if (frame->size != sizeof conditions)
         return false;
     memcpy(&conditions, frame->body, sizeof conditions);
     return is_percent(conditions.loss_send) && is_percent(conditions.loss_receive) &&
-           conditions.lag_send >= 0 && conditions.lag_send <= LONGEST_LAG && conditions.lag_receive >= 0 &&
-           conditions.lag_receive <= LONGEST_LAG && (uint32_t)conditions.simulated <= 1;
+           is_lag(conditions.lag_send) && is_lag(conditions.lag_receive) &&
+           (uint32_t)conditions.simulated <= 1;
 }
 
 static bool is_close(const lo_frame *frame)
