@@ -235,7 +235,7 @@ class Lobby(Uncopyable):
 
         ``ISteamMatchmaking::SetLobbyType``
         """
-        self._lobbies._submit(SetType(self.id, LobbyType(type)))
+        self._lobbies._submit(SetType(self.id, _type(type)))
 
     def set_joinable(self, joinable: bool) -> None:
         """Open or close it for new members.
@@ -331,7 +331,7 @@ class Lobbies(Uncopyable):
         without them. ``max_members``: 1-250. The result is a `Lobby`.
         ``ISteamMatchmaking::CreateLobby``
         """
-        command = Create(LobbyType(type), max_members, dict(data or {}))
+        command = Create(_type(type), max_members, dict(_mapping(data, "data")))
         return self._ask("lobbies.create", command)
 
     def list(
@@ -355,8 +355,8 @@ class Lobbies(Uncopyable):
         The result is a list of `LobbyInfo`. ``ISteamMatchmaking::RequestLobbyList``
         """
         command = Search(
-            tuple(_filter(key, value) for key, value in (where or {}).items()),
-            tuple((near or {}).items()),
+            tuple(_filter(key, value) for key, value in _mapping(where, "where").items()),
+            tuple(_mapping(near, "near").items()),
             slots,
             limit,
             distance,
@@ -420,7 +420,8 @@ class Lobbies(Uncopyable):
 
     def _submit(self, command: Command) -> int:
         self._engine.check()
-        return self._backend.submit(command)
+        with self._engine.events_lock:  # its answer must not come in between
+            return self._backend.submit(command)
 
     def _ask(self, operation: str, command: Command) -> LobbyRequest[T]:
         request: LobbyRequest[T] = LobbyRequest(operation)
@@ -502,8 +503,23 @@ def lobby_id(lobby: "int | str | Lobby | LobbyInfo") -> int:
     return integer(lobby, "lobby", 1, 2**64 - 1)
 
 
+def _type(value: LobbyType) -> LobbyType:
+    return LobbyType(integer(value, "type", min(LobbyType), max(LobbyType)))
+
+
+def _mapping(value: Mapping[str, T] | None, what: str) -> Mapping[str, T]:
+    """A mapping, also for None; TypeError for another type."""
+    if not isinstance(value, Mapping | None):
+        raise TypeError(f"{what} must be a mapping, not {type(value)}")
+    return value or {}
+
+
 def _filter(key: str, value: Comparison) -> tuple[str, str, str | int]:
-    return (key, *value) if isinstance(value, tuple) else (key, "==", value)
+    if not isinstance(value, tuple):
+        return key, "==", value
+    if len(value) != 2:
+        raise ValueError(f"the filter of {key!r} is a value, or a comparison and a value: {value}")
+    return key, *value
 
 
 def _launch_argument() -> int | None:

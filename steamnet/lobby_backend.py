@@ -28,7 +28,10 @@ def text_within(text: str, what: str, limit: int, least: int = 0) -> str:
     """The text, if it has so many bytes: TypeError for another type, ValueError outside."""
     if not isinstance(text, str):
         raise TypeError(f"{what} must be a str, not {type(text)}")
-    size = len(text.encode())
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:
+        raise ValueError(f"{what} holds half a character: {text[:32]!r}") from None
     if not least <= size <= limit:
         raise ValueError(f"{what} has {least} to {limit} bytes, not {size}: {text[:32]!r}")
     if "\0" in text:
@@ -118,8 +121,8 @@ class Leave:
 
 
 @dataclass(frozen=True, slots=True)
-class SetData:
-    """Write a value of the lobby's data, or remove it (""). The owner only."""
+class _SetValue:
+    """Write a value, or remove it ("")."""
 
     lobby: int
     key: str
@@ -131,16 +134,13 @@ class SetData:
 
 
 @dataclass(frozen=True, slots=True)
-class SetMemberData:
-    """Write a value of one's own data, or remove it ("")."""
+class SetData(_SetValue):
+    """Write a value of the lobby's data. The owner only."""
 
-    lobby: int
-    key: str
-    value: str
 
-    def __post_init__(self) -> None:
-        """Check what was given."""
-        text_within(self.value, f"the value of {_key(self.key)!r}", MAX_VALUE)
+@dataclass(frozen=True, slots=True)
+class SetMemberData(_SetValue):
+    """Write a value of one's own data."""
 
 
 @dataclass(frozen=True, slots=True)

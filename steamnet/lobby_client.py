@@ -6,11 +6,12 @@ server. It answers later, and tells of changes in their order; this applies them
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from .engine import Engine
-from .enums import PersonaState
+from .enums import EResult, PersonaState
 from .errors import ResultError, UnsupportedError
 from .identity import Identity, identity_of
 from .lobby_backend import (
@@ -36,6 +37,7 @@ from .lobby_backend import (
 from .lobby_rules import Change, Refused, State, User, decide
 
 ASKED = (Create, Search, Join, Inspect)
+MOST_WAITING = 1024  # requests that wait for their answers
 FRESH = 1.0  # seconds for which the list of users is not asked for again
 
 
@@ -158,6 +160,7 @@ class LobbyClient:
         self._lobbies: dict[int, State] = {}
         self._inbox = Inbox(engine)
         self._numbers = 0
+        self._waiting = 0  # requests that are not answered yet
         # What this user wrote, and no carrier has confirmed: by lobby, user ("": the lobby's) and
         # key the request and the value.
         self._written: dict[tuple[int, str, str], tuple[int, str]] = {}
@@ -171,11 +174,11 @@ class LobbyClient:
             raise UnsupportedError(f"the {self._engine.name} engine has no invite dialog")
         if not isinstance(command, ASKED):
             try:
-                decide(self._lobbies.get(command.lobby), command, self._user)
+                decide(self._as_written(command.lobby), command, self._user)
             except Refused as refusal:
                 operation = f"lobby: {type(command).__name__}"
                 raise ResultError(operation, refusal.result, refusal.detail) from None
-        number = self._next()
+        number = self._ask(command)
         if isinstance(command, SetData):
             self._written[command.lobby, "", command.key] = number, command.value
         elif isinstance(command, SetMemberData):
@@ -183,7 +186,6 @@ class LobbyClient:
             self._written[key] = number, command.value
         elif isinstance(command, Leave):
             self._forget(command.lobby)
-        self._carrier.submit(number, command)
         return number
 
     def poll(self, limit: int) -> Iterator[Answer | Event]:
@@ -276,24 +278,35 @@ class LobbyClient:
 
     def set_rich_presence(self, key: str, value: str) -> bool:
         """Let the users of the rendezvous see a text."""
-        self._carrier.submit(self._next(), SetPresence(key, value))
+        try:
+            self._ask(SetPresence(key, value))
+        except ResultError:  # too many wait
+            return False
         return True
 
     def close(self) -> None:
         """Leave all lobbies, and close the carrier."""
         self._carrier.close()
 
-    def _next(self) -> int:
+    def _ask(self, request: Request) -> int:
+        """Begin a request, and return its number; ResultError while too many wait."""
+        if self._waiting >= MOST_WAITING and not isinstance(request, Leave):
+            detail = f"{MOST_WAITING} requests wait for their answers: try again later"
+            raise ResultError("lobbies", EResult.LIMIT_EXCEEDED, detail)
+        self._waiting += 1
         self._numbers += 1
+        self._carrier.submit(self._numbers, request)
         return self._numbers
 
     def _ask_people(self) -> None:
         now = self._engine.time.now()
         if self._people_asked is None or not 0 <= now - self._people_asked < FRESH:
             self._people_asked = now
-            self._carrier.submit(self._next(), People())
+            with suppress(ResultError):  # asked again later
+                self._ask(People())
 
     def _answered(self, reply: Reply) -> Answer | None:
+        self._waiting -= 1
         self._written = {
             key: written for key, written in self._written.items() if written[0] != reply.request
         }
@@ -317,6 +330,15 @@ class LobbyClient:
     def _forget(self, lobby: int) -> None:
         self._lobbies.pop(lobby, None)
         self._written = {key: value for key, value in self._written.items() if key[0] != lobby}
+
+    def _as_written(self, lobby: int) -> State | None:
+        """A lobby, if all that this user wrote is confirmed."""
+        state = self._lobbies.get(lobby)
+        me = self._user.identity
+        if state is None or not self._written or me not in state.members:
+            return state
+        member = replace(state.members[me], data=self.member_data(lobby, self._me))
+        return replace(state, data=self.data(lobby), members={**state.members, me: member})
 
     def _with_written(self, data: dict[str, str], lobby: int, user: str) -> dict[str, str]:
         for (where, who, key), (_, value) in self._written.items():

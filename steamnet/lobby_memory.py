@@ -75,9 +75,9 @@ class Hub:
 
     def _submit(self, guest: Guest, number: int, request: Request) -> None:
         with self._lock:
-            if self._guests.get(guest.user.identity) is not guest:
-                return  # it has left
             try:
+                if self._guests.get(guest.user.identity) is not guest:
+                    raise Refused(EResult.LOGGED_IN_ELSEWHERE, "this user was opened again")
                 reply = self._reply(guest, number, request)
             except Refused as refusal:
                 reply = Reply(number, refusal.result, refusal.detail)

@@ -203,6 +203,7 @@ def _items(value: object) -> list[object]:
 def _name(value: object) -> str:
     if not isinstance(value, str) or len(value) > LONGEST_NAME:
         raise ValueError("not a name")
+    value.encode()  # ValueError for half a surrogate pair, which JSON can spell
     return value
 
 
@@ -210,6 +211,7 @@ def _text(message: Json, key: str) -> str:
     value = message.get(key, "")
     if not isinstance(value, str):
         raise ValueError(f"{key} is no text")
+    value.encode()
     return value
 
 

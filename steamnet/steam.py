@@ -480,8 +480,8 @@ def init(
       `steamnet.signaling.LocalSignaling`, which reaches those on this machine.
     - ``rendezvous``: on gns, the URL of a rendezvous server (``steamnet server``), ws://host:port
       or wss://host, through which players on other machines are reached; by default
-      STEAMNET_RENDEZVOUS. The server is waited for, up to 10 seconds (on an event loop's
-      thread only by `steamnet.aio.init`, which awaits it). It needs
+      STEAMNET_RENDEZVOUS. The server's answer is waited for, up to 10 seconds (on an event
+      loop's thread only by `steamnet.aio.init`, which awaits it). It needs
       ``pip install "steamnet[rendezvous]"``.
     - ``token``: what proves our identity to the rendezvous server, where it asks for that.
     - ``name``: what others see of us on gns and loopback (`Steam.friends`), 127 bytes at most; by

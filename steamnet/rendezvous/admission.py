@@ -93,7 +93,8 @@ class Listening(socket.socket):
     def at(cls, host: str, port: int, admission: Admission) -> Self:
         """Listen on an address in numbers; on [::] for both kinds of addresses. OSError."""
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listening = cls(family, socket.SOCK_STREAM)
+        # asyncio sends at once (TCP_NODELAY) where it is told that this is TCP.
+        listening = cls(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         try:
             if os.name == "posix":  # on Windows it would share the port with others
                 listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import ipaddress
 import itertools
 import logging
@@ -9,6 +10,7 @@ import os
 import random
 import secrets
 import socket
+import ssl
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -17,7 +19,12 @@ from typing import Literal, TypeVar
 from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, WebSocketException
+from websockets.exceptions import (
+    ConnectionClosed,
+    InvalidHandshake,
+    InvalidStatus,
+    WebSocketException,
+)
 
 from ..errors import InitError
 from ..identity import Identity, identity_of
@@ -33,6 +40,7 @@ MOST_AT_ONCE = 256  # that are received in one call: a flood must not hold up a 
 MOST_PUSHES = 1024
 MOST_FRAMES = 1024  # that wait to be sent
 MOST_REQUESTS = 256  # that wait for an answer
+SILENT = "is the host right, and does its firewall let TCP in?"
 FINAL = {"token", "insecure"}  # refusals that the next try would meet again
 
 log = logging.getLogger("steamnet.rendezvous")
@@ -87,7 +95,7 @@ class Client:
         # ask for comes before all that other threads ask for.
         self._lock = threading.RLock()
         self._online = False
-        self._welcomed = threading.Event()
+        self._decided = threading.Event()  # we are logged in, or waiting for that is of no use
         self._closing = False
         self._owner = os.getpid()
         self._loop = asyncio.new_event_loop()
@@ -142,9 +150,12 @@ class Client:
         return self._online
 
     def wait(self, timeout: float) -> None:
-        """Wait until we are logged in; InitError with the reason after ``timeout`` seconds."""
-        if not self._welcomed.wait(timeout) or self.error:
-            reason = self.error or f"no answer within {timeout:g} s"
+        """Wait until we are logged in; InitError with the reason after ``timeout`` seconds.
+
+        Where nothing listens, or something else than such a server, it is raised at once.
+        """
+        if not self._decided.wait(timeout) or self.error:
+            reason = self.error or f"no answer within {timeout:g} s: {SILENT}"
             raise InitError(f"the rendezvous server {self.url} cannot be used: {reason}")
 
     def request(self, op: str, /, **arguments: object) -> "Future[object]":
@@ -224,7 +235,7 @@ class Client:
             log.exception("the client of %s has failed", self.url)
         finally:
             self._set_offline(self.error or "closed")
-            self._welcomed.set()
+            self._decided.set()
             self._loop.close()
 
     async def _stay_connected(self) -> None:
@@ -232,7 +243,7 @@ class Client:
         delay = FIRST_DELAY
         lost = False
         while not self._closing:
-            was_online, reason, final = False, "", False
+            was_online, reason, final, useless = False, "", False, False
             try:
                 proxy: Literal[True] | None = None if _is_this_machine(self._host) else True
                 async with connect(
@@ -257,20 +268,19 @@ class Client:
             except ConnectionClosed as error:
                 reason = f"it has closed the connection: {error}"
                 final = error.rcvd is not None and error.rcvd.code == protocol.REPLACED
-            except TimeoutError:
-                reason = "it does not answer"
-            except ConnectionRefusedError:
-                reason = "nothing listens there"
             except (OSError, WebSocketException, ValueError, TypeError) as error:
-                reason = str(error) or type(error).__name__
+                reason = _why(error)
+                lasting = isinstance(error, OSError | InvalidStatus)
+                useless = lasting and not isinstance(error, TimeoutError | ConnectionResetError)
             if self._closing:
                 return
             self._set_offline(reason)
+            if final or useless:
+                self._decided.set()
             if final:
                 log.error(
                     "the rendezvous server %s refuses %s: %s", self.url, self.identity, reason
                 )
-                self._welcomed.set()
                 return
             if was_online or not lost:
                 what = "lost" if was_online else "cannot reach"
@@ -294,7 +304,7 @@ class Client:
         with self._lock:
             self._online, self.error = True, ""
             self._told({"op": "online"})
-        self._welcomed.set()
+        self._decided.set()
 
     async def _next_message(self, websocket: ClientConnection) -> Message:
         frame = await websocket.recv()
@@ -394,6 +404,8 @@ def _take(items: "deque[T]", most: int) -> Iterator[T]:
 
 def _host(url: str, token: str | None) -> str:
     """The host of a server's URL; ValueError where it is none, or a token could be read there."""
+    if not isinstance(url, str) or not isinstance(token, str | None):
+        raise TypeError("a rendezvous server's URL and a token are of type str")
     try:
         parts = urlsplit(url)
         host = parts.hostname
@@ -405,6 +417,27 @@ def _host(url: str, token: str | None) -> str:
     if token is not None and parts.scheme == "ws" and not _is_this_machine(host):
         raise ValueError(f"a token can be read on the way to {url}: use wss://")
     return host
+
+
+def _why(error: Exception) -> str:
+    """Why there is no connection, and what to look at."""
+    text = str(error) or type(error).__name__
+    if isinstance(error, TimeoutError):
+        return f"it does not answer: {SILENT}"
+    if f"[Errno {errno.ECONNREFUSED}]" in text:  # also where a name has several addresses
+        return "nothing listens there: is `steamnet server` running, and on that port?"
+    if isinstance(error, socket.gaierror):
+        return f"its name is not found: {error.strerror}"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return (
+            f"{error.verify_message}: use the name that its certificate is for; an authority of "
+            "your own is named by SSL_CERT_FILE"
+        )
+    if isinstance(error, ssl.SSLError):
+        return f"{text}: does it use TLS? if not, write ws://"
+    if isinstance(error, InvalidHandshake):
+        return f"it is no rendezvous server, or one with TLS (wss://): {text}"
+    return text
 
 
 def _is_this_machine(host: str) -> bool:

@@ -8,20 +8,19 @@ longer in its lobbies.
 
 import asyncio
 import itertools
-import json
 import secrets
 import time
-from collections.abc import Callable, Iterable, Mapping
-from typing import Protocol, TypeVar
+from collections.abc import Iterable, Mapping
+from typing import Protocol
 
 from ..identity import Identity
 from ..lobby_backend import Search
-from ..lobby_client import Item, Lost, People, Reply
+from ..lobby_client import Item, Lost, People, Reply, Update
 from ..lobby_memory import Guest, Hub
 from ..lobby_rules import User
 from ..lobby_wire import plain, reply_to_json, request_from_json
+from .protocol import encode
 
-T = TypeVar("T")
 SEARCHES_PER_SECOND, SEARCHES_AT_ONCE = 2, 10  # of a client; more are answered later
 LONGEST_LIST = 262144  # bytes of lobbies or users in an answer
 
@@ -32,16 +31,33 @@ class Session(Protocol):
     identity: Identity
     name: str
 
-    def push(self, op: str, /, **fields: object) -> None:
+    def write(self, frame: str) -> None:
         """Tell it something unasked."""
+
+
+class UpdateFrames:
+    """Encodes what has changed, once for all members."""
+
+    def __init__(self) -> None:
+        """Nothing has."""
+        self._update: Update | None = None
+        self._frame = ""
+
+    def of(self, update: Update) -> str:
+        """The frame of an update."""
+        if update is not self._update:
+            message = {"op": "lobby", "lobby": update.lobby, "change": plain(update.change)}
+            self._update, self._frame = update, encode(message)
+        return self._frame
 
 
 class Visitor:
     """A session that uses lobbies."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, frames: UpdateFrames) -> None:
         """Not yet in the hub."""
         self.session = session
+        self._frames = frames
         self.guest: Guest | None = None
         self.reply: Reply | None = None
         self._searches = 0.0  # when the next search is due
@@ -51,9 +67,9 @@ class Visitor:
         if isinstance(item, Reply):
             self.reply = item
         elif isinstance(item, Lost):
-            self.session.push("lobby", lost=item.lobby)
+            self.session.write(encode({"op": "lobby", "lost": item.lobby}))
         else:
-            self.session.push("lobby", lobby=item.lobby, change=plain(item.change))
+            self.session.write(self._frames.of(item))
 
     def pause(self) -> float:
         """How many seconds to wait before a search, which makes the server work."""
@@ -70,12 +86,13 @@ class Lobbies:
         self._hub = Hub(time.time, secrets.randbelow)
         self._places = itertools.count(1)
         self._visitors: dict[Session, Visitor] = {}
+        self._frames = UpdateFrames()
 
     async def handle(self, session: Session, message: Mapping[str, object]) -> object:
         """Answer a request; ValueError for what is none."""
         visitor = self._visitors.get(session)
         if visitor is None:
-            visitor = self._visitors[session] = Visitor(session)
+            visitor = self._visitors[session] = Visitor(session, self._frames)
         if message.get("do") == "exit":
             self.ended(session, given_up=True)
             return None
@@ -86,15 +103,19 @@ class Lobbies:
             if visitor.guest is None:
                 visitor.guest = self._enter(visitor, app)
             if message.get("do") == "enter":
+                visitor.guest.app = app
                 return None
         request = request_from_json(message)
         if isinstance(request, Search | People):
             await asyncio.sleep(visitor.pause())  # what it sends meanwhile waits in its own machine
         visitor.reply = None
         visitor.guest.submit(0, request)
-        if visitor.reply is None:
-            raise ValueError("this user has logged in elsewhere")
-        return self._answer(visitor.reply)
+        assert visitor.reply is not None  # a hub answers at once
+        answer = reply_to_json(visitor.reply)
+        for key in ("infos", "people"):
+            if isinstance(request, Search | People) and isinstance(items := answer.get(key), list):
+                answer[key] = list(_within(items, LONGEST_LIST))
+        return answer
 
     def ended(self, session: Session, given_up: bool) -> None:
         """A session has ended; it leaves its lobbies, or is disconnected from them."""
@@ -111,23 +132,11 @@ class Lobbies:
         user = User(identity, session.name or identity, str(next(self._places)))
         return self._hub.enter(user, app, visitor.deliver)
 
-    def _answer(self, reply: Reply) -> object:
-        answer = reply_to_json(reply)
-        for key in ("infos", "people"):
-            items = answer.get(key)
-            if isinstance(items, list):
-                answer[key] = list(_within(items, LONGEST_LIST, _size))
-        return answer
 
-
-def _within(items: Iterable[T], limit: int, size: Callable[[T], int]) -> Iterable[T]:
-    """As many of the items, from the first on, as have so many bytes together."""
+def _within(items: Iterable[object], limit: int) -> Iterable[object]:
+    """As many of the items as have so many bytes together; big ones do not hide what follows."""
     for item in items:
-        limit -= size(item)
-        if limit < 0:
-            return
-        yield item
-
-
-def _size(item: object) -> int:
-    return len(json.dumps(item))
+        size = len(encode({"item": item}).encode())
+        if size <= limit:
+            limit -= size
+            yield item

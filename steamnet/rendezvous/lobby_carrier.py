@@ -7,8 +7,7 @@ from concurrent.futures import Future
 from functools import partial
 
 from ..enums import EResult
-from ..errors import ResultError
-from ..lobby_backend import LobbyEventKind
+from ..lobby_backend import Create, Inspect, Join, LobbyEventKind
 from ..lobby_client import Inbox, Lost, Reply, Request
 from ..lobby_rules import State, User, apply
 from ..lobby_wire import reply_from_json, request_to_json, update_from_json
@@ -16,7 +15,6 @@ from .client import Client
 from .protocol import Message, RequestError
 
 IN_FLIGHT = 64  # requests that wait for the server's answer
-WAITING = 1024  # requests that wait to be sent
 
 
 class RemoteLobbies:
@@ -40,12 +38,8 @@ class RemoteLobbies:
         self._enter({})
 
     def submit(self, number: int, request: Request) -> None:
-        """Send a request, or queue it while many are on their way; ResultError for too many."""
+        """Send a request, or queue it while many are on their way."""
         with self._lock:
-            if len(self._waiting) >= WAITING:
-                raise ResultError(
-                    "lobbies", EResult.LIMIT_EXCEEDED, "the server does not keep up; try later"
-                )
             self._waiting.append((number, request))
         self._send()
 
@@ -66,19 +60,24 @@ class RemoteLobbies:
                 number, request = self._waiting.popleft()
                 self._in_flight += 1
             future: Future[object] = Future()
-            future.add_done_callback(partial(self._answered, number))
+            future.add_done_callback(partial(self._answered, number, request))
             try:
                 self._client.ask(future, "lobby", request_to_json(request))
             finally:
                 self._sending = False
 
-    def _answered(self, number: int, future: "Future[object]") -> None:
+    def _answered(self, number: int, request: Request, future: "Future[object]") -> None:
         """On the client's thread; or on the game's, where there is no server."""
         try:
             message = future.result()
             if not isinstance(message, dict):
                 raise ValueError("no answer")
             reply = reply_from_json(number, message)
+            if reply.result == EResult.OK and (
+                (isinstance(request, Create | Join) and reply.state is None)
+                or (isinstance(request, Inspect) and not reply.infos)
+            ):
+                raise ValueError("it lacks the lobby")
         except RequestError as error:
             result = EResult.NO_CONNECTION if error.code == "offline" else EResult.FAIL
             reply = Reply(number, result, error.text)

@@ -23,6 +23,7 @@ from websockets.asyncio.server import serve as serve_websockets
 from websockets.exceptions import ConnectionClosed
 
 from ..identity import Identity, join_address, split_address
+from ..lobby_backend import MAX_NAME, text_within
 from . import protocol
 from .admission import Admission, Listening, is_local
 from .lobbies import Lobbies
@@ -72,9 +73,11 @@ class User:
         """What it wants to be called."""
         self._websocket = websocket
         self._limits = limits
-        self._frames: deque[str | bytes] = deque()
-        self._waiting = 0  # bytes in frames
+        self._frames: deque[tuple[str | bytes, int]] = deque()  # with what counts of their bytes
+        self._waiting = 0  # bytes that count
         self._wake = asyncio.Event()
+        self._all_sent = asyncio.Event()
+        self._ended = False  # nothing more is sent
 
     def __repr__(self) -> str:
         return f"<User {self.identity}>"
@@ -86,11 +89,21 @@ class User:
     def write(self, frame: str | bytes) -> None:
         """Queue a frame. Where too much waits, a signal is dropped; a message disconnects."""
         if not self._waiting or self._waiting + len(frame) <= self._limits.backlog:
-            self._frames.append(frame)
-            self._waiting += len(frame)
-            self._wake.set()
+            self._queue(frame, len(frame))
         elif isinstance(frame, str):
             self.disconnect()
+
+    async def answer(self, frame: str) -> None:
+        """Send an answer, and what was queued before: a client that does not read asks no more."""
+        if not self._ended:
+            self._all_sent.clear()
+            self._queue(frame, 0)
+            await self._all_sent.wait()
+
+    def _queue(self, frame: str | bytes, counts: int) -> None:
+        self._frames.append((frame, counts))
+        self._waiting += counts
+        self._wake.set()
 
     def disconnect(self) -> None:
         """End the connection at once; the user may come again."""
@@ -102,14 +115,20 @@ class User:
 
     async def write_all(self) -> None:
         """Send what is queued, until cancelled or disconnected."""
-        with suppress(ConnectionClosed):
+        try:
             while True:
                 await self._wake.wait()
                 self._wake.clear()
                 while self._frames:
-                    frame = self._frames.popleft()
+                    frame, counts = self._frames.popleft()
                     await self._websocket.send(frame)
-                    self._waiting -= len(frame)
+                    self._waiting -= counts
+                self._all_sent.set()
+        except ConnectionClosed:
+            pass
+        finally:
+            self._ended = True
+            self._all_sent.set()
 
 
 @dataclass(slots=True)
@@ -268,7 +287,7 @@ class Server:
         except (ConnectionClosed, TimeoutError):
             return
         except (ValueError, TypeError) as error:
-            await websocket.close(protocol.INVALID, str(error)[:100])
+            await websocket.close(protocol.INVALID, _reason(error))
             return
         if user is None:
             await websocket.close(protocol.REFUSED)
@@ -278,12 +297,14 @@ class Server:
         writing = asyncio.create_task(user.write_all())
         given_up = False
         try:
+            for function in self.joined:
+                function(user)
             given_up = await self._read(user, websocket)
         except ConnectionClosed:
             pass
         except (ValueError, TypeError) as error:
             self._note("%s sent what is no message: %s", user.identity, error)
-            await websocket.close(protocol.INVALID, str(error)[:100])
+            await websocket.close(protocol.INVALID, _reason(error))
         finally:
             writing.cancel()
             self._disconnected(user, given_up)
@@ -336,7 +357,7 @@ class Server:
         except Exception:
             log.exception("a request of %s failed: %s", user.identity, op[:40])
             answer["error"] = {"code": "internal", "text": "the server failed"}
-        user.write(protocol.encode(answer))
+        await user.answer(protocol.encode(answer))
 
     # --- identities ---------------------------------------------------------------------------
 
@@ -347,6 +368,7 @@ class Server:
         if message.get("op") != "hello" or message.get("version") != protocol.VERSION:
             raise ValueError(f"the login must be of version {protocol.VERSION}")
         identity = protocol.claimed_identity(protocol.text(message, "identity"))
+        name = text_within(message.get("name", ""), "name", MAX_NAME)  # type: ignore[arg-type]  # it checks that
         secret = hashlib.sha256(protocol.text(message, "secret").encode()).digest()
         try:
             proven = await self._check_token(message, identity, websocket)
@@ -356,11 +378,8 @@ class Server:
             refusal: Message = {"op": "refused", "code": error.code, "text": error.text}
             await websocket.send(protocol.encode(refusal))
             return None
-        if "name" in message:
-            user.name = protocol.text(message, "name", 127)
+        user.name = name
         user.push("welcome", identity=identity.text, ice=self._ice(user, message))
-        for function in self.joined:
-            function(user)
         self._note("%s has logged in (%d)", identity, len(self._claims))
         return user
 
@@ -462,6 +481,11 @@ class Server:
         if not self._said.take(0):
             self._said.take(1)
             log.info(line, *arguments)
+
+
+def _reason(error: Exception) -> str:
+    """What a close can carry of an error: 123 bytes."""
+    return str(error).encode("ascii", "backslashreplace")[:123].decode()
 
 
 def _address(websocket: ServerConnection) -> str:

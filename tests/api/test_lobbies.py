@@ -1,6 +1,7 @@
 """Lobbies and friends as players of one process use them, on the real and on a virtual clock."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
@@ -17,6 +18,10 @@ from steamnet import (
     Steam,
     UnsupportedError,
 )
+from steamnet.lobby_backend import Search
+from steamnet.lobby_client import Reply
+from steamnet.lobby_memory import new_hub
+from steamnet.lobby_rules import User
 from steamnet.testing import VirtualClock, network, players, pump
 
 
@@ -161,6 +166,51 @@ def test_only_the_owner_changes_a_lobby(three: list[Steam], forbidden: object) -
     assert refused.value.result == EResult.ACCESS_DENIED
 
 
+@pytest.mark.parametrize("text", ["x" * 8192, "é" * 4096], ids=["ascii", "utf-8"])
+def test_what_is_too_much_for_a_lobby_is_refused_at_once(three: list[Steam], text: str) -> None:
+    """What was written counts before it is confirmed; what fits is kept."""
+    lobby, other = made(three)
+    for mapping, room in ((lobby.data, 15), (other.me, 1)):
+        for number in range(room):
+            mapping[str(number)] = text
+        with pytest.raises(ResultError, match="LIMIT_EXCEEDED"):
+            mapping["more"] = text
+        del mapping["0"]
+        mapping["more"] = text
+    pump(*three, until=lambda: len(other.data) == 15)
+    assert set(lobby.member_data(three[1].core.get_steam_id())) == {"more"}
+
+
+def test_a_flood_of_writes_is_refused_and_loses_nothing(three: list[Steam]) -> None:
+    """Who never runs its callbacks cannot write on; what was taken is what others see."""
+    lobby, other = made(three)
+    taken = 0
+    with suppress(ResultError):
+        for number in range(10_000):
+            other.me["number"] = str(number)
+            taken = number
+    assert 100 < taken < 9_999
+    assert other.me["number"] == str(taken)
+    assert not three[1].friends.set_rich_presence("a", "b")
+    me = three[1].core.get_steam_id()
+    pump(*three, until=lambda: lobby.member_data(me).get("number") == str(taken))
+    pump(*three, until=lambda: three[1].friends.set_rich_presence("a", "b"))
+    assert other.me["number"] == str(taken)
+    other.leave()
+    pump(*three, until=lambda: len(lobby.members) == 1)
+
+
+def test_a_user_who_was_opened_again_is_told() -> None:
+    """The newest has the identity; the older one's requests are still answered."""
+    hub, answers = new_hub(), list[object]()
+    older = hub.enter(User("str:ann"), 480, answers.append)
+    hub.enter(User("str:ann"), 480, answers.append)
+    older.submit(7, Search())
+    (reply,) = answers
+    assert isinstance(reply, Reply)
+    assert (reply.request, reply.result) == (7, EResult.LOGGED_IN_ELSEWHERE)
+
+
 def test_a_lobby_that_one_is_not_in_takes_nothing(three: list[Steam]) -> None:
     """After leaving, and of an invitation, it is empty, and what is for members raises."""
     lobby, other = made(three)
@@ -273,7 +323,13 @@ def test_friends_are_the_users_of_the_rendezvous(three: list[Steam]) -> None:
         (lambda steam: steam.lobbies.create(max_members=251), ValueError),
         (lambda steam: steam.lobbies.create(max_members="4"), TypeError),
         (lambda steam: steam.lobbies.create(data={"map": 3}), TypeError),
+        (lambda steam: steam.lobbies.create(data=[("map", "dust")]), TypeError),
         (lambda steam: steam.lobbies.create(type=9), ValueError),
+        (lambda steam: steam.lobbies.create(type=2.0), TypeError),
+        (lambda steam: steam.lobbies.list(where=["map"]), TypeError),
+        (lambda steam: steam.lobbies.list(where="map"), TypeError),
+        (lambda steam: steam.lobbies.list(where={"map": ("==",)}), ValueError),
+        (lambda steam: steam.lobbies.list(near=["skill"]), TypeError),
         (lambda steam: steam.lobbies.list(where={"map": ("=", "x")}), ValueError),
         (lambda steam: steam.lobbies.list(where={"map": (">", 1.5)}), TypeError),
         (lambda steam: steam.lobbies.list(near={"skill": "x"}), TypeError),

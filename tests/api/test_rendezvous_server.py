@@ -92,6 +92,16 @@ def test_signals_arrive_in_order_with_the_name_of_their_sender(client: Clients) 
     assert list(ann.receive()) == []
 
 
+@pytest.mark.parametrize("listen", ["127.0.0.1:0", "[::1]:0", "[::]:0"])
+def test_what_the_server_says_is_sent_at_once(listen: str) -> None:
+    """TCP must not hold a small frame back until the one before is acknowledged, for 40 ms."""
+    with ServerThread(listen) as server, log_in(server.url, ANN.text) as ann:
+        assert message(ann)["op"] == "welcome"
+        (connection,) = server.do(lambda: server.server._websockets.connections)  # type: ignore[union-attr]  # it runs
+        accepted = connection.transport.get_extra_info("socket")
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 def test_a_signal_to_nobody_is_lost(client: Clients) -> None:
     """As engines expect, which send again."""
     ann = client(ANN)

@@ -112,7 +112,7 @@ def test_three_processes_play(start: Start) -> None:
     }
     (dan,) = start(1)
     assert dan.ask(f"me.answer(steam.lobbies.join({lobby[0]}))") == "FULL"
-    ann.ask("me.lobby.set_max_members(9), me.lobby.set_joinable(False)")
+    ann.ask("me.lobby.set_joinable(False), me.lobby.set_max_members(9)")
     join = f"me.until(lambda: me.answer(steam.lobbies.join({lobby[0]})) == 'NOT_ALLOWED')"
     assert dan.ask(join)
     assert dan.ask(f"me.answer(steam.lobbies.join({lobby[0] + 1}))") == "DOESNT_EXIST"
