@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "engine_loop.h"
-#include "lane.h"
 #include "receive_queue.h"
 #include "send.h"
 

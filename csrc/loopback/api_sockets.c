@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "connection.h"
-#include "connection_info.h"
 #include "engine_loop.h"
 #include "handshake.h"
 #include "listener.h"

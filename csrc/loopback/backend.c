@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "api.h"
+#include "closing.h"
 #include "connection.h"
 #include "engine_loop.h"
-#include "lane.h"
 #include "listener.h"
 #include "network_sim.h"
 #include "random.h"

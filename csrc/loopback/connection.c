@@ -4,14 +4,16 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "connection_info.h"
+#include "closing.h"
 #include "datagram.h"
-#include "lane.h"
 #include "log.h"
 #include "network_sim.h"
 #include "receive_queue.h"
 #include "send.h"
+#include "status.h"
 #include "transport.h"
+
+enum { LEAST_TIMEOUT = 1150000 /* µs: it is asked more than once */ };
 
 /* --- existence ----------------------------------------------------------------------------- */
 
@@ -30,13 +32,12 @@ void lo_settings_reload(lo_connection *connection)
         .receive_largest = lo_config(scope, LO_RecvMaxMessageSize)->int32,
     };
     if (connection->timeout_timer.is_queued && connection->state > LO_NONE)
-        lo_set_timeout(connection, lo.now); /* which reads the time-outs again */
+        lo_timer_add(&connection->timeout_timer, lo.now); /* which reads the time-outs again */
 }
 
 static void free_parts(lo_connection *connection)
 {
     lo_event *event;
-    lo_datagrams_drop(connection);
     lo_drop_lanes(connection);
     lo_release_later(connection->close_packet);
     lo_free(connection->abandoned);
@@ -89,17 +90,6 @@ lo_connection *lo_connection_new(lo_user *user, int kind, lo_listener *listener,
     return connection;
 }
 
-sn_closing lo_undelivered(const lo_connection *connection)
-{
-    lo_total left = lo_unacknowledged(connection);
-    return (sn_closing){
-        .connection = connection->kind != LO_KIND_SESSION ? connection->object.handle : 0,
-        .peer = connection->remote,
-        .messages = left.messages,
-        .bytes = left.bytes,
-    };
-}
-
 /* Reliable messages that a closed connection can no longer deliver are reported. */
 static void record_abandoned(lo_connection *connection)
 {
@@ -143,7 +133,7 @@ void lo_abort(lo_connection *connection)
 void lo_peer_lost(lo_connection *connection)
 {
     connection->path = LO_PATH_LOST;
-    lo_set_timeout(connection, lo.now);
+    lo_timer_add(&connection->timeout_timer, lo.now);
 }
 
 void lo_peer_silent(lo_connection *connection)
@@ -190,25 +180,20 @@ void lo_post_event(lo_connection *connection, int callback, ESteamNetworkingConn
     lo_note_news(connection->object.user);
 }
 
-void lo_set_timeout(lo_connection *connection, int64_t when)
-{
-    lo_timer_add(&connection->timeout_timer, when);
-}
-
 int64_t lo_deadline(const lo_connection *connection)
 {
     bool connected = lo_is_sending(connection);
     int key = connected ? LO_TimeoutConnected : LO_TimeoutInitial;
     int64_t time = (int64_t)lo_config(&connection->scope, key)->int32 * 1000;
-    if (connected && time < LO_LEAST_TIMEOUT)
-        time = LO_LEAST_TIMEOUT;
+    if (connected && time < LEAST_TIMEOUT)
+        time = LEAST_TIMEOUT;
     return connection->waiting_since + time;
 }
 
 void lo_wait_for_peer(lo_connection *connection)
 {
     connection->waiting_since = lo.now;
-    lo_set_timeout(connection, lo_deadline(connection));
+    lo_timer_add(&connection->timeout_timer, lo_deadline(connection));
 }
 
 /* Nothing gets through any more. As on Valve's engine, its time-out counts from the first packet that
@@ -219,7 +204,7 @@ static void wait_in_silence(lo_connection *connection)
     connection->asked_at = connection->waiting_since = lo.now + LO_KEEP_ALIVE - idle;
     if (connection->datagrams.unacked.first != NULL || connection->datagrams.lost.first != NULL)
         connection->waiting_since = lo.now;
-    lo_set_timeout(connection, lo_deadline(connection));
+    lo_timer_add(&connection->timeout_timer, lo_deadline(connection));
 }
 
 static bool is_blackout(lo_conditions conditions)
@@ -249,39 +234,6 @@ void lo_check_path(lo_connection *connection)
         lo_timer_remove(&connection->timeout_timer);
 }
 
-/* While it is connected, that is without linger, the close goes ahead of all data. Otherwise all data
- * has been sent, or there is none; then only the connect request must not be overtaken. */
-void lo_send_close(lo_connection *connection)
-{
-    lo_packet *packet = connection->close_packet;
-    lo_close_body closed = {.reason = connection->end_reason};
-    lo_connection *peer = lo_peer(connection);
-    bool first = connection->state == LO_CONNECTED;
-    if (packet == NULL || (connection->peer == 0 && connection->link == NULL))
-        return;
-    connection->close_packet = NULL;
-    memcpy(closed.text, connection->end_text, sizeof closed.text);
-    memcpy(packet->payload, &closed, sizeof closed);
-    if (packet->number == 0)
-        packet->reliable = !first;
-    packet->send_time = lo.now;
-    if (first)
-        packet->send_time += LO_SERVICE_DELAY;
-    else if (connection->state == LO_LINGER && connection->link_idle_at > lo.now)
-        packet->send_time = connection->link_idle_at;
-    packet->number++; /* another one, with another chance */
-    connection->close_lost = !lo_transmit(connection, packet, false);
-    if (connection->state == LO_LINGER)
-        connection->state = LO_FIN_WAIT;
-    if (connection->close_lost) {
-        connection->close_packet = packet;
-    } else if (peer != NULL) {
-        peer->peer_closed = true;
-        if (first)
-            peer->discard_after = packet->send_time; /* what the link has not sent to its end is lost */
-    }
-}
-
 static void set_end(lo_connection *connection, int reason, const char *text)
 {
     connection->end_reason = reason;
@@ -305,7 +257,6 @@ void lo_terminate(lo_connection *connection, ESteamNetworkingConnectionState sta
     lo_link_leave(connection);
     lo_timer_remove(&connection->send_timer);
     lo_timer_remove(&connection->timeout_timer);
-    lo_datagrams_drop(connection);
     lo_drop_lanes(connection);
     lo_set_state(connection, state);
 }
@@ -317,39 +268,6 @@ void lo_protocol_error(lo_connection *connection)
 }
 
 /* --- closing ------------------------------------------------------------------------------- */
-
-void lo_on_send_timer(lo_connection *connection)
-{
-    if (lo_send_due(connection) && connection->state == LO_LINGER)
-        lo_send_close(connection);
-    if (connection->state == LO_FIN_WAIT)
-        lo_check_delivered(connection);
-}
-
-bool lo_on_ack(lo_connection *connection, int lane, const lo_ack *ack)
-{
-    bool valid = lo_acknowledged(connection, lane, ack);
-    if (connection->state == LO_FIN_WAIT)
-        lo_check_delivered(connection);
-    return valid;
-}
-
-bool lo_is_delivered(const lo_connection *connection)
-{
-    return connection->state == LO_FIN_WAIT && lo_link_is_drained(connection) &&
-           lo_unacknowledged(connection).messages == 0;
-}
-
-/* While its close is lost it stays, to send another one to a peer that still sends. */
-void lo_check_delivered(lo_connection *connection)
-{
-    if (!lo_is_delivered(connection))
-        return;
-    if (!connection->close_lost)
-        lo_set_timeout(connection, lo.now);
-    else if (!connection->timeout_timer.is_queued)
-        lo_set_timeout(connection, lo.now + LO_FIN_WAIT_TIME);
-}
 
 void lo_close(lo_connection *connection, int reason, const char *text, bool linger)
 {
@@ -375,7 +293,7 @@ void lo_close(lo_connection *connection, int reason, const char *text, bool ling
     if (linger && state == LO_CONNECTED) {
         connection->state = LO_LINGER;
         lo_flush(connection);
-        lo_on_send_timer(connection);
+        lo_send_due(connection);
         return;
     }
     if (!lo_is_ended(connection)) {
@@ -385,7 +303,6 @@ void lo_close(lo_connection *connection, int reason, const char *text, bool ling
     }
     if (state == LO_CONNECTED && connection->close_lost) {
         connection->state = LO_FIN_WAIT;
-        lo_datagrams_drop(connection);
         lo_drop_lanes(connection);
         lo_check_delivered(connection);
     } else {

@@ -8,7 +8,6 @@
 
 #include <string.h>
 
-#include "lane.h"
 #include "network_sim.h"
 #include "transport.h"
 
@@ -52,7 +51,7 @@ static uint32_t segment_size(const lo_packet *message, uint32_t offset)
 static bool has_room(const builder *b, uint32_t size)
 {
     return b->head.segments == 0 || (b->head.segments < MOST_SEGMENTS &&
-                                     b->head.size + SEGMENT_OVERHEAD + size <= LO_PACKET_BYTES);
+                                     b->head.size + SEGMENT_OVERHEAD + size <= LO_SEGMENT);
 }
 
 static void put_segment(builder *b, lo_packet *message, uint32_t offset, uint8_t attempt)
@@ -109,34 +108,6 @@ static void put_lost(builder *b, lo_datagrams *d)
     }
 }
 
-bool lo_datagram_may_carry(const lo_connection *connection, const lo_packet *message)
-{
-    uint32_t size = segment_size(message, (uint32_t)message->begun);
-    return !message->reliable || lo_flow_control_allows(connection, (int)size);
-}
-
-static void put_waiting(builder *b, lo_connection *connection)
-{
-    lo_lane *lane;
-    while ((lane = lo_next_lane(connection)) != NULL) {
-        lo_packet *message = lane->waiting.first;
-        uint32_t offset = (uint32_t)message->begun, size = segment_size(message, offset);
-        bool last;
-        if (!has_room(b, size) || !lo_datagram_may_carry(connection, message))
-            return;
-        put_segment(b, message, offset, 0);
-        last = lo_lane_take(connection, lane, (int)size);
-        connection->datagrams.begun += (offset == 0) - last;
-        message->begun += (int)size;
-        if (message->reliable) {
-            message->holds += !last; /* the lane's becomes the last segment's */
-            lo_count_unacked(connection, message, last, (int)size);
-        } else if (last) {
-            lo_release_later(message);
-        }
-    }
-}
-
 /* Not more than this many reliable segments are ready. */
 static int most_segments(const lo_connection *connection)
 {
@@ -177,21 +148,44 @@ static void transmit(lo_connection *connection, builder *b, int64_t time)
 
 static builder scratch; /* under the lock */
 
-bool lo_datagram_send(lo_connection *connection)
+bool lo_datagram_begin(lo_connection *connection)
 {
-    lo_datagrams *d = &connection->datagrams;
     builder *b = &scratch;
     memset(&b->head, 0, sizeof b->head);
     b->sent = lo_alloc(sizeof *b->sent +
                        (size_t)most_segments(connection) * sizeof *b->sent->segments);
     if (b->sent == NULL)
         return false;
-    put_ranges(b, d, lo.now);
-    put_lost(b, d);
-    put_waiting(b, connection);
+    put_ranges(b, &connection->datagrams, lo.now);
+    put_lost(b, &connection->datagrams);
+    return true;
+}
+
+int lo_segment_size(const lo_packet *message)
+{
+    return (int)segment_size(message, (uint32_t)message->begun);
+}
+
+bool lo_datagram_add(lo_connection *connection, lo_packet *message)
+{
+    uint32_t offset = (uint32_t)message->begun, size = segment_size(message, offset);
+    bool last = offset + size == (uint32_t)message->message.m_cbSize;
+    if (!has_room(&scratch, size))
+        return false;
+    put_segment(&scratch, message, offset, 0);
+    connection->datagrams.begun += (offset == 0) - last;
+    message->holds += message->reliable && !last; /* the lane's becomes the last segment's */
+    return true;
+}
+
+int lo_datagram_size(void) { return (int)scratch.head.size; }
+
+void lo_datagram_send(lo_connection *connection)
+{
+    lo_datagrams *d = &connection->datagrams;
+    builder *b = &scratch;
     d->ack_due = INT64_MAX;
     b->head.number = b->sent->number = ++d->numbered;
-    lo_occupy_link(connection, lo.now, (int)b->head.size);
     b->sent->time = connection->link_idle_at;
     if (!lo.is_virtual && b->sent->time < lo.clock)
         b->sent->time = lo.clock; /* a program that was busy sends again once, and not as often as it could have */
@@ -203,7 +197,6 @@ bool lo_datagram_send(lo_connection *connection)
     update_use(d);
     if (connection->path == LO_PATH_SILENT && connection->state == LO_CONNECTED)
         expect_answer(connection);
-    return true;
 }
 
 void lo_datagram_send_ack(lo_connection *connection)
@@ -242,7 +235,7 @@ static void let_go(lo_connection *connection, const struct lo_sent_segment *one)
 {
     lo_packet *message = one->message;
     bool last = --message->holds == 0;
-    lo_count_unacked(connection, message, -last, -(int)segment_size(message, one->offset));
+    lo_count_unacked(connection, message->lane, true, -last, -(int)segment_size(message, one->offset));
     if (last)
         lo_release_later(message);
 }

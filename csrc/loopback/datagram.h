@@ -11,10 +11,16 @@ enum {
 
 /* Messages leave in datagrams from now on, or do so no more once all that was sent is through. */
 void lo_datagrams_simulate(lo_connection *connection, bool simulated);
-/* Whether the next segment of a message may be under way; what is unreliable always may. */
-bool lo_datagram_may_carry(const lo_connection *connection, const lo_packet *message);
-/* Sends one with what is ready; false when memory is short. */
-bool lo_datagram_send(lo_connection *connection);
+/* Bytes of a message in its next segment. */
+int lo_segment_size(const lo_packet *message);
+/* One that tells what has come, with what was lost; false when memory is short. */
+bool lo_datagram_begin(lo_connection *connection);
+/* Adds a message's next segment; false if there is no room. */
+bool lo_datagram_add(lo_connection *connection, lo_packet *message);
+/* As on a network. */
+int lo_datagram_size(void);
+/* Sends it once the link is idle. */
+void lo_datagram_send(lo_connection *connection);
 /* Sends one that only acknowledges, at the time when that is due. */
 void lo_datagram_send_ack(lo_connection *connection);
 /* When the oldest one that is not acknowledged is taken for lost; INT64_MAX: there is none. */

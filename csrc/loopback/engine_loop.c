@@ -5,6 +5,7 @@
 #include "handshake.h"
 #include "readiness.h"
 #include "receive.h"
+#include "send.h"
 #include "transport.h"
 #include "transport_receive.h"
 
@@ -19,7 +20,7 @@ static void run_timer(lo_timer *timer)
         lo_packet_arrived(HOLDER(timer, lo_packet, timer));
         break;
     case LO_SEND_TIMER:
-        lo_on_send_timer(HOLDER(timer, lo_connection, send_timer));
+        lo_send_due(HOLDER(timer, lo_connection, send_timer));
         break;
     default:
         lo_on_timeout(HOLDER(timer, lo_connection, timeout_timer));

@@ -56,7 +56,7 @@ static void set_connected(lo_connection *connection)
     lo_check_path(connection);
     lo_schedule(connection);
     if (connection->path == LO_PATH_LOST)
-        lo_set_timeout(connection, lo.now); /* its last packet came after it was gone */
+        lo_timer_add(&connection->timeout_timer, lo.now); /* its last packet came after it was gone */
 }
 
 static bool is_ipv6(const SteamNetworkingIPAddr *address)
@@ -126,7 +126,7 @@ void lo_send_connect_request(lo_connection *connection)
         }
     }
     again = connection->request_sent ? INT64_MAX : lo.now + LO_CONNECT_RETRY;
-    lo_set_timeout(connection, earlier(connect_deadline(connection), again));
+    lo_timer_add(&connection->timeout_timer, earlier(connect_deadline(connection), again));
 }
 
 EResult lo_accept(lo_connection *connection)
@@ -235,5 +235,5 @@ void lo_on_timeout(lo_connection *connection)
     else if (calls)
         lo_send_connect_request(connection);
     else
-        lo_set_timeout(connection, lo_deadline(connection));
+        lo_timer_add(&connection->timeout_timer, lo_deadline(connection));
 }

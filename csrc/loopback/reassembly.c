@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "lane.h"
 
 enum {
     MOST_FRAGMENTED = 16,    /* unreliable messages that a connection keeps parts of */

@@ -1,6 +1,7 @@
 /* Receiving: from the network into the queue, and what happens when it is full. */
 #include "receive.h"
 
+#include "closing.h"
 #include "connection.h"
 #include "datagram.h"
 #include "handshake.h"
@@ -29,7 +30,7 @@ static void acknowledge(lo_connection *receiver, const lo_packet *packet)
     if (sender != NULL) {
         lo_ack ack = {0};
         ack.arrived[packet->reliable] = (lo_total){1, packet->message.m_cbSize};
-        lo_on_ack(sender, packet->lane, &ack);
+        lo_acknowledged(sender, packet->lane, &ack);
     }
 }
 
@@ -173,7 +174,7 @@ static void accept_datagram(lo_connection *connection, lo_packet *packet)
     if (connection->link != NULL && connection->datagrams.ack_due != INT64_MAX)
         lo_datagram_send_ack(connection);
     if (lo_is_sending(connection))
-        lo_on_send_timer(connection);
+        lo_send_due(connection);
 }
 
 static void accept_close(lo_connection *connection, lo_packet *packet)
@@ -237,7 +238,7 @@ static void deliver_connect_request(lo_packet *packet)
         lo_handle_connect_request(listener, packet);
     } else if (caller != NULL) {
         caller->request_sent = false;
-        lo_set_timeout(caller, lo.now + LO_CONNECT_RETRY);
+        lo_timer_add(&caller->timeout_timer, lo.now + LO_CONNECT_RETRY);
     }
     lo_release_later(packet);
 }

@@ -81,6 +81,13 @@ void lo_clocks_reset(void)
     lo_clock = &lo_real_clock;
 }
 
+void lo_note_news(lo_user *user)
+{
+    user->news = true;
+    lo.news++;
+    sn_note_change(user->engine);
+}
+
 /* --- timers: lists sorted from their ends, since most of what is added is due last ------------- */
 
 static bool is_before(const lo_timer *a, const lo_timer *b)
@@ -257,6 +264,32 @@ lo_listener *lo_find_listener(const void *self, HSteamListenSocket handle)
 lo_group *lo_find_group(const void *self, HSteamNetPollGroup handle)
 {
     return find(self, handle, LO_GROUP);
+}
+
+lo_lane *lo_lane_at(lo_connection *connection, int index)
+{
+    if (index >= connection->lane_room) {
+        lo_lane *lanes = lo_alloc((size_t)(index + 1) * sizeof *lanes);
+        if (lanes == NULL)
+            return NULL;
+        memcpy(lanes, connection->lanes, (size_t)connection->lane_room * sizeof *lanes);
+        for (int i = connection->lane_room; i <= index; i++)
+            lanes[i].weight = 1;
+        if (connection->lanes != &connection->first_lane)
+            lo_free(connection->lanes);
+        connection->lanes = lanes;
+        connection->lane_room = index + 1;
+    }
+    return &connection->lanes[index];
+}
+
+void lo_count_unacked(lo_connection *connection, int lane, bool reliable, int64_t messages,
+                      int64_t bytes)
+{
+    lo_total *unacked = &connection->lanes[lane].unacked[reliable];
+    unacked->messages += messages;
+    unacked->bytes += bytes;
+    connection->in_flight += bytes + messages * LO_OVERHEAD;
 }
 
 lo_connection *lo_peer(const lo_connection *connection)

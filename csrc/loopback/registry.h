@@ -6,7 +6,6 @@
 #include "alloc.h"
 #include "config.h"
 #include "message.h"
-#include "rate_meter.h"
 #include "wire.h"
 
 typedef struct lo_user lo_user;
@@ -100,6 +99,16 @@ typedef struct lo_lane {
     int64_t accepted;    /* the sequence number of its latest reliable message */
     lo_list partial;     /* reliable messages that have come in part, or too early */
 } lo_lane;
+
+enum { LO_SLOTS = 16 /* of a rate meter, in a second */ };
+
+/* What passed in the present fraction of a second, and in those that make up the second before it. */
+typedef struct lo_meter {
+    int64_t slot;
+    struct lo_flow {
+        uint32_t packets, bytes;
+    } present, past[LO_SLOTS];
+} lo_meter;
 
 /* A datagram with reliable segments: in flight, or lost and to be sent again. */
 typedef struct lo_sent {
@@ -311,12 +320,7 @@ bool lo_is_on_other_clock(const SteamNetworkingIdentity *identity);
 /* In a forked child. */
 void lo_clocks_reset(void);
 /* An event or a message has come for the user. */
-static inline void lo_note_news(lo_user *user)
-{
-    user->news = true;
-    lo.news++;
-    sn_note_change(user->engine);
-}
+void lo_note_news(lo_user *user);
 
 /* When the next timer is due; INT64_MAX: never. */
 int64_t lo_timer_due(void);
@@ -341,6 +345,11 @@ void *lo_find_any(uint32_t handle, int kind);
 lo_connection *lo_find_connection(const void *self, HSteamNetConnection handle);
 lo_listener *lo_find_listener(const void *self, HSteamListenSocket handle);
 lo_group *lo_find_group(const void *self, HSteamNetPollGroup handle);
+/* A connection's lane; NULL when memory is short. */
+lo_lane *lo_lane_at(lo_connection *connection, int index);
+/* Messages and bytes of a lane that the peer has not acknowledged: more of them, or less. */
+void lo_count_unacked(lo_connection *connection, int lane, bool reliable, int64_t messages,
+                      int64_t bytes);
 /* The other end, if it is in this process. */
 lo_connection *lo_peer(const lo_connection *connection);
 uint64_t lo_address_key(int kind, const SteamNetworkingIdentity *identity, int port);

@@ -1,15 +1,174 @@
-/* Sending: the send buffer, Nagle's delay, pacing. */
+/* Sending: lanes, the send buffer, Nagle's delay, pacing, flow control. */
 #include "send.h"
 
+#include <string.h>
+
+#include "closing.h"
 #include "datagram.h"
-#include "lane.h"
+#include "network_sim.h"
 #include "transport.h"
 
 enum {
     WITHOUT_MEMORY = 1000, /* µs until something is tried again */
-    HORIZON = 20000, /* µs of link time that may be sent ahead into another process */
-    BURST = 1000,    /* µs of link time that datagrams may be ahead */
+    HORIZON = 20000,       /* µs of link time that may be sent ahead into another process */
+    BURST = 1000,          /* µs of link time that datagrams may be ahead */
 };
+
+/* --- the lanes with something to send ------------------------------------------------------ */
+
+/* The most urgent one, and of equals the one that had the least so far; NULL: there is none. */
+static lo_lane *next_lane(const lo_connection *connection)
+{
+    lo_lane *best = NULL;
+    for (int i = connection->first_waiting; i >= 0; i = connection->lanes[i].next_waiting) {
+        lo_lane *lane = &connection->lanes[i];
+        if (best == NULL || lane->priority < best->priority ||
+            (lane->priority == best->priority &&
+             (lane->virtual_time < best->virtual_time ||
+              (lane->virtual_time == best->virtual_time && lane < best))))
+            best = lane;
+    }
+    return best;
+}
+
+static void lane_append(lo_connection *connection, lo_lane *lane, lo_packet *packet)
+{
+    lo_total *pending = &lane->pending[packet->reliable];
+    if (lane->waiting.first == NULL) {
+        const lo_lane *rival = next_lane(connection);
+        /* An idle lane accumulates no credit (weighted fair queuing). */
+        if (rival != NULL && rival->virtual_time > lane->virtual_time)
+            lane->virtual_time = rival->virtual_time;
+        lane->next_waiting = connection->first_waiting;
+        connection->first_waiting = (int16_t)(lane - connection->lanes);
+    }
+    LO_APPEND(&lane->waiting, packet, queued);
+    pending->messages++;
+    pending->bytes += packet->message.m_cbSize;
+    connection->pending += packet->message.m_cbSize + LO_OVERHEAD;
+}
+
+/* Bytes of the lane's first message leave; true if those are its last ones, and it leaves the lane. */
+static bool lane_take(lo_connection *connection, lo_lane *lane, int bytes)
+{
+    lo_packet *packet = lane->waiting.first;
+    lo_total *pending = &lane->pending[packet->reliable];
+    int16_t *at = &connection->first_waiting, index = (int16_t)(lane - connection->lanes);
+    packet->begun += bytes;
+    lane->virtual_time += ((int64_t)bytes << 16) / lane->weight;
+    pending->bytes -= bytes;
+    connection->pending -= bytes;
+    if (packet->begun < packet->message.m_cbSize)
+        return false;
+    pending->messages--;
+    connection->pending -= LO_OVERHEAD;
+    LO_REMOVE(&lane->waiting, packet, queued);
+    if (lane->waiting.first == NULL) {
+        while (*at != index)
+            at = &connection->lanes[*at].next_waiting;
+        *at = lane->next_waiting;
+    }
+    return true;
+}
+
+void lo_drop_lanes(lo_connection *connection)
+{
+    lo_datagrams_drop(connection);
+    for (int i = 0; i < connection->lane_room; i++) {
+        lo_lane *lane = &connection->lanes[i];
+        lo_release_all_later(&lane->waiting);
+        lo_release_all_later(&lane->partial);
+        memset(lane->pending, 0, sizeof lane->pending);
+        memset(lane->unacked, 0, sizeof lane->unacked);
+    }
+    connection->first_waiting = -1;
+    connection->pending = connection->on_link = 0;
+    connection->in_flight = 0;
+}
+
+/* --- the link's time, and rates ------------------------------------------------------------ */
+
+enum { SLOT = 1000000 / LO_SLOTS /* µs */ };
+
+static void advance(lo_meter *meter, int64_t slot)
+{
+    for (int i = 0; i <= LO_SLOTS && meter->slot < slot; i++) {
+        meter->past[meter->slot++ % LO_SLOTS] = meter->present;
+        meter->present = (struct lo_flow){0, 0};
+    }
+    if (meter->slot < slot)
+        meter->slot = slot;
+}
+
+void lo_measure(lo_meter *meter, int64_t now, int bytes)
+{
+    if (meter->slot < now / SLOT)
+        advance(meter, now / SLOT);
+    meter->present.packets += (uint32_t)(1 + (bytes - 1) / LO_SEGMENT);
+    meter->present.bytes += (uint32_t)bytes;
+}
+
+void lo_rates(lo_meter *meter, int64_t now, float *packets, float *bytes)
+{
+    struct lo_flow sum = {0, 0};
+    advance(meter, now / SLOT);
+    for (int i = 0; i < LO_SLOTS; i++) {
+        sum.packets += meter->past[i].packets;
+        sum.bytes += meter->past[i].bytes;
+    }
+    *packets = (float)sum.packets;
+    *bytes = (float)sum.bytes;
+}
+
+/* The link sends so many bytes, from a time on or when it is idle. */
+static void occupy_link(lo_connection *connection, int64_t at, int bytes)
+{
+    int rate = connection->settings.send_rate;
+    if (at < connection->link_idle_at)
+        at = connection->link_idle_at;
+    if (connection->link_idle_at <= lo.now)
+        connection->on_link = 0;
+    connection->on_link += bytes;
+    connection->on_link_last = bytes;
+    connection->rate_remainder += (int64_t)bytes * 1000000;
+    connection->link_idle_at = at + connection->rate_remainder / rate;
+    connection->rate_remainder %= rate;
+    lo_measure(&connection->sent, at, bytes);
+}
+
+/* Bytes that the link is busy with, estimated from the time it still takes. A message counts until all of it has left. */
+int lo_on_link(const lo_connection *connection)
+{
+    int64_t left = connection->link_idle_at - lo.now, bytes;
+    if (left <= 0 || connection->on_link == 0)
+        return 0;
+    bytes = left * connection->settings.send_rate / 1000000 + connection->on_link_last;
+    return bytes < connection->on_link ? (int)bytes : connection->on_link;
+}
+
+/* --- the send timer ------------------------------------------------------------------------ */
+
+/* Too much may be in flight that the peer has not acknowledged; unreliable datagrams do not wait. */
+static bool flow_control_allows(const lo_connection *connection, const lo_packet *packet)
+{
+    int64_t window = connection->settings.receive_buffer;
+    int bytes = packet->message.m_cbSize;
+    if (connection->datagrams.used) {
+        if (!packet->reliable)
+            return true;
+        bytes = lo_segment_size(packet);
+    }
+    if (window < LO_MAX_MESSAGE)
+        window = LO_MAX_MESSAGE;
+    return connection->in_flight == 0 || connection->in_flight + bytes + LO_OVERHEAD <= window;
+}
+
+/* The next lane, if its first message may be sent. */
+static lo_lane *ready_lane(const lo_connection *connection)
+{
+    lo_lane *lane = lo_is_sending(connection) ? next_lane(connection) : NULL;
+    return lane != NULL && flow_control_allows(connection, lane->waiting.first) ? lane : NULL;
+}
 
 /* When the next message is transmitted. Into another process this is ahead of its departure, since
  * it may be that no call comes at that time; but what Nagle holds may still become part of more. */
@@ -23,29 +182,14 @@ static int64_t next_transmission(const lo_connection *connection)
     return held > busy ? held : busy;
 }
 
-static bool may_send_whole(lo_connection *connection)
-{
-    const lo_lane *lane = lo_next_lane(connection);
-    return lane != NULL && lo_is_sending(connection) &&
-           lo_flow_control_allows(connection, lane->waiting.first->message.m_cbSize);
-}
-
-static bool may_send_datagram(lo_connection *connection)
-{
-    const lo_lane *lane = lo_next_lane(connection);
-    return lane != NULL && lo_is_sending(connection) &&
-           lo_datagram_may_carry(connection, lane->waiting.first);
-}
-
 /* When the next datagram leaves, for whatever reason. */
-static int64_t next_datagram(lo_connection *connection)
+static int64_t next_datagram(const lo_connection *connection)
 {
-    const lo_datagrams *d = &connection->datagrams;
     int64_t resend = lo_datagram_resend_time(connection), held = INT64_MAX;
-    if (may_send_datagram(connection))
-        held = connection->nagle_deadline;
-    if (d->lost.first != NULL)
+    if (connection->datagrams.lost.first != NULL)
         held = lo.now;
+    else if (ready_lane(connection) != NULL)
+        held = connection->nagle_deadline;
     if (held < connection->link_idle_at - BURST)
         held = connection->link_idle_at - BURST;
     return held < resend ? held : resend;
@@ -58,18 +202,12 @@ void lo_schedule(lo_connection *connection)
         connection->link_idle_at = lo.now; /* it was idle: nothing leaves in the past */
     if (connection->datagrams.used)
         next = next_datagram(connection);
-    else if (may_send_whole(connection))
+    else if (ready_lane(connection) != NULL)
         next = next_transmission(connection);
     if (next < time)
         time = next;
     if (time < INT64_MAX)
         lo_timer_add(&connection->send_timer, time);
-}
-
-/* Bytes that have not departed. */
-static int pending(const lo_connection *connection)
-{
-    return connection->pending + lo_on_link(connection);
 }
 
 /* The receiver in this process counts what comes on each lane; its first lane is always there. */
@@ -80,15 +218,70 @@ static bool has_peer_lane(const lo_connection *connection, const lo_lane *lane)
     return peer == NULL || lo_lane_at(peer, index) != NULL;
 }
 
-static void send_whole(lo_connection *connection, lo_lane *lane)
+/* A whole message, which no simulated network touches. */
+static void send_message(lo_connection *connection, lo_lane *lane)
 {
     lo_packet *packet = lane->waiting.first;
-    lo_occupy_link(connection, connection->nagle_deadline, packet->message.m_cbSize);
+    occupy_link(connection, connection->nagle_deadline, packet->message.m_cbSize);
     packet->send_time = connection->link_idle_at;
     packet->whole = true;
-    lo_lane_take(connection, lane, packet->message.m_cbSize);
-    lo_count_unacked(connection, packet, 1, packet->message.m_cbSize);
-    lo_transmit(connection, packet, false);
+    packet->from = connection->object.handle;
+    packet->to = connection->peer;
+    packet->stage = LO_IN_FLIGHT;
+    lane_take(connection, lane, packet->message.m_cbSize);
+    lo_count_unacked(connection, packet->lane, packet->reliable, 1, packet->message.m_cbSize);
+    if (lo.records != NULL)
+        lo_sim_record(connection, packet, SN_SENT, packet->send_time);
+    if (connection->link != NULL)
+        lo_link_send(connection, packet, packet->send_time);
+    else
+        lo_timer_add(&packet->timer, packet->send_time);
+}
+
+/* Each has its own timestamp, even if that is past by now: another one leaves as often as the link is
+ * idle. True if nothing is left. */
+static bool send_messages(lo_connection *connection)
+{
+    lo_lane *lane;
+    while ((lane = next_lane(connection)) != NULL) {
+        if (next_transmission(connection) > lo.clock ||
+            !flow_control_allows(connection, lane->waiting.first)) {
+            lo_schedule(connection);
+            return false;
+        }
+        if (lane != connection->lanes && !has_peer_lane(connection, lane)) {
+            lo_timer_add(&connection->send_timer, lo.now + WITHOUT_MEMORY);
+            return false;
+        }
+        send_message(connection, lane);
+    }
+    connection->nagle_deadline = INT64_MAX;
+    if (connection->datagrams.ack_due != INT64_MAX)
+        lo_schedule(connection);
+    return true;
+}
+
+/* One with what is ready; false when memory is short. */
+static bool send_datagram(lo_connection *connection)
+{
+    lo_lane *lane;
+    if (!lo_datagram_begin(connection))
+        return false;
+    while ((lane = ready_lane(connection)) != NULL) {
+        lo_packet *packet = lane->waiting.first;
+        int size = lo_segment_size(packet);
+        bool last;
+        if (!lo_datagram_add(connection, packet))
+            break;
+        last = lane_take(connection, lane, size);
+        if (packet->reliable)
+            lo_count_unacked(connection, packet->lane, true, last, size);
+        else if (last)
+            lo_release_later(packet);
+    }
+    occupy_link(connection, lo.now, lo_datagram_size());
+    lo_datagram_send(connection);
+    return true;
 }
 
 /* True if nothing is left, and all is acknowledged. */
@@ -97,10 +290,10 @@ static bool send_datagrams(lo_connection *connection)
     lo_datagrams *d = &connection->datagrams;
     bool done = true;
     lo_datagram_check_resend(connection);
-    while (done && connection->link_idle_at <= lo.now + BURST &&
+    while (done && d->used && connection->link_idle_at <= lo.now + BURST &&
            (d->lost.first != NULL ||
-            (connection->nagle_deadline <= lo.now && may_send_datagram(connection))))
-        done = lo_datagram_send(connection);
+            (connection->nagle_deadline <= lo.now && ready_lane(connection) != NULL)))
+        done = send_datagram(connection);
     if (connection->first_waiting < 0)
         connection->nagle_deadline = INT64_MAX;
     if (done)
@@ -110,42 +303,21 @@ static bool send_datagrams(lo_connection *connection)
     return connection->first_waiting < 0 && d->unacked.first == NULL && d->lost.first == NULL;
 }
 
-static void send_ack(lo_connection *connection)
+void lo_send_due(lo_connection *connection)
 {
-    if (connection->link == NULL) /* else it has left ahead of its time */
-        lo_datagram_send_ack(connection);
-    connection->datagrams.ack_due = INT64_MAX;
-}
-
-/* Each message has its own timestamp, even if that is past by now: another one leaves as often as the
- * link is idle. */
-bool lo_send_due(lo_connection *connection)
-{
-    lo_lane *lane;
-    bool all_sent = true;
-    if (connection->datagrams.used)
-        all_sent = send_datagrams(connection);
-    if (connection->datagrams.ack_due <= lo.now)
-        send_ack(connection);
-    if (connection->datagrams.used)
-        return all_sent;
-    while (connection->first_waiting >= 0) {
-        lane = lo_next_lane(connection);
-        if (next_transmission(connection) > lo.clock ||
-            !lo_flow_control_allows(connection, lane->waiting.first->message.m_cbSize)) {
-            lo_schedule(connection);
-            return false;
-        }
-        if (lane != connection->lanes && !has_peer_lane(connection, lane)) {
-            lo_timer_add(&connection->send_timer, lo.now + WITHOUT_MEMORY);
-            return false;
-        }
-        send_whole(connection, lane);
+    lo_datagrams *d = &connection->datagrams;
+    bool all_sent = d->used && send_datagrams(connection);
+    if (d->ack_due <= lo.now) {
+        if (connection->link == NULL) /* else it has left ahead of its time */
+            lo_datagram_send_ack(connection);
+        d->ack_due = INT64_MAX;
     }
-    connection->nagle_deadline = INT64_MAX;
-    if (connection->datagrams.ack_due != INT64_MAX)
-        lo_schedule(connection);
-    return true;
+    if (!d->used)
+        all_sent = send_messages(connection);
+    if (all_sent && connection->state == LO_LINGER)
+        lo_send_close(connection);
+    if (connection->state == LO_FIN_WAIT)
+        lo_check_delivered(connection);
 }
 
 bool lo_acknowledged(lo_connection *sender, int index, const lo_ack *ack)
@@ -156,21 +328,26 @@ bool lo_acknowledged(lo_connection *sender, int index, const lo_ack *ack)
         return false;
     sender->last_received = lo.now;
     for (int i = 0; i < 2; i++) {
-        const lo_total *arrived = &ack->arrived[i];
-        lo_total *unacked = &sender->lanes[index].unacked[i];
+        const lo_total *arrived = &ack->arrived[i], *unacked = &sender->lanes[index].unacked[i];
         if (arrived->messages < 0 || arrived->messages > unacked->messages || arrived->bytes < 0 ||
             arrived->bytes > unacked->bytes)
             return false;
-        unacked->messages -= arrived->messages;
-        unacked->bytes -= arrived->bytes;
-        sender->in_flight -= arrived->bytes + arrived->messages * LO_OVERHEAD;
+        lo_count_unacked(sender, index, i, -arrived->messages, -arrived->bytes);
     }
     if (sender->pending > 0)
         lo_schedule(sender);
+    if (sender->state == LO_FIN_WAIT)
+        lo_check_delivered(sender);
     return true;
 }
 
 /* --- messages in --------------------------------------------------------------------------- */
+
+/* Bytes that have not departed. */
+static int pending(const lo_connection *connection)
+{
+    return connection->pending + lo_on_link(connection);
+}
 
 static EResult check_send(const lo_connection *connection, const lo_packet *packet)
 {
@@ -212,6 +389,7 @@ EResult lo_send(lo_connection *connection, lo_packet *packet, int64_t *number)
     if (result != k_EResultOK)
         return result;
     lane = &connection->lanes[packet->lane];
+    packet->timer = (lo_timer){.kind = LO_PACKET_TIMER};
     packet->kind = LO_DATA;
     packet->receiver = NULL;
     packet->reliable = (flags & k_nSteamNetworkingSend_Reliable) ||
@@ -222,8 +400,8 @@ EResult lo_send(lo_connection *connection, lo_packet *packet, int64_t *number)
     packet->holds = 1;
     if (number != NULL)
         *number = packet->number;
-    lo_lane_append(connection, lane, packet);
-    if ((flags & k_nSteamNetworkingSend_NoNagle) || pending(connection) >= LO_PACKET_BYTES ||
+    lane_append(connection, lane, packet);
+    if ((flags & k_nSteamNetworkingSend_NoNagle) || pending(connection) >= LO_SEGMENT ||
         delay < LO_SERVICE_DELAY)
         delay = LO_SERVICE_DELAY;
     leave_in(connection, delay);

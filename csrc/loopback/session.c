@@ -2,8 +2,8 @@
 #include "session.h"
 
 #include "connection.h"
-#include "connection_info.h"
 #include "receive_queue.h"
+#include "status.h"
 
 /* --- sessions ------------------------------------------------------------------------------ */
 
@@ -145,6 +145,6 @@ void lo_session_on_state(lo_connection *connection, ESteamNetworkingConnectionSt
                 lo_session_free(user, session);
         }
         connection->state = LO_DEAD;
-        lo_set_timeout(connection, lo.now);
+        lo_timer_add(&connection->timeout_timer, lo.now);
     }
 }

@@ -8,7 +8,6 @@
 
 #include <string.h>
 
-#include "lane.h"
 #include "log.h"
 #include "network_sim.h"
 #include "readiness.h"
@@ -163,7 +162,7 @@ static bool is_congested(const lo_link *link)
     return link->out.end - link->out.begin > MOST_UNREAD;
 }
 
-static void link_send(lo_connection *connection, lo_packet *packet, int64_t due)
+void lo_link_send(lo_connection *connection, lo_packet *packet, int64_t due)
 {
     lo_frame frame = {
         .size = (uint32_t)packet->message.m_cbSize,
@@ -314,16 +313,13 @@ bool lo_transmit(lo_connection *connection, lo_packet *packet, bool again)
         if (lo.records != NULL)
             lo_sim_record(connection, packet, SN_SENT, packet->send_time);
     }
-    if (packet->kind == LO_DATA)
-        packet->stage = LO_IN_FLIGHT;
-    else
-        due = lo_sim_pass(connection, packet, true, due > lo.now ? due : lo.now);
+    due = lo_sim_pass(connection, packet, true, due > lo.now ? due : lo.now);
     if (lo.records != NULL && (due < 0 || due > packet->send_time))
         lo_sim_record(connection, packet, due < 0 ? SN_LOST : SN_DELAYED, due < 0 ? lo.now : due);
     if (due < 0)
         return false;
     if (packet->stage == LO_IN_FLIGHT && connection->link != NULL)
-        link_send(connection, packet, due);
+        lo_link_send(connection, packet, due);
     else
         lo_timer_add(&packet->timer, due);
     return true;

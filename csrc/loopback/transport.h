@@ -41,9 +41,11 @@ typedef LO_LIST(lo_link) lo_link_list;
 extern lo_link_list lo_links, lo_active_links;
 extern lo_link_list lo_acking_links; /* those on which an ack is due */
 
-/* Sends a packet; false if the simulated network drops it, then it is still the caller's. What is
- * DATA passes it untouched. `again`: it could not pass its sender's side until now. */
+/* Sends a packet through the simulated network; false if that drops it, then it is still the caller's.
+ * `again`: it could not pass its sender's side until now. */
 bool lo_transmit(lo_connection *connection, lo_packet *packet, bool again);
+/* Into another process, where it arrives when it is due. */
+void lo_link_send(lo_connection *connection, lo_packet *packet, int64_t due);
 
 /* Reaches the process where the wanted peer listens; false if there is none yet. */
 bool lo_link_to(lo_connection *connection);

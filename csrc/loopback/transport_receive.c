@@ -4,12 +4,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "closing.h"
 #include "connection.h"
 #include "handshake.h"
-#include "lane.h"
 #include "listener.h"
 #include "network_sim.h"
 #include "readiness.h"
+#include "send.h"
 #include "transport.h"
 
 enum {
@@ -34,7 +35,7 @@ static void break_off(lo_link *link)
         return; /* after all that it sent */
     if (connection->outgoing && !link->handshake_seen) {
         connection->request_sent = false; /* there was no listener */
-        lo_set_timeout(connection, lo.now + LO_CONNECT_RETRY);
+        lo_timer_add(&connection->timeout_timer, lo.now + LO_CONNECT_RETRY);
     } else {
         lo_peer_lost(connection);
     }
@@ -143,7 +144,7 @@ static bool handle(lo_link *link, const lo_frame *frame)
     case LO_ACK: {
         lo_ack ack;
         memcpy(&ack, frame->body, sizeof ack);
-        if (!lo_on_ack(connection, frame->lane, &ack))
+        if (!lo_acknowledged(connection, frame->lane, &ack))
             break;
         return true;
     }

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "engine.h"
-#include "loopback/rate_meter.h"
+#include "loopback/registry.h"
 
 enum { MOST = 1000, TRIES = 1000, SLOT = 1000000 / LO_SLOTS /* µs of a rate meter */ };
 typedef struct walk {
