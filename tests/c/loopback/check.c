@@ -9,9 +9,20 @@
 int check_count, check_failures;
 const char *section, *program;
 long allocations_left;
+sn_clock *check_clock;
 
 void *failing_malloc(size_t size) { return allocations_left-- == 0 ? NULL : malloc(size); }
 void *limited_malloc(size_t size) { return allocations_left-- > 0 ? malloc(size) : NULL; }
+
+int64_t time_now(void) { return check_clock != NULL ? sn_clock_now(check_clock) : sn_now(); }
+
+void pause_for(int64_t microseconds)
+{
+    if (check_clock != NULL)
+        sn_clock_advance(check_clock, sn_clock_now(check_clock) + microseconds);
+    else
+        sn_sleep(microseconds);
+}
 
 bool check(bool holds, const char *what, int line)
 {
@@ -35,7 +46,7 @@ user open_user(const char *name)
 {
     static char error[SN_ERROR_SIZE];
     SteamNetworkingIdentity identity = identity_of(name);
-    sn_options options = {.identity = &identity};
+    sn_options options = {.identity = &identity, .clock = check_clock};
     user who = {.engine = sn_load(SN_LOOPBACK, NULL, error)};
     if (who.engine == NULL || sn_start(who.engine, &options, error) != k_ESteamAPIInitResult_OK) {
         printf("cannot start: %s\n", error);
@@ -63,13 +74,13 @@ bool next_event(user *who, sn_event *event)
 sn_event await_event(user *who, int milliseconds)
 {
     sn_event event;
-    int64_t end = sn_now() + milliseconds * 1000;
+    int64_t end = time_now() + milliseconds * 1000;
     while (!next_event(who, &event)) {
-        if (sn_now() > end) {
+        if (time_now() > end) {
             memset(&event, 0, sizeof event);
             break;
         }
-        sn_sleep(200);
+        pause_for(200);
     }
     return event;
 }
@@ -111,9 +122,9 @@ SteamNetworkingMessage_t *await_message(user *who, HSteamNetConnection connectio
                                                int milliseconds)
 {
     SteamNetworkingMessage_t *message = NULL;
-    int64_t end = sn_now() + milliseconds * 1000;
-    while (S(*who, ReceiveMessagesOnConnection, connection, &message, 1) == 0 && sn_now() < end)
-        sn_sleep(100);
+    int64_t end = time_now() + milliseconds * 1000;
+    while (S(*who, ReceiveMessagesOnConnection, connection, &message, 1) == 0 && time_now() < end)
+        pause_for(100);
     return message;
 }
 
@@ -130,7 +141,7 @@ bool await_text(user *who, HSteamNetConnection connection, const char *text)
 int drain(user *who, HSteamNetConnection connection, int expected, int milliseconds)
 {
     SteamNetworkingMessage_t *batch[64];
-    int64_t end = sn_now() + milliseconds * 1000;
+    int64_t end = time_now() + milliseconds * 1000;
     int total = 0, count;
     bool enough;
     do {
@@ -138,8 +149,8 @@ int drain(user *who, HSteamNetConnection connection, int expected, int milliseco
         while ((count = S(*who, ReceiveMessagesOnConnection, connection, batch, 64)) > 0)
             for (int i = 0; i < count; i++, total++)
                 batch[i]->m_pfnRelease(batch[i]);
-        sn_sleep(enough ? 0 : 500);
-    } while (!enough && sn_now() < end);
+        pause_for(enough ? 0 : 500);
+    } while (!enough && time_now() < end);
     return total;
 }
 
@@ -175,7 +186,7 @@ void connect_them(meeting *m)
          i++) {
         sn_pump(m->host.engine);
         sn_pump(m->client.engine);
-        sn_sleep(200);
+        pause_for(200);
     }
     CHECK(state_of(&m->client, m->at_client) == CONNECTED);
     forget_events(&m->host);
@@ -215,7 +226,7 @@ SteamNetworkingMessage_t *await_session_message(user *who, int channel)
 {
     SteamNetworkingMessage_t *message = NULL;
     for (int i = 0; i < 3000 && M(*who, ReceiveMessagesOnChannel, channel, &message, 1) == 0; i++)
-        sn_sleep(200);
+        pause_for(200);
     return message;
 }
 
@@ -236,7 +247,7 @@ int fill(user *who, HSteamNetConnection connection, uint32_t size)
     for (int i = 0; i < 100; i++) {
         while (send_size(who, connection, size, RELIABLE, NULL) == k_EResultOK)
             sent++;
-        sn_sleep(1000);
+        pause_for(1000);
         sn_pump(who->engine);
     }
     return sent;
@@ -271,10 +282,10 @@ HSteamNetConnection connect_out(user *who, const char *name)
 {
     SteamNetworkingIdentity to = identity_of(name);
     HSteamNetConnection connection = S(*who, ConnectP2P, &to, 7, 0, NULL);
-    for (int64_t end = sn_now() + 10000000;
-         state_of(who, connection) == CONNECTING && sn_now() < end;) {
+    for (int64_t end = time_now() + 10000000;
+         state_of(who, connection) == CONNECTING && time_now() < end;) {
         sn_pump(who->engine);
-        sn_sleep(500);
+        pause_for(500);
     }
     return connection;
 }
@@ -310,7 +321,7 @@ void send_request_at(sn_socket stranger, int kind, int port, int64_t due, int64_
 
 void send_request_to(sn_socket stranger, int kind, int port, int64_t due)
 {
-    send_request_at(stranger, kind, port, due, sn_now());
+    send_request_at(stranger, kind, port, due, time_now());
 }
 
 void send_request(sn_socket stranger) { send_request_to(stranger, LO_KIND_P2P, 7, 0); }
@@ -328,7 +339,7 @@ void send_frame(sn_socket stranger, lo_frame frame, const void *body, size_t siz
 void send_empty(sn_socket stranger, int kind, int64_t number)
 {
     send_frame(stranger,
-               (lo_frame){.kind = (uint8_t)kind, .reliable = true, .number = number, .send_time = sn_now()},
+               (lo_frame){.kind = (uint8_t)kind, .reliable = true, .number = number, .send_time = time_now()},
                NULL, 0);
 }
 
@@ -361,7 +372,7 @@ bool send_many_frames(user *who, sn_socket stranger, lo_frame frame, int count)
         sent += part > 0 ? (size_t)part : 0;
         idle = part > 0 ? 0 : idle + 1;
         if (part <= 0) {
-            sn_sleep(100);
+            pause_for(100);
             sn_pump(who->engine);
         }
     }

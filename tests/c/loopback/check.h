@@ -25,6 +25,12 @@ extern int check_count, check_failures;
 extern const char *section;
 extern const char *program; /* our own file, to start other processes of it */
 
+/* What the users that are opened go by; NULL: the machine's time, by which processes meet. On a virtual
+ * clock nothing fails because the machine is busy. */
+extern sn_clock *check_clock;
+int64_t time_now(void);
+void pause_for(int64_t microseconds);
+
 #define CHECK(condition) check(condition, #condition, __LINE__)
 bool check(bool holds, const char *what, int line);
 

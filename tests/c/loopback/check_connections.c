@@ -27,7 +27,7 @@ void check_states(void)
     CHECK(send_text(&client, at_client, "early", RELIABLE) == k_EResultOK);
     CHECK(send_text(&client, at_client, "ignored", RELIABLE | k_nSteamNetworkingSend_NoDelay) ==
           k_EResultIgnored);
-    sn_sleep(2000);
+    pause_for(2000);
     CHECK(S(host, ReceiveMessagesOnConnection, at_host, NULL, 0) == 0);
     CHECK(S(client, AcceptConnection, at_client) == k_EResultInvalidParam);
     CHECK(S(host, AcceptConnection, at_host) == k_EResultOK);
@@ -38,7 +38,7 @@ void check_states(void)
     CHECK(await_state(&host, at_host, FINDING_ROUTE, CONNECTED));
     CHECK(await_text(&host, at_host, "early"));
     CHECK(send_text(&host, at_host, "last words", RELIABLE) == k_EResultOK);
-    sn_sleep(1000);
+    pause_for(1000);
     CHECK(S(host, CloseConnection, at_host, 1234, "enough", false));
     CHECK(!S(host, CloseConnection, at_host, 1234, "enough", false));
     CHECK(S(host, ReceiveMessagesOnConnection, at_host, NULL, 0) == -1);
@@ -100,7 +100,7 @@ void check_own_identity(void)
     CHECK(incoming != outgoing && event.info.m_hListenSocket != 0);
     CHECK(await_state(&self, outgoing, NONE, CONNECTING));
     CHECK(S(self, AcceptConnection, incoming) == k_EResultOK);
-    sn_sleep(1000);
+    pause_for(1000);
     CHECK(send_text(&self, outgoing, "me", RELIABLE) == k_EResultOK);
     CHECK(await_text(&self, incoming, "me"));
     close_user(&self);
@@ -108,7 +108,7 @@ void check_own_identity(void)
 
 void check_timeouts(void)
 {
-    user host = open_user("str:host"), client = open_user("str:client");
+    user host = open_user("str:host"), client = open_user("str:client"), deaf = open_user("str:nobody");
     SteamNetworkingIdentity to = identity_of("str:host"), nobody = identity_of("str:nobody");
     HSteamNetConnection lonely, ignored;
     sn_event event;
@@ -134,6 +134,7 @@ void check_timeouts(void)
     CHECK(strncmp(event.info.m_szEndDebug, "App didn't accept", 17) == 0);
     close_user(&host);
     close_user(&client);
+    close_user(&deaf);
 }
 
 void check_late_listener(void)
@@ -143,12 +144,12 @@ void check_late_listener(void)
     HSteamNetConnection at_client = S(client, ConnectP2P, &to, 4, 0, NULL);
     sn_event event;
     section = "late listener";
-    sn_sleep(150000);
+    pause_for(150000);
     sn_pump(client.engine);
     CHECK(S(host, CreateListenSocketP2P, 4, 0, NULL) != 0);
     event = await_event(&host, 1000);
     CHECK(S(host, AcceptConnection, event.connection) == k_EResultOK);
-    sn_sleep(2000);
+    pause_for(2000);
     sn_pump(client.engine);
     CHECK(state_of(&client, at_client) == CONNECTED);
     close_user(&client);
@@ -238,7 +239,7 @@ void check_close_without_linger(void)
     section = "a close without linger";
     set_int(&m.client, k_ESteamNetworkingConfig_SendRateMax, 1, 0, 10000);
     CHECK(send_size(&m.client, m.at_client, 100000, RELIABLE, NULL) == k_EResultOK);
-    sn_sleep(1000);
+    pause_for(1000);
     sn_pump(m.client.engine);
     CHECK(S(m.client, CloseConnection, m.at_client, 1001, "in haste", false));
     CHECK(await_close(&m.host, 1001, 100) && drain(&m.host, m.at_host, 1, 20) == 0);
@@ -257,7 +258,7 @@ void check_close_without_linger(void)
     for (int i = 0; i < 4; i++)
         CHECK(send_size(&m.client, m.at_client, 10, RELIABLE, NULL) == k_EResultOK);
     CHECK(S(m.client, CloseConnection, m.at_client, 1003, "all said", true));
-    sn_sleep(10000);
+    pause_for(10000);
     CHECK(!await_close(&m.host, 1003, 200) && state_of(&m.host, m.at_host) == CONNECTED);
     CHECK(drain(&m.host, m.at_host, 4, 1000) == 4 && await_close(&m.host, 1003, 100));
     part(&m);
@@ -281,7 +282,7 @@ void check_undelivered(void)
     CHECK(send_size(&m.client, m.at_client, 100, UNRELIABLE, NULL) == k_EResultOK);
     CHECK(closing(&m.client, left) == 1 && left[0].messages == 5 && left[0].bytes == 500);
     CHECK(left[0].connection == m.at_client && strcmp(left[0].peer.m_szGenericString, "host") == 0);
-    sn_sleep(2000);
+    pause_for(2000);
     /* Two are in the queue, three wait for room. */
     CHECK(closing(&m.client, left) == 1 && left[0].messages == 3);
     CHECK(S(m.client, CloseConnection, m.at_client, 0, NULL, true));
@@ -289,17 +290,17 @@ void check_undelivered(void)
     CHECK(drain(&m.host, m.at_host, 5, 1000) == 5);
     CHECK(await_close(&m.host, 1000, 1000));
     for (int i = 0; i < 100 && closing(&m.client, left) > 0; i++)
-        sn_sleep(1000);
+        pause_for(1000);
     CHECK(closing(&m.client, left) == 0 && sn_abandoned_connections(m.client.engine, left, 4) == 0);
     /* The peer closes without reading. */
     connect_them(&m);
     for (int i = 0; i < 5; i++)
         CHECK(send_size(&m.client, m.at_client, 100, RELIABLE, NULL) == k_EResultOK);
     CHECK(S(m.client, CloseConnection, m.at_client, 0, NULL, true));
-    sn_sleep(2000);
+    pause_for(2000);
     sn_pump(m.host.engine);
     CHECK(S(m.host, CloseConnection, m.at_host, 0, NULL, false));
-    sn_sleep(2000);
+    pause_for(2000);
     CHECK(closing(&m.client, left) == 0);
     CHECK(sn_abandoned_connections(m.client.engine, left, 4) == 1 && left[0].messages == 3);
     CHECK(left[0].bytes == 300 && strcmp(left[0].peer.m_szGenericString, "host") == 0);
@@ -310,7 +311,7 @@ void check_undelivered(void)
     CHECK(send_size(&m.client, m.at_client, 100, RELIABLE, NULL) == k_EResultOK);
     CHECK(S(m.client, CloseConnection, m.at_client, 0, NULL, true));
     close_user(&m.host);
-    sn_sleep(2000);
+    pause_for(2000);
     CHECK(closing(&m.client, left) == 0);
     CHECK(sn_abandoned_connections(m.client.engine, left, 4) == 1 && left[0].messages == 1);
     /* Closed without linger nothing is reported: that is what the application asked for. */

@@ -83,7 +83,7 @@ void check_messages(void)
     message->m_pfnRelease(message);
     /* A message outlives everything. */
     CHECK(send_text(&m.client, m.at_client, "kept", RELIABLE) == k_EResultOK);
-    sn_sleep(1000);
+    pause_for(1000);
     drain(&m.host, m.at_host, 1, 5000);
     CHECK(send_text(&m.client, m.at_client, "kept", RELIABLE) == k_EResultOK);
     message = await_message(&m.host, m.at_host, 1000);
@@ -125,7 +125,7 @@ void check_limits(void)
     for (int i = 0; i < 2000; i++)
         CHECK(send_size(&m.client, m.at_client, 10, i % 2 ? RELIABLE : UNRELIABLE, NULL) ==
               k_EResultOK);
-    sn_sleep(20000);
+    pause_for(20000);
     sn_pump(m.host.engine);
     CHECK(drain(&m.host, m.at_host, 1500, 5000) == 1500);
     /* The receiver's limit ends the connection on both sides. */
@@ -148,7 +148,7 @@ void check_poll_groups(void)
     section = "poll groups";
     at_host2 = await_event(&m.host, 1000).connection;
     S(m.host, AcceptConnection, at_host2);
-    sn_sleep(2000);
+    pause_for(2000);
     CHECK(group != 0 && S(m.host, SetConnectionPollGroup, m.at_host, group));
     CHECK(S(m.host, SetConnectionPollGroup, at_host2, group) &&
           S(m.host, SetConnectionPollGroup, at_host2, group));
@@ -157,7 +157,7 @@ void check_poll_groups(void)
         char text[2] = {(char)('0' + i), 0};
         CHECK(send_text(i % 2 ? &second : &m.client, i % 2 ? at_second : m.at_client, text,
                         RELIABLE) == k_EResultOK);
-        sn_sleep(1000);
+        pause_for(1000);
     }
     CHECK(S(m.host, ReceiveMessagesOnPollGroup, group, NULL, 3) == 0);
     CHECK(S(m.host, ReceiveMessagesOnPollGroup, group, batch, 2) == 2);
@@ -175,9 +175,9 @@ void check_poll_groups(void)
     CHECK(await_text(&m.host, m.at_host, "4"));
     /* A closed connection's messages leave the group; a peer-closed one's stay. */
     CHECK(send_text(&second, at_second, "stays", RELIABLE) == k_EResultOK);
-    sn_sleep(1000);
+    pause_for(1000);
     CHECK(S(second, CloseConnection, at_second, 0, NULL, false));
-    sn_sleep(1000);
+    pause_for(1000);
     sn_pump(m.host.engine);
     CHECK(state_of(&m.host, at_host2) == CLOSED_BY_PEER);
     CHECK(S(m.host, CloseConnection, at_host2, 0, NULL, false));
@@ -220,10 +220,10 @@ void check_lanes(void)
     CHECK(lanes[1].m_usecQueueTime > 30000 && lanes[1].m_usecQueueTime <= 33500);
     CHECK(lanes[2].m_usecQueueTime - lanes[1].m_usecQueueTime == 44000);
     CHECK(lanes[0].m_usecQueueTime - lanes[1].m_usecQueueTime == 66000);
-    for (int64_t end = sn_now() + 2000000; count < 99 && sn_now() < end;) {
+    for (int64_t end = time_now() + 2000000; count < 99 && time_now() < end;) {
         int got = S(m.host, ReceiveMessagesOnConnection, m.at_host, batch + count, 99 - count);
         count += got;
-        sn_sleep(1000);
+        pause_for(1000);
     }
     CHECK(count == 99);
     for (int i = 0; i < count; i++) {

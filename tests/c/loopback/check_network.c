@@ -67,10 +67,10 @@ void check_simulation(void)
     set_float(&m.host, k_ESteamNetworkingConfig_FakePacketJitter_Recv_Avg, 0);
     set_int(&m.client, k_ESteamNetworkingConfig_FakePacketLag_Send, 1, 0, 30);
     set_int(&m.host, k_ESteamNetworkingConfig_FakePacketLag_Recv, 1, 0, 20);
-    start = sn_now();
+    start = time_now();
     send_text(&m.client, m.at_client, "slow", RELIABLE);
     CHECK(await_text(&m.host, m.at_host, "slow"));
-    CHECK(sn_now() - start >= 50000);
+    CHECK(time_now() - start >= 50000);
     S(m.host, GetConnectionRealTimeStatus, m.at_host, &status, 0, NULL);
     CHECK(status.m_nPing == 50 && status.m_flConnectionQualityLocal == 1.0f);
     /* Nothing gets through: both sides notice. */
@@ -79,7 +79,7 @@ void check_simulation(void)
     set_float(&m.client, k_ESteamNetworkingConfig_FakePacketLoss_Send, 100);
     send_text(&m.client, m.at_client, "lost", RELIABLE);
     send_text(&m.host, m.at_host, "lost", RELIABLE);
-    sn_sleep(100000);
+    pause_for(100000);
     CHECK(state_of(&m.client, m.at_client) == CONNECTED);
     CHECK(await_state(&m.client, m.at_client, CONNECTED, PROBLEM));
     CHECK(await_state(&m.host, m.at_host, CONNECTED, PROBLEM));
@@ -93,7 +93,7 @@ void check_blackout_passes(void)
     set_float(&m.client, k_ESteamNetworkingConfig_FakePacketLoss_Send, 100);
     for (int i = 0; i < 20; i++) {
         send_size(&m.client, m.at_client, 10, RELIABLE, NULL);
-        sn_sleep(5000);
+        pause_for(5000);
     }
     CHECK(drain(&m.host, m.at_host, 1, 50) == 0);
     set_float(&m.client, k_ESteamNetworkingConfig_FakePacketLoss_Send, 0);
@@ -210,10 +210,10 @@ void check_status_afterwards(void)
     section = "status afterwards";
     set_int(&m.client, k_ESteamNetworkingConfig_FakePacketLag_Send, 1, 0, 50);
     CHECK(send_size(&m.client, m.at_client, 1000, RELIABLE, NULL) == k_EResultOK);
-    sn_sleep(2000);
+    pause_for(2000);
     sn_pump(m.client.engine);
     S(m.host, CloseConnection, m.at_host, 0, NULL, false);
-    sn_sleep(100000);
+    pause_for(100000);
     CHECK(S(m.client, GetConnectionRealTimeStatus, m.at_client, &status, 0, NULL) == k_EResultOK);
     CHECK(status.m_eState == CLOSED_BY_PEER && status.m_cbPendingReliable == 0 &&
           status.m_cbPendingUnreliable == 0 && status.m_cbSentUnackedReliable == 0);
@@ -225,17 +225,17 @@ void check_rates(void)
 {
     meeting m = meet();
     SteamNetConnectionRealTimeStatus_t out, in;
-    int64_t start = sn_now() / 62500 * 62500 + 72500, next = start; /* inside one of its slots */
+    int64_t start = time_now() / 62500 * 62500 + 72500, next = start; /* inside one of its slots */
     int right = 0, over = 0, asked = 0;
     section = "rates";
-    while (sn_now() < start + 1950000) {
-        sn_sleep(5000);
-        for (int i = 0; sn_now() >= next; next += i++ == 9 ? 500000 : 0)
+    while (time_now() < start + 1950000) {
+        pause_for(5000);
+        for (int i = 0; time_now() >= next; next += i++ == 9 ? 500000 : 0)
             send_size(&m.client, m.at_client, 3800, RELIABLE, NULL);
         S(m.client, GetConnectionRealTimeStatus, m.at_client, &out, 0, NULL);
         S(m.host, GetConnectionRealTimeStatus, m.at_host, &in, 0, NULL);
         over += out.m_flOutBytesPerSec > 76001 || in.m_flInBytesPerSec > 76001;
-        if (sn_now() < start + 1100000)
+        if (time_now() < start + 1100000)
             continue;
         asked++;
         right += out.m_flOutBytesPerSec > 75999 && in.m_flInBytesPerSec > 75999 &&

@@ -300,8 +300,10 @@ void check_frozen_peer(void)
 
 void check_directory(void)
 {
-    char directory[] = "/tmp/steamnet-check-XXXXXX", path[400], error[SN_ERROR_SIZE];
+    char directory[] = "/tmp/steamnet-check-XXXXXX", path[400], before[400], error[SN_ERROR_SIZE];
+    const char *given = getenv("STEAMNET_LOOPBACK_DIR");
     section = "the directory";
+    snprintf(before, sizeof before, "%s", given != NULL ? given : "");
     if (!CHECK(mkdtemp(directory) != NULL))
         return;
     setenv("STEAMNET_LOOPBACK_DIR", directory, 1);
@@ -320,14 +322,15 @@ void check_directory(void)
     snprintf(path, sizeof path, "%s/link", directory);
     unlink(path);
     CHECK(rmdir(directory) == 0);
-    unsetenv("STEAMNET_LOOPBACK_DIR");
+    setenv("STEAMNET_LOOPBACK_DIR", before, 1); /* "" is none; other programs meet elsewhere */
 }
 
 void check_fork(void)
 {
-    meeting m = meet();
+    meeting m;
     pid_t child;
     section = "fork";
+    m = meet();
     child = fork();
     if (child == 0) {
         meeting mine;

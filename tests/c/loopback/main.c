@@ -13,6 +13,7 @@ int main(int argument_count, char **arguments)
     setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
     if (argument_count > 1)
         return play_role(arguments[1]);
+    check_clock = sn_clock_new();
     check_states();
     check_reject_and_cancel();
     check_own_identity();
@@ -38,6 +39,10 @@ int main(int argument_count, char **arguments)
     check_sessions();
     check_full_session(false);
     check_full_session(true);
+    check_session_without_memory();
+    check_many_users();
+    sn_clock_release(check_clock);
+    check_clock = NULL;
     check_session_between_processes();
     check_echo();
     check_killed();
@@ -58,8 +63,6 @@ int main(int argument_count, char **arguments)
     check_callback_set_elsewhere();
     check_memory_failures();
     check_call_without_memory();
-    check_session_without_memory();
-    check_many_users();
     printf("%d checks, %d failed\n", check_count, check_failures);
     return check_failures > 0;
 }
