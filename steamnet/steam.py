@@ -377,10 +377,10 @@ class Steam(Uncopyable):
         """Close everything within ``limit`` seconds; collect what interrupts the wait."""
         closing, sessions = self._closing, self._sessions
         deadline = self.engine.clock() + limit
-        self.engine.refuse_sends()
-        self._use_ice = engines.no_signals
-        self._remove_ice()
         try:
+            self.engine.refuse_sends()
+            self._use_ice = engines.no_signals
+            self._remove_ice()
             if limit:
                 closing.flush()
                 self._wait(lambda: closing.undelivered(own) or sessions.undelivered(), deadline)

@@ -233,8 +233,8 @@ def interrupt(engine: str, body: str) -> tuple[int, str]:
 def test_ctrl_c_in_the_loop_of_a_program_that_expects_it(engine: str) -> None:
     """KeyboardInterrupt comes out of the loop, and the program ends as it likes."""
     loop = """
-        print("ready", flush=True)
         try:
+            print("ready", flush=True)
             while True:
                 steam.run_callbacks()
                 sockets.receive_messages(there)

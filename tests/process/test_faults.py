@@ -81,15 +81,14 @@ def live_until(step: str, alice: Steam, bob: RemoteSteam, call: Callable[[], int
 @pytest.mark.parametrize("step", STEPS)
 def test_peer_killed(engine: str, step: str, until: Callable[..., None], meeting: Path) -> None:
     """Whenever it happens, Alice is told, closes, has nothing left over, and connects again."""
-    short = {ConfigValue.TIMEOUT_INITIAL: 800, ConfigValue.TIMEOUT_CONNECTED: 800}
     with steamnet.init(engine=engine, identity=ALICE) as alice:
         sockets = alice.networking_sockets
         address = f"127.0.0.1:{free_port()}"
 
         def call() -> int:
             if engine == "gns":
-                return sockets.connect_by_ip_address(address, short)
-            return sockets.connect_p2p(BOB, 3, short)
+                return sockets.connect_by_ip_address(address)
+            return sockets.connect_p2p(BOB, 3)
 
         def bob_comes(remote: RemoteProcess) -> RemoteSteam:
             bob = remote.open(engine=engine, identity=BOB)
@@ -106,6 +105,8 @@ def test_peer_killed(engine: str, step: str, until: Callable[..., None], meeting
         finally:
             remote.kill()
             remote.close()
+        for key in (ConfigValue.TIMEOUT_INITIAL, ConfigValue.TIMEOUT_CONNECTED):
+            sockets.set_connection_config_value(connection, key, 800)
 
         def over() -> bool:
             sockets.send_message(connection, b"are you there?")  # GNS asks the silent in 10 s only

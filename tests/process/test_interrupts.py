@@ -105,7 +105,9 @@ def test_interrupted_wait(steam: Steam, monkeypatch: pytest.MonkeyPatch) -> None
     ctrl_c(0.2, lambda: utils.wait_for_relay(30))
 
 
-def test_interrupted_shutdown(engine: str, request: pytest.FixtureRequest) -> None:
+def test_interrupted_shutdown(
+    engine: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A lingering shutdown that is interrupted has shut down all the same."""
     if engine == "gns":
         request.getfixturevalue("gns")
@@ -116,7 +118,15 @@ def test_interrupted_shutdown(engine: str, request: pytest.FixtureRequest) -> No
         sockets.set_connection_config_value(one, key, 1024)
     for _ in range(10):
         sockets.send_message(one, bytes(10_000))
-    ctrl_c(0.3, lambda: steam.shutdown(linger=60))
+    pause = steam.clock.pause
+
+    def interrupted(until: float) -> None:  # within the wait of the shutdown
+        monkeypatch.undo()
+        signal.raise_signal(signal.SIGALRM)
+        pause(until)
+
+    monkeypatch.setattr(steam.clock, "pause", interrupted)
+    ctrl_c(30, lambda: steam.shutdown(linger=60))
     assert not steam.engine.is_open
     with pytest.raises(steamnet.ClosedError):
         sockets.create_poll_group()

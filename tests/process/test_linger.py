@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from dataclasses import dataclass
 
 import pytest
@@ -362,7 +361,12 @@ def test_ctrl_c_ends_the_wait_and_not_the_shutdown(pair: Pair, catches: bool) ->
         connection = connected(connect())
         os.kill(receiver, signal.SIGSTOP)
         fill(connection)
-        print("waiting", flush=True)
+        pause = steam.clock.pause
+        def paused(until):
+            steam.clock.pause = pause
+            print("waiting", flush=True)
+            pause(until)
+        steam.clock.pause = paused  # which only the wait calls
         try:
             steam.shutdown(linger=60)
         except KeyboardInterrupt:
@@ -375,7 +379,6 @@ def test_ctrl_c_ends_the_wait_and_not_the_shutdown(pair: Pair, catches: bool) ->
         try:
             assert sender.stdout is not None
             assert sender.stdout.readline() == "waiting\n"
-            time.sleep(0.3)
             sender.send_signal(signal.SIGINT)
             printed, logged = sender.communicate(timeout=30)
         finally:
