@@ -17,10 +17,10 @@ from rendezvous_server import ServerThread
 from steamnet import Identity, LobbyType
 from steamnet.enums import EResult
 from steamnet.lobby_backend import Chat, Create, Join, LobbyEventKind, SetData
-from steamnet.lobby_client import Item, Lost, People, Reply, Request, Update
+from steamnet.lobby_client import MOST_WAITING, Item, Lost, People, Reply, Request, Update
 from steamnet.lobby_rules import User
 from steamnet.rendezvous import Client, Limits
-from steamnet.rendezvous.lobby_carrier import IN_FLIGHT, WAITING, RemoteLobbies
+from steamnet.rendezvous.lobby_carrier import IN_FLIGHT, RemoteLobbies
 
 APP = 480
 PATIENCE = 30.0
@@ -140,7 +140,7 @@ def test_what_one_writes_is_written_in_order(
     assert said == list(range(count))
 
 
-@pytest.mark.parametrize("count", [1, IN_FLIGHT, WAITING])
+@pytest.mark.parametrize("count", [1, IN_FLIGHT, MOST_WAITING])
 def test_all_that_waits_is_answered_when_the_server_is_lost(count: int) -> None:
     """However much it is, and by whichever thread."""
     with ExitStack() as stack:
