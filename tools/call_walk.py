@@ -3,8 +3,8 @@
 
     python3 tools/call_walk.py [--check]
 
-Receiving includes what the message does on its way: its sender's timer and its arrival. A source and
-its header are one file.
+Receiving includes what the message does on its way: its sender's timer and its arrival. A source
+and its header are one file.
 With --check more calls or files than the limits below are an error.
 """
 
@@ -24,7 +24,15 @@ def walks(folder: Path) -> dict[str, list[tuple[str, str]]]:
     program = folder / "call_walk"
     csrc = ROOT / "csrc"
     sources = [*csrc.glob("*.c"), *csrc.glob("platform/*.c"), *csrc.glob("loopback/*.c")]
-    flags = ["-std=c11", "-gdwarf-4", "-O0", "-D_GNU_SOURCE", '-DSN_VERSION="0"', f"-I{csrc}", "-no-pie"]
+    flags = [
+        "-std=c11",
+        "-gdwarf-4",
+        "-O0",
+        "-D_GNU_SOURCE",
+        '-DSN_VERSION="0"',
+        f"-I{csrc}",
+        "-no-pie",
+    ]
     command = ["gcc", *flags, "-finstrument-functions", *sources, ROOT / "tests/c/call_walk.c"]
     subprocess.run([*command, "-o", program, "-ldl", "-lpthread"], check=True)
     lines = subprocess.run([program], check=True, capture_output=True, text=True).stdout.split()
