@@ -2,12 +2,15 @@
 
 import json
 import os
+import queue
 import random
 import struct
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any
 
@@ -16,7 +19,7 @@ import pytest
 import steamnet
 from steamnet import ConfigValue, ConnectionState, SendFlags
 
-HOST, GUEST = "76561198000000001", "76561198000000002"
+HOST, GUEST = 76561198000000100, 76561198000000200  # in the first case; one more in each other
 ROUNDS = 60  # of sending, 5 ms each
 LAST_WORDS = 30  # messages that the guest sends at once, right before it closes
 
@@ -126,71 +129,112 @@ class End:
         time.sleep(0.005)
 
 
-def play_guest(case: str) -> None:
+def play_guest(case: str, total: "queue.SimpleQueue[list[int]]") -> None:
     """Send and receive, then say the last words and close at once; print what was sent."""
-    steam = steamnet.init(engine="loopback", identity=GUEST)
+    number = [*CASES].index(case)
+    steam = steamnet.init(engine="loopback", identity=GUEST + number)
     end, i = End(steam, case, "guest"), 0
-    connection = end.sockets.connect_p2p(HOST, 0)
+    connection = end.sockets.connect_p2p(HOST + number, 0)
     while end.sockets.get_connection_info(connection).state != ConnectionState.CONNECTED:
         steam.run_callbacks()
         time.sleep(0.001)
     end.connected(connection)
-    total = None
-    while i < ROUNDS or total != end.got:
+    host_sent = None
+    while i < ROUNDS or host_sent != end.got:
         end.round(i)
         i += 1
-        if total is None and i > ROUNDS:
-            total = json.loads(sys.stdin.readline())
+        if host_sent is None and i > ROUNDS:
+            host_sent = total.get()
     for _ in range(LAST_WORDS):
         end.send(end.chance.randrange(end.lane_count))
     end.sockets.close_connection(connection, 1234, "that was all", enable_linger=True)
-    abandoned = steam.shutdown(linger=30)
-    print(json.dumps({"sent": end.sent, "wrong": end.wrong, "abandoned": len(abandoned or ())}))
+    abandoned = len(steam.shutdown(linger=30) or ())
+    print(json.dumps([case, end.sent, end.wrong, abandoned]), flush=True)
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_reliable_messages_between_processes(case: str) -> None:
-    """Once, in order, on every lane, in both directions, and the close overtakes none."""
-    with steamnet.init(engine="loopback", identity=HOST) as steam:
+def play_guests() -> None:
+    """Play all cases at once; each line of input is the total that the host of one has sent."""
+    totals: dict[str, queue.SimpleQueue[list[int]]] = {case: queue.SimpleQueue() for case in CASES}
+    for case, total in totals.items():
+        threading.Thread(target=play_guest, args=(case, total)).start()
+    for line in sys.stdin:
+        case, sent = json.loads(line)
+        totals[case].put(sent)
+
+
+def play_host(case: str, total: Callable[[list[int]], None], told: dict[str, Any]) -> Any:
+    """Play one case to its end: our end of the connection, and how it ended."""
+    with steamnet.init(engine="loopback", identity=HOST + [*CASES].index(case)) as steam:
         end, i, ended = End(steam, case, "host"), 0, None
         end.sockets.create_listen_socket_p2p(0)
-        guest = subprocess.Popen(
-            [sys.executable, os.path.abspath(__file__), case],
+        deadline = time.monotonic() + 60
+        while ended is None:
+            assert time.monotonic() < deadline, (case, end.sent, end.got)
+            steam.run_callbacks()
+            for event in end.sockets.connection_events():
+                if event.is_incoming_request:
+                    assert end.sockets.accept_connection(event.connection) == 1
+                elif event.state == ConnectionState.CONNECTED:
+                    end.connected(event.connection)
+                elif event.state == ConnectionState.CLOSED_BY_PEER:
+                    ended = event.info
+                else:
+                    assert event.state == ConnectionState.FINDING_ROUTE, event
+            if end.connection:
+                end.round(i)
+                i += 1
+                if i == ROUNDS:
+                    total(end.sent)
+        end.receive()
+        while case not in told:  # whatever the guest waits for, it waits for us
+            assert time.monotonic() < deadline, case
+            steam.run_callbacks()
+            time.sleep(0.005)
+        return end, (ended.end_reason, ended.end_debug)
+
+
+def test_reliable_messages_between_processes() -> None:
+    """Once, in order, on every lane, in both directions, and the close overtakes none.
+
+    All cases at once: the processes have a user, and a thread, for each.
+    """
+    told: dict[str, Any] = {}
+
+    def listen() -> None:
+        for line in guests.stdout:
+            case, *rest = json.loads(line)
+            told[case] = rest
+
+    def play(case: str) -> Any:
+        def total(sent: list[int]) -> None:
+            print(json.dumps([case, sent]), file=guests.stdin, flush=True)
+
+        return play_host(case, total, told)
+
+    with (
+        subprocess.Popen(
+            [sys.executable, os.path.abspath(__file__)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-        )
-        with guest:
-            deadline = time.monotonic() + 60
-            while ended is None:
-                assert time.monotonic() < deadline, (end.sent, end.got)
-                steam.run_callbacks()
-                for event in end.sockets.connection_events():
-                    if event.is_incoming_request:
-                        assert end.sockets.accept_connection(event.connection) == 1
-                    elif event.state == ConnectionState.CONNECTED:
-                        end.connected(event.connection)
-                    elif event.state == ConnectionState.CLOSED_BY_PEER:
-                        ended = event.info
-                    else:
-                        assert event.state == ConnectionState.FINDING_ROUTE, event
-                if end.connection:
-                    end.round(i)
-                    i += 1
-                    if i == ROUNDS:
-                        print(json.dumps(end.sent), file=guest.stdin, flush=True)
-            end.receive()
-            while guest.poll() is None:  # whatever it waits for, it waits for us
-                steam.run_callbacks()
-                time.sleep(0.005)
-            told = json.loads(guest.stdout.read())
-        assert (ended.end_reason, ended.end_debug) == (1234, "that was all")
-        assert end.wrong == []
-        assert told["wrong"] == []
-        assert end.got == told["sent"]
-        assert sum(end.got) > ROUNDS
-        assert told["abandoned"] == 0
-        assert guest.returncode == 0
+        ) as guests,
+        ThreadPoolExecutor(len(CASES) + 1) as pool,
+    ):
+        try:
+            listening = pool.submit(listen)
+            played = dict(zip(CASES, pool.map(play, CASES), strict=True))
+            guests.stdin.close()
+            listening.result(30)
+            assert guests.wait(30) == 0
+        finally:
+            guests.kill()
+    for case, (end, ended) in played.items():
+        sent, wrong, abandoned = told[case]
+        assert ended == (1234, "that was all"), case
+        assert end.wrong == wrong == [], case
+        assert end.got == sent, case
+        assert sum(end.got) > ROUNDS, case
+        assert abandoned == 0, case
 
 
 @pytest.mark.parametrize(("rate", "size"), [(50_000, 5_250), (100_000, 10_500), (400_000, 42_000)])
@@ -240,4 +284,4 @@ def test_what_was_blocked_leaves_first(
 
 
 if __name__ == "__main__":
-    play_guest(sys.argv[1])
+    play_guests()
