@@ -66,9 +66,9 @@ with steamnet.init(engine="loopback") as steam:
     print(len(heard), heard[0].category.__name__, heard[0].message)
     got = []
     while b"x" not in got:
-        got += map(bytes, sockets.receive_messages(here))
-        steam.wait(1)
         steam.run_callbacks()
+        got += map(bytes, sockets.receive_messages(here))
+        b"x" in got or steam.wait(1)
     print("received")
 """
     done = subprocess.run(
