@@ -18,6 +18,12 @@ CURRENT: "ContextVar[VirtualClock | None]" = ContextVar("steamnet clock", defaul
 """The clock whose `VirtualClock.run` is under way."""
 
 
+def _microseconds(duration: float) -> int:
+    """Not fewer than these seconds, so that who waits for what is left does so once."""
+    whole = round(duration * 1e6)
+    return whole + (whole / 1e6 < duration)
+
+
 class RealClock:
     """The machine's time, as an engine tells it."""
 
@@ -110,8 +116,7 @@ class VirtualClock:
 
     def pause(self, until: float) -> None:
         """Jump to the next moment at which something is due; at most ``until`` then."""
-        limit = round(until * 1e6)
-        limit += limit / 1e6 < until  # the time of who waits is over then
+        limit = _microseconds(until)
         lib.sn_clock_advance(self.native, min(lib.sn_clock_due(self.native), limit))
 
     def wait(self, engine: Any, timeout: float) -> bool:
@@ -120,7 +125,7 @@ class VirtualClock:
 
     def _after(self, duration: float) -> int:
         now: int = lib.sn_clock_now(self.native)
-        return min(now + round(seconds(duration, "seconds") * 1e6), 2**62)
+        return min(now + _microseconds(seconds(duration, "seconds")), 2**62)
 
 
 Clock = RealClock | VirtualClock

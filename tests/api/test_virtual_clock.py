@@ -107,6 +107,11 @@ def test_a_timeout_that_is_no_whole_microsecond_ends(timeout: float) -> None:
         with pytest.raises(TimeoutError):
             pump(alice, until=lambda: False, timeout=timeout)
         assert START + timeout <= alice.clock.now() < START + timeout + 2e-6
+        deadline = alice.clock.now() + timeout
+        while (left := deadline - alice.clock.now()) > 0:
+            before = alice.clock.now()
+            assert alice.wait(left) is False
+            assert alice.clock.now() > before
 
 
 def test_wait_jumps_to_news() -> None:

@@ -182,10 +182,10 @@ def test_time(far: Route, engine: str) -> None:
     """Time."""
     here, there = far.join()
     far.steams = [far.caller]  # Bob's engine gets no call
-    there.set(C.NAGLE_TIME, 100_000)
+    there.set(C.NAGLE_TIME, 50_000)
     there.send(b"held by Nagle's delay")
     if engine == "loopback":
-        far.pump_for(0.5)
+        far.pump_for(0.2)
         assert here.receive() == []
         there.steam.run_callbacks()
     far.until(here.receive, what="the message")
@@ -194,7 +194,7 @@ def test_time(far: Route, engine: str) -> None:
 def test_what_lingers(far: Route, engine: str) -> None:
     """What is left after a close with linger."""
     here, there = far.join()
-    there.set_rate(200_000)
+    there.set_rate(500_000)
     for _ in range(100):
         there.send(bytes(1000))
     there.close(1005, "that is all", enable_linger=True)
@@ -206,7 +206,7 @@ def test_what_lingers(far: Route, engine: str) -> None:
         return len(got) == 100
 
     if engine == "loopback":
-        far.pump_for(0.8)
+        far.pump_for(0.4)
         assert not all_here()
         far.steams = [far.caller, far.host]
     far.until(all_here, what="all of it")

@@ -216,7 +216,7 @@ def test_request_after_the_listen_socket_closed(route: Route) -> None:
     _, there = route.join()
     assert there.sockets.close_listen_socket(there.info.listen_socket)
     route.until(lambda: there.last == ConnectionState.NONE, what="the close")
-    late = route.connect({ConfigValue.TIMEOUT_INITIAL: 1000})
+    late = route.connect({ConfigValue.TIMEOUT_INITIAL: 300})
     route.until(lambda: late.last in GONE, what="the refusal")
     assert route.events == []
     assert there.last == ConnectionState.NONE

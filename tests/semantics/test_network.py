@@ -100,7 +100,7 @@ def test_duplicates_do_not_show(link: Link) -> None:
 def test_dead_line_is_given_up(link: Link) -> None:
     """When nothing arrives any more, both sides notice after TimeoutConnected."""
     listen_well(link)
-    link.route.set(C.TIMEOUT_CONNECTED, 500)
+    link.route.set(C.TIMEOUT_CONNECTED, 200)
     link.route.set(C.FAKE_PACKET_LOSS_SEND, 100.0)
     link.here.send(b"anybody?")
     link.there.send(b"hello?")
@@ -117,8 +117,8 @@ def test_a_time_out_set_while_silent(link: Link) -> None:
     link.route.set(C.FAKE_PACKET_LOSS_SEND, 100.0)
     link.here.send(b"anybody?")
     link.there.send(b"hello?")
-    link.route.pump_for(0.3)
-    link.route.set(C.TIMEOUT_CONNECTED, 500)
+    link.route.pump_for(0.1)
+    link.route.set(C.TIMEOUT_CONNECTED, 200)
     problem = ConnectionState.PROBLEM_DETECTED_LOCALLY
     # Both would give up after ten seconds otherwise.
     link.until(
