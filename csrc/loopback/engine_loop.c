@@ -86,5 +86,6 @@ void lo_api_end(void)
 void lo_engine_reset(void)
 {
     mutex = (sn_mutex)SN_MUTEX_INIT;
+    lo_release_queue = (lo_list){NULL, NULL}; /* the parent's messages */
     lo_clocks_reset();
 }

@@ -325,12 +325,41 @@ void check_directory(void)
     setenv("STEAMNET_LOOPBACK_DIR", before, 1); /* "" is none; other programs meet elsewhere */
 }
 
+static int freed;
+static void count_freed(SteamNetworkingMessage_t *message) { freed += message->m_cbSize; }
+
+/* What another thread of the parent was about to release at the fork stays the parent's. */
+static void check_fork_amid_a_call(user *who, int messages)
+{
+    pid_t child;
+    for (int i = 0; i < messages; i++) {
+        lo_packet *packet = lo_packet_new(LO_DATA, 1);
+        packet->message.m_pfnFreeData = count_freed;
+        lo_release_later(packet);
+    }
+    freed = 0;
+    child = fork();
+    if (child == 0) {
+        user mine;
+        sn_detach_after_fork(who->engine);
+        sn_loopback_after_fork();
+        mine = open_user("str:child");
+        close_user(&mine);
+        _exit(freed);
+    }
+    CHECK(finish(child, 0) == 0);
+    sn_pump(who->engine);
+    CHECK(freed == messages);
+}
+
 void check_fork(void)
 {
     meeting m;
     pid_t child;
     section = "fork";
     m = meet();
+    for (int messages = 0; messages < 4; messages++)
+        check_fork_amid_a_call(&m.host, messages);
     child = fork();
     if (child == 0) {
         meeting mine;
