@@ -26,9 +26,6 @@ from .handles import Router
 from .identity import Identity, address_to_native, c_string, from_native, to_native
 from .lobbies import Lobbies
 from .lobby_backend import MAX_NAME, LobbyBackend, text_within
-from .lobby_client import Carrier, Inbox, LobbyClient
-from .lobby_memory import Hub, hub_of
-from .lobby_rules import User
 from .networking_messages import SteamNetworkingMessagesManager
 from .networking_sockets import SteamNetworkingSocketsManager
 from .networking_utils import SteamNetworkingUtilsManager
@@ -36,6 +33,9 @@ from .objects import Connection, Listener, PollGroup
 from .signaling_protocol import Signaling
 
 if TYPE_CHECKING:
+    from .lobby_client import Carrier, Inbox
+    from .lobby_memory import Hub
+    from .lobby_rules import User
     from .rendezvous import Client
 
 RENDEZVOUS_SECONDS = 10.0  # that opening waits for a rendezvous server
@@ -338,14 +338,19 @@ class Steam(Uncopyable):
             from .steam_lobbies import SteamLobbies
 
             return SteamLobbies(self.engine)
+        from .lobby_client import LobbyClient  # slow to import, and not every game has lobbies
+        from .lobby_rules import User
+
         me = self._me()
         user = User(str(me), self._name or str(me), os.urandom(8).hex())
         return LobbyClient(self.engine, user, self.core.get_app_id(), self._open_carrier)
 
-    def _open_carrier(self, user: User, app: int, inbox: Inbox) -> Carrier:
+    def _open_carrier(self, user: "User", app: int, inbox: "Inbox") -> "Carrier":
         """What keeps the lobbies of this engine's users."""
         hub = self._hub
         if isinstance(self.clock, VirtualClock):
+            from .lobby_memory import hub_of
+
             hub = hub_of(self.clock)
         if hub is not None:
             guest = hub.enter(user, app, inbox.put)
@@ -355,7 +360,7 @@ class Steam(Uncopyable):
             from .rendezvous.lobby_carrier import RemoteLobbies
 
             return RemoteLobbies(self.rendezvous, user, app, inbox)
-        from .lobby_store import Store  # not every game has lobbies, and not every Python SQLite
+        from .lobby_store import Store  # not every Python has SQLite
         from .signaling import rendezvous_directory
 
         return Store(rendezvous_directory(), user, app, inbox)

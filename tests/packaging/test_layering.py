@@ -128,6 +128,9 @@ SLOW = {  # to import, and not every program needs them
 SLOW_OF_OURS = {
     "aio",
     "libraries",
+    "lobby_client",
+    "lobby_memory",
+    "lobby_rules",
     "lobby_store",
     "pump",
     "rendezvous",
@@ -142,7 +145,7 @@ SLOW_OF_OURS = {
         ("import steamnet", SLOW | {f"steamnet.{name}" for name in (*SLOW_OF_OURS, "steam")}),
         (
             "import steamnet; steamnet.init(engine='loopback').shutdown()",
-            {"asyncio", "selectors", "socket", "sqlite3", "ssl", "steamnet.libraries"}
+            {"asyncio", "hashlib", "random", "secrets", "selectors", "socket", "sqlite3", "ssl"}
             | {f"steamnet.{name}" for name in SLOW_OF_OURS},
         ),
     ],
