@@ -143,7 +143,9 @@ class Steam(Uncopyable):
             raise RuntimeError(f"the {self.engine.name} engine cannot go by a virtual clock")
 
     def _has_news(self) -> bool:
-        return self.sync.engine.has_more or lib.sn_news(self.engine.pointer) > 0
+        if not self.engine.is_open:
+            return True  # which the pump is to see
+        return self.engine.has_more or lib.sn_news(self.engine.pointer) > 0
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Close every connection, after it has drained unless an error is on its way out."""
@@ -156,7 +158,7 @@ class Steam(Uncopyable):
                 await asyncio.gather(*[connection.close() for connection in mine])
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout_at(deadline):
-                        while self.sync._undelivered():
+                        while self.engine.is_open and self.sync._undelivered():
                             await self._pump.tick()
                 self.sync.shutdown(linger=LAST_WAIT)
         finally:

@@ -87,7 +87,7 @@ def _host(steam: Steam, options: argparse.Namespace, typed: "queue.SimpleQueue[s
             except ResultError as error:
                 say(f"{error}: does another host run as the same user?")
                 return 1
-        say(f"Host Steam ID: {who}")
+        say(f"Host {'Steam ID' if steam.core.get_steam_id() else 'identity'}: {who}")
         _say_how_to_join(listeners[0].address if options.listen else None, who, options)
         lobby = None
         if options.listen is None or options.rendezvous:

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from on_asyncio import with_asyncio
 
-import steamnet
+import steamnet.aio
 from steamnet import LobbyEventKind, LobbyType, ResultError
 from steamnet.testing import VirtualClock, players
 
@@ -39,6 +39,24 @@ async def test_a_request_is_done_without_being_awaited() -> None:
         assert not request.done
         one, other = await asyncio.gather(request, _wait(request))
         assert one is other is request.result()
+
+
+@pytest.mark.parametrize("clock", ["real", "virtual"])
+def test_leaving_an_engine_that_is_shut_down_is_no_error(clock: str) -> None:
+    """Who awaits an event is told, and the with block ends as if nothing were."""
+
+    async def main() -> None:
+        async with steamnet.aio.init(engine="loopback") as ann:
+            event = asyncio.create_task(ann.lobbies.event())
+            await asyncio.sleep(0)
+            ann.sync.shutdown(linger=0)
+            with pytest.raises(steamnet.ClosedError):
+                await event
+
+    if clock == "virtual":
+        VirtualClock().run(main())
+    else:
+        asyncio.run(main())
 
 
 @with_asyncio

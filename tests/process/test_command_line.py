@@ -102,6 +102,22 @@ def running(*arguments: str, closed: str = "") -> Iterator["subprocess.Popen[byt
             process.kill()
 
 
+@pytest.mark.parametrize(
+    ("identity", "said"),
+    [
+        ("76561198000000001", "Host Steam ID: 76561198000000001"),
+        ("str:ann", "Host identity: str:ann"),
+        ("ip:127.0.0.1:1", "Host identity: ip:127.0.0.1:1"),
+    ],
+)
+def test_a_host_says_who_it_is(identity: str, said: str) -> None:
+    """Only a Steam ID is called one."""
+    with running("host", "--engine", "loopback", "--identity", identity) as host:
+        assert host.stdout is not None
+        assert host.stdout.readline().decode().rstrip() == said
+        assert f"join {identity} " in host.stdout.readline().decode()
+
+
 @pytest.mark.parametrize("listen", ["127.0.0.1:0", "[::1]:0", "0.0.0.0:0"])
 def test_a_host_says_what_to_type_to_join_by_address(listen: str) -> None:
     """Port 0 has become one that is free."""

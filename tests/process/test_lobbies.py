@@ -206,10 +206,11 @@ def test_a_broken_store_is_replaced(start: Start, bytes_: bytes) -> None:
     assert ann.ask("me.until(lambda: isinstance(me.answer(steam.lobbies.create()), int))")
 
 
-def test_a_crowd_agrees(place: str) -> None:
+def test_a_crowd_agrees(place: str, record_property: Callable[[str, int], None]) -> None:
     """All see each member's last value, and all that was said, in one order."""
     outcome = crowd.play(place, 6, 1.0, 20)
     assert outcome.said > 6
+    record_property("chat_messages", outcome.said)
 
 
 @pytest.mark.usefixtures("gns")
