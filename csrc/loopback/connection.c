@@ -38,7 +38,6 @@ void lo_settings_reload(lo_connection *connection)
 static void free_parts(lo_connection *connection)
 {
     lo_event *event;
-    lo_drop_lanes(connection);
     lo_release_later(connection->close_packet);
     lo_free(connection->abandoned);
     while ((event = connection->event_pool.first) != NULL) {
@@ -90,6 +89,15 @@ lo_connection *lo_connection_new(lo_user *user, int kind, lo_listener *listener,
     return connection;
 }
 
+/* Nothing is sent, received or waited for any more. */
+static void end_traffic(lo_connection *connection)
+{
+    lo_link_leave(connection);
+    lo_timer_remove(&connection->send_timer);
+    lo_timer_remove(&connection->timeout_timer);
+    lo_drop_lanes(connection);
+}
+
 /* Reliable messages that a closed connection can no longer deliver are reported. */
 static void record_abandoned(lo_connection *connection)
 {
@@ -108,15 +116,13 @@ void lo_destroy(lo_connection *connection)
     lo_object_remove(&connection->object);
     if (peer != NULL)
         lo_check_path(peer);
-    lo_timer_remove(&connection->send_timer);
-    lo_timer_remove(&connection->timeout_timer);
+    end_traffic(connection);
     if (connection->session != NULL)
         connection->session->connection = NULL;
     if (connection->has_room)
         LO_REMOVE(&lo.draining, connection, draining);
     lo_drop_queue(connection);
     lo_change_group(connection, NULL);
-    lo_link_leave(connection);
     LO_REMOVE(&user->connections, connection, listed);
     free_parts(connection);
 }
@@ -136,13 +142,6 @@ void lo_peer_lost(lo_connection *connection)
     lo_timer_add(&connection->timeout_timer, lo.now);
 }
 
-void lo_peer_silent(lo_connection *connection)
-{
-    connection->peer_closed = false;
-    connection->peer_silent = true;
-    lo_check_path(connection);
-}
-
 /* --- states -------------------------------------------------------------------------------- */
 
 /* The callback that its own options, or those of its listen socket, name. */
@@ -150,7 +149,7 @@ static void *own_callback(const lo_connection *connection)
 {
     const lo_scope *scope = &connection->scope;
     for (; scope != &connection->object.user->local; scope = scope->parent)
-        if (scope->set >> LO_Callback_ConnectionStatusChanged & 1)
+        if (lo_config_is_set(scope, LO_Callback_ConnectionStatusChanged))
             return scope->values[LO_Callback_ConnectionStatusChanged].pointer;
     return NULL;
 }
@@ -217,12 +216,10 @@ void lo_check_path(lo_connection *connection)
     const lo_packet *last = connection->deferred.last;
     bool complete = last != NULL && last->kind == LO_CONNECTION_CLOSED; /* nothing more is to come */
     bool alone = connection->link == NULL && lo_peer(connection) == NULL;
-    bool silent = is_blackout(lo_local_conditions(connection)) ||
-                  is_blackout(lo_remote_conditions(connection)) ||
-                  (alone && !connection->peer_closed);
+    lo_conditions local = lo_local_conditions(connection), remote = lo_remote_conditions(connection);
+    bool silent = is_blackout(local) || is_blackout(remote) || (alone && !connection->peer_closed);
     int path = silent && !complete ? LO_PATH_SILENT : LO_PATH_OPEN;
-    lo_datagrams_simulate(connection, lo_local_conditions(connection).simulated ||
-                                          lo_remote_conditions(connection).simulated ||
+    lo_datagrams_simulate(connection, local.simulated || remote.simulated ||
                                           (silent && lo_is_sending(connection)));
     if (!lo_is_sending(connection) || connection->path == LO_PATH_LOST ||
         connection->path == path || lo_is_delivered(connection))
@@ -254,10 +251,7 @@ void lo_terminate(lo_connection *connection, ESteamNetworkingConnectionState sta
            state == LO_CLOSED_BY_PEER ? "closed by peer" : "problem", reason, text);
     if (notify_peer)
         lo_send_close(connection);
-    lo_link_leave(connection);
-    lo_timer_remove(&connection->send_timer);
-    lo_timer_remove(&connection->timeout_timer);
-    lo_drop_lanes(connection);
+    end_traffic(connection);
     lo_set_state(connection, state);
 }
 

@@ -14,8 +14,6 @@ void lo_abort(lo_connection *connection);
 /* Its peer is gone without a word. */
 void lo_peer_lost(lo_connection *connection);
 
-/* Its peer is gone, and its close has not got through. */
-void lo_peer_silent(lo_connection *connection);
 
 /* Enters another state and posts the event of that. */
 void lo_set_state(lo_connection *connection, ESteamNetworkingConnectionState state);

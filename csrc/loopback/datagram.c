@@ -85,11 +85,12 @@ static void put_segment(builder *b, lo_packet *message, uint32_t offset, uint8_t
 static void put_ranges(builder *b, const lo_datagrams *d, int64_t time)
 {
     b->used = sizeof b->head;
-    while (b->head.ranges < d->range_count &&
-           (time - d->gap_since[b->head.ranges] >= GAP_DELAY ||
-            (b->head.ranges == 0 && d->ranges[0].from == 1))) {
-        memcpy(b->bytes + b->used, &d->ranges[b->head.ranges++], sizeof *d->ranges);
-        b->used += sizeof *d->ranges;
+    for (const struct lo_came *one = d->came; one < d->came + d->came_count; one++) {
+        if (time - one->gap_since < GAP_DELAY && one->range.from > 1)
+            return;
+        memcpy(b->bytes + b->used, &one->range, sizeof one->range);
+        b->used += sizeof one->range;
+        b->head.ranges++;
     }
 }
 
@@ -290,49 +291,45 @@ void lo_datagrams_drop(lo_connection *connection)
 
 static void remove_range(lo_datagrams *d, int at)
 {
-    size_t left = (size_t)(--d->range_count - at);
-    memmove(d->ranges + at, d->ranges + at + 1, left * sizeof *d->ranges);
-    memmove(d->gap_since + at, d->gap_since + at + 1, left * sizeof *d->gap_since);
+    size_t behind = (size_t)(--d->came_count - at);
+    memmove(d->came + at, d->came + at + 1, behind * sizeof *d->came);
 }
 
 /* Where there are too many the oldest is forgotten: what it tells of is sent once more. */
 static void insert_range(lo_datagrams *d, int at, int64_t number)
 {
-    int64_t since = at < d->range_count ? d->gap_since[at] : lo.now;
-    size_t left;
-    if (d->range_count == LO_ACK_RANGES) {
-        if (at == 0)
+    int64_t since = at < d->came_count ? d->came[at].gap_since : lo.now;
+    if (d->came_count == LO_ACK_RANGES) {
+        if (at-- == 0)
             return;
         remove_range(d, 0);
-        at--;
     }
-    left = (size_t)(d->range_count++ - at);
-    memmove(d->ranges + at + 1, d->ranges + at, left * sizeof *d->ranges);
-    memmove(d->gap_since + at + 1, d->gap_since + at, left * sizeof *d->gap_since);
-    d->ranges[at] = (lo_range){number, number};
-    d->gap_since[at] = since;
+    memmove(d->came + at + 1, d->came + at, (size_t)(d->came_count++ - at) * sizeof *d->came);
+    d->came[at] = (struct lo_came){{number, number}, since};
 }
 
 void lo_datagram_came(lo_connection *connection, int64_t number, bool reliable)
 {
     lo_datagrams *d = &connection->datagrams;
-    int at = d->range_count; /* of the first range behind it */
+    int at = d->came_count; /* of the first range behind it */
+    lo_range *before, *behind;
     if (reliable && d->ack_due == INT64_MAX) {
         d->ack_due = lo.now + ACK_DELAY;
         d->acks++;
     }
-    while (at > 0 && d->ranges[at - 1].from > number)
+    while (at > 0 && d->came[at - 1].range.from > number)
         at--;
-    if (at > 0 && d->ranges[at - 1].to >= number)
+    before = at > 0 && d->came[at - 1].range.to >= number - 1 ? &d->came[at - 1].range : NULL;
+    behind = at < d->came_count && d->came[at].range.from == number + 1 ? &d->came[at].range : NULL;
+    if (before != NULL && before->to >= number)
         return;
-    if (at > 0 && d->ranges[at - 1].to == number - 1) {
-        d->ranges[at - 1].to = number;
-        if (at < d->range_count && d->ranges[at].from == number + 1) {
-            d->ranges[at - 1].to = d->ranges[at].to;
-            remove_range(d, at);
-        }
-    } else if (at < d->range_count && d->ranges[at].from == number + 1) {
-        d->ranges[at].from = number;
+    if (before != NULL && behind != NULL) {
+        before->to = behind->to;
+        remove_range(d, at);
+    } else if (before != NULL) {
+        before->to = number;
+    } else if (behind != NULL) {
+        behind->from = number;
     } else {
         insert_range(d, at, number);
     }

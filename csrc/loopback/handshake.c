@@ -151,6 +151,12 @@ EResult lo_accept(lo_connection *connection)
     return k_EResultOK;
 }
 
+void lo_handle_confirm(lo_connection *connection)
+{
+    if (!connection->outgoing && connection->state == LO_FINDING_ROUTE)
+        set_connected(connection);
+}
+
 void lo_handle_control(lo_connection *connection, lo_packet *packet)
 {
     switch (packet->kind) {
@@ -171,10 +177,7 @@ void lo_handle_control(lo_connection *connection, lo_packet *packet)
         set_connected(connection);
         return;
     case LO_CONNECT_CONFIRM:
-    case LO_DATA:
-    case LO_DATAGRAM:
-        if (!connection->outgoing && connection->state == LO_FINDING_ROUTE)
-            set_connected(connection);
+        lo_handle_confirm(connection);
         break;
     case LO_CONNECTION_CLOSED: {
         lo_close_body closed;
@@ -185,8 +188,7 @@ void lo_handle_control(lo_connection *connection, lo_packet *packet)
     default:
         break;
     }
-    if (packet->kind != LO_DATA && packet->kind != LO_DATAGRAM)
-        lo_release_later(packet);
+    lo_release_later(packet);
 }
 
 static void connect_timed_out(lo_connection *connection)

@@ -11,7 +11,9 @@ EResult lo_accept(lo_connection *connection);
 void lo_conditions_changed(lo_user *user);
 /* 127.0.0.1 or ::1, and an unused port. */
 void lo_invent_address(lo_connection *connection, bool ipv6);
-/* A packet other than DATA has come, or the first DATA of a peer. */
+/* The accepted peer has confirmed, or sends already. */
+void lo_handle_confirm(lo_connection *connection);
+/* A packet that controls the connection has come. */
 void lo_handle_control(lo_connection *connection, lo_packet *packet);
 void lo_on_timeout(lo_connection *connection);
 

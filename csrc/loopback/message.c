@@ -37,6 +37,11 @@ lo_packet *lo_packet_new(int kind, size_t size)
     return packet;
 }
 
+int64_t lo_packet_memory(const lo_packet *packet)
+{
+    return (int64_t)sizeof *packet + packet->message.m_cbSize;
+}
+
 EResult lo_packet_copy(lo_packet **packet, const void *data, uint32_t size)
 {
     if (size > LO_MAX_MESSAGE || (data == NULL && size > 0))

@@ -70,6 +70,8 @@ typedef LO_LIST(lo_packet) lo_list;
 
 /* A packet with room for size bytes of its own; NULL when memory is short. */
 lo_packet *lo_packet_new(int kind, size_t size);
+/* Bytes of memory that it takes. */
+int64_t lo_packet_memory(const lo_packet *packet);
 /* A message with a copy of these bytes, or what is wrong with them. */
 EResult lo_packet_copy(lo_packet **packet, const void *data, uint32_t size);
 lo_packet *lo_packet_of(SteamNetworkingMessage_t *message);

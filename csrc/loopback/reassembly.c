@@ -11,11 +11,6 @@ enum {
 
 static int segments_of(int size) { return size == 0 ? 1 : 1 + (size - 1) / LO_SEGMENT; }
 
-static int64_t memory_of(const lo_packet *packet)
-{
-    return (int64_t)sizeof *packet + packet->message.m_cbSize;
-}
-
 /* A message of which nothing has come; behind its bytes a bit for each segment that has. */
 static lo_packet *new_message(const lo_segment_head *head)
 {
@@ -51,7 +46,7 @@ static bool put_in(lo_packet *packet, const lo_segment *segment)
     return true;
 }
 
-static bool put_unreliable(lo_datagrams *d, const lo_segment *segment, lo_list *ready)
+static void put_unreliable(lo_datagrams *d, const lo_segment *segment, lo_list *ready)
 {
     lo_packet *packet = d->fragments.first;
     while (packet != NULL &&
@@ -60,7 +55,7 @@ static bool put_unreliable(lo_datagrams *d, const lo_segment *segment, lo_list *
     if (packet == NULL) {
         packet = new_message(&segment->head);
         if (packet == NULL)
-            return true; /* lost */
+            return; /* lost */
         if (d->fragment_count++ == MOST_FRAGMENTED) {
             lo_release_later(lo_list_take(&d->fragments));
             d->fragment_count--;
@@ -73,7 +68,6 @@ static bool put_unreliable(lo_datagrams *d, const lo_segment *segment, lo_list *
         d->fragment_count--;
         lo_list_append(ready, packet);
     }
-    return true;
 }
 
 /* The message in the lane's list, NULL if it could not be added. */
@@ -90,7 +84,7 @@ static lo_packet *partial_message(lo_datagrams *d, lo_lane *lane, const lo_segme
     if (packet == NULL)
         return NULL;
     LO_INSERT(&lane->partial, before, packet, queued);
-    d->partial_bytes += memory_of(packet);
+    d->partial_bytes += lo_packet_memory(packet);
     return packet;
 }
 
@@ -100,7 +94,7 @@ void lo_take_ready(lo_connection *connection, lo_lane *lane, lo_list *ready)
     while ((packet = lane->partial.first) != NULL && packet->missing == 0 &&
            packet->sequence == lane->accepted + 1) {
         LO_REMOVE(&lane->partial, packet, queued);
-        connection->datagrams.partial_bytes -= memory_of(packet);
+        connection->datagrams.partial_bytes -= lo_packet_memory(packet);
         lane->accepted++;
         lo_list_append(ready, packet);
     }
@@ -113,9 +107,9 @@ bool lo_reassemble(lo_connection *connection, const lo_segment *segment, lo_list
     if (lane == NULL)
         return false;
     if (segment->head.sequence == 0)
-        return put_unreliable(&connection->datagrams, segment, ready);
+        put_unreliable(&connection->datagrams, segment, ready);
     if (segment->head.sequence <= lane->accepted)
-        return true; /* it has come before */
+        return true; /* it is unreliable, or has come before */
     packet = partial_message(&connection->datagrams, lane, &segment->head);
     if (packet == NULL || !put_in(packet, segment))
         return false;

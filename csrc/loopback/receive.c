@@ -120,8 +120,8 @@ static void accept_data(lo_connection *connection, lo_packet *packet)
     lo_lane *lane = &connection->lanes[packet->lane];
     lo_measure(&connection->received, lo.now, packet->message.m_cbSize);
     connection->last_received = lo.now;
-    if (connection->state != LO_CONNECTED)
-        lo_handle_control(connection, packet); /* a peer that sends is connected */
+    if (connection->state == LO_FINDING_ROUTE)
+        lo_handle_confirm(connection);
     if (connection->state != LO_CONNECTED || packet->send_time > connection->discard_after) {
         acknowledge(connection, packet);
         lo_release_later(packet);
@@ -155,8 +155,8 @@ static void accept_datagram(lo_connection *connection, lo_packet *packet)
     lo_datagram_open(&datagram, packet->payload, (size_t)packet->message.m_cbSize);
     lo_measure(&connection->received, lo.now, (int)datagram.head.size - LO_OVERHEAD);
     connection->last_received = lo.now;
-    if (datagram.head.segments > 0 && connection->state == LO_FINDING_ROUTE)
-        lo_handle_control(connection, packet); /* a peer that sends is connected */
+    if (datagram.head.segments > 0)
+        lo_handle_confirm(connection);
     lo_datagram_acked(connection, datagram.ranges, datagram.head.ranges);
     closed = is_closed_end(connection);
     while (connection->state == LO_CONNECTED && lo_segment_next(&datagram, &segment)) {
@@ -268,8 +268,11 @@ static void enter_receiver(lo_connection *connection, lo_packet *packet)
     if (lo.records != NULL)
         lo_sim_record(lo_peer(connection), packet, due < 0 ? SN_LOST : SN_DELIVERED, lo.now);
     if (due < 0) {
-        if (packet->kind == LO_CONNECTION_CLOSED)
-            lo_peer_silent(connection);
+        if (packet->kind == LO_CONNECTION_CLOSED) {
+            connection->peer_closed = false;
+            connection->peer_silent = true;
+            lo_check_path(connection);
+        }
         lo_release_later(packet);
     } else if (packet->kind == LO_DATA) {
         accept_data(connection, packet);

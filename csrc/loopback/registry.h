@@ -130,9 +130,11 @@ typedef struct lo_datagrams {
     int begun;             /* messages that have left in part */
     int64_t numbered;      /* datagrams with messages */
     uint64_t acks;         /* how often that was */
-    int range_count;
-    lo_range ranges[LO_ACK_RANGES];     /* of the datagrams that have come ... */
-    int64_t gap_since[LO_ACK_RANGES];   /* ... and since when the gap before each is known */
+    int came_count;
+    struct lo_came {
+        lo_range range;
+        int64_t gap_since; /* when the gap before it became known */
+    } came[LO_ACK_RANGES]; /* datagrams that have come */
     lo_list fragments;     /* unreliable messages that have come in part */
     int fragment_count;
     int64_t partial_bytes; /* of memory, in all lanes */

@@ -213,11 +213,6 @@ static void send_acks(lo_link *link)
     }
 }
 
-int64_t lo_packet_memory(const lo_packet *packet)
-{
-    return (int64_t)sizeof *packet + packet->message.m_cbSize;
-}
-
 static void left_inbound(lo_connection *receiver, const lo_packet *packet)
 {
     bool paused = receiver->link != NULL && lo_link_is_paused(receiver->link);

@@ -74,7 +74,5 @@ bool lo_link_is_paused(const lo_link *link);
 void lo_link_watch(lo_link *link);
 /* A frame that controls the link. */
 void lo_link_send_control(lo_link *link, int kind, int lane, const void *body, size_t size);
-/* What a packet counts of a link's backlog. */
-int64_t lo_packet_memory(const lo_packet *packet);
 
 #endif
