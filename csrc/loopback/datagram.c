@@ -42,21 +42,16 @@ typedef struct builder {
     unsigned char bytes[MOST_BYTES];
 } builder;
 
-static uint32_t segment_size(const lo_packet *message, uint32_t offset)
+static bool has_room(const builder *b, int size)
 {
-    uint32_t left = (uint32_t)message->message.m_cbSize - offset;
-    return left < LO_SEGMENT ? left : LO_SEGMENT;
-}
-
-static bool has_room(const builder *b, uint32_t size)
-{
-    return b->head.segments == 0 || (b->head.segments < MOST_SEGMENTS &&
-                                     b->head.size + SEGMENT_OVERHEAD + size <= LO_SEGMENT);
+    return b->head.segments == 0 ||
+           (b->head.segments < MOST_SEGMENTS &&
+            (int)b->head.size + SEGMENT_OVERHEAD + size <= LO_SEGMENT);
 }
 
 static void put_segment(builder *b, lo_packet *message, uint32_t offset, uint8_t attempt)
 {
-    uint32_t size = segment_size(message, offset);
+    uint32_t size = (uint32_t)lo_segment_size(message, (int)offset);
     lo_segment_head head = {
         .number = message->number,
         .sequence = message->sequence,
@@ -99,7 +94,7 @@ static void put_lost(builder *b, lo_datagrams *d)
     lo_sent *old;
     while ((old = d->lost.first) != NULL) {
         struct lo_sent_segment *one = &old->segments[old->again];
-        if (!has_room(b, segment_size(one->message, one->offset)))
+        if (!has_room(b, lo_segment_size(one->message, (int)one->offset)))
             return;
         put_segment(b, one->message, one->offset, (uint8_t)(one->attempt + 1));
         if (++old->again == old->count) {
@@ -162,19 +157,14 @@ bool lo_datagram_begin(lo_connection *connection)
     return true;
 }
 
-int lo_segment_size(const lo_packet *message)
-{
-    return (int)segment_size(message, (uint32_t)message->begun);
-}
-
 bool lo_datagram_add(lo_connection *connection, lo_packet *message)
 {
-    uint32_t offset = (uint32_t)message->begun, size = segment_size(message, offset);
-    bool last = offset + size == (uint32_t)message->message.m_cbSize;
+    int size = lo_segment_size(message, message->begun);
+    bool last = message->begun + size == message->message.m_cbSize;
     if (!has_room(&scratch, size))
         return false;
-    put_segment(&scratch, message, offset, 0);
-    connection->datagrams.begun += (offset == 0) - last;
+    put_segment(&scratch, message, (uint32_t)message->begun, 0);
+    connection->datagrams.begun += (message->begun == 0) - last;
     message->holds += message->reliable && !last; /* the lane's becomes the last segment's */
     return true;
 }
@@ -236,7 +226,8 @@ static void let_go(lo_connection *connection, const struct lo_sent_segment *one)
 {
     lo_packet *message = one->message;
     bool last = --message->holds == 0;
-    lo_count_unacked(connection, message->lane, true, -last, -(int)segment_size(message, one->offset));
+    lo_count_unacked(connection, message->lane, true, -last,
+                     -lo_segment_size(message, (int)one->offset));
     if (last)
         lo_release_later(message);
 }

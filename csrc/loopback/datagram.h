@@ -11,8 +11,12 @@ enum {
 
 /* Messages leave in datagrams from now on, or do so no more once all that was sent is through. */
 void lo_datagrams_simulate(lo_connection *connection, bool simulated);
-/* Bytes of a message in its next segment. */
-int lo_segment_size(const lo_packet *message);
+/* Bytes of a message in the segment that begins there. */
+static inline int lo_segment_size(const lo_packet *message, int offset)
+{
+    int left = message->message.m_cbSize - offset;
+    return left < LO_SEGMENT ? left : LO_SEGMENT;
+}
 /* One that tells what has come, with what was lost; false when memory is short. */
 bool lo_datagram_begin(lo_connection *connection);
 /* Adds a message's next segment; false if there is no room. */

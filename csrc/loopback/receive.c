@@ -75,44 +75,34 @@ static void enqueue(lo_connection *connection, lo_packet *packet)
         lo_group_append(group, packet);
 }
 
-static void accept_unreliable(lo_connection *connection, lo_packet *packet)
+/* A message that is complete, in its order. It may end the connection. */
+static void accept_message(lo_connection *connection, lo_packet *packet)
 {
-    if (!is_full(connection, packet) &&
-        packet->message.m_cbSize <= connection->settings.receive_largest) {
+    bool fits = packet->message.m_cbSize <= connection->settings.receive_largest;
+    bool waits = (packet->reliable && connection->deferred.first != NULL) || is_full(connection, packet);
+    if (fits && !waits) {
         enqueue(connection, packet);
-        return;
-    }
-    lo_log(connection->object.user, LO_VERBOSE,
-           "#%u unreliable message dropped: the receive buffer is full", connection->ordinal);
-    acknowledge(connection, packet);
-    lo_release_later(packet);
-}
-
-static void accept_reliable(lo_connection *connection, lo_packet *packet)
-{
-    if (packet->message.m_cbSize > connection->settings.receive_largest) {
+    } else if (fits && packet->reliable) {
+        lo_list_append(&connection->deferred, packet);
+    } else if (packet->reliable) {
         lo_release_later(packet);
         lo_terminate(connection, LO_PROBLEM, k_ESteamNetConnectionEnd_Misc_InternalError,
                      "Reliable message size too large for the receiver's RecvMaxMessageSize", true);
-    } else if (connection->deferred.first != NULL || is_full(connection, packet)) {
-        lo_list_append(&connection->deferred, packet);
     } else {
-        enqueue(connection, packet);
+        lo_log(connection->object.user, LO_VERBOSE,
+               "#%u unreliable message dropped: the receive buffer is full", connection->ordinal);
+        acknowledge(connection, packet);
+        lo_release_later(packet);
     }
 }
 
-/* Messages that are complete, in their order. One of them may end the connection. */
+/* What reassembly has completed, unless one of it ends the connection. */
 static void accept_ready(lo_connection *connection, lo_list *ready)
 {
     lo_packet *packet;
-    while ((packet = lo_list_take(ready)) != NULL) {
-        if (connection->state != LO_CONNECTED)
-            lo_release_later(packet);
-        else if (packet->reliable)
-            accept_reliable(connection, packet);
-        else
-            accept_unreliable(connection, packet);
-    }
+    while (connection->state == LO_CONNECTED && (packet = lo_list_take(ready)) != NULL)
+        accept_message(connection, packet);
+    lo_release_all_later(ready);
 }
 
 static void accept_data(lo_connection *connection, lo_packet *packet)
@@ -125,16 +115,14 @@ static void accept_data(lo_connection *connection, lo_packet *packet)
     if (connection->state != LO_CONNECTED || packet->send_time > connection->discard_after) {
         acknowledge(connection, packet);
         lo_release_later(packet);
-    } else if (packet->reliable) {
-        lane->accepted++;
-        accept_reliable(connection, packet);
-        if (lane->partial.first != NULL) { /* behind it come datagrams */
-            lo_list ready = {NULL, NULL};
-            lo_take_ready(connection, lane, &ready);
-            accept_ready(connection, &ready);
-        }
-    } else {
-        accept_unreliable(connection, packet);
+        return;
+    }
+    lane->accepted += packet->reliable;
+    accept_message(connection, packet);
+    if (lane->partial.first != NULL) { /* behind it come datagrams */
+        lo_list ready = {NULL, NULL};
+        lo_take_ready(connection, lane, &ready);
+        accept_ready(connection, &ready);
     }
 }
 

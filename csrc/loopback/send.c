@@ -156,7 +156,7 @@ static bool flow_control_allows(const lo_connection *connection, const lo_packet
     if (connection->datagrams.used) {
         if (!packet->reliable)
             return true;
-        bytes = lo_segment_size(packet);
+        bytes = lo_segment_size(packet, packet->begun);
     }
     if (window < LO_MAX_MESSAGE)
         window = LO_MAX_MESSAGE;
@@ -269,7 +269,7 @@ static bool send_datagram(lo_connection *connection)
         return false;
     while ((lane = ready_lane(connection)) != NULL) {
         lo_packet *packet = lane->waiting.first;
-        int size = lo_segment_size(packet);
+        int size = lo_segment_size(packet, packet->begun);
         bool last;
         if (!lo_datagram_add(connection, packet))
             break;

@@ -66,11 +66,6 @@ static int64_t queue_time(const lo_connection *connection, int64_t bytes)
     return starts + bytes * 1000000 / connection->settings.send_rate;
 }
 
-static int unacknowledged(const lo_lane *lane)
-{
-    return (int)lane->unacked[true].bytes;
-}
-
 static int64_t waiting(const lo_lane *lane)
 {
     return lane->pending[false].bytes + lane->pending[true].bytes;
@@ -115,7 +110,7 @@ void lo_fill_status(lo_connection *connection, SteamNetConnectionRealTimeStatus_
     for (int i = 0; i < connection->lane_count; i++) {
         status->m_cbPendingUnreliable += (int)connection->lanes[i].pending[false].bytes;
         status->m_cbPendingReliable += (int)connection->lanes[i].pending[true].bytes;
-        status->m_cbSentUnackedReliable += unacknowledged(&connection->lanes[i]);
+        status->m_cbSentUnackedReliable += (int)connection->lanes[i].unacked[true].bytes;
     }
     status->m_usecQueueTime = queue_time(connection, (int64_t)status->m_cbPendingUnreliable +
                                                          status->m_cbPendingReliable);
@@ -135,31 +130,23 @@ void lo_fill_lane_status(const lo_connection *connection, const lo_lane *lane,
     *status = (SteamNetConnectionRealTimeLaneStatus_t){
         .m_cbPendingUnreliable = (int)lane->pending[false].bytes,
         .m_cbPendingReliable = (int)lane->pending[true].bytes,
-        .m_cbSentUnackedReliable = unacknowledged(lane),
+        .m_cbSentUnackedReliable = (int)lane->unacked[true].bytes,
         .m_usecQueueTime = queue_time(connection, bytes_ahead(connection, lane)),
     };
 }
 
 /* --- the long text ------------------------------------------------------------------------- */
 
-static const char *state_words(const lo_connection *connection)
-{
-    switch (connection->state) {
-    case k_ESteamNetworkingConnectionState_Connecting:
-        return "connecting";
-    case k_ESteamNetworkingConnectionState_FindingRoute:
-        return "finding route";
-    case LO_CONNECTED:
-        return "connected";
-    case LO_CLOSED_BY_PEER:
-        return "closed by remote host";
-    default:
-        return "problem detected locally";
-    }
-}
-
 int lo_write_details(lo_connection *connection, char *text, size_t size)
 {
+    static const char *const states[] = {
+        [LO_NONE] = "not begun",
+        [LO_CONNECTING] = "connecting",
+        [LO_FINDING_ROUTE] = "finding route",
+        [LO_CONNECTED] = "connected",
+        [LO_CLOSED_BY_PEER] = "closed by remote host",
+        [LO_PROBLEM] = "problem detected locally",
+    };
     SteamNetConnectionRealTimeStatus_t status;
     char what[k_cchSteamNetworkingMaxConnectionDescription], end[160] = "";
     lo_conditions local = lo_local_conditions(connection), remote = lo_remote_conditions(connection);
@@ -180,7 +167,7 @@ int lo_write_details(lo_connection *connection, char *text, size_t size)
         "    Pending:  %d bytes reliable, %d bytes unreliable, %d bytes unacknowledged\n"
         "    Waiting to be received: %d messages, %lld bytes%s\n"
         "    Lanes: %d\n",
-        state_words(connection), end, what,
+        states[connection->state], end, what,
         connection->link != NULL ? "another process" : "this process",
         (double)(lo.now - connection->created) / 1e6, status.m_nPing,
         (local.lag_send + remote.lag_receive) / 1000, (remote.lag_send + local.lag_receive) / 1000,
