@@ -23,6 +23,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -258,6 +259,19 @@ def test_commands_are_commands(block: Block) -> None:
             _check(shlex.split(command, comments=True))
 
 
+@cache
+def _help(*subcommand: str) -> str:
+    """What the command line says of a subcommand."""
+    done = subprocess.run(
+        [sys.executable, "-m", "steamnet", *subcommand, "--help"],
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert done.returncode == 0, f"{subcommand}: {done.stderr}"
+    return done.stdout
+
+
 def _check(words: list[str]) -> None:
     """Judge one command, without running it."""
     while words and re.fullmatch(r"[A-Z_]+=.*", words[0]):
@@ -265,15 +279,9 @@ def _check(words: list[str]) -> None:
     if words[:3] == ["python", "-m", "steamnet"]:
         words = ["steamnet", *words[3:]]
     if words[:1] == ["steamnet"]:
-        known = subprocess.run(
-            [sys.executable, "-m", "steamnet", *words[1:2], "--help"],
-            capture_output=True,
-            text=True,
-            timeout=30,
-        )
-        assert known.returncode == 0, f"{' '.join(words)}: {known.stderr}"
+        known = _help(*words[1:2])
         options = {word.split("=")[0] for word in words if word.startswith("--")}
-        assert all(option in known.stdout for option in options), words
+        assert all(option in known for option in options), words
     for word in words:
         if re.match(r"(tests|tools|examples|benchmarks|docs|wheelhouse-config|\.ci)/", word):
             assert (ROOT / word).exists(), f"there is no {word}"

@@ -14,7 +14,7 @@ PLAYERS = 6
 
 def play(route: str, record_property: Callable[[str, Any], None]) -> None:
     """Run the soak, and keep its figures for docs/reliability.md."""
-    seconds = 8 if route == "loopback" else 12  # gns takes some to connect, and to see a death
+    seconds = 6 if route == "loopback" else 12  # gns takes some to connect, and to see a death
     figures = soak.soak(route, seconds, PLAYERS, progress=False)
     soak.check(figures)
     for name in ("reliable", "joined", "left", "closed", "killed", "stopped"):

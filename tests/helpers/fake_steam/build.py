@@ -10,7 +10,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 CSRC = HERE.parents[2] / "csrc"
 ROW = re.compile(r"^FLAT\((\w+), \w+, (.+?), (\w+), (\w+), \((.*)\), (.+)\)$", re.M)
-OPTIONS = """-std=c11 -g -O1 -fPIC -shared -fvisibility=hidden -D_GNU_SOURCE
+OPTIONS = """-std=c11 -g -O0 -fPIC -shared -fvisibility=hidden -D_GNU_SOURCE
 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Werror"""
 
 
