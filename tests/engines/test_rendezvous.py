@@ -36,10 +36,18 @@ def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @pytest.fixture
-def bob(place: Path) -> Iterator[RemoteSteam]:
+def bob(place: Path, remote: RemoteProcess) -> Iterator[RemoteSteam]:
     """Bob, in another process."""
+    bob = remote.open(engine="loopback", identity=BOB)
+    yield bob
+    bob.shutdown(linger=0)
+
+
+@pytest.fixture(scope="module")
+def spare() -> Iterator[RemoteProcess]:
+    """A third process."""
     process = RemoteProcess()
-    yield process.open(engine="loopback", identity=BOB)
+    yield process
     process.close()
 
 
@@ -186,10 +194,10 @@ def big(path: Path) -> None:
 
 @pytest.mark.parametrize("put", [fifo, device, loop, folder, bad_bytes, big])
 def test_whatever_lies_in_the_directory_does_no_harm(
-    put: Callable[[Path], None], place: Path, bob: RemoteSteam
+    put: Callable[[Path], None], place: Path, bob: RemoteSteam, spare: RemoteProcess
 ) -> None:
     """Nothing waits for it, and nobody else is harder to find; a listener of that name is later."""
-    taken = place / address_of_port_2(place)
+    taken = place / address_of_port_2(place, spare)
     names = [
         "lock",
         "0" * TOKEN,
@@ -256,7 +264,9 @@ def rubbish(place: Path) -> None:
 
 
 @pytest.mark.parametrize("spoil", [everything, made_again, entries, locks, sockets, rubbish])
-def test_what_was_removed_is_published_again(spoil: Spoil, place: Path, bob: RemoteSteam) -> None:
+def test_what_was_removed_is_published_again(
+    spoil: Spoil, place: Path, bob: RemoteSteam, spare: RemoteProcess
+) -> None:
     """A listener is found although its files were removed: by those that come then, too."""
     with steamnet.init(engine="loopback", identity=ALICE) as alice:
         for port in (1, 2):
@@ -264,13 +274,13 @@ def test_what_was_removed_is_published_again(spoil: Spoil, place: Path, bob: Rem
         meet(alice, bob, 1)
         spoil(place)
         meet(alice, bob, 2)
-        late = RemoteProcess()
-        meet(alice, late.open(engine="loopback", identity=FIRST), 1)
-        late.close()
+        late = spare.open(engine="loopback", identity=FIRST)
+        meet(alice, late, 1)
+        late.shutdown(linger=0)
 
 
 @contextmanager
-def full_disk(place: Path) -> Iterator[None]:
+def full_disk(place: Path, spare: RemoteProcess) -> Iterator[None]:
     """Let no file grow."""
     import resource  # which Windows has not
 
@@ -283,7 +293,7 @@ def full_disk(place: Path) -> Iterator[None]:
 
 
 @contextmanager
-def directory_moved(place: Path) -> Iterator[None]:
+def directory_moved(place: Path, spare: RemoteProcess) -> Iterator[None]:
     """Take the directory away, and let none be made."""
     away = place.with_name("away")
     place.rename(away)
@@ -296,38 +306,41 @@ def directory_moved(place: Path) -> Iterator[None]:
 
 
 @contextmanager
-def entry_locked(place: Path) -> Iterator[None]:
+def entry_locked(place: Path, spare: RemoteProcess) -> Iterator[None]:
     """Hold the entry's lock, as a process may that was stopped while it published."""
     import fcntl  # which Windows has not
 
-    with open(place / address_of_port_2(place), "w") as file:
+    with open(place / address_of_port_2(place, spare), "w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
-def address_of_port_2(place: Path) -> str:
+def address_of_port_2(place: Path, spare: RemoteProcess) -> str:
     """The name of Alice's entry for virtual port 2."""
-    process = RemoteProcess()
-    alice = process.open(engine="loopback", identity=ALICE)
+    alice = spare.open(engine="loopback", identity=ALICE)
     before = set(place.iterdir())
     alice.networking_sockets.create_listen_socket_p2p(2)
     (entry,) = set(place.iterdir()) - before
-    process.close()
+    alice.shutdown(linger=0)
     return entry.name
 
 
-Trouble = Callable[[Path], AbstractContextManager[None]]
+Trouble = Callable[[Path, RemoteProcess], AbstractContextManager[None]]
 
 
 @pytest.mark.parametrize("trouble", [full_disk, directory_moved, entry_locked])
 def test_a_listener_is_published_later(
-    trouble: Trouble, place: Path, bob: RemoteSteam, caplog: pytest.LogCaptureFixture
+    trouble: Trouble,
+    place: Path,
+    bob: RemoteSteam,
+    spare: RemoteProcess,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """What could not be published when it was opened is, from run_callbacks; the log says both."""
     with steamnet.init(engine="loopback", identity=ALICE) as alice:
         alice.networking_utils.set_debug_output(DebugOutputType.MSG)
         caplog.set_level(logging.DEBUG)
-        with trouble(place):
+        with trouble(place, spare):
             assert alice.networking_sockets.create_listen_socket_p2p(2)
             for _ in range(3):
                 alice.run_callbacks()

@@ -32,13 +32,10 @@ class Received:
 class RemoteProcess:
     """A process that holds a Steam; attributes and calls go there, results and errors come back."""
 
-    def __init__(self, **environment: str) -> None:
+    def __init__(self) -> None:
         """Start the process; `open` opens its engine."""
         self._process = subprocess.Popen(
-            [sys.executable, __file__],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=os.environ | environment,
+            [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
 
     def ask(self, path: str, *args: Any, **options: Any) -> Any:
@@ -53,8 +50,9 @@ class RemoteProcess:
         return answer
 
     def open(self, **options: Any) -> "RemoteSteam":
-        """Open an engine there, as `steamnet.init` does."""
-        self.ask("open", **options)
+        """Open an engine there, as `steamnet.init` does, with our variables as they are now."""
+        ours = {name: value for name, value in os.environ.items() if name.startswith("STEAMNET_")}
+        self.ask("open", ours, **options)
         return RemoteSteam(self)
 
     def kill(self) -> None:
@@ -108,7 +106,10 @@ def _serve() -> None:
         answer, error = None, None
         try:
             if path == "open":
-                steam = steamnet.init(*args, **options)
+                for name in [name for name in os.environ if name.startswith("STEAMNET_")]:
+                    del os.environ[name]
+                os.environ.update(*args)
+                steam = steamnet.init(**options)
             else:
                 target: Any = steam
                 for name in path.split("."):
