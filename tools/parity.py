@@ -28,6 +28,15 @@ REACHED = {
     "Lobby": "Lobby.",
     "Friends": "friends.",
 }
+# Whose methods most functions of an interface are.
+SECTIONS = {
+    "ISteamNetworkingSockets": "networking_sockets",
+    "ISteamNetworkingFakeUDPPort": "FakeUDPPort",
+    "ISteamNetworkingUtils": "networking_utils",
+    "ISteamNetworkingMessages": "networking_messages",
+    "ISteamMatchmaking": "lobbies",
+    "ISteamFriends": "friends",
+}
 # Called for the user, inside of these.
 INSIDE = {
     "ISteamNetworkingSockets_RunCallbacks": "Steam.run_callbacks",
@@ -168,23 +177,23 @@ def engines(need: str, flat: str) -> dict[str, bool]:
 def page() -> str:
     """Make the text of the page."""
     python = cited()
-    parts, section = [HEAD], ""
+    parts, section, own = [HEAD], "", ""
     for need, _, interface, name in rows():
         flat = f"{interface}_{name}"
+        ways = dict.fromkeys(python.get(flat) or [INSIDE[flat]])
         if interface != section:
-            section = interface
+            section, own = interface, SECTIONS.get(interface, "")
+            column = f"Python (in `{own}`)" if own else "Python"
             parts.append(
-                f"\n## {interface}\n\n| flat function | steam | gns | loopback | Python |\n"
-                "|---|---|---|---|---|\n"
+                f"\n## {interface}\n\n| flat function | {column} | engines |\n|---|---|---|\n"
             )
-        ways = python.get(flat) or [INSIDE[flat]]
-        cells = ["yes" if has else "no" for has in engines(need, flat).values()]
-        shown = ", ".join(f"`{way}`" for way in dict.fromkeys(ways))
-        parts.append(f"| `{name}` | {' | '.join(cells)} | {shown} |\n")
-    parts.append("\n## What is left alone\n\n| flat functions | why |\n|---|---|\n")
+        shown = ", ".join(f"`{way.removeprefix(f'{own}.')}`" for way in ways)
+        there = [engine for engine, has in engines(need, flat).items() if has]
+        parts.append(f"| `{name}` | {shown} | {'all' if len(there) == 3 else ', '.join(there)} |\n")
+    parts.append("\n## What is left alone\n\n")
     for pattern, reason in UNBOUND.items():
-        shown = re.sub(r"\\w\+|v\\d\+", "*", pattern).replace("|", "\\|")
-        parts.append(f"| `{shown}` | {reason} |\n")
+        shown = re.sub(r"\\w[+*]|v\\d\+", "*", pattern)
+        parts.append(f"- `{shown}`: {reason}\n")
     return "".join(parts)
 
 

@@ -88,7 +88,7 @@ def table(file: Path) -> str:
         if wine and shutil.which("x86_64-w64-mingw32-gcc"):
             found |= probe_windows(windows, folder / "wine")
     lines = [
-        "| library | platform | loads | accessor | missing functions | init without Steam |",
+        "| library | platform | loads | interface | missing functions | init without Steam |",
         "|---|---|---|---|---|---|",
     ]
     for engine in engines:
@@ -99,7 +99,7 @@ def table(file: Path) -> str:
         start = start.replace(os.path.expanduser("~"), "~")
         lines.append(
             f"| {engine['package']} {engine['version']} | {engine['platform']} | {row.loads} "
-            f"| {row.accessor} | {row.missing} | {start} |"
+            f"| {row.accessor.rpartition('_')[2]} | {row.missing} | {start} |"
         )
     return "\n".join(lines) + "\n"
 

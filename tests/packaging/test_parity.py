@@ -67,7 +67,7 @@ def test_every_function_is_called_somewhere() -> None:
 
 
 def test_the_columns_say_what_the_engine_has(engine: str, steam: steamnet.Steam) -> None:
-    """The page's column of an engine is what that engine, loaded, has."""
+    """What the page says of an engine is what that engine, loaded, has."""
     needs = {f"SteamAPI_{interface}_{name}": need for need, _, interface, name in ROWS}
     functions = dict(steam.engine.functions())
     assert set(functions) == set(needs)
