@@ -48,9 +48,9 @@ static bool is_sender(const char *sender, const SteamNetworkingIdentity *peer)
 }
 
 /* NULL ignores the request: it is not from whom it says, or no listen socket has its port, and the
- * caller asks again every half second. The engine knows its listen sockets; it has put the new connection into one by now, and
- * holds the lock that this call takes, which is recursive. (It matches symmetric connects before it
- * asks; the port of networking messages has a listen socket of the engine's own.) */
+ * caller asks again every half second. The engine knows its listen sockets; it has put the new connection
+ * into one by now, and holds the lock that this call takes, which is recursive. (It matches symmetric
+ * connects before it asks; the port of networking messages has a listen socket of the engine's own.) */
 static ISteamNetworkingConnectionSignaling *on_connect_request(
     ISteamNetworkingSignalingRecvContext *self, HSteamNetConnection connection,
     const SteamNetworkingIdentity *peer, int local_virtual_port)

@@ -298,14 +298,6 @@ bool lo_GetIdentity(ISteamNetworkingSockets *self, SteamNetworkingIdentity *pIde
     return true;
 }
 
-static void rename_user(lo_user *user, const SteamNetworkingIdentity *identity)
-{
-    if (user->session_listener != NULL)
-        lo_listener_destroy(user->session_listener);
-    user->identity = *identity;
-    user->session_listener = lo_listen(user, LO_KIND_SESSION, 0, 0, NULL);
-}
-
 /* Refused while anything is open under the old identity. */
 void lo_ResetIdentity(ISteamNetworkingSockets *self, const SteamNetworkingIdentity *pIdentity)
 {
@@ -313,12 +305,16 @@ void lo_ResetIdentity(ISteamNetworkingSockets *self, const SteamNetworkingIdenti
     SteamNetworkingIdentity identity;
     lo_api_begin(self);
     if (user->connections.first != NULL || user->listeners.first != user->session_listener ||
-        user->listeners.last != user->session_listener)
+        user->listeners.last != user->session_listener) {
         lo_log(user, LO_ERROR, "ResetIdentity refused: connections or listen sockets are open");
-    else if (!lo_clean_identity(&identity, pIdentity))
+    } else if (!lo_clean_identity(&identity, pIdentity)) {
         lo_log(user, LO_ERROR, "ResetIdentity refused: not a valid identity");
-    else
-        rename_user(user, &identity);
+    } else {
+        if (user->session_listener != NULL)
+            lo_listener_destroy(user->session_listener);
+        user->identity = identity;
+        user->session_listener = lo_listen(user, LO_KIND_SESSION, 0, 0, NULL);
+    }
     lo_api_end();
 }
 

@@ -87,11 +87,12 @@ static int64_t earlier(int64_t a, int64_t b) { return a < b ? a : b; }
 /* Why there is no way to the peer, however long it takes; NULL: there may be one. */
 static const char *unreachable(const lo_connection *connection)
 {
-    if (connection->kind != LO_KIND_IP && lo_is_on_other_clock(&connection->target))
+    const sn_clock *clock = connection->kind != LO_KIND_IP ? lo_clock_of(&connection->target) : lo_clock;
+    if (clock != NULL && clock != lo_clock)
         return "The peer is on another clock: only players of one clock can connect";
     if (!lo.is_virtual)
         return lo_rendezvous_error();
-    if (connection->kind != LO_KIND_IP && !lo_has_user(&connection->target))
+    if (clock == NULL)
         return "No player of this virtual clock has that identity, and other processes cannot be "
                "reached from it";
     return NULL;

@@ -63,16 +63,14 @@ static bool has_user(const sn_clock *clock, const SteamNetworkingIdentity *ident
     return user != NULL;
 }
 
-bool lo_has_user(const SteamNetworkingIdentity *identity) { return has_user(lo_clock, identity); }
-
-bool lo_is_on_other_clock(const SteamNetworkingIdentity *identity)
+const sn_clock *lo_clock_of(const SteamNetworkingIdentity *identity)
 {
     const sn_clock *clock = virtual_clocks.first;
     if (has_user(lo_clock, identity))
-        return false;
+        return lo_clock;
     while (clock != NULL && !has_user(clock, identity))
         clock = clock->listed.after;
-    return clock != NULL || has_user(&lo_real_clock, identity);
+    return clock != NULL || !has_user(&lo_real_clock, identity) ? clock : &lo_real_clock;
 }
 
 void lo_clocks_reset(void)

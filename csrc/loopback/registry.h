@@ -314,11 +314,10 @@ int64_t lo_clock_time(const sn_clock *clock);
 /* Like Valve's clock: monotonic microseconds, from 3,000,000 seconds on. A virtual clock's own. */
 SteamNetworkingMicroseconds lo_timestamp(const sn_clock *clock, int64_t now);
 /* Under the lock: a new virtual clock, NULL when memory is short; one reference less, which may free
- * it; whether a user of this clock, or of another one only, has this identity. */
+ * it; the clock of the user with this identity, this one if there are several; NULL: there is none. */
 sn_clock *lo_clock_new(void);
 void lo_clock_release(sn_clock *clock);
-bool lo_has_user(const SteamNetworkingIdentity *identity);
-bool lo_is_on_other_clock(const SteamNetworkingIdentity *identity);
+const sn_clock *lo_clock_of(const SteamNetworkingIdentity *identity);
 /* In a forked child. */
 void lo_clocks_reset(void);
 /* An event or a message has come for the user. */
