@@ -23,9 +23,9 @@ class ServerThread:
         """Make it; entering starts it."""
         self.server: Server
         self._listen, self._options = listen, options
-        self._loop = asyncio.new_event_loop()
+        self._loop: asyncio.AbstractEventLoop
         self._ready = threading.Event()
-        self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._run(),))
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()))
 
     @property
     def url(self) -> str:
@@ -41,6 +41,7 @@ class ServerThread:
         return asyncio.run_coroutine_threadsafe(call(), self._loop).result(10)
 
     async def _run(self) -> None:
+        self._loop = asyncio.get_running_loop()
         self._end = asyncio.Event()
         async with Server(self._listen, **self._options) as self.server:
             self._ready.set()
@@ -58,8 +59,8 @@ class ServerThread:
         trace: TracebackType | None,
     ) -> None:
         self._loop.call_soon_threadsafe(self._end.set)
-        self._thread.join(10)
-        self._loop.close()
+        self._thread.join(60)
+        assert not self._thread.is_alive()
 
 
 @contextmanager
