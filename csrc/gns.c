@@ -41,6 +41,7 @@ static void serve(void *argument)
     sn_engine *engine = argument;
     while (!atomic_load(&service.stopping)) {
         gns.Poll(POLL);
+        gns.Poll(0); /* it wakes itself when it has sent: no news for those who wait */
         sn_note_change(engine);
     }
 }

@@ -745,10 +745,12 @@ class PollGroup(BasePollGroup[Connection]):
         self._news = steam._pump.new_event()
         self._queue: deque[NetworkingMessage] = deque()
         self._receivers = 0
+        self._emptied = 0  # the latest tick until which the engine's messages have been taken
 
     def _move(self, connection: Connection, group: int) -> None:
         super()._move(connection, group)
         connection._shares = False
+        self._emptied = -1  # it may bring messages
         if group:
             self._queue.extend(connection._queue)
             connection._queue.clear()
@@ -801,13 +803,18 @@ class PollGroup(BasePollGroup[Connection]):
             await self._steam._pump.yield_now()
         self._open("receive")
         while (message := self._next()) is None:
-            if not self._take():
+            self._open("receive")
+            # What came since the latest tick brings another one.
+            emptied = self._emptied == self._steam._pump.ticks and not self._unread
+            if emptied or not self._take():
                 await self._message()
         return message
 
     def _ready(self) -> NetworkingMessage | None:
         """The next message, if `receive` would return it at once."""
-        return None if self._closed or self._steam._pump.is_overdue() else self._next()
+        if not self._queue or self._closed or not self._steam._pump.has_time():
+            return None
+        return self._next()
 
     def _next(self) -> NetworkingMessage | None:
         """The next of the messages that have been taken from the engine."""
@@ -829,6 +836,8 @@ class PollGroup(BasePollGroup[Connection]):
     def _take(self) -> bool:
         """Take messages from the engine: whether there were any."""
         messages = self._steam._take(self._open("receive"))
+        if len(messages) < 4 * BATCH:
+            self._emptied = self._steam._pump.ticks
         self._queue.extend(messages)
         if self._unread:
             self._release_read(messages, 4 * BATCH)

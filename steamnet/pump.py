@@ -6,6 +6,7 @@ import contextvars
 import threading
 import weakref
 from collections.abc import Callable
+from time import monotonic
 
 from .errors import ClosedError
 from .virtual_loop import VirtualLoop
@@ -51,7 +52,9 @@ class Pump:
         self._ticked = self.new_event()
         self._waiting = 0  # how many wait for each single tick
         self._traffic = False
-        self._delay, self._latest = FAST, self._loop.time()
+        self._delay, self._latest = FAST, monotonic()
+        self.ticks = 0
+        """How many there have been."""
         self._context = contextvars.copy_context()  # of the handlers
         self._over: asyncio.Future[None] = self._loop.create_future()
         self.failure: BaseException | None = None
@@ -60,6 +63,7 @@ class Pump:
             self._loop.engines.add(self)
         self._handle = self._watch(handle)
         self._next: asyncio.Handle = self._loop.call_soon(self._step, context=self._context)
+        self._idles = False  # whether it is a timer for the case that nothing comes
         self._task = self._loop.create_task(self._run(), name="steamnet pump")
         self._task.add_done_callback(self._done)
 
@@ -117,12 +121,20 @@ class Pump:
     def is_overdue(self) -> bool:
         """Whether it is time to yield: who never has to wait must not keep everybody waiting."""
         self._check_awaited()
-        return not self._virtual and self._loop.time() - self._latest > SLOW
+        return not self._virtual and monotonic() - self._latest > SLOW
+
+    def has_time(self) -> bool:
+        """Whether who has something already may go on with that: cheaper than `is_overdue`."""
+        return (
+            self.failure is None
+            and threading.get_ident() == self._thread
+            and (self._virtual or monotonic() - self._latest <= SLOW)
+        )
 
     async def yield_now(self) -> None:
         """Let the others work, and the engine."""
         await asyncio.sleep(0)
-        self._latest = self._loop.time()
+        self._latest = monotonic()
         self.check()
 
     async def until(self, event: asyncio.Event) -> None:
@@ -199,26 +211,40 @@ class Pump:
 
     def _schedule(self, delay: float) -> None:
         """Tick after so many seconds, or before."""
+        idles = delay >= IDLE
+        if idles and self._idles:
+            return  # a tick that comes early costs less than another timer for each tick
         self._next.cancel()
-        if delay > 0:
+        self._idles = idles
+        if idles:
+            self._next = self._loop.call_later(delay, self._idle, context=self._context)
+        elif delay > 0:
             self._next = self._loop.call_later(delay, self._step, context=self._context)
         else:
             self._next = self._loop.call_soon(self._step, context=self._context)
 
+    def _idle(self) -> None:
+        self._idles = False
+        self._step()
+
     def _step(self) -> None:
         if self.failure is not None:
             return
-        self._next.cancel()
+        if not self._idles:
+            self._next.cancel()
         self._thread = threading.get_ident()
-        self._latest = self._loop.time()
+        self._latest = monotonic()
+        self.ticks += 1
         try:
             more = self._tick()
             delay = 0.0 if more else self._pause()
         except Exception as error:
+            self._next.cancel()
             if not self._over.done():
                 self._over.set_exception(error)
             return
         except BaseException:
+            self._next.cancel()
             self._task.cancel()
             raise
         if self.failure is None:
