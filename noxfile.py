@@ -78,6 +78,9 @@ def gns(session: nox.Session) -> None:
     environment = {"STEAMNET_STEAM_LIBRARIES": libraries, "STEAMNET_REQUIRE_ENGINES": "1"}
     install(session, "test,cli,plot,examples", "setuptools", "pyinstaller", python=python)
     session.run(python, *PYTEST, *AT_ONCE, "--engine=gns", *session.posargs, env=environment)
+    if not session.posargs:
+        matrix = ("tools/steam_matrix.py", libraries, "--check")
+        session.run(sys.executable, *matrix, external=True)
 
 
 @nox.session(python=False)
