@@ -1,6 +1,6 @@
-"""Run a program that gives up after a second: ``impatient.py [-m MODULE | EXAMPLE] ARGUMENT ...``.
+"""Run a program that gives up soon: ``impatient.py NAME=VALUE [-m MODULE | EXAMPLE] ARGUMENT ...``.
 
-Its calls time out then, and an example looks for a game that long.
+NAME is a config value that its engine gets; an example looks for a game for a second.
 """
 
 import importlib
@@ -16,12 +16,13 @@ _begin = Steam.__init__
 
 def _begin_impatiently(self: Steam, *args: Any, **options: Any) -> None:
     _begin(self, *args, **options)
-    self.networking_utils.set_config_value(ConfigValue.TIMEOUT_INITIAL, 1000)
+    self.networking_utils.set_config_value(ConfigValue[NAME], int(VALUE))
 
 
 if __name__ == "__main__":
+    NAME, VALUE = sys.argv[1].split("=")
     Steam.__init__ = _begin_impatiently  # type: ignore[method-assign]
-    del sys.argv[0]
+    del sys.argv[:2]
     if sys.argv[0] == "-m":
         del sys.argv[0]
         runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)

@@ -18,7 +18,7 @@ import pytest
 import requirements
 
 import steamnet.aio
-from steamnet.testing import connected_pair
+from steamnet.testing import VirtualClock, connected_pair
 
 pytestmark = pytest.mark.python_behaviour
 
@@ -116,7 +116,7 @@ def test_where_nobody_hosts_each_says_so_and_fails(start: Start, engine: str) ->
     """Each player that joins gives up in words, all at once; so does the command line's."""
 
     def join(*command: str) -> "subprocess.Popen[str]":
-        return start(str(IMPATIENT), *command)
+        return start(str(IMPATIENT), "TIMEOUT_INITIAL=1000", *command)
 
     joining = [
         join("-m", "steamnet", "join", HOST, "--engine", engine),
@@ -240,9 +240,10 @@ def test_the_unmodified_program_names_no_engine() -> None:
 
 def test_a_relay_server_connects_the_players_of_a_room(start: Start) -> None:
     """Ann and Bob in the red room hear each other through the server; Carol, in blue, nothing."""
-    server = start("relay_server.py", "serve")
+    relay = (str(IMPATIENT), "TIMEOUT_CONNECTED=2000", str(EXAMPLES / "relay_server.py"))
+    server = start(*relay, "serve")
     read_until(server, f"Relay server: {HOST}")
-    carol = start("relay_server.py", "talk", "blue", "Carol")
+    carol = start(*relay, "talk", "blue", "Carol")
     ann = start("relay_server.py", "talk", "red", "Ann", STEAMNET_IDENTITY="76561198000000007")
     read_until(carol, "* Carol is in the blue room")
     read_until(ann, "* Ann is in the red room")
@@ -262,11 +263,12 @@ def test_a_relay_server_connects_the_players_of_a_room(start: Start) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
 def test_a_relay_server_is_interrupted_while_players_are_there(start: Start, engine: str) -> None:
     """It says goodbye, and the players are told, or notice (P2P of gns tells only who speaks)."""
-    server = start("relay_server.py", "serve")
+    relay = (str(IMPATIENT), "TIMEOUT_CONNECTED=2000", str(EXAMPLES / "relay_server.py"))
+    server = start(*relay, "serve")
     read_until(server, f"Relay server: {HOST}")
-    ann = start("relay_server.py", "talk", "red", "Ann")
+    ann = start(*relay, "talk", "red", "Ann")
     read_until(ann, "* Ann is in the red room")
-    bob = start("relay_server.py", "talk", "red", "Bob")
+    bob = start(*relay, "talk", "red", "Bob")
     read_until(bob, "Welcome from Ann")
     server.send_signal(signal.SIGINT)
     out, _ = server.communicate(timeout=PATIENCE)
@@ -319,7 +321,7 @@ async def _relay_to_a_slow_player(relay_server: ModuleType) -> tuple[int, int]:
 def test_a_relay_server_does_not_wait_for_a_slow_player() -> None:
     """Who reads gets everything in order; who does not is closed, when too much waits for it."""
     relay_server = load("relay_server.py")
-    heard, reason = asyncio.run(_relay_to_a_slow_player(relay_server))
+    heard, reason = VirtualClock().run(_relay_to_a_slow_player(relay_server))
     assert heard == 1200
     assert reason == relay_server.TOO_SLOW
 
@@ -422,7 +424,8 @@ def test_pong_is_the_same_game_on_both_screens_of_a_bad_network(
     pong = load("pong.py")
     pygame.init()
     screens = [pygame.Surface((pong.WIDTH, pong.HEIGHT)) for _ in range(2)]
-    with connected_pair(lag=40, loss=0.1, seed=7) as (guest, host):
+    clock = VirtualClock()
+    with connected_pair(lag=40, loss=0.1, seed=7, clock=clock) as (guest, host):
         games = pong.Game(host, 0), pong.Game(guest, 1)
 
         def play_frame(*directions: int) -> None:
@@ -431,7 +434,7 @@ def test_pong_is_the_same_game_on_both_screens_of_a_bad_network(
                 game.play(direction)
                 screen.fill(pong.NIGHT)
                 game.draw(screen)
-            pygame.time.wait(4)
+            clock.advance(0.004)
 
         for _ in range(150):
             play_frame(-1, -1)
