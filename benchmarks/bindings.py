@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 from cffi import FFI
 
+from steamnet._native import ffi
+
 RECEIVE_C = "int (*)(void *, uint32_t, Message **, int)"
 SEND_C = "int (*)(void *, uint32_t, const void *, uint32_t, int, int64_t *)"
 
@@ -45,6 +47,26 @@ CMessage._fields_ = [
     ("user", ctypes.c_int64),
     ("lane", ctypes.c_uint16),
 ]
+
+
+def read_event(event: Any) -> tuple[Any, ...]:
+    """What cffi gives of the fields of a connection's event, its texts as bytes."""
+    info = event.info
+    return (
+        event.connection,
+        info.m_hListenSocket,
+        event.old_state,
+        info.m_eState,
+        info.m_identityRemote.m_steamID64,
+        info.m_eEndReason,
+        ffi.string(info.m_szEndDebug),
+        ffi.string(info.m_szConnectionDescription),
+        info.m_addrRemote.m_port,
+        info.m_nUserData,
+        info.m_nFlags,
+        info.m_idPOPRemote,
+        info.m_idPOPRelay,
+    )
 
 
 class Ctypes:

@@ -16,7 +16,7 @@ from pathlib import Path
 from time import thread_time_ns  # other programs on the machine do not count
 from typing import Any
 
-from bindings import Cffi, Ctypes
+from bindings import Cffi, Ctypes, read_event
 from loops import Loops
 
 import steamnet
@@ -311,9 +311,29 @@ class Hot:
         """Hear of connections that were closed."""
         sockets = self.sockets
 
+        engine, event = self.steam.engine.pointer, ffi.new("sn_event *")
+        told: list[object] = []
+
         def ours() -> int:
             self.steam.run_callbacks()
             return len(sockets.connection_events())
+
+        def handled() -> int:
+            sockets.on_connection_status_changed(told.append)
+            self.steam.run_callbacks()
+            sockets.remove_connection_status_handler(told.append)
+            count = len(told)
+            told.clear()
+            return count
+
+        def cffi(read: Callable[[Any], object] | None) -> int:
+            count = 0
+            lib.sn_pump_events(engine, 2**31 - 1)
+            while lib.sn_next_event(engine, event):
+                count += 1
+                if read is not None:
+                    read(event)
+            return count
 
         def made() -> tuple[int, int]:
             # GNS has room for some 8,000, those that were closed a moment ago included.
@@ -324,7 +344,7 @@ class Hot:
         def sample(hear: Callable[[], int]) -> Sample:
             def one() -> float:
                 ours()
-                if hear is not ours:
+                if hear is in_c:
                     self.loops.hear(True)
                 pairs = [made() for _ in range(64)]
                 for near, _ in pairs:
@@ -333,7 +353,7 @@ class Hot:
                 while heard < len(pairs) and time.monotonic() < deadline:
                     heard += hear()
                 taken = thread_time_ns() - start
-                if hear is not ours:
+                if hear is in_c:
                     self.loops.hear(False)
                 if heard < len(pairs):
                     raise RuntimeError(f"{heard} events of {len(pairs)} connections came")
@@ -343,7 +363,14 @@ class Hot:
 
             return one
 
-        cases = {"C": sample(self.loops.events), "steamnet": sample(ours)}
+        in_c = self.loops.events
+        cases = {
+            "C": sample(in_c),
+            "steamnet": sample(ours),
+            "steamnet, handler": sample(handled),
+            "cffi": sample(lambda: cffi(None)),
+            "cffi, all read": sample(lambda: cffi(read_event)),
+        }
         self.compare("status events", "connections closed", "ns an event", cases)
 
     def busy(self) -> None:

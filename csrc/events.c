@@ -25,20 +25,35 @@ void sn_events_push(sn_engine *engine, const sn_event *event)
         return;
     sn_queue_push(&engine->events, event, sizeof *event, NULL, 0);
     sn_note_traffic(engine);
-    if (event->kind == k_iCallback_SteamNetConnectionStatusChanged &&
-        event->info.m_nFlags & k_nSteamNetworkConnectionInfoFlags_LoopbackBuffers)
-        atomic_store(&engine->waiting.has_pipes, true);
 }
 
+/* What comes before the info in an sn_event. */
+typedef struct sn_event_head {
+    int kind;
+    HSteamNetConnection connection;
+    ESteamNetworkingConnectionState old_state;
+    EResult result;
+} sn_event_head;
+_Static_assert(sizeof(sn_event_head) == offsetof(sn_event, info) &&
+                   sizeof(sn_event) == sizeof(sn_event_head) + sizeof(SteamNetConnectionInfo_t),
+               "head and info make an event");
+
+/* As sn_events_push, without an event that is filled only to be copied: this is the kind that comes often. */
 static void connection_status_changed(SteamNetConnectionStatusChangedCallback_t *changed)
 {
-    sn_event event = {.kind = k_iCallback_SteamNetConnectionStatusChanged};
-    event.connection = changed->m_hConn;
-    event.old_state = changed->m_eOldState;
+    sn_event_head head = {.kind = k_iCallback_SteamNetConnectionStatusChanged,
+                          .connection = changed->m_hConn,
+                          .old_state = changed->m_eOldState};
+    sn_engine *engine = current();
+    if (engine == NULL)
+        return;
     /* The info lies at an address that only the packed struct knows how to read. */
-    memcpy(&event.info, (const char *)changed + offsetof(SteamNetConnectionStatusChangedCallback_t, m_info),
-           sizeof event.info);
-    sn_events_push(current(), &event);
+    sn_queue_push(&engine->events, &head, sizeof head,
+                  (const char *)changed + offsetof(SteamNetConnectionStatusChangedCallback_t, m_info),
+                  sizeof(SteamNetConnectionInfo_t));
+    sn_note_traffic(engine);
+    if (changed->m_info.m_nFlags & k_nSteamNetworkConnectionInfoFlags_LoopbackBuffers)
+        atomic_store(&engine->waiting.has_pipes, true);
 }
 
 static void authentication_changed(SteamNetAuthenticationStatus_t *status)

@@ -4,15 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct sn_record {
-    sn_record *next;
-    size_t size;
-    unsigned char bytes[];
-};
-
-static sn_record *take_first(sn_queue *queue)
+static sn_queued *take_first(sn_queue *queue)
 {
-    sn_record *record = queue->first;
+    sn_queued *record = queue->first;
     if (record != NULL) {
         queue->first = record->next;
         if (queue->first == NULL)
@@ -30,8 +24,8 @@ void sn_queue_init(sn_queue *queue, size_t limit)
 bool sn_queue_push(sn_queue *queue, const void *head, size_t head_size, const void *tail,
                    size_t tail_size)
 {
-    sn_record *record = malloc(sizeof *record + head_size + tail_size);
-    sn_record *oldest = NULL;
+    sn_queued *record = malloc(sizeof *record + head_size + tail_size);
+    sn_queued *oldest = NULL;
     if (record == NULL) {
         sn_lock(&queue->mutex);
         queue->lost++;
@@ -61,7 +55,7 @@ bool sn_queue_push(sn_queue *queue, const void *head, size_t head_size, const vo
 
 size_t sn_queue_pop(sn_queue *queue, void *bytes, size_t size)
 {
-    sn_record *record = NULL;
+    sn_queued *record = NULL;
     size_t found = SIZE_MAX;
     sn_lock(&queue->mutex);
     if (queue->first != NULL)
@@ -73,6 +67,42 @@ size_t sn_queue_pop(sn_queue *queue, void *bytes, size_t size)
         memcpy(bytes, record->bytes, found);
     free(record);
     return found;
+}
+
+sn_queued *sn_queue_take(sn_queue *queue, size_t most)
+{
+    sn_queued *first = NULL;
+    sn_lock(&queue->mutex);
+    if (queue->lost == 0 && most > 0 && queue->first != NULL) {
+        sn_queued *last = first = queue->first;
+        size_t taken = 1;
+        for (; taken < most && last->next != NULL; taken++)
+            last = last->next;
+        queue->first = last->next;
+        if (queue->first == NULL)
+            queue->last = NULL;
+        queue->count -= taken;
+        last->next = NULL;
+    }
+    sn_unlock(&queue->mutex);
+    return first;
+}
+
+void sn_queue_put_back(sn_queue *queue, sn_queued *first)
+{
+    sn_queued *last = first;
+    size_t count = 1;
+    if (first == NULL)
+        return;
+    for (; last->next != NULL; count++)
+        last = last->next;
+    sn_lock(&queue->mutex);
+    last->next = queue->first;
+    queue->first = first;
+    if (queue->last == NULL)
+        queue->last = last;
+    queue->count += count;
+    sn_unlock(&queue->mutex);
 }
 
 size_t sn_queue_count(sn_queue *queue)
@@ -96,7 +126,7 @@ size_t sn_queue_lost(sn_queue *queue)
 
 void sn_queue_clear(sn_queue *queue)
 {
-    sn_record *record;
+    sn_queued *record;
     do {
         sn_lock(&queue->mutex);
         record = take_first(queue);

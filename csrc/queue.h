@@ -4,11 +4,15 @@
 
 #include "platform/platform.h"
 
-typedef struct sn_record sn_record;
+typedef struct sn_queued {
+    struct sn_queued *next;
+    size_t size;
+    unsigned char bytes[]; /* aligned for any struct */
+} sn_queued;
 
 typedef struct sn_queue {
     sn_mutex mutex;
-    sn_record *first, *last;
+    sn_queued *first, *last;
     size_t count, limit; /* beyond the limit the oldest record makes room */
     size_t lost;         /* that way, or because memory was short */
 } sn_queue;
@@ -19,6 +23,11 @@ bool sn_queue_push(sn_queue *queue, const void *head, size_t head_size, const vo
                    size_t tail_size);
 /* Moves the oldest record out: its size, SIZE_MAX if there is none. A larger one than size stays. */
 size_t sn_queue_pop(sn_queue *queue, void *bytes, size_t size);
+/* Moves out the oldest records, at most so many, for the caller to free or to put back: the first, which
+ * leads to the next. NULL where there is none, and where some were lost, which comes before them. */
+sn_queued *sn_queue_take(sn_queue *queue, size_t most);
+/* Has those that were taken, and all behind them, wait again, before all others. */
+void sn_queue_put_back(sn_queue *queue, sn_queued *first);
 /* How many records wait. */
 size_t sn_queue_count(sn_queue *queue);
 /* How many records were lost since it was last asked. */

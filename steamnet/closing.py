@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 from . import config
 from ._native import connection_info, ffi, lib
 from .config import Options
-from .engine import Engine
+from .engine import Engine, no_sink
 from .enums import GONE, OPENING, ConfigScope, ConnectionState, EndReason, known
 from .identity import Identity, from_native
 from .info import ConnectionEvent, ConnectionInfo, state_name
@@ -37,8 +37,14 @@ ANSWERING = 5.0  # seconds for which GNS answers the peers of connections that w
 RETRIES = (0.0, 0.04, 0.12, 0.5, 1.0, 2.0, 4.0)  # seconds after a close: its signal may get lost
 MOST_SIGNALS = 4096  # kept for connections that are not closed
 REPORTED = 1024  # of what was abandoned while the engine was open
+NONE = ConnectionState.NONE  # a member of an enumeration costs a look-up
 SOCKET_CLOSED = b"the listen socket was closed"
 Address = tuple[str, int | bytes]  # where a listen socket listens: what kind of place, and which
+
+
+def no_object(event: ConnectionEvent) -> bool:
+    """Where there are no objects yet."""
+    return False
 
 
 class Abandoned(NamedTuple):
@@ -91,8 +97,10 @@ class ClosingSockets:
     def __init__(self, engine: Engine) -> None:
         """Begin with none."""
         self._engine = engine
-        self.takers: list[Callable[[ConnectionEvent], object]] = []
-        """Each is offered a connection event until one returns a true value, which takes it."""
+        self.dispatch: Callable[[ConnectionEvent], bool] = no_object
+        """Passes a connection event on to its object; False if it has none."""
+        self.report: Callable[[ConnectionEvent], object] = no_sink
+        """Called with each connection event that has no object."""
         self.notifier = GnsCloseNotifier(engine.clock)
         """Only GNS needs it."""
         self.reports = True
@@ -314,32 +322,32 @@ class ClosingSockets:
     # --- events ---------------------------------------------------------------------------------
 
     def _on_event(self, event: ConnectionEvent) -> None:
-        """Note what a connection event opened or closed, and offer it to the takers."""
-        connection = event.connection
+        """Note what a connection event opened or closed, and pass it on."""
+        connection, state = event.connection, event.state
         if connection in self._hidden:
-            if event.state not in OPENING:
-                connected = event.state == ConnectionState.CONNECTED
+            if state not in OPENING:
+                connected = state == ConnectionState.CONNECTED
                 self._close_hidden(connection, "" if connected else _ending(event.info))
             return
-        if event.state == ConnectionState.NONE:
+        if state is NONE:
             self._connections.pop(connection, None)
             self._pairs.discard(connection)
             self.notifier.connection_ended(connection)
         elif connection not in self._connections:
             self._connections[connection] = event.listen_socket
-        if event.is_incoming_request and event.listen_socket in self._kept:
+        if event.listen_socket in self._kept and event.is_incoming_request:
             self._private.add(connection)
             self._connections[connection] = 0  # the socket is not kept longer for its sake
             self.close_connection(connection, 0, SOCKET_CLOSED, False)
         if connection not in self._private:
-            self._offer(event)
-        elif event.state == ConnectionState.NONE:
+            self._pass_on(event)
+        elif state is NONE:
             self._private.discard(connection)
 
-    def _offer(self, event: ConnectionEvent) -> None:
-        for take in tuple(self.takers):  # they may come and go meanwhile
-            if take(event):
-                return
+    def _pass_on(self, event: ConnectionEvent) -> None:
+        dispatch, report = self.dispatch, self.report
+        if not dispatch(event):
+            report(event)
 
     def run(self) -> None:
         """Go on with what is being closed; `Steam` calls this whenever the engine has worked."""
@@ -348,7 +356,7 @@ class ClosingSockets:
         with self._engine.events_lock:
             events, self._events = self._events, []
             for event in events:
-                self._offer(event)
+                self._pass_on(event)
             self._note_progress()
             self._end_kept()
 
@@ -579,8 +587,8 @@ class GnsCloseNotifier:
 
     def connection_ended(self, connection: int) -> None:
         """A connection has ended, closed or not."""
-        self._peers.pop(connection, None)
-        self._signals.pop(connection, None)
+        if self._peers.pop(connection, None) is not None:  # only theirs are kept
+            self._signals.pop(connection, None)
 
     def due(self) -> Iterator[bytes]:
         """Take the signals to be given to GNS now."""

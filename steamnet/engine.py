@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, NoReturn
 
-from ._native import NetworkingMessage, ffi, lib, next_event
+from ._native import NetworkingMessage, ffi, lib, next_events
 from ._version import __version__
 from .clock import Clock, RealClock, VirtualClock
 from .errors import ClosedError, InitError, UnsupportedError
@@ -85,6 +85,7 @@ class Engine(Uncopyable):
         """Called with each `ConnectionEvent` that `pump` finds."""
         self._event = ffi.new("sn_event *")  # the one that is passed on, if it is of another kind
         self._room = ffi.buffer(self._event)
+        self._events: list[Any] = []  # of connections, to be passed on: the oldest is the last
         self._passing_on = False
         self.refuses_sends = False
         """Whether it is being shut down."""
@@ -200,25 +201,32 @@ class Engine(Uncopyable):
             some_left = True
             try:
                 self._passing_on = True
-                if limit is None:
-                    limit = max(lib.sn_event_count(self._pointer), MAX_EVENTS)
-                for _ in range(limit):
-                    event = next_event(self.address, self._room)
-                    if event is None:
+                events, sink = self._events, self.connection_sink
+                left = max(self._waiting, MAX_EVENTS) if limit is None else limit
+                while left > 0:
+                    kind = 0 if events else next_events(self.address, events, left, self._room)
+                    if not events and not kind:
                         some_left = False
                         break
                     pumped = True
-                    if not isinstance(event, int):
-                        self.connection_sink(event)
-                    elif (sink := self._sinks.get(event)) is not None:
-                        sink(self._event)
+                    if kind:
+                        left -= 1
+                        self._sinks.get(kind, no_sink)(self._event)
+                    while events and left > 0:
+                        left -= 1
+                        sink(events.pop())
             finally:
                 self._passing_on = False
-                self.has_more = some_left and lib.sn_event_count(self._pointer) > 0
+                self.has_more = some_left and self._waiting > 0
         if not pumped:
             self.check()
             raise ClosedError(self.closed_reason)
         return True
+
+    @property
+    def _waiting(self) -> int:
+        """How many events wait to be passed on."""
+        return len(self._events) + int(lib.sn_event_count(self._pointer))
 
     def note_news(self) -> None:
         """Something that is not the engine's is new for `run_callbacks`; from any thread."""

@@ -4,6 +4,7 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from itertools import repeat, starmap
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -60,13 +61,10 @@ class EventStream(Generic[T]):
         """Take all that waits; nothing does while a handler is subscribed."""
         self._check()
         events: list[T] = []
-        for _ in range(len(self._waiting)):  # another thread may go on adding
-            if self._handlers:
-                break
-            try:
-                events.append(self._waiting.popleft())
-            except IndexError:  # another thread was faster
-                break
+        if not self._handlers:
+            count = len(self._waiting)  # another thread may go on adding
+            with suppress(IndexError):  # or be faster
+                events.extend(starmap(self._waiting.popleft, repeat((), count)))
         return events
 
     def deliver(self, limit: int, errors: list[BaseException]) -> bool:
@@ -77,18 +75,20 @@ class EventStream(Generic[T]):
         Exceptions stop nothing. What ends programs, as Ctrl-C does, still lets the event at hand
         reach its other handlers; the rest waits for the next time.
         """
+        ending = not all(isinstance(error, Exception) for error in errors)
         for _ in range(limit):
-            if not self._handlers or not all(isinstance(error, Exception) for error in errors):
+            if ending or not self._handlers:
                 break
             try:
                 event = self._waiting.popleft()
             except IndexError:
                 break
-            for handler in tuple(self._handlers):  # they may come and go meanwhile
+            for handler in (*self._handlers,):  # they may come and go meanwhile
                 try:
                     handler(event)
                 except BaseException as error:
                     errors.append(error)
+                    ending |= not isinstance(error, Exception)
         return bool(self._handlers and self._waiting)
 
 

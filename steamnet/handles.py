@@ -45,13 +45,13 @@ class Router:
         run_callbacks: Callable[[], None],
         wait: Callable[[float], bool],
     ) -> None:
-        """Serve one manager; ``closing`` offers each event to `dispatch` first."""
+        """Serve one manager; ``closing`` passes each event to `dispatch` first."""
         self.engine = engine
         self.sockets = sockets
         self.run_callbacks = run_callbacks
         self.wait = wait
         self.closing = closing
-        closing.takers.insert(0, self.dispatch)
+        closing.dispatch = self.dispatch
         self.listeners = weakref.WeakValueDictionary[int, BaseListener[BaseConnection]]()
         self.connections = weakref.WeakValueDictionary[int, BaseConnection]()
         # The handles of all objects: their events never reach connection_events() or handlers.
@@ -160,11 +160,9 @@ class Router:
             return False
         if event.state == ConnectionState.NONE:
             self._owned.discard(event.connection)
-        connection = self.connections.get(event.connection)
-        listener = self.listeners.get(event.listen_socket)
-        if connection is not None:
+        if (connection := self.connections.get(event.connection)) is not None:
             connection._on_event(event)
-        elif listener is not None:
+        elif (listener := self.listeners.get(event.listen_socket)) is not None:
             listener._on_event(event)
         return True
 

@@ -91,7 +91,7 @@ class SteamNetworkingSocketsManager(Uncopyable, EngineHolder):
             "authentication", engine.check
         )
         self._fake_ips: EventStream[FakeIPResult] = EventStream("FakeIP", engine.check)
-        closing.takers.append(self._events.push)
+        closing.report = self._events.push
         engine.on_event(
             lib.k_iCallback_SteamNetAuthenticationStatus,
             lambda e: self._authentication.push(AuthenticationStatus.from_native(e.authentication)),

@@ -63,9 +63,8 @@ enum { SN_FIELDS = 16 };
 typedef struct sn_record_type {
     PyTypeObject *type;
     allocfunc alloc;
-    descrsetfunc set;
     int count;
-    PyObject *fields[SN_FIELDS];
+    Py_ssize_t places[SN_FIELDS]; /* of the fields' slots, in pointers from the object's beginning */
 } sn_record_type;
 typedef struct sn_fields {
     int count;
@@ -82,7 +81,8 @@ PyObject *sn_record_new(const sn_record_type *type, sn_fields *fields);
 /* Takes up to limit messages; whether there may be more. NULL, and nothing taken, when memory is short. */
 sn_received *sn_receive_batch(sn_engine *engine, sn_source source, long long handle, long long limit, bool *more);
 
-/* The member of an enumeration, by the number; the number itself where an engine knows more than we do. */
+/* What belongs to a number, such as an enumeration's member: the number itself where there is none, as an engine
+ * may know more than we do. */
 PyObject *sn_member(PyObject *members, long long number);
 
 /* The calls behind the managers' methods. At most so many messages where none is said, and reliable where no

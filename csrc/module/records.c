@@ -1,18 +1,25 @@
 /* What engines tell of connections, made into steamnet's own dataclasses (info.py).
  *
- * An object is made as object.__new__ makes it, and each field set by its slot's descriptor: what the
- * dataclass's __init__ does, without a call for every field. Nothing is made while the engine is
- * entered, as a collection may run any code.
+ * An object is made as object.__new__ makes it, and its slots are filled: what the dataclass's __init__
+ * does, without a call for every field. Nothing is made while the engine is entered, as a collection may
+ * run any code.
  */
 #include "module.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum { MOST_LANES = 255, MOST_FLAGS = 64 };
 
 static sn_record_type info_type, status_type, lane_type, event_type;
-static PyObject *states, *reasons; /* the enumerations' members by their number */
-static PyObject *state_names;
+/* Objects by their number, and those of small numbers at hand. */
+enum { FEW = 8 };
+typedef struct sn_members {
+    PyObject *all;
+    PyObject *few[FEW];
+} sn_members;
+static sn_members states, reasons, state_names;
+static PyObject *no_text;
 static PyObject *flags_type, *known_flags;
 static PyObject *no_ice; /* what is added where ICE cannot work at all */
 
@@ -29,11 +36,11 @@ PyObject *sn_record_new(const sn_record_type *type, sn_fields *fields)
         PyErr_SetString(PyExc_RuntimeError, "steamnet.info is not imported");
     else if (!fields->failed)
         record = type->alloc(type->type, 0);
-    for (int i = 0; record != NULL && i < type->count; i++)
-        if (type->set(type->fields[i], record, fields->values[i]) < 0)
-            Py_CLEAR(record);
     for (int i = 0; i < fields->count; i++)
-        Py_XDECREF(fields->values[i]);
+        if (record != NULL)
+            ((PyObject **)record)[type->places[i]] = fields->values[i];
+        else
+            Py_XDECREF(fields->values[i]);
     return record;
 }
 
@@ -49,9 +56,26 @@ PyObject *sn_member(PyObject *members, long long number)
     return Py_NewRef(found);
 }
 
+static bool members_set(sn_members *out, PyObject *all)
+{
+    *out = (sn_members){.all = Py_NewRef(all)};
+    for (int i = 0; i < FEW; i++)
+        out->few[i] = PyDict_GetItemWithError(all, sn_few[i - SN_FEWEST]); /* the dict's, which stays as it is */
+    return !PyErr_Occurred();
+}
+
+static PyObject *member(const sn_members *members, long long number)
+{
+    if (0 <= number && number < FEW && members->few[number] != NULL)
+        return Py_NewRef(members->few[number]);
+    return sn_member(members->all, number);
+}
+
 /* Bytes that a peer made up, which may be no UTF-8 and may lack their end. */
 static PyObject *text(const char *bytes, size_t room)
 {
+    if (bytes[0] == '\0')
+        return Py_NewRef(no_text);
     const char *end = memchr(bytes, 0, room - 1);
     return PyUnicode_DecodeUTF8(bytes, end != NULL ? end - bytes : (Py_ssize_t)room - 1, "replace");
 }
@@ -59,18 +83,21 @@ static PyObject *text(const char *bytes, size_t room)
 static PyObject *address_text(const SteamNetworkingIPAddr *address)
 {
     static const SteamNetworkingIPAddr none = {{0}, 0};
-    char formatted[SN_ADDRESS_SIZE] = "";
-    if (memcmp(address, &none, sizeof none) != 0)
-        sn_address_format(address, formatted, (int)sizeof formatted, true);
+    char formatted[SN_ADDRESS_SIZE];
+    if (memcmp(address, &none, sizeof none) == 0)
+        return Py_NewRef(no_text);
+    sn_address_format(address, formatted, (int)sizeof formatted, true);
     return PyUnicode_FromString(formatted);
 }
 
-static PyObject *state_name(PyObject *state)
+static PyObject *state_name(int state)
 {
-    PyObject *name = state_names != NULL ? PyDict_GetItemWithError(state_names, state) : NULL;
-    if (name != NULL)
-        return Py_NewRef(name);
-    return PyErr_Occurred() ? NULL : PyObject_Str(state);
+    PyObject *name = member(&state_names, state), *spelled;
+    if (name == NULL || PyUnicode_Check(name))
+        return name;
+    spelled = PyObject_Str(name);
+    Py_DECREF(name);
+    return spelled;
 }
 
 static PyObject *flags_of(int bits)
@@ -104,9 +131,9 @@ static PyObject *info_new(const SteamNetConnectionInfo_t *info)
 {
     sn_fields fields = {.count = 0};
     SN_ADD(&fields, sn_identity_object(&info->m_identityRemote));
-    SN_ADD(&fields, sn_member(states, info->m_eState));
-    SN_ADD(&fields, state_name(fields.values[1])); /* of the state */
-    SN_ADD(&fields, sn_member(reasons, info->m_eEndReason));
+    SN_ADD(&fields, member(&states, info->m_eState));
+    SN_ADD(&fields, state_name(info->m_eState));
+    SN_ADD(&fields, member(&reasons, info->m_eEndReason));
     SN_ADD(&fields, ending(info));
     SN_ADD(&fields, text(info->m_szConnectionDescription, sizeof info->m_szConnectionDescription));
     SN_ADD(&fields, address_text(&info->m_addrRemote));
@@ -143,7 +170,7 @@ static PyObject *status_new(const SteamNetConnectionRealTimeStatus_t *status,
                             const SteamNetConnectionRealTimeLaneStatus_t *lanes, int lane_count)
 {
     sn_fields fields = {.count = 0};
-    SN_ADD(&fields, sn_member(states, status->m_eState));
+    SN_ADD(&fields, member(&states, status->m_eState));
     SN_ADD(&fields, sn_int(status->m_nPing));
     SN_ADD(&fields, PyFloat_FromDouble(status->m_flConnectionQualityLocal));
     SN_ADD(&fields, PyFloat_FromDouble(status->m_flConnectionQualityRemote));
@@ -166,8 +193,8 @@ static PyObject *event_new(const sn_event *event)
     sn_fields fields = {.count = 0};
     SN_ADD(&fields, sn_int(event->connection));
     SN_ADD(&fields, sn_int(event->info.m_hListenSocket));
-    SN_ADD(&fields, sn_member(states, event->old_state));
-    SN_ADD(&fields, sn_member(states, event->info.m_eState));
+    SN_ADD(&fields, member(&states, event->old_state));
+    SN_ADD(&fields, member(&states, event->info.m_eState));
     SN_ADD(&fields, info_new(&event->info));
     return sn_record_new(&event_type, &fields);
 }
@@ -263,54 +290,113 @@ static PyObject *read_event(PyObject *module, PyObject *buffer)
     return struct_argument(buffer, &event, sizeof event) ? event_new(&event) : NULL;
 }
 
-/* next_event(engine, room) -> ConnectionEvent, or the kind of another one, which then is in the room;
- * None where there is none */
-static PyObject *next_event(PyObject *module, PyObject *const *args, Py_ssize_t count)
+/* Appends the events of connections that are the oldest, limit at most: false, and an exception, where
+ * memory is short. What cannot be made waits on. */
+static bool append_events(PyObject *list, sn_engine *engine, long long limit)
 {
-    sn_engine *engine;
+    sn_queued *record = sn_queue_take(&engine->events, (size_t)limit);
+    bool good = true;
+    while (record != NULL) {
+        const sn_event *event = (const void *)record->bytes;
+        sn_queued *next = record->next;
+        PyObject *made;
+        if (event->kind != k_iCallback_SteamNetConnectionStatusChanged)
+            break;
+        made = event_new(event);
+        good = made != NULL && PyList_Append(list, made) == 0;
+        Py_XDECREF(made);
+        if (!good)
+            break;
+        free(record);
+        record = next;
+    }
+    sn_queue_put_back(&engine->events, record);
+    return good;
+}
+
+/* Moves the next event into the room, which is as large: its kind, 0 if there is none. */
+static PyObject *next_other(PyObject *room, sn_engine *engine)
+{
     sn_event event;
     Py_buffer view;
-    (void)module;
-    if (count != 2) {
-        PyErr_SetString(PyExc_TypeError, "two arguments are needed");
-        return NULL;
-    }
-    engine = sn_engine_argument(args[0]);
-    if (engine == NULL || PyObject_GetBuffer(args[1], &view, PyBUF_WRITABLE) < 0)
+    if (PyObject_GetBuffer(room, &view, PyBUF_WRITABLE) < 0)
         return NULL;
     if ((size_t)view.len != sizeof event) {
         PyErr_Format(PyExc_ValueError, "%zu bytes are needed, not %zd", sizeof event, view.len);
         PyBuffer_Release(&view);
         return NULL;
     }
-    if (!sn_next_event(engine, &event)) {
-        PyBuffer_Release(&view);
-        Py_RETURN_NONE;
-    }
-    if (event.kind != k_iCallback_SteamNetConnectionStatusChanged)
+    if (sn_next_event(engine, &event))
         memcpy(view.buf, &event, sizeof event);
+    else
+        event.kind = 0;
     PyBuffer_Release(&view);
-    return event.kind == k_iCallback_SteamNetConnectionStatusChanged ? event_new(&event) : sn_int(event.kind);
+    return sn_int(event.kind);
+}
+
+/* next_events(engine, list, limit, room) -> 0 where the list, which was empty, has as many ConnectionEvents as
+ * come next, the first of them last; where none comes next, the kind of the event that does, which is in the
+ * room, or 0 if there is none */
+static PyObject *next_events(PyObject *module, PyObject *const *args, Py_ssize_t count)
+{
+    sn_engine *engine;
+    long long limit;
+    bool good;
+    (void)module;
+    if (count != 4 || !PyList_Check(args[1]) || PyList_Size(args[1]) != 0) {
+        PyErr_SetString(PyExc_TypeError, "four arguments are needed, the second an empty list");
+        return NULL;
+    }
+    engine = sn_engine_argument(args[0]);
+    if (engine == NULL || !sn_int_argument(args[2], "limit", 1, INT32_MAX, &limit))
+        return NULL;
+    good = append_events(args[1], engine, limit);
+    if (PyList_Size(args[1]) > 0) {
+        PyErr_Clear(); /* the rest is for the next call */
+        return PyList_Reverse(args[1]) == 0 ? sn_int(0) : NULL;
+    }
+    return good ? next_other(args[3], engine) : NULL;
 }
 
 /* --- the types, which Python makes ------------------------------------------------------------- */
 
+/* A slot is a pointer in the object. Its descriptor sets it, and does not tell where it is: the place is where a
+ * value turns up. 0, and maybe an exception, if it is no slot. */
+static Py_ssize_t place_of(PyObject *object, Py_ssize_t size, PyObject *descriptor)
+{
+    PyObject *const *pointers = (PyObject **)object;
+    Py_ssize_t place = (Py_ssize_t)(sizeof *object / sizeof *pointers);
+    descrsetfunc set;
+    *(void **)&set = PyType_GetSlot(Py_TYPE(descriptor), Py_tp_descr_set);
+    if (set == NULL || set(descriptor, object, descriptor) < 0)
+        return 0;
+    while (place < size && pointers[place] != descriptor)
+        place++;
+    return place < size && set(descriptor, object, NULL) == 0 && pointers[place] == NULL ? place : 0;
+}
+
 bool sn_record_type_set(sn_record_type *out, PyObject *class)
 {
     PyObject *names = PyObject_GetAttrString(class, "__match_args__");
+    PyObject *basic_size = PyObject_GetAttrString(class, "__basicsize__"), *object = NULL;
     sn_record_type made = {.type = (PyTypeObject *)class, .count = names != NULL ? (int)PyTuple_Size(names) : -1};
-    bool good = made.count > 0 && made.count <= SN_FIELDS && PyType_Check(class);
-    for (int i = 0; good && i < made.count; i++) {
-        made.fields[i] = PyObject_GetAttr(class, PyTuple_GetItem(names, i));
-        good = made.fields[i] != NULL;
-    }
-    Py_XDECREF(names);
+    bool good = made.count > 0 && made.count <= SN_FIELDS && PyType_Check(class) && basic_size != NULL;
+    Py_ssize_t size = good ? PyLong_AsSsize_t(basic_size) / (Py_ssize_t)sizeof(PyObject *) : 0;
     if (good) {
         /* Slots hold functions as void pointers, which ISO C leaves to the platform. */
         *(void **)&made.alloc = PyType_GetSlot(made.type, Py_tp_alloc);
-        *(void **)&made.set = PyType_GetSlot(Py_TYPE(made.fields[0]), Py_tp_descr_set);
-        good = made.alloc != NULL && made.set != NULL;
+        object = made.alloc != NULL ? made.alloc(made.type, 0) : NULL;
+        good = object != NULL;
     }
+    for (int i = 0; good && i < made.count; i++) {
+        PyObject *descriptor = PyObject_GetAttr(class, PyTuple_GetItem(names, i));
+        made.places[i] = descriptor != NULL ? place_of(object, size, descriptor) : 0;
+        good = made.places[i] != 0;
+        Py_XDECREF(descriptor);
+    }
+    Py_XDECREF(object);
+    Py_XDECREF(basic_size);
+    Py_XDECREF(names);
     if (good) {
         Py_INCREF(class);
         *out = made;
@@ -334,9 +420,9 @@ static PyObject *set_record_types(PyObject *module, PyObject *args)
         !sn_record_type_set(&lane_type, lane) || !sn_record_type_set(&event_type, event))
         return NULL;
     PyDict_Clear(known_flags);
-    states = Py_NewRef(all[0]);
-    reasons = Py_NewRef(all[1]);
-    state_names = Py_NewRef(all[2]);
+    if ((no_text == NULL && (no_text = PyUnicode_FromStringAndSize("", 0)) == NULL) || !members_set(&states, all[0]) ||
+        !members_set(&reasons, all[1]) || !members_set(&state_names, all[2]))
+        return NULL;
     flags_type = Py_NewRef(all[3]);
     no_ice = Py_NewRef(all[4]);
     Py_RETURN_NONE;
@@ -346,7 +432,7 @@ static PyObject *set_record_types(PyObject *module, PyObject *args)
 PyMethodDef sn_record_methods[] = {
     {"connection_info", FAST(connection_info), NULL},
     {"connection_status", FAST(connection_status), NULL},
-    {"next_event", FAST(next_event), NULL},
+    {"next_events", FAST(next_events), NULL},
     {"read_info", read_info, METH_O, "read_info(buffer)\n--\n\nReads a SteamNetConnectionInfo_t."},
     {"read_status", read_status, METH_O, "read_status(buffer)\n--\n\nReads a SteamNetConnectionRealTimeStatus_t."},
     {"read_event", read_event, METH_O, "read_event(buffer)\n--\n\nReads an sn_event of a connection."},
