@@ -99,6 +99,8 @@ class ClosingSockets:
         self._engine = engine
         self.dispatch: Callable[[ConnectionEvent], bool] = no_object
         """Passes a connection event on to its object; False if it has none."""
+        self.objects: set[int] = set()
+        """The handles of all connections and listen sockets that have had an object."""
         self.report: Callable[[ConnectionEvent], object] = no_sink
         """Called with each connection event that has no object."""
         self.notifier = GnsCloseNotifier(engine.clock)
@@ -345,8 +347,10 @@ class ClosingSockets:
             self._private.discard(connection)
 
     def _pass_on(self, event: ConnectionEvent) -> None:
-        dispatch, report = self.dispatch, self.report
-        if not dispatch(event):
+        dispatch, report, objects = self.dispatch, self.report, self.objects
+        if event.connection not in objects and event.listen_socket not in objects:
+            report(event)
+        elif not dispatch(event):
             report(event)
 
     def run(self) -> None:

@@ -54,8 +54,7 @@ class Router:
         closing.dispatch = self.dispatch
         self.listeners = weakref.WeakValueDictionary[int, BaseListener[BaseConnection]]()
         self.connections = weakref.WeakValueDictionary[int, BaseConnection]()
-        # The handles of all objects: their events never reach connection_events() or handlers.
-        self._owned: set[int] = set()
+        self._owned = closing.objects  # their events never reach connection_events() or handlers
 
     @property
     def lock(self) -> "threading.RLock":
