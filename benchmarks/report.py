@@ -17,7 +17,14 @@ from steamnet import __version__
 
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 SMALL = "64 B, 64 a call"
+EVENTS, ENGINES = "status events", ("gns", "loopback")
 SWIG, NODE = "steamworks-swig", "steamworks-ffi-node"
+
+
+EVENTS_ARE = (
+    "Events of connections, from the engine's queue to a list, or through a handler to one; beside "
+    "loops over the same queue: in C, and through cffi, which read nothing, and through cffi."
+)
 
 
 @dataclass
@@ -186,6 +193,13 @@ def targets(results: Results) -> list[Target]:
         Target("status of a connection", "≤ 3 x a cffi call", [status], 3, unit="x a cffi call"),
         Target("info of a connection", "≤ 3 x a cffi call", [info], 3, unit="x a cffi call"),
         Target(
+            "event of a connection, gns and loopback",
+            "≤ 3 x a cffi loop",
+            [ratio(engine, EVENTS, "connections closed", "steamnet", "cffi") for engine in ENGINES],
+            3,
+            unit="x a cffi loop",
+        ),
+        Target(
             "empty poll",
             "≤ 1.35 x C",
             [ratio("gns", "empty poll", "one connection", "steamnet")],
@@ -333,7 +347,9 @@ def tables(results: Results) -> str:
         comparison(results, "gns udp", ["receive over UDP"]),
         comparison(results, "gns", ["receive as columns"]),
         "#### Polling, events",
-        comparison(results, "gns", ["empty poll", "status events"]),
+        comparison(results, "gns", ["empty poll"]),
+        EVENTS_ARE,
+        comparison(results, "gns", [EVENTS]),
         "A status and an info, beside a call of the same function through cffi that reads nothing.",
         comparison(results, "gns", ["a connection's state", "nothing to tell"]),
         "#### Sending",
@@ -355,7 +371,8 @@ def tables(results: Results) -> str:
         comparison(results, NODE, ["receive"]),
         "### The loopback engine",
         comparison(results, "loopback", ["receive", "receive, poll group", "empty poll"]),
-        comparison(results, "loopback", ["send_message", "broadcast to 64", "status events"]),
+        comparison(results, "loopback", ["send_message", "broadcast to 64"]),
+        comparison(results, "loopback", [EVENTS]),
         comparison(results, "loopback", ["send_messages, 64 a call"]),
         comparison(results, "loopback", ["receive as columns"]),
         comparison(results, "loopback", ["a connection's state", "nothing to tell"]),

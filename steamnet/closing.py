@@ -334,24 +334,26 @@ class ClosingSockets:
         if state is NONE:
             self._connections.pop(connection, None)
             self._pairs.discard(connection)
-            self.notifier.connection_ended(connection)
+            if not self._tells:
+                self.notifier.connection_ended(connection)
         elif connection not in self._connections:
             self._connections[connection] = event.listen_socket
         if event.listen_socket in self._kept and event.is_incoming_request:
             self._private.add(connection)
             self._connections[connection] = 0  # the socket is not kept longer for its sake
             self.close_connection(connection, 0, SOCKET_CLOSED, False)
-        if connection not in self._private:
+        if connection in self._private:
+            if state is NONE:
+                self._private.discard(connection)
+        elif connection in self.objects or event.listen_socket in self.objects:
             self._pass_on(event)
-        elif state is NONE:
-            self._private.discard(connection)
+        else:
+            report = self.report
+            report(event)
 
     def _pass_on(self, event: ConnectionEvent) -> None:
-        dispatch, report, objects = self.dispatch, self.report, self.objects
-        if event.connection not in objects and event.listen_socket not in objects:
-            report(event)
-        elif not dispatch(event):
-            report(event)
+        if not self.dispatch(event):
+            self.report(event)
 
     def run(self) -> None:
         """Go on with what is being closed; `Steam` calls this whenever the engine has worked."""

@@ -209,11 +209,10 @@ class Engine(Uncopyable):
                         some_left = False
                         break
                     pumped = True
+                    left -= len(events) or 1
                     if kind:
-                        left -= 1
                         self._sinks.get(kind, no_sink)(self._event)
-                    while events and left > 0:
-                        left -= 1
+                    while events:
                         sink(events.pop())
             finally:
                 self._passing_on = False

@@ -131,6 +131,40 @@ def test_what_is_asked_for_comes_whole_or_not_at_all(steam: steamnet.Steam, what
     assert failures > 0
 
 
+@pytest.mark.parametrize("count", [1, 7, 20])
+def test_no_event_is_lost(steam: steamnet.Steam, count: int) -> None:
+    """Whichever allocation fails, the events that could not be made come next, in order."""
+    sockets, engine = steam.networking_sockets, steam.engine
+    room = _native.ffi.buffer(_native.ffi.new("sn_event *"))
+
+    events: list[steamnet.ConnectionEvent] = []
+
+    def take() -> list[steamnet.ConnectionEvent]:
+        assert _native.next_events(engine.address, events, 1000, room) == 0
+        return events
+
+    failures = parts = 0
+    for number in itertools.count():
+        ends = [end for _ in range(count) for end in sockets.create_socket_pair()]
+        for end in ends:
+            sockets.close_connection(end)
+        assert _native.lib.sn_pump_events(engine.pointer, 2**31 - 1)
+        received(take, number)
+        complete = _native.lib.sn_event_count(engine.pointer) == 0
+        failures += not events
+        parts += bool(events) and not complete
+        told = []
+        while events or take():
+            event = events.pop()
+            if event.state == steamnet.ConnectionState.NONE:
+                told.append(event.connection)
+        assert told == ends
+        if complete:
+            break
+    assert failures > 0
+    assert parts > 0
+
+
 class Inbox:
     """A user's messages, and how they are received: by connection, poll group or channel."""
 
