@@ -35,15 +35,15 @@ def ended(events: list[ConnectionEvent]) -> list[int]:
 @contextlib.contextmanager
 def passed_first(steam: Steam, strike: Callable[[], None]) -> Iterator[None]:
     """Have it called before each event that is passed on."""
-    dispatch = steam._closing.dispatch
+    sink = steam.engine.connection_sink
 
-    def first(event: ConnectionEvent) -> bool:
+    def first(event: ConnectionEvent) -> None:
         strike()
-        return dispatch(event)
+        sink(event)
 
-    steam._closing.dispatch = first
+    steam.engine.connection_sink = first
     yield
-    steam._closing.dispatch = dispatch
+    steam.engine.connection_sink = sink
 
 
 def run_all(steam: Steam) -> None:

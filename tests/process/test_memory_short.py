@@ -131,7 +131,7 @@ def test_what_is_asked_for_comes_whole_or_not_at_all(steam: steamnet.Steam, what
     assert failures > 0
 
 
-@pytest.mark.parametrize("count", [1, 7, 20])
+@pytest.mark.parametrize("count", [1, 2, 6])
 def test_no_event_is_lost(steam: steamnet.Steam, count: int) -> None:
     """Whichever allocation fails, the events that could not be made come next, in order."""
     sockets, engine = steam.networking_sockets, steam.engine
