@@ -27,6 +27,18 @@ RUN = {
     "win_amd64": "parts of the suite, under Wine (`nox -s wine`)",
     "win_arm64": "nothing: it compiles (`nox -s wheel`)",
 }
+# How the names of each platform's wheels end, as cibuildwheel 4 makes them; those for Linux are as
+# published packages of this shape have them.
+TAGS = {
+    "manylinux_x86_64": "manylinux2014_x86_64.manylinux_2_17_x86_64",
+    "manylinux_aarch64": "manylinux2014_aarch64.manylinux_2_17_aarch64",
+    "musllinux_x86_64": "musllinux_1_2_x86_64",
+    "musllinux_aarch64": "musllinux_1_2_aarch64",
+    "macosx_x86_64": "macosx_11_0_x86_64",
+    "macosx_arm64": "macosx_11_0_arm64",
+    "win_amd64": "win_amd64",
+    "win_arm64": "win_arm64",
+}
 WITHOUT_STEAM = {"manylinux_aarch64", "musllinux_x86_64", "musllinux_aarch64", "win_arm64"}
 PROCESSORS = {"x86_64": "x86-64", "amd64": "x86-64", "aarch64": "arm64", "arm64": "arm64"}
 

@@ -45,17 +45,6 @@ TARGETS = {
     "win_amd64": "x86_64-windows-gnu",
     "win_arm64": "aarch64-windows-gnu",
 }
-# As cibuildwheel makes them, of either kind of wheel.
-PLATFORM_TAGS = (
-    "manylinux2014_x86_64.manylinux_2_17_x86_64",
-    "manylinux2014_aarch64.manylinux_2_17_aarch64",
-    "musllinux_1_2_x86_64",
-    "musllinux_1_2_aarch64",
-    "macosx_11_0_x86_64",
-    "macosx_11_0_arm64",
-    "win_amd64",
-    "win_arm64",
-)
 START = time.monotonic()
 MSVC = ("x86_64-windows-msvc", "aarch64-windows-msvc")
 EPOCH = matrix.configuration()["environment"]["SOURCE_DATE_EPOCH"]
@@ -260,7 +249,7 @@ def rehearse(sdist: Path, wheel: Path, scratch: Path) -> None:
     shutil.copy(wheel, dist)
     real = dist / wheel.name
     for abi in ("cp311-abi3", "cp314-cp314t"):
-        for tags in PLATFORM_TAGS:
+        for tags in matrix.TAGS.values():
             if (name := f"steamnet-{version}-{abi}-{tags}.whl") != wheel.name:
                 dress(real, name)
 
