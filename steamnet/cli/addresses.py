@@ -6,7 +6,7 @@ import socket
 import struct
 import sys
 
-from ..identity import Identity, join_address, split_address
+from ..identity import HOST_AND_PORT, Identity, join_address, split_address
 
 ANY = ("0.0.0.0", "::")
 SIOCGIFADDR = 0x8915
@@ -59,10 +59,7 @@ def is_address(target: str) -> bool:
     try:
         Identity.parse(target)
     except ValueError:
-        try:
-            return split_address(target) is not None
-        except ValueError:
-            return False
+        return HOST_AND_PORT.fullmatch(target) is not None
     return False
 
 

@@ -240,8 +240,7 @@ class Client:
 
     async def _stay_connected(self) -> None:
         """Connect, again and again, until closed."""
-        delay = FIRST_DELAY
-        lost = False
+        delay, failures, warned = FIRST_DELAY, 0, False
         while not self._closing:
             was_online, reason, final, useless = False, "", False, False
             try:
@@ -259,8 +258,9 @@ class Client:
                     async with asyncio.timeout(OPEN_SECONDS):
                         await self._log_in(websocket)
                     was_online = True
-                    if lost:
+                    if warned:
                         log.info("the rendezvous server %s is there again", self.url)
+                        warned = False
                     await self._talk(websocket)
                     reason = "it has ended"
             except RequestError as error:
@@ -282,10 +282,11 @@ class Client:
                     "the rendezvous server %s refuses %s: %s", self.url, self.identity, reason
                 )
                 return
-            if was_online or not lost:
+            failures = 0 if was_online else failures + 1
+            if not warned and (was_online or failures == 2):  # the first is told by `wait`
                 what = "lost" if was_online else "cannot reach"
                 log.warning("%s the rendezvous server %s: %s; trying again", what, self.url, reason)
-            lost = True
+                warned = True
             delay = FIRST_DELAY if was_online else min(delay * 2, LONGEST_DELAY)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(delay * random.uniform(0.75, 1.25)):

@@ -165,6 +165,9 @@ class Server:
         self._authenticate = authenticate
         self._stun_address = stun_address
         self._turn, self._turn_secret = turn, turn_secret
+        for servers in (stun_address, turn):
+            for one in servers.split(",") if servers is not None else ():
+                split_address(one.strip())  # ValueError
         if (turn is None) != (turn_secret is None):
             raise ValueError("turn and turn_secret belong together")
         self.limits = limits or Limits()

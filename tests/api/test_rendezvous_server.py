@@ -459,6 +459,28 @@ def test_the_welcome_names_stun_and_turn(client: Clients) -> None:
         assert ann.ice == IceServers("192.0.2.8:3478,127.0.0.1:99")
 
 
+@pytest.mark.parametrize("wrong", ["nonsense", "host:", "host:99999", "a:1,b", "", "1.2.3.4"])
+def test_wrong_addresses_of_stun_and_turn_are_refused(wrong: str) -> None:
+    """Before any player is sent there."""
+    for options in ({"stun_address": wrong}, {"turn": wrong, "turn_secret": "secret"}):
+        with pytest.raises(ValueError, match="no address with a port"):
+            Server("127.0.0.1:0", **options)  # type: ignore[arg-type]  # each has its own
+
+
+def test_what_wait_raises_is_not_logged_as_well(caplog: pytest.LogCaptureFixture) -> None:
+    """One failure is one text; who goes on trying is told in the log."""
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # and does not listen
+        client = Client(f"ws://127.0.0.1:{nobody.getsockname()[1]}", ANN)
+        with pytest.raises(InitError, match="nothing listens there: is `steamnet server` running"):
+            client.wait(PATIENCE)
+        assert not caplog.records
+        wait_for(lambda: caplog.records, "warning")
+        client.close()
+    (record,) = caplog.records
+    assert "cannot reach" in record.getMessage()
+
+
 @pytest.mark.parametrize("ice", [None, 5, [], {"stun": 5}, {"stun": "x" * 5000}])
 def test_wrong_servers_are_no_servers(ice: Any) -> None:
     """What a server says is checked."""

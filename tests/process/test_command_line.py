@@ -45,7 +45,7 @@ def run(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str
         (["host"], 1, "no library for the steam engine"),
         (["host", "--library", __file__], 1, "the library given cannot serve as the steam engine"),
         (["dance"], 2, "invalid choice"),
-        (["join", "127.0.0.1:70000", "--engine", "loopback"], 2, "is an address"),
+        (["join", "127.0.0.1:70000", "--engine", "loopback"], 2, "is no address with a port"),
         (["join", "192.0.2.1", "--engine", "loopback"], 2, "write 192.0.2.1:27015"),
         (["join", "play.example.org", "--engine", "loopback"], 2, "play.example.org:27015"),
         (["host", "--engine", "loopback", "--listen", "27015"], 2, "is no address with a port"),
