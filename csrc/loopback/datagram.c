@@ -22,15 +22,25 @@ enum {
                  MOST_SEGMENTS * sizeof(lo_segment_head) + LO_SEGMENT,
 };
 
-static void update_use(lo_datagrams *d)
+static bool has_left_in_part(const lo_connection *connection)
 {
-    d->used = d->simulated || d->unacked.first != NULL || d->lost.first != NULL || d->begun > 0;
+    int i = connection->first_waiting;
+    while (i >= 0 && connection->lanes[i].waiting.first->begun == 0)
+        i = connection->lanes[i].next_waiting;
+    return i >= 0;
+}
+
+static void update_use(lo_connection *connection)
+{
+    lo_datagrams *d = &connection->datagrams;
+    d->used = d->simulated || d->unacked.first != NULL || d->lost.first != NULL ||
+              has_left_in_part(connection);
 }
 
 void lo_datagrams_simulate(lo_connection *connection, bool simulated)
 {
     connection->datagrams.simulated = simulated;
-    update_use(&connection->datagrams);
+    update_use(connection);
 }
 
 /* --- one datagram -------------------------------------------------------------------------- */
@@ -157,14 +167,13 @@ bool lo_datagram_begin(lo_connection *connection)
     return true;
 }
 
-bool lo_datagram_add(lo_connection *connection, lo_packet *message)
+bool lo_datagram_add(lo_packet *message)
 {
     int size = lo_segment_size(message, message->begun);
     bool last = message->begun + size == message->message.m_cbSize;
     if (!has_room(&scratch, size))
         return false;
     put_segment(&scratch, message, (uint32_t)message->begun, 0);
-    connection->datagrams.begun += (message->begun == 0) - last;
     message->holds += message->reliable && !last; /* the lane's becomes the last segment's */
     return true;
 }
@@ -185,7 +194,7 @@ void lo_datagram_send(lo_connection *connection)
         LO_APPEND(&d->unacked, b->sent, listed);
     else
         lo_free(b->sent);
-    update_use(d);
+    update_use(connection);
     if (connection->path == LO_PATH_SILENT && connection->state == LO_CONNECTED)
         expect_answer(connection);
 }
@@ -257,7 +266,7 @@ void lo_datagram_acked(lo_connection *connection, const lo_range *ranges, int co
             free_sent(connection, sent);
         }
     }
-    update_use(d);
+    update_use(connection);
 }
 
 void lo_datagrams_drop(lo_connection *connection)
@@ -272,10 +281,9 @@ void lo_datagrams_drop(lo_connection *connection)
         free_sent(connection, sent);
     }
     lo_release_all_later(&d->fragments);
-    d->begun = d->fragment_count = 0;
     d->partial_bytes = 0;
     d->ack_due = INT64_MAX;
-    update_use(d);
+    update_use(connection);
 }
 
 /* --- what has come ------------------------------------------------------------------------- */

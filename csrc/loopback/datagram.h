@@ -20,7 +20,7 @@ static inline int lo_segment_size(const lo_packet *message, int offset)
 /* One that tells what has come, with what was lost; false when memory is short. */
 bool lo_datagram_begin(lo_connection *connection);
 /* Adds a message's next segment; false if there is no room. */
-bool lo_datagram_add(lo_connection *connection, lo_packet *message);
+bool lo_datagram_add(lo_packet *message);
 /* As on a network. */
 int lo_datagram_size(void);
 /* Sends it once the link is idle. */

@@ -1,4 +1,4 @@
-/* The way into the engine and out of it: its lock, its clock, and all that is due. */
+/* The way into the engine and out of it: its lock, its clocks, and all that is due. */
 #include "engine_loop.h"
 
 #include "connection.h"
@@ -45,13 +45,12 @@ static void begin(sn_clock *clock, bool now)
     lo.latest = lo.now = lo.clock;
 }
 
-void lo_clock_begin(sn_clock *clock) { begin(clock, false); }
-void lo_api_begin(const void *user) { lo_clock_begin(((const lo_user *)user)->clock); }
+void lo_api_begin(const void *user) { begin(((const lo_user *)user)->clock, false); }
 void lo_api_begin_now(const void *user) { begin(((const lo_user *)user)->clock, true); }
 
 lo_connection *lo_api_begin_connection(const void *self, HSteamNetConnection handle)
 {
-    lo_clock_begin(((const lo_user *)self)->clock);
+    lo_api_begin(self);
     return lo_find_connection(self, handle);
 }
 
@@ -88,4 +87,64 @@ void lo_engine_reset(void)
     mutex = (sn_mutex)SN_MUTEX_INIT;
     lo_release_queue = (lo_list){NULL, NULL}; /* the parent's messages */
     lo_clocks_reset();
+}
+
+/* --- virtual clocks as Python uses them: time passes only when it is told to ------------------ */
+
+sn_clock *sn_clock_new(void)
+{
+    sn_clock *clock;
+    begin(&lo_real_clock, false);
+    clock = lo_clock_new();
+    lo_api_end();
+    return clock;
+}
+
+void sn_clock_release(sn_clock *clock)
+{
+    begin(&lo_real_clock, false);
+    lo_clock_release(clock);
+    lo_api_end();
+}
+
+int64_t sn_clock_now(sn_clock *clock) { return lo_clock_time(clock); }
+
+int64_t sn_clock_due(sn_clock *clock)
+{
+    int64_t due;
+    begin(clock, false);
+    due = lo_timer_due();
+    lo_api_end();
+    return due;
+}
+
+void sn_clock_advance(sn_clock *clock, int64_t to)
+{
+    begin(clock, false);
+    if (to > lo.time)
+        atomic_store(&lo.time, to);
+    lo_api_end();
+    begin(clock, false); /* runs what is due by now */
+    lo_api_end();
+}
+
+bool sn_clock_run(sn_clock *clock, int64_t to)
+{
+    bool found, last;
+    do {
+        uint64_t before;
+        int64_t next;
+        begin(clock, false);
+        before = lo.news;
+        next = lo_timer_due();
+        lo_api_end();
+        last = next >= to;
+        if (last && to == INT64_MAX)
+            return false; /* never */
+        sn_clock_advance(clock, last ? to : next);
+        begin(clock, false);
+        found = lo.news != before;
+        lo_api_end();
+    } while (!found && !last);
+    return found;
 }

@@ -1,4 +1,4 @@
-/* The way into the engine and out of it: its lock, its clock, and all that is due. */
+/* The way into the engine and out of it: its lock, its clocks, and all that is due. */
 #ifndef STEAMNET_LOOPBACK_ENGINE_LOOP_H
 #define STEAMNET_LOOPBACK_ENGINE_LOOP_H
 
@@ -10,8 +10,6 @@ void lo_api_begin(const void *user);
 /* The same, and asks the sockets in any case. */
 void lo_api_begin_now(const void *user);
 void lo_api_end(void);
-/* Instead of lo_api_begin, for a call that no user makes. */
-void lo_clock_begin(sn_clock *clock);
 /* In a forked child: another thread of the parent may hold the lock or be in the middle of a change. */
 void lo_engine_reset(void);
 /* lo_api_begin, and the user's connection of this handle if there is one. */

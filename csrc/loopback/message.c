@@ -5,13 +5,11 @@
 
 #include "alloc.h"
 
-#define MESSAGE_OFFSET offsetof(lo_packet, message)
-
 lo_list lo_release_queue;
 
 lo_packet *lo_packet_of(SteamNetworkingMessage_t *message)
 {
-    return (lo_packet *)((char *)message - MESSAGE_OFFSET);
+    return (lo_packet *)((char *)message - offsetof(lo_packet, message));
 }
 
 /* Works on any thread, after the engine has stopped and in a forked child: it needs no engine. */

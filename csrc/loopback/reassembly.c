@@ -49,23 +49,21 @@ static bool put_in(lo_packet *packet, const lo_segment *segment)
 static void put_unreliable(lo_datagrams *d, const lo_segment *segment, lo_list *ready)
 {
     lo_packet *packet = d->fragments.first;
-    while (packet != NULL &&
-           (packet->number != segment->head.number || packet->lane != segment->head.lane))
+    int others = 0;
+    for (; packet != NULL && (packet->number != segment->head.number ||
+                              packet->lane != segment->head.lane); others++)
         packet = packet->queued.after;
     if (packet == NULL) {
         packet = new_message(&segment->head);
         if (packet == NULL)
             return; /* lost */
-        if (d->fragment_count++ == MOST_FRAGMENTED) {
+        if (others == MOST_FRAGMENTED)
             lo_release_later(lo_list_take(&d->fragments));
-            d->fragment_count--;
-        }
         lo_list_append(&d->fragments, packet);
     }
     put_in(packet, segment);
     if (packet->missing == 0) {
         LO_REMOVE(&d->fragments, packet, queued);
-        d->fragment_count--;
         lo_list_append(ready, packet);
     }
 }

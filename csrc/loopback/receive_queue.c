@@ -26,9 +26,9 @@ SteamNetworkingMessage_t *lo_dequeue(lo_packet *packet)
     lo_connection *connection = packet->receiver;
     if (packet->group != NULL)
         leave_group(packet);
-    if (connection != NULL && packet->message.m_conn != 0)
-        packet->message.m_nConnUserData = connection->settings.user_data;
     if (connection != NULL) {
+        if (packet->message.m_conn != 0)
+            packet->message.m_nConnUserData = connection->settings.user_data;
         LO_REMOVE(&connection->queue, packet, queued);
         packet->receiver = NULL;
         connection->queue_count--;

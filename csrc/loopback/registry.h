@@ -127,7 +127,6 @@ typedef struct lo_datagrams {
     bool simulated, used; /* used: also until all that was sent in them is through */
     int64_t ack_due;      /* when the peer must be told what has come; INT64_MAX: nothing is new */
     LO_LIST(lo_sent) unacked, lost;
-    int begun;             /* messages that have left in part */
     int64_t numbered;      /* datagrams with messages */
     uint64_t acks;         /* how often that was */
     int came_count;
@@ -136,7 +135,6 @@ typedef struct lo_datagrams {
         int64_t gap_since; /* when the gap before it became known */
     } came[LO_ACK_RANGES]; /* datagrams that have come */
     lo_list fragments;     /* unreliable messages that have come in part */
-    int fragment_count;
     int64_t partial_bytes; /* of memory, in all lanes */
 } lo_datagrams;
 

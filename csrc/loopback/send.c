@@ -73,6 +73,7 @@ static bool lane_take(lo_connection *connection, lo_lane *lane, int bytes)
 
 void lo_drop_lanes(lo_connection *connection)
 {
+    connection->first_waiting = -1;
     lo_datagrams_drop(connection);
     for (int i = 0; i < connection->lane_room; i++) {
         lo_lane *lane = &connection->lanes[i];
@@ -81,7 +82,6 @@ void lo_drop_lanes(lo_connection *connection)
         memset(lane->pending, 0, sizeof lane->pending);
         memset(lane->unacked, 0, sizeof lane->unacked);
     }
-    connection->first_waiting = -1;
     connection->pending = connection->on_link = 0;
     connection->in_flight = 0;
 }
@@ -271,7 +271,7 @@ static bool send_datagram(lo_connection *connection)
         lo_packet *packet = lane->waiting.first;
         int size = lo_segment_size(packet, packet->begun);
         bool last;
-        if (!lo_datagram_add(connection, packet))
+        if (!lo_datagram_add(packet))
             break;
         last = lane_take(connection, lane, size);
         if (packet->reliable)

@@ -223,7 +223,6 @@ LOOPBACK_LAYERS = (
     {"listener"},
     {"receive", "transport_receive"},
     {"engine_loop"},
-    {"clock"},
     {"api"},
     {"api_messages", "api_socket_messages", "api_sockets", "api_utils"},
     {"backend"},
