@@ -45,7 +45,7 @@ void lo_send_close(lo_connection *connection)
     if (connection->close_lost) {
         connection->close_packet = packet;
     } else if (peer != NULL) {
-        peer->peer_closed = true;
+        peer->peer_end = LO_PEER_CLOSED;
         if (first)
             peer->discard_after = packet->send_time; /* what the link has not sent to its end is lost */
     }

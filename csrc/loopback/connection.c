@@ -131,7 +131,7 @@ void lo_abort(lo_connection *connection)
 {
     lo_connection *peer = lo_peer(connection);
     bool silent = connection->close_lost || connection->object.user->frozen;
-    if (peer != NULL && !peer->peer_closed && !silent)
+    if (peer != NULL && peer->peer_end != LO_PEER_CLOSED && !silent)
         lo_peer_lost(peer);
     lo_destroy(connection);
 }
@@ -217,7 +217,8 @@ void lo_check_path(lo_connection *connection)
     bool complete = last != NULL && last->kind == LO_CONNECTION_CLOSED; /* nothing more is to come */
     bool alone = connection->link == NULL && lo_peer(connection) == NULL;
     lo_conditions local = lo_local_conditions(connection), remote = lo_remote_conditions(connection);
-    bool silent = is_blackout(local) || is_blackout(remote) || (alone && !connection->peer_closed);
+    bool silent = is_blackout(local) || is_blackout(remote) ||
+                  (alone && connection->peer_end != LO_PEER_CLOSED);
     int path = silent && !complete ? LO_PATH_SILENT : LO_PATH_OPEN;
     lo_datagrams_simulate(connection, local.simulated || remote.simulated ||
                                           (silent && lo_is_sending(connection)));

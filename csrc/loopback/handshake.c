@@ -102,9 +102,9 @@ static const char *unreachable(const lo_connection *connection)
 static int64_t connect_deadline(const lo_connection *connection)
 {
     int64_t deadline = lo_deadline(connection);
-    if (connection->too_many_files)
+    if (connection->request == LO_REQUEST_FAILED)
         return lo.now;
-    if (!connection->request_sent && unreachable(connection) != NULL)
+    if (connection->request != LO_REQUEST_SENT && unreachable(connection) != NULL)
         deadline = earlier(deadline, connection->created + CONNECT_ALONE);
     return deadline;
 }
@@ -115,18 +115,18 @@ void lo_send_connect_request(lo_connection *connection)
     lo_listener *listener =
         lo_listener_at(connection->kind, &connection->target, connection->port);
     int64_t again;
-    if (!connection->request_sent && lo_sim_out(connection)->loss < 100) {
+    if (connection->request != LO_REQUEST_SENT && lo_sim_out(connection)->loss < 100) {
         lo_packet *packet = NULL;
         if (listener != NULL || connection->link != NULL || lo_link_to(connection))
             packet = lo_request_packet(connection);
         if (packet != NULL) {
-            connection->request_sent = true;
+            connection->request = LO_REQUEST_SENT;
             packet->to = listener != NULL ? listener->object.handle : 0;
             packet->send_time = lo.now + LO_SERVICE_DELAY;
             lo_transmit(connection, packet, false);
         }
     }
-    again = connection->request_sent ? INT64_MAX : lo.now + LO_CONNECT_RETRY;
+    again = connection->request == LO_REQUEST_SENT ? INT64_MAX : lo.now + LO_CONNECT_RETRY;
     lo_timer_add(&connection->timeout_timer, earlier(connect_deadline(connection), again));
 }
 
@@ -196,12 +196,12 @@ static void connect_timed_out(lo_connection *connection)
 {
     char text[sizeof connection->end_text];
     const char *why = NULL;
-    if (connection->too_many_files) {
+    if (connection->request == LO_REQUEST_FAILED) {
         lo_terminate(connection, LO_PROBLEM, k_ESteamNetConnectionEnd_Misc_InternalError,
                      "This process has too many open files", false);
         return;
     }
-    if (connection->request_sent || (why = unreachable(connection)) == NULL) {
+    if (connection->request == LO_REQUEST_SENT || (why = unreachable(connection)) == NULL) {
         lo_terminate(connection, LO_PROBLEM, TIMEOUT, "Timed out attempting to connect", true);
         return;
     }

@@ -200,7 +200,7 @@ void lo_handle_connect_request(lo_listener *listener, lo_packet *packet)
     memcpy(&request, packet->payload, sizeof request);
     connection = lo_incoming_end(listener, &request);
     if (connection == NULL) {
-        caller->request_sent = false; /* it tries again, unless the peer's request comes first */
+        caller->request = LO_REQUEST_UNSENT; /* it tries again, unless the peer's request comes first */
         return;
     }
     connection->peer = caller->object.handle;
@@ -231,8 +231,8 @@ lo_connection *lo_connect(lo_user *user, int kind, const SteamNetworkingIdentity
     if (listener != NULL && listener->object.user == user) {
         /* A request to a listen socket of the same user arrives before it is made. */
         lo_packet *packet = lo_request_packet(connection);
-        connection->request_sent = packet != NULL;
         if (packet != NULL) {
+            connection->request = LO_REQUEST_SENT;
             packet->from = connection->object.handle;
             lo_handle_connect_request(listener, packet);
             lo_release_later(packet);

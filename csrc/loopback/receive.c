@@ -225,7 +225,7 @@ static void deliver_connect_request(lo_packet *packet)
     if (listener != NULL) {
         lo_handle_connect_request(listener, packet);
     } else if (caller != NULL) {
-        caller->request_sent = false;
+        caller->request = LO_REQUEST_UNSENT;
         lo_timer_add(&caller->timeout_timer, lo.now + LO_CONNECT_RETRY);
     }
     lo_release_later(packet);
@@ -257,8 +257,7 @@ static void enter_receiver(lo_connection *connection, lo_packet *packet)
         lo_sim_record(lo_peer(connection), packet, due < 0 ? SN_LOST : SN_DELIVERED, lo.now);
     if (due < 0) {
         if (packet->kind == LO_CONNECTION_CLOSED) {
-            connection->peer_closed = false;
-            connection->peer_silent = true;
+            connection->peer_end = LO_PEER_SILENT;
             lo_check_path(connection);
         }
         lo_release_later(packet);

@@ -35,6 +35,20 @@ enum {
     LO_PATH_LOST,   /* the peer is gone without a word */
 };
 
+/* How far a caller's connect request has come. */
+enum {
+    LO_REQUEST_UNSENT,
+    LO_REQUEST_SENT,   /* the peer has it */
+    LO_REQUEST_FAILED, /* too many files are open for a stream to the peer's process */
+};
+
+/* What a connection knows of its peer's end. */
+enum {
+    LO_PEER_THERE,
+    LO_PEER_CLOSED, /* its close is in flight, behind all that it sent */
+    LO_PEER_SILENT, /* it is gone, and its close was lost */
+};
+
 enum { LO_CONNECTION = 1, LO_LISTENER, LO_GROUP };
 
 /* What a handle stands for; only its own user may use it. */
@@ -150,13 +164,9 @@ typedef struct lo_settings {
 struct lo_connection {
     lo_object object;
     ESteamNetworkingConnectionState state;
-    int kind, path;
+    int kind, path, request, peer_end;
     bool outgoing, symmetric;
-    bool request_sent;        /* the peer has our connect request */
-    bool peer_closed;         /* the peer's close is in flight, behind all that it sent */
-    bool peer_silent;         /* the peer is gone, and its close was lost */
-    bool close_lost;          /* our close was */
-    bool too_many_files;      /* are open for a stream to the peer's process */
+    bool close_lost;          /* the network has dropped our close */
     bool has_room;            /* it is in the list of those whose queue has room again */
     uint32_t ordinal;         /* among all of its user */
     HSteamNetConnection peer; /* in this process, or ... */

@@ -99,10 +99,10 @@ bool lo_link_to(lo_connection *connection)
     if (lo.is_virtual)
         return false;
     socket = lo_rendezvous_connect(lo_address_key(connection->kind, &connection->target, connection->port));
-    connection->too_many_files = sn_too_many_files(socket);
+    connection->request = sn_too_many_files(socket) ? LO_REQUEST_FAILED : LO_REQUEST_UNSENT;
     if (socket == SN_NO_SOCKET)
         return false;
-    if (connection->too_many_files) {
+    if (connection->request == LO_REQUEST_FAILED) {
         sn_socket_close(socket);
         return false;
     }

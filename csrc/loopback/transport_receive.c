@@ -29,12 +29,12 @@ static void break_off(lo_link *link)
         return;
     link->connection = NULL;
     connection->link = NULL;
-    if (connection->peer_silent)
+    if (connection->peer_end == LO_PEER_SILENT)
         lo_check_path(connection);
-    if (connection->peer_closed || connection->peer_silent)
+    if (connection->peer_end != LO_PEER_THERE)
         return; /* after all that it sent */
     if (connection->outgoing && !link->handshake_seen) {
-        connection->request_sent = false; /* there was no listener */
+        connection->request = LO_REQUEST_UNSENT; /* there was no listener */
         lo_timer_add(&connection->timeout_timer, lo.now + LO_CONNECT_RETRY);
     } else {
         lo_peer_lost(connection);
@@ -95,7 +95,7 @@ static bool add_in_flight(lo_connection *connection, const lo_frame *frame)
     packet->stage = LO_IN_FLIGHT;
     packet->whole = frame->kind == LO_DATA;
     if (frame->kind == LO_CONNECTION_CLOSED) {
-        connection->peer_closed = true;
+        connection->peer_end = LO_PEER_CLOSED;
         if (!frame->reliable)
             connection->discard_after = packet->send_time;
     }
@@ -149,7 +149,8 @@ static bool handle(lo_link *link, const lo_frame *frame)
         return true;
     }
     case LO_SILENT:
-        connection->peer_silent = true;
+        if (connection->peer_end == LO_PEER_THERE)
+            connection->peer_end = LO_PEER_SILENT;
         return true;
     case LO_DATA:
     case LO_DATAGRAM:
