@@ -33,9 +33,7 @@ from .objects import Connection, Listener, PollGroup
 from .signaling_protocol import Signaling
 
 if TYPE_CHECKING:
-    from .lobby_client import Carrier, Inbox
     from .lobby_memory import Hub
-    from .lobby_rules import User
     from .rendezvous import Client
 
 RENDEZVOUS_SECONDS = 10.0  # that opening waits for a rendezvous server
@@ -338,32 +336,33 @@ class Steam(Uncopyable):
             from .steam_lobbies import SteamLobbies
 
             return SteamLobbies(self.engine)
-        from .lobby_client import LobbyClient  # slow to import, and not every game has lobbies
+        # Slow to import, and not every game has lobbies.
+        from .lobby_client import Carrier, Inbox, LobbyClient
         from .lobby_rules import User
+
+        def open_carrier(user: User, app: int, inbox: Inbox) -> Carrier:
+            """What keeps the lobbies of this engine's users."""
+            hub = self._hub
+            if isinstance(self.clock, VirtualClock):
+                from .lobby_memory import hub_of
+
+                hub = hub_of(self.clock)
+            if hub is not None:
+                guest = hub.enter(user, app, inbox.put)
+                self.engine.on_kill = guest.vanish
+                return guest
+            if self.rendezvous is not None:
+                from .rendezvous.lobby_carrier import RemoteLobbies
+
+                return RemoteLobbies(self.rendezvous, user, app, inbox)
+            from .lobby_store import Store  # not every Python has SQLite
+            from .signaling import rendezvous_directory
+
+            return Store(rendezvous_directory(), user, app, inbox)
 
         me = self._me()
         user = User(str(me), self._name or str(me), os.urandom(8).hex())
-        return LobbyClient(self.engine, user, self.core.get_app_id(), self._open_carrier)
-
-    def _open_carrier(self, user: "User", app: int, inbox: "Inbox") -> "Carrier":
-        """What keeps the lobbies of this engine's users."""
-        hub = self._hub
-        if isinstance(self.clock, VirtualClock):
-            from .lobby_memory import hub_of
-
-            hub = hub_of(self.clock)
-        if hub is not None:
-            guest = hub.enter(user, app, inbox.put)
-            self.engine.on_kill = guest.vanish
-            return guest
-        if self.rendezvous is not None:
-            from .rendezvous.lobby_carrier import RemoteLobbies
-
-            return RemoteLobbies(self.rendezvous, user, app, inbox)
-        from .lobby_store import Store  # not every Python has SQLite
-        from .signaling import rendezvous_directory
-
-        return Store(rendezvous_directory(), user, app, inbox)
+        return LobbyClient(self.engine, user, self.core.get_app_id(), open_carrier)
 
     def _local_signaling(self) -> Signaling | None:
         from .signaling import LocalSignaling  # its modules are slow to import
