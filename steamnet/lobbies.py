@@ -110,7 +110,8 @@ class LobbyData(MutableMapping[str, str]):
 
     Reading is free. Writing asks the lobby's keeper: what was written can be read here at once, and
     by others once they have an event. An empty value is none, as on Steam, where it cannot be told
-    from a missing key. Keys have at most 255 bytes, values 8 KiB: ValueError beyond that.
+    from a missing key. Keys have at most 255 bytes, values 8 KiB: ValueError beyond that. Off Steam
+    all data of a lobby have 128 KiB at most, a member's 16 KiB: ResultError with LIMIT_EXCEEDED.
     """
 
     def __init__(self, lobby: "Lobby", user: Identity | None) -> None:
