@@ -150,6 +150,7 @@ def build_wheel(headers: Path, scratch: Path, machine: str = MACHINE) -> Path:
     # Optimized also when linking: otherwise zig adds its checks at run time, which are large.
     compiler = f"{ZIG} -target {TARGETS[f'manylinux_{machine}']} -O2"
     zig = {"CC": compiler, "LDSHARED": f"{compiler} -shared -s", "CFLAGS": f"-I{headers}"}
+    zig["_PYTHON_HOST_PLATFORM"] = f"linux-{machine}"  # which build_ffi.py asks sysconfig for
     raw = scratch / f"raw-{machine}"
     plain = f"--config-setting=--build-option=--plat-name=linux_{machine}"
     run(*BUILD, "--wheel", plain, "--outdir", raw, source, extra=zig)
