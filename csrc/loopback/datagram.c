@@ -45,21 +45,22 @@ void lo_datagrams_simulate(lo_connection *connection, bool simulated)
 
 /* --- one datagram -------------------------------------------------------------------------- */
 
-typedef struct builder {
+/* The one that is being made, under the lock. */
+static struct {
     lo_datagram_head head;
     lo_sent *sent;
     size_t used;
     unsigned char bytes[MOST_BYTES];
-} builder;
+} made;
 
-static bool has_room(const builder *b, int size)
+static bool has_room(int size)
 {
-    return b->head.segments == 0 ||
-           (b->head.segments < MOST_SEGMENTS &&
-            (int)b->head.size + SEGMENT_OVERHEAD + size <= LO_SEGMENT);
+    return made.head.segments == 0 ||
+           (made.head.segments < MOST_SEGMENTS &&
+            (int)made.head.size + SEGMENT_OVERHEAD + size <= LO_SEGMENT);
 }
 
-static void put_segment(builder *b, lo_packet *message, uint32_t offset, uint8_t attempt)
+static void put_segment(lo_packet *message, uint32_t offset, uint8_t attempt)
 {
     uint32_t size = (uint32_t)lo_segment_size(message, (int)offset);
     lo_segment_head head = {
@@ -71,42 +72,42 @@ static void put_segment(builder *b, lo_packet *message, uint32_t offset, uint8_t
         .lane = message->lane,
         .attempt = attempt,
     };
-    if (b->head.segments++ > 0)
-        b->head.size += SEGMENT_OVERHEAD;
+    if (made.head.segments++ > 0)
+        made.head.size += SEGMENT_OVERHEAD;
     else
-        b->head.chance = (uint64_t)head.number << 24 ^ (uint64_t)head.lane << 16 ^
+        made.head.chance = (uint64_t)head.number << 24 ^ (uint64_t)head.lane << 16 ^
                          (uint64_t)attempt << 8 ^ (uint64_t)(offset / LO_SEGMENT) << 48;
-    b->head.size += size;
-    memcpy(b->bytes + b->used, &head, sizeof head);
+    made.head.size += size;
+    memcpy(made.bytes + made.used, &head, sizeof head);
     if (size > 0)
-        memcpy(b->bytes + b->used + sizeof head,
+        memcpy(made.bytes + made.used + sizeof head,
                (const unsigned char *)message->message.m_pData + offset, size);
-    b->used += sizeof head + size;
+    made.used += sizeof head + size;
     if (head.sequence > 0)
-        b->sent->segments[b->sent->count++] = (struct lo_sent_segment){message, offset, attempt};
+        made.sent->segments[made.sent->count++] = (struct lo_sent_segment){message, offset, attempt};
 }
 
 /* What has come, up to the first gap that may close by then. */
-static void put_ranges(builder *b, const lo_datagrams *d, int64_t time)
+static void put_ranges(const lo_datagrams *d, int64_t time)
 {
-    b->used = sizeof b->head;
+    made.used = sizeof made.head;
     for (const struct lo_came *one = d->came; one < d->came + d->came_count; one++) {
         if (time - one->gap_since < GAP_DELAY && one->range.from > 1)
             return;
-        memcpy(b->bytes + b->used, &one->range, sizeof one->range);
-        b->used += sizeof one->range;
-        b->head.ranges++;
+        memcpy(made.bytes + made.used, &one->range, sizeof one->range);
+        made.used += sizeof one->range;
+        made.head.ranges++;
     }
 }
 
-static void put_lost(builder *b, lo_datagrams *d)
+static void put_lost(lo_datagrams *d)
 {
     lo_sent *old;
     while ((old = d->lost.first) != NULL) {
         struct lo_sent_segment *one = &old->segments[old->again];
-        if (!has_room(b, lo_segment_size(one->message, (int)one->offset)))
+        if (!has_room(lo_segment_size(one->message, (int)one->offset)))
             return;
-        put_segment(b, one->message, one->offset, (uint8_t)(one->attempt + 1));
+        put_segment(one->message, one->offset, (uint8_t)(one->attempt + 1));
         if (++old->again == old->count) {
             LO_REMOVE(&d->lost, old, listed);
             lo_free(old);
@@ -139,31 +140,28 @@ static void expect_answer(lo_connection *connection)
 }
 
 /* Into another process it goes ahead of its time: it may be that no call comes then. */
-static void transmit(lo_connection *connection, builder *b, int64_t time)
+static void transmit(lo_connection *connection, int64_t time)
 {
-    lo_packet *packet = lo_packet_new(LO_DATAGRAM, b->used); /* without memory it is lost */
+    lo_packet *packet = lo_packet_new(LO_DATAGRAM, made.used); /* without memory it is lost */
     if (packet == NULL)
         return;
-    b->head.size += LO_OVERHEAD;
-    memcpy(b->bytes, &b->head, sizeof b->head);
-    memcpy(packet->payload, b->bytes, b->used);
+    made.head.size += LO_OVERHEAD;
+    memcpy(made.bytes, &made.head, sizeof made.head);
+    memcpy(packet->payload, made.bytes, made.used);
     packet->send_time = time + LO_SERVICE_DELAY;
     if (!lo_transmit(connection, packet, false))
         lo_release_later(packet);
 }
 
-static builder scratch; /* under the lock */
-
 bool lo_datagram_begin(lo_connection *connection)
 {
-    builder *b = &scratch;
-    memset(&b->head, 0, sizeof b->head);
-    b->sent = lo_alloc(sizeof *b->sent +
-                       (size_t)most_segments(connection) * sizeof *b->sent->segments);
-    if (b->sent == NULL)
+    memset(&made.head, 0, sizeof made.head);
+    made.sent = lo_alloc(sizeof *made.sent +
+                         (size_t)most_segments(connection) * sizeof *made.sent->segments);
+    if (made.sent == NULL)
         return false;
-    put_ranges(b, &connection->datagrams, lo.now);
-    put_lost(b, &connection->datagrams);
+    put_ranges(&connection->datagrams, lo.now);
+    put_lost(&connection->datagrams);
     return true;
 }
 
@@ -171,29 +169,28 @@ bool lo_datagram_add(lo_packet *message)
 {
     int size = lo_segment_size(message, message->begun);
     bool last = message->begun + size == message->message.m_cbSize;
-    if (!has_room(&scratch, size))
+    if (!has_room(size))
         return false;
-    put_segment(&scratch, message, (uint32_t)message->begun, 0);
+    put_segment(message, (uint32_t)message->begun, 0);
     message->holds += message->reliable && !last; /* the lane's becomes the last segment's */
     return true;
 }
 
-int lo_datagram_size(void) { return (int)scratch.head.size; }
+int lo_datagram_size(void) { return (int)made.head.size; }
 
 void lo_datagram_send(lo_connection *connection)
 {
     lo_datagrams *d = &connection->datagrams;
-    builder *b = &scratch;
     d->ack_due = INT64_MAX;
-    b->head.number = b->sent->number = ++d->numbered;
-    b->sent->time = connection->link_idle_at;
-    if (!lo.is_virtual && b->sent->time < lo.clock)
-        b->sent->time = lo.clock; /* a program that was busy sends again once, and not as often as it could have */
-    transmit(connection, b, connection->link_idle_at);
-    if (b->sent->count > 0)
-        LO_APPEND(&d->unacked, b->sent, listed);
+    made.head.number = made.sent->number = ++d->numbered;
+    made.sent->time = connection->link_idle_at;
+    if (!lo.is_virtual && made.sent->time < lo.clock)
+        made.sent->time = lo.clock; /* a program that was busy sends again once, and not as often as it could have */
+    transmit(connection, connection->link_idle_at);
+    if (made.sent->count > 0)
+        LO_APPEND(&d->unacked, made.sent, listed);
     else
-        lo_free(b->sent);
+        lo_free(made.sent);
     update_use(connection);
     if (connection->path == LO_PATH_SILENT && connection->state == LO_CONNECTED)
         expect_answer(connection);
@@ -202,12 +199,11 @@ void lo_datagram_send(lo_connection *connection)
 void lo_datagram_send_ack(lo_connection *connection)
 {
     lo_datagrams *d = &connection->datagrams;
-    builder *b = &scratch;
     int64_t time = d->ack_due > lo.now ? d->ack_due : lo.now;
-    memset(&b->head, 0, sizeof b->head);
-    b->head.chance = UINT64_C(1) << 63 | d->acks;
-    put_ranges(b, d, time);
-    transmit(connection, b, time);
+    memset(&made.head, 0, sizeof made.head);
+    made.head.chance = UINT64_C(1) << 63 | d->acks;
+    put_ranges(d, time);
+    transmit(connection, time);
 }
 
 /* --- what becomes of it -------------------------------------------------------------------- */
