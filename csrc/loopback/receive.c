@@ -126,27 +126,20 @@ static void accept_data(lo_connection *connection, lo_packet *packet)
     }
 }
 
-/* What it has sent before it noticed the close needs no answer but this. */
-static bool is_closed_end(lo_connection *connection)
-{
-    if (connection->state == LO_FIN_WAIT && connection->close_lost)
-        lo_send_close(connection);
-    return lo_is_closed(connection);
-}
-
 static void accept_datagram(lo_connection *connection, lo_packet *packet)
 {
     lo_datagram datagram;
     lo_segment segment;
     lo_list ready = {NULL, NULL};
-    bool kept = true, reliable = false, closed;
+    bool kept = true, reliable = false, closed = lo_is_closed(connection);
     lo_datagram_open(&datagram, packet->payload, (size_t)packet->message.m_cbSize);
     lo_measure(&connection->received, lo.now, (int)datagram.head.size - LO_OVERHEAD);
     connection->last_received = lo.now;
     if (datagram.head.segments > 0)
         lo_handle_confirm(connection);
     lo_datagram_acked(connection, datagram.ranges, datagram.head.ranges);
-    closed = is_closed_end(connection);
+    if (connection->state == LO_FIN_WAIT && connection->close_lost)
+        lo_send_close(connection); /* to a peer that has not noticed it */
     while (connection->state == LO_CONNECTED && lo_segment_next(&datagram, &segment)) {
         reliable |= segment.head.sequence > 0;
         if (segment.head.sequence > 0 &&
@@ -181,16 +174,11 @@ static void accept_close(lo_connection *connection, lo_packet *packet)
 static void drain_connection(lo_connection *connection)
 {
     lo_packet *packet;
-    while ((packet = connection->deferred.first) != NULL) {
-        if (packet->kind == LO_DATA && is_full(connection, packet))
-            return;
-        lo_list_take(&connection->deferred);
-        if (packet->kind != LO_DATA) {
-            lo_handle_control(connection, packet);
-            return;
-        }
-        enqueue(connection, packet);
-    }
+    while ((packet = connection->deferred.first) != NULL && packet->kind == LO_DATA &&
+           !is_full(connection, packet))
+        enqueue(connection, lo_list_take(&connection->deferred));
+    if (packet != NULL && packet->kind != LO_DATA)
+        lo_handle_control(connection, lo_list_take(&connection->deferred));
 }
 
 void lo_drain_deferred(void)
@@ -234,11 +222,7 @@ static void deliver_connect_request(lo_packet *packet)
 static void leave_sender(lo_packet *packet)
 {
     lo_connection *sender = lo_find_any(packet->from, LO_CONNECTION);
-    if (sender == NULL) {
-        lo_release_later(packet);
-        return;
-    }
-    if (!lo_transmit(sender, packet, true))
+    if (sender == NULL || !lo_transmit(sender, packet, true))
         lo_release_later(packet);
 }
 
@@ -279,12 +263,10 @@ void lo_packet_arrived(lo_packet *packet)
         leave_sender(packet);
     } else if (packet->kind == LO_CONNECT_REQUEST && connection == NULL) {
         deliver_connect_request(packet);
+    } else if (connection != NULL ||
+               (connection = lo_find_any(packet->to, LO_CONNECTION)) != NULL) {
+        enter_receiver(connection, packet);
     } else {
-        if (connection == NULL)
-            connection = lo_find_any(packet->to, LO_CONNECTION);
-        if (connection != NULL)
-            enter_receiver(connection, packet);
-        else
-            lo_release_later(packet);
+        lo_release_later(packet);
     }
 }

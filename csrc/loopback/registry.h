@@ -142,7 +142,7 @@ typedef struct lo_datagrams {
     int64_t ack_due;      /* when the peer must be told what has come; INT64_MAX: nothing is new */
     LO_LIST(lo_sent) unacked, lost;
     int64_t numbered;      /* datagrams with messages */
-    uint64_t acks;         /* how often that was */
+    uint64_t acks;         /* how often ack_due was set */
     int came_count;
     struct lo_came {
         lo_range range;
