@@ -79,7 +79,9 @@ def live_until(step: str, alice: Steam, bob: RemoteSteam, call: Callable[[], int
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_peer_killed(engine: str, step: str, until: Callable[..., None], meeting: Path) -> None:
+def test_peer_killed(
+    engine: str, step: str, until: Callable[..., None], meeting: Path, remote: RemoteProcess
+) -> None:
     """Whenever it happens, Alice is told, closes, has nothing left over, and connects again."""
     with steamnet.init(engine=engine, identity=ALICE) as alice:
         sockets = alice.networking_sockets
@@ -98,13 +100,12 @@ def test_peer_killed(engine: str, step: str, until: Callable[..., None], meeting
                 assert bob.networking_sockets.create_listen_socket_p2p(3)
             return bob
 
-        remote = RemoteProcess()
+        doomed = RemoteProcess()
         try:
-            bob = bob_comes(remote)
-            connection = live_until(step, alice, bob, call)
+            connection = live_until(step, alice, bob_comes(doomed), call)
         finally:
-            remote.kill()
-            remote.close()
+            doomed.kill()
+            doomed.close()
         for key in (ConfigValue.TIMEOUT_INITIAL, ConfigValue.TIMEOUT_CONNECTED):
             sockets.set_connection_config_value(connection, key, 800)
 
@@ -116,12 +117,12 @@ def test_peer_killed(engine: str, step: str, until: Callable[..., None], meeting
         until(over, alice, timeout=15, what="Alice is told that Bob is gone")
         assert sockets.close_connection(connection)
         assert sockets.get_connection_info(connection) is None
-        remote = RemoteProcess()
+        bob = bob_comes(remote)
         try:
-            again = live_until("connected", alice, bob_comes(remote), call)
+            again = live_until("connected", alice, bob, call)
             assert sockets.close_connection(again)
         finally:
-            remote.close()
+            bob.shutdown(linger=0)
 
 
 # --- where the processes meet --------------------------------------------------------------------
