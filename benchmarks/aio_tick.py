@@ -1,18 +1,23 @@
 """What an asyncio server pays for a tick of 64 clients at 60 Hz, and the round trip of one of them.
 
-    python benchmarks/aio_tick.py [--engine gns] [--clients 64] [--seconds 4]
+    python benchmarks/aio_tick.py [--engine gns] [--clients 64] [--seconds 4] [--rounds 1]
 
 Each client sends 64 bytes a tick, the server 200 to each. The clients are one other process. Beside
-steamnet: asyncio's streams, and websockets where it is installed. The figure is the processor time
-of the server's process, all its threads together, so that nothing hides in another thread.
+steamnet: asyncio's streams, bare and encrypted as GNS's connections are, and websockets where it is
+installed. The figure is the processor time of the server's process, all its threads together, so
+that nothing hides in another thread; what the event loop's thread has of it is told, too. The
+rounds take turns, since other work on the machine moves all figures.
 """
 
 import argparse
 import asyncio
 import importlib.util
+import os
+import ssl
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable
@@ -32,9 +37,10 @@ Receive = Callable[[], Awaitable[object]]
 class Kind:
     """One way to be a server with clients, or a client."""
 
-    def __init__(self, engine: str) -> None:
-        """Choose the engine, where there is one to choose."""
+    def __init__(self, engine: str, certificate: str) -> None:
+        """Choose the engine, where there is one to choose, or a file with a certificate."""
         self.engine = engine
+        self.certificate = certificate
         self.received = 0
         self.joined = 0
         self.stack = AsyncExitStack()
@@ -106,10 +112,15 @@ class Steamnet(Kind):
 class Streams(Kind):
     """asyncio's streams over TCP."""
 
+    def tls(self, purpose: ssl.Purpose) -> ssl.SSLContext | None:
+        """What encrypts this end."""
+        return None
+
     async def serve(self) -> None:
         """Begin to listen."""
         self.writers: list[asyncio.StreamWriter] = []
-        await asyncio.start_server(self._client, HOST, PORT)
+        tls = self.tls(ssl.Purpose.CLIENT_AUTH)
+        await asyncio.start_server(self._client, HOST, PORT, ssl=tls)
 
     async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.writers.append(writer)
@@ -126,7 +137,8 @@ class Streams(Kind):
 
     async def connect(self) -> tuple[Send, Receive]:
         """Be one more client."""
-        reader, writer = await asyncio.open_connection(HOST, PORT)
+        tls = self.tls(ssl.Purpose.SERVER_AUTH)
+        reader, writer = await asyncio.open_connection(HOST, PORT, ssl=tls)
 
         async def send(data: bytes) -> None:
             writer.write(data)
@@ -146,8 +158,20 @@ class Streams(Kind):
                 await writer.drain()
             done.set_result(None)
 
-        await asyncio.start_server(client, HOST, PORT)
+        await asyncio.start_server(client, HOST, PORT, ssl=self.tls(ssl.Purpose.CLIENT_AUTH))
         await done
+
+
+class EncryptedStreams(Streams):
+    """The same over TLS."""
+
+    def tls(self, purpose: ssl.Purpose) -> ssl.SSLContext:
+        """What encrypts this end."""
+        context = ssl.create_default_context(purpose, cafile=self.certificate)
+        if purpose == ssl.Purpose.CLIENT_AUTH:
+            context.load_cert_chain(self.certificate)
+        context.check_hostname = False
+        return context
 
 
 class Websockets(Kind):
@@ -194,7 +218,12 @@ class Websockets(Kind):
         await done
 
 
-KINDS = {"steamnet": Steamnet, "streams": Streams, "websockets": Websockets}
+KINDS: dict[str, type[Kind]] = {
+    "steamnet": Steamnet,
+    "streams": Streams,
+    "TLS streams": EncryptedStreams,
+    "websockets": Websockets,
+}
 
 
 async def play(kind: Kind, clients: int) -> None:
@@ -214,25 +243,26 @@ async def play(kind: Kind, clients: int) -> None:
         await asyncio.sleep(max(0.0, deadline - time.monotonic()))
 
 
-async def tick(kind: Kind, clients: int, seconds: float) -> float:
-    """Be the server: microseconds of processor time a tick."""
+async def tick(kind: Kind, clients: int, seconds: float) -> tuple[float, float]:
+    """Be the server: microseconds of processor time a tick, and those of this thread."""
     await kind.serve()
     while kind.joined < clients or kind.received < clients * 10:
         await asyncio.sleep(0.01)
-    got, spent, ticks = kind.received, time.process_time(), round(seconds * RATE)
+    got, ticks = kind.received, round(seconds * RATE)
+    spent, here = time.process_time(), time.thread_time()
     begin = deadline = time.monotonic()
     for _ in range(ticks):
         await kind.broadcast()
         deadline += 1 / RATE
         await asyncio.sleep(max(0.0, deadline - time.monotonic()))
-    spent = time.process_time() - spent
+    spent, here = time.process_time() - spent, time.thread_time() - here
     passed = time.monotonic() - begin
     if kind.received - got < 0.8 * clients * passed * RATE:
         raise RuntimeError(f"only {kind.received - got} messages came in {passed:.1f} s")
-    return spent / ticks * 1e6
+    return spent / ticks * 1e6, here / ticks * 1e6
 
 
-async def ping(kind: Kind) -> float:
+async def ping(kind: Kind) -> tuple[float]:
     """Be the only client: microseconds of a round trip."""
     if isinstance(kind, Streams):
         kind.answer = len(INPUT)
@@ -243,13 +273,13 @@ async def ping(kind: Kind) -> float:
         await send(INPUT)
         await receive()
         times.append(time.perf_counter() - start)
-    return statistics.median(times) * 1e6
+    return (statistics.median(times) * 1e6,)
 
 
 def part(options: argparse.Namespace) -> None:
-    """Be one process of the benchmark: it prints its figure."""
-    kind = KINDS[options.kind](options.engine)
-    work: dict[str, Callable[[], Awaitable[float | None]]] = {
+    """Be one process of the benchmark: it prints its figures."""
+    kind = KINDS[options.kind](options.engine, options.certificate)
+    work: dict[str, Callable[[], Awaitable[tuple[float, ...] | None]]] = {
         "play": lambda: play(kind, options.clients),
         "tick": lambda: tick(kind, options.clients, options.seconds),
         "ping": lambda: ping(kind),
@@ -257,17 +287,26 @@ def part(options: argparse.Namespace) -> None:
     }
 
     async def main() -> None:
-        if (figure := await work[options.part]()) is not None:
-            print(figure, flush=True)
+        if (figures := await work[options.part]()) is not None:
+            print(*figures, flush=True)
         await asyncio.sleep(0.1 if options.part == "echo" else 0)
+        os._exit(0)  # with the other process gone there is nothing to close
 
     asyncio.run(main())
 
 
-def measure(kind: str, options: argparse.Namespace, ours: str, theirs: str) -> float:
-    """Run the two processes; the figure of ours."""
+def measure(kind: str, options: argparse.Namespace, ours: str, theirs: str) -> list[float]:
+    """Run the two processes; the figures of ours."""
     command = [sys.executable, __file__, "--engine", options.engine, "--kind", kind]
-    command += ["--clients", str(options.clients), "--seconds", str(options.seconds), "--part"]
+    command += [
+        "--certificate",
+        options.certificate,
+        "--clients",
+        str(options.clients),
+        "--seconds",
+        str(options.seconds),
+        "--part",
+    ]
     server = ours if ours == "tick" else theirs
     quiet = subprocess.DEVNULL  # the end of the other one is an error to the clients
     first = subprocess.Popen(
@@ -286,31 +325,53 @@ def measure(kind: str, options: argparse.Namespace, ours: str, theirs: str) -> f
     )
     measured = first if server == ours else second
     try:
-        return float(measured.communicate(timeout=60 + options.seconds)[0])
+        said = measured.communicate(timeout=60 + options.seconds)[0]
+        return [float(figure) for figure in said.split()]
     finally:
         for process in (first, second):
             process.kill()
             process.communicate()
 
 
+def make_certificate(path: str) -> bool:
+    """Write a certificate and its key into a file; False without the program openssl."""
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+    command += ["-nodes", "-subj", "/CN=localhost", "-keyout", path, "-out", path + ".crt"]
+    try:
+        subprocess.run(command, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        return False
+    with open(path, "a") as file, open(path + ".crt") as certificate:
+        file.write(certificate.read())
+    return True
+
+
 def main() -> None:
-    """Measure every kind, and print a line for each."""
+    """Measure every kind in each round, and print a line for each."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--engine", default="gns")
     parser.add_argument("--clients", type=int, default=64)
     parser.add_argument("--seconds", type=float, default=4.0)
+    parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--kind", choices=KINDS)
     parser.add_argument("--part", choices=["tick", "play", "ping", "echo"], help=argparse.SUPPRESS)
+    parser.add_argument("--certificate", default="", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.part:
         part(options)
         return
-    for kind in [options.kind] if options.kind else KINDS:
-        if kind == "websockets" and importlib.util.find_spec("websockets") is None:
-            continue
-        spent = measure(kind, options, "tick", "play")
-        trip = measure(kind, options, "ping", "echo")
-        print(f"{kind:>12}: {spent:6.0f} µs a tick, round trip {trip:6.0f} µs", flush=True)
+    kinds = [options.kind] if options.kind else list(KINDS)
+    with tempfile.TemporaryDirectory() as folder:
+        options.certificate = os.path.join(folder, "localhost.pem")
+        if "TLS streams" in kinds and not make_certificate(options.certificate):
+            kinds.remove("TLS streams")
+        if importlib.util.find_spec("websockets") is None and "websockets" in kinds:
+            kinds.remove("websockets")
+        for kind in kinds * options.rounds:
+            spent, here = measure(kind, options, "tick", "play")
+            (trip,) = measure(kind, options, "ping", "echo")
+            line = f"{spent:6.0f} µs a tick, {here:6.0f} of them the loop's"
+            print(f"{kind:>12}: {line}, round trip {trip:6.0f} µs", flush=True)
 
 
 if __name__ == "__main__":
