@@ -278,6 +278,9 @@ async def ping(kind: Kind) -> tuple[float]:
 
 def part(options: argparse.Namespace) -> None:
     """Be one process of the benchmark: it prints its figures."""
+    # Once this is freed, glibc maps no memory for each of asyncio's reads, which are of 256 KiB: in
+    # some programs it does, in others not, and that would double what streams take.
+    bytearray(1 << 20)
     kind = KINDS[options.kind](options.engine, options.certificate)
     work: dict[str, Callable[[], Awaitable[tuple[float, ...] | None]]] = {
         "play": lambda: play(kind, options.clients),
