@@ -35,6 +35,9 @@ bool sn_same_identity(const SteamNetworkingIdentity *one, const SteamNetworkingI
 {
     if (one->m_eType == k_ESteamNetworkingIdentityType_SteamID)
         return other->m_eType == one->m_eType && one->m_steamID64 == other->m_steamID64;
+    if (one->m_eType == k_ESteamNetworkingIdentityType_IPAddress)
+        return other->m_eType == one->m_eType && memcmp(&one->m_ip, &other->m_ip, sizeof one->m_ip) == 0;
+    /* What a peer wrote, all of it: nobody may be taken for another. */
     return memcmp(one, other, sizeof *one) == 0;
 }
 
