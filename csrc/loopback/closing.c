@@ -31,14 +31,14 @@ void lo_send_close(lo_connection *connection)
     connection->close_packet = NULL;
     memcpy(closed.text, connection->end_text, sizeof closed.text);
     memcpy(packet->payload, &closed, sizeof closed);
-    if (packet->number == 0)
+    if (packet->attempt == 0)
         packet->reliable = !first;
     packet->send_time = lo.now;
     if (first)
         packet->send_time += LO_SERVICE_DELAY;
     else if (connection->state == LO_LINGER && connection->link_idle_at > lo.now)
         packet->send_time = connection->link_idle_at;
-    packet->number++; /* another one, with another chance */
+    packet->attempt++;
     connection->close_lost = !lo_transmit(connection, packet, false);
     if (connection->state == LO_LINGER)
         connection->state = LO_FIN_WAIT;

@@ -52,7 +52,9 @@ typedef struct lo_packet {
     bool taken;    /* by SendMessages: a second mention of it is refused */
     bool whole;    /* DATA that has not come in datagrams: its sender is told when it was taken in */
     uint16_t lane;
-    int64_t send_time, number;
+    int64_t send_time;
+    int64_t number;   /* of DATA on its lane */
+    int attempt;      /* of a close: each has its own chance to get through */
     int64_t sequence; /* among the reliable messages of its lane; 0: it is unreliable */
     int begun;        /* bytes that have left in datagrams */
     int holds;        /* its lane's, and one for each of its segments that is not acknowledged */

@@ -192,7 +192,7 @@ int64_t lo_sim_pass(lo_connection *connection, lo_packet *packet, bool sending, 
     const lo_sim_params *sim = sending ? lo_sim_out(connection) : lo_sim_in(user);
     bool droppable = is_droppable(connection, packet, sim);
     lo_datagram_head head = {
-        .chance = 0x10000u + packet->kind + ((uint64_t)packet->number << 32),
+        .chance = 0x10000u + packet->kind + ((uint64_t)(uint32_t)packet->attempt << 32),
         .size = (uint32_t)packet->message.m_cbSize + LO_OVERHEAD,
     };
     int64_t late = sim->lag;

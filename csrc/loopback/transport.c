@@ -172,6 +172,7 @@ void lo_link_send(lo_connection *connection, lo_packet *packet, int64_t due)
         .send_time = packet->send_time,
         .due = due,
         .number = packet->number,
+        .attempt = packet->attempt,
         .channel = packet->message.m_nChannel,
         .body = packet->message.m_pData,
     };

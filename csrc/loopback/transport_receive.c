@@ -90,6 +90,7 @@ static bool add_in_flight(lo_connection *connection, const lo_frame *frame)
     packet->reliable = frame->reliable;
     packet->lane = frame->lane;
     packet->number = frame->number;
+    packet->attempt = frame->attempt;
     packet->message.m_nChannel = frame->channel;
     packet->send_time = plausible(frame->send_time);
     packet->stage = LO_IN_FLIGHT;

@@ -25,7 +25,7 @@ typedef struct lo_frame {
     uint16_t lane;
     int64_t send_time, due, number;
     int32_t channel; /* of a session's message */
-    int32_t unused;
+    int32_t attempt; /* of a close */
     const unsigned char *body;
 } lo_frame;
 _Static_assert(offsetof(lo_frame, body) == LO_HEADER, "no holes");
