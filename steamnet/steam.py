@@ -493,6 +493,8 @@ def init(
 
     Raises InitError with all that was tried, or with the engine's own words and a hint.
     """
+    if isinstance(app_id, str) and app_id in engines.KINDS:
+        raise TypeError(f"app_id must be an int; the engine is given as engine={app_id!r}")
     if not isinstance(engine, str | None):
         raise TypeError(f"engine must be a str, not {type(engine)}")
     kind = (os.environ.get("STEAMNET_ENGINE") or "steam") if engine is None else engine
@@ -502,7 +504,7 @@ def init(
     if app_id is not None:
         integer(app_id, "app_id", 0, 0xFFFFFFFF)
     if engine is None and kind == "loopback":
-        library = None  # an unmodified game may kind Steam's
+        library = None  # a game made for Steam may name Steam's
     if kind != "gns" and (signaling, rendezvous) != (None, None):
         raise ValueError("signaling and rendezvous are for the gns engine")
     if signaling is not None and rendezvous is not None:

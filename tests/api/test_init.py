@@ -99,6 +99,7 @@ def test_loopback_says_nothing_to_steam() -> None:
 WRONG: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "an engine nobody has": ({"engine": "photon"}, ValueError, "engine must be 'steam', 'gns' or"),
     "an app id of letters": ({"app_id": "480", "engine": "loopback"}, TypeError, "app_id"),
+    "an engine as app id": ({"app_id": "gns"}, TypeError, "engine is given as engine='gns'"),
     "a float as app id": ({"app_id": 480.0, "engine": "loopback"}, TypeError, "app_id"),
     "a negative app id": ({"app_id": -1, "engine": "loopback"}, ValueError, "app_id"),
     "a name for Steam": ({"engine": "steam", "identity": ALICE}, ValueError, "Steam knows who"),
