@@ -28,6 +28,14 @@ BY_PASSWORD = "--lt-cred-mech --user=game:password"
 # What the documentation need not say: nothing is read of this machine, or left on it.
 APART = "-n --no-cli --no-tls --no-dtls --log-file=stdout --userdb= --pidfile="
 
+WAITING_SERVER = """
+import os, sys
+import steamnet.cli.server, steamnet.rendezvous.server
+print("ready", flush=True)
+os.read(0, 1)
+sys.exit(steamnet.cli.main(["server", "--listen", "0.0.0.0:27080"]))
+"""
+
 Server = Callable[..., Program]
 numbers = itertools.count(1)
 
@@ -235,13 +243,15 @@ class TestServerAndSignals:
         talk(hosting, join(hosting, net.bob))
 
     def test_signals_are_lost_with_the_server(self, net: Internet, server: Server) -> None:
-        """It dies in the midst of connecting."""
+        """It dies while two connect, and the next one is there at once, on a busy machine too."""
         first = server()
+        second = net.server.start(sys.executable, "-P", "-c", WAITING_SERVER)
         hosting = host(net.ann, BY_NAME)
+        second.shows("ready")
         guest = join(hosting, net.bob)
         guest.shows("Connecting to")
         first.kill()
-        server()
+        second.type("listen")
         talk(hosting, guest)
 
     def test_signals_are_late(self, net: Internet, server: Server) -> None:
