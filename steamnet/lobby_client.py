@@ -290,13 +290,15 @@ class LobbyClient:
 
     def _ask(self, request: Request) -> int:
         """Begin a request, and return its number; ResultError while too many wait."""
-        if self._waiting >= MOST_WAITING and not isinstance(request, Leave):
-            detail = f"{MOST_WAITING} requests wait for their answers: try again later"
-            raise ResultError("lobbies", EResult.LIMIT_EXCEEDED, detail)
-        self._waiting += 1
-        self._numbers += 1
-        self._carrier.submit(self._numbers, request)
-        return self._numbers
+        with self._engine.events_lock:  # friends ask from any thread
+            if self._waiting >= MOST_WAITING and not isinstance(request, Leave):
+                detail = f"{MOST_WAITING} requests wait for their answers: try again later"
+                raise ResultError("lobbies", EResult.LIMIT_EXCEEDED, detail)
+            self._waiting += 1
+            self._numbers += 1
+            number = self._numbers
+            self._carrier.submit(number, request)
+        return number
 
     def _ask_people(self) -> None:
         now = self._engine.time.now()

@@ -22,7 +22,6 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import (
     ConnectionClosed,
     InvalidHandshake,
-    InvalidStatus,
     WebSocketException,
 )
 
@@ -156,6 +155,9 @@ class Client:
         """
         if not self._decided.wait(timeout) or self.error:
             reason = self.error or f"no answer within {timeout:g} s: {SILENT}"
+            self._decided.clear()  # the next try may end otherwise
+            if self._online or self._task.done():
+                self._decided.set()
             raise InitError(f"the rendezvous server {self.url} cannot be used: {reason}")
 
     def request(self, op: str, /, **arguments: object) -> "Future[object]":
@@ -270,13 +272,14 @@ class Client:
                 final = error.rcvd is not None and error.rcvd.code == protocol.REPLACED
             except (OSError, WebSocketException, ValueError, TypeError) as error:
                 reason = _why(error)
-                lasting = isinstance(error, OSError | InvalidStatus)
-                useless = lasting and not isinstance(error, TimeoutError | ConnectionResetError)
+                useless = not isinstance(error, TimeoutError | ConnectionResetError)
             if self._closing:
                 return
             self._set_offline(reason)
-            if final or useless:
+            if final or (useless and not was_online):
                 self._decided.set()
+            elif was_online:
+                self._decided.clear()
             if final:
                 log.error(
                     "the rendezvous server %s refuses %s: %s", self.url, self.identity, reason

@@ -56,12 +56,12 @@ class RemoteLobbies:
             with self._lock:
                 if self._sending or not self._waiting or self._in_flight >= IN_FLIGHT:
                     return
-                self._sending = True
                 number, request = self._waiting.popleft()
                 self._in_flight += 1
-            future: Future[object] = Future()
-            future.add_done_callback(partial(self._answered, number, request))
+                self._sending = True
             try:
+                future: Future[object] = Future()
+                future.add_done_callback(partial(self._answered, number, request))
                 self._client.ask(future, "lobby", request_to_json(request))
             finally:
                 self._sending = False

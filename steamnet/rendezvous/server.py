@@ -76,7 +76,7 @@ class User:
         self._frames: deque[tuple[str | bytes, int]] = deque()  # with what counts of their bytes
         self._waiting = 0  # bytes that count
         self._wake = asyncio.Event()
-        self._all_sent = asyncio.Event()
+        self._answered = asyncio.Event()
         self._ended = False  # nothing more is sent
 
     def __repr__(self) -> str:
@@ -96,9 +96,9 @@ class User:
     async def answer(self, frame: str) -> None:
         """Send an answer, and what was queued before: a client that does not read asks no more."""
         if not self._ended:
-            self._all_sent.clear()
+            self._answered.clear()
             self._queue(frame, 0)
-            await self._all_sent.wait()
+            await self._answered.wait()
 
     def _queue(self, frame: str | bytes, counts: int) -> None:
         self._frames.append((frame, counts))
@@ -123,12 +123,13 @@ class User:
                     frame, counts = self._frames.popleft()
                     await self._websocket.send(frame)
                     self._waiting -= counts
-                self._all_sent.set()
+                    if not counts:  # it was an answer
+                        self._answered.set()
         except ConnectionClosed:
             pass
         finally:
             self._ended = True
-            self._all_sent.set()
+            self._answered.set()
 
 
 @dataclass(slots=True)

@@ -1,5 +1,6 @@
 """Lobbies and friends as players of one process use them, on the real and on a virtual clock."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -21,7 +22,7 @@ from steamnet import (
 from steamnet.lobby_backend import Search
 from steamnet.lobby_client import Reply
 from steamnet.lobby_memory import new_hub
-from steamnet.lobby_rules import User
+from steamnet.lobby_rules import Create, User
 from steamnet.testing import VirtualClock, network, players, pump
 
 
@@ -61,6 +62,42 @@ def test_nothing_is_answered_within_the_call(three: list[Steam]) -> None:
     three[0].run_callbacks()
     assert request.done
     assert request.result() is request.result()
+
+
+@pytest.mark.parametrize("ask", ["presence", "friends"])
+def test_each_request_gets_its_own_answer(
+    three: list[Steam], ask: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also while another thread asks for something else."""
+    steam = three[0]
+    assert steam.friends.name_of(three[1].core.get_steam_id()) is not None  # lobbies are open
+    carrier = steam.lobbies._backend._carrier  # type: ignore[attr-defined]  # its inner part
+    submit, inside, asked = carrier.submit, threading.Event(), threading.Event()
+    client = steam.lobbies._backend
+
+    def other() -> None:
+        inside.wait()
+        if ask == "presence":
+            client.set_rich_presence("key", "value")
+        else:
+            client._people_asked = None  # type: ignore[attr-defined]
+            client.friends()
+        asked.set()
+
+    def slow(number: int, request: object) -> None:
+        submit(number, request)
+        if isinstance(request, Create):
+            inside.set()
+            asked.wait(0.3)
+
+    monkeypatch.setattr(carrier, "submit", slow)
+    thread = threading.Thread(target=other)
+    thread.start()
+    lobby = answered(three, steam.lobbies.create())
+    thread.join()
+    assert isinstance(lobby, Lobby)
+    assert lobby.id
+    assert len(lobby.members) == 1
 
 
 def test_a_lobby_is_found_joined_and_left(three: list[Steam]) -> None:

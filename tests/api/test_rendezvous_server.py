@@ -18,11 +18,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from rendezvous_server import ServerThread, log_in, message
 from websockets.exceptions import ConnectionClosed, InvalidMessage, InvalidStatus
+from websockets.sync.server import ServerConnection, serve
 
 from steamnet import Identity, InitError
 from steamnet.rendezvous import Client, Limits, RequestError, Server, User
@@ -313,9 +314,10 @@ def test_tls(certificate: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> N
     with ServerThread(ssl=context, authenticate=by_function) as server:
         assert server.url.startswith("wss://")
         stranger = Client(server.url, ANN, "ann's token")
-        wait_for(lambda: stranger.error, "refusal")
+        start = time.monotonic()
         with pytest.raises(InitError, match="certificate"):
-            stranger.wait(0)
+            stranger.wait(PATIENCE)
+        assert time.monotonic() - start < PATIENCE / 2
         stranger.close()
         monkeypatch.setenv("SSL_CERT_FILE", certificate[0])
         ann, bob = Client(server.url, ANN, "ann's token"), Client(server.url, BOB, "bob's token")
@@ -354,20 +356,101 @@ def test_a_client_finds_a_server_that_comes_back(caplog: pytest.LogCaptureFixtur
     assert sum("is there again" in line for line in said) == 2
 
 
-@pytest.mark.parametrize("server_says", [b"", b"HTTP/1.1 200 OK\r\n\r\n", b"\xff" * 5000])
-def test_what_is_no_rendezvous_server(server_says: bytes) -> None:
-    """The client says so, tries again, and ends when it is told to."""
+STRANGERS: dict[str, bytes] = {
+    "one that closes": b"",
+    "a web server": b"HTTP/1.1 200 OK\r\n\r\n",
+    "an old web server": b"HTTP/1.0 404 Not Found\r\n\r\n",
+    "an SSH server": b"SSH-2.0-OpenSSH_9.2\r\n",
+    "a TLS server": b"\x15\x03\x01\x00\x02\x02\x46",
+    "noise": b"\xff" * 5000,
+}
+
+
+@pytest.mark.parametrize("what", STRANGERS)
+def test_what_is_no_rendezvous_server(what: str) -> None:
+    """Each try tells who waits, at once; the client tries again, and ends when it is told to."""
+    answered = []
+
+    def answer(stranger: socket.socket) -> None:
+        with suppress(OSError):  # closed
+            while True:
+                connection, _ = stranger.accept()
+                answered.append(connection.recv(4096))
+                connection.sendall(STRANGERS[what])
+                connection.close()
+
     with socket.create_server(("127.0.0.1", 0)) as stranger:
         stranger.settimeout(PATIENCE)
+        thread = threading.Thread(target=answer, args=(stranger,))
+        thread.start()
         client = Client(f"ws://127.0.0.1:{stranger.getsockname()[1]}", ANN)
-        for _ in range(2):
-            connection, _ = stranger.accept()
-            connection.sendall(server_says)
-            connection.close()
-        with pytest.raises(InitError, match="cannot be used"):
-            client.wait(0.1)
+        for number in range(1, 4):
+            start = time.monotonic()
+            with pytest.raises(InitError, match="cannot be used: it is no rendezvous server"):
+                client.wait(PATIENCE)
+            assert time.monotonic() - start < PATIENCE / 2
+            assert len(answered) >= number
         client.close()
         assert not client._thread.is_alive()
+        stranger.shutdown(socket.SHUT_RDWR)
+    thread.join(PATIENCE)
+    assert not thread.is_alive()
+
+
+def test_a_websocket_server_of_another_kind() -> None:
+    """Who waits is told at once."""
+
+    def echo(connection: ServerConnection) -> None:
+        for frame in connection:
+            connection.send(frame)
+
+    with serve(echo, "127.0.0.1", 0) as stranger:
+        thread = threading.Thread(target=stranger.serve_forever)
+        thread.start()
+        client = Client(f"ws://127.0.0.1:{stranger.socket.getsockname()[1]}", ANN)
+        start = time.monotonic()
+        with pytest.raises(InitError, match="no rendezvous server of this version"):
+            client.wait(PATIENCE)
+        assert time.monotonic() - start < PATIENCE / 2
+        client.close()
+        stranger.shutdown()
+    thread.join(PATIENCE)
+
+
+def test_an_answer_leaves_while_others_go_on_sending() -> None:
+    """A user whose queue is never empty is answered, and read, all the same."""
+
+    class Link:
+        """Takes a frame at each turn of the event loop."""
+
+        sent = 0
+
+        async def send(self, frame: str | bytes) -> None:
+            self.sent += 1
+            await asyncio.sleep(0)
+
+    async def flooded() -> int:
+        link = Link()
+        user = User(ANN, cast(Any, link), Limits())
+        writing = asyncio.create_task(user.write_all())
+
+        async def flood() -> None:
+            while True:
+                user.write(bytes(50))
+                await asyncio.sleep(0)
+
+        flooding = asyncio.create_task(flood())
+        while link.sent < 10:
+            await asyncio.sleep(0)
+        user.write(bytes(50))
+        before = link.sent
+        async with asyncio.timeout(PATIENCE):
+            await user.answer("{}")
+        for task in (writing, flooding):
+            task.cancel()
+        return link.sent - before
+
+    assert asyncio.run(flooded()) < 10
 
 
 def test_a_server_that_does_not_answer_holds_up_no_close() -> None:

@@ -167,7 +167,7 @@ def play_host(case: str, total: Callable[[list[int]], None], told: dict[str, Any
     with steamnet.init(engine="loopback", identity=HOST + [*CASES].index(case)) as steam:
         end, i, ended = End(steam, case, "host"), 0, None
         end.sockets.create_listen_socket_p2p(0)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while ended is None:
             assert time.monotonic() < deadline, (case, end.sent, end.got)
             steam.run_callbacks()
@@ -193,11 +193,12 @@ def play_host(case: str, total: Callable[[list[int]], None], told: dict[str, Any
         return end, (ended.end_reason, ended.end_debug)
 
 
-def test_reliable_messages_between_processes() -> None:
+def test_reliable_messages_between_processes(record_property: Callable[[str, Any], None]) -> None:
     """Once, in order, on every lane, in both directions, and the close overtakes none.
 
     All cases at once: the processes have a user, and a thread, for each.
     """
+    record_property("cases", len(CASES))
     told: dict[str, Any] = {}
 
     def listen() -> None:

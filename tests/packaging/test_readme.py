@@ -331,3 +331,12 @@ def test_the_migration_table_has_every_call_of_steamworks_ffi_node() -> None:
     )
     for name in re.findall(r"`(?:\w+\.)?(\w+_\w+)", " ".join(right for _, right in rows)):
         assert any(hasattr(manager, name) for manager in managers), name
+
+
+def test_the_gate_runs_every_session() -> None:
+    """But for those that are a part of others, as it says."""
+    defined = set(
+        re.findall(r"^@nox\.session.*\ndef (\w+)", (ROOT / "noxfile.py").read_text(), re.M)
+    )
+    lines = re.findall(r'"\$\{nox\[@\]\}" -s ([\w ]+)', (ROOT / ".ci/run").read_text())
+    assert set(" ".join(lines).split()) == defined - {"tests", "layering", "steam"}
