@@ -62,8 +62,9 @@ bool sn_pump(sn_engine *engine);
 bool sn_pump_events(sn_engine *engine, int limit);
 /* 1 if an event or a message has come since sn_pump, 0 if not, -1 if the engine cannot tell. */
 int sn_news(sn_engine *engine);
-/* Waits so many microseconds, on the real clock, until there may be something new since sn_pump; true
- * also when the engine is shut down, and sometimes for nothing. It lets Python's other threads run. */
+/* Waits so many microseconds, on the real clock, until there may be something new since this thread's latest
+ * sn_pump, or while the engine has something due; true also when the engine is shut down, and sometimes for
+ * nothing. It lets Python's other threads run. */
 bool sn_wait(sn_engine *engine, int64_t timeout);
 /* What is new from now on ends the next wait of this thread, even if another thread pumps before. */
 void sn_see_changes(sn_engine *engine);

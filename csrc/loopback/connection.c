@@ -264,9 +264,23 @@ void lo_protocol_error(lo_connection *connection)
 
 /* --- closing ------------------------------------------------------------------------------- */
 
+/* What had no room is lost, as is what comes after the close: its sender is told, and the link, which may
+ * be paused for it, is read on. */
+static void acknowledge_deferred(lo_connection *connection)
+{
+    lo_packet *packet;
+    while ((packet = lo_list_take(&connection->deferred)) != NULL) {
+        if (packet->whole && connection->link != NULL)
+            lo_link_acknowledge(connection, packet);
+        lo_release_later(packet);
+    }
+}
+
 void lo_close(lo_connection *connection, int reason, const char *text, bool linger)
 {
     ESteamNetworkingConnectionState state = connection->state;
+    const lo_packet *last = connection->deferred.last;
+    bool peer_is_over = last != NULL && last->kind == LO_CONNECTION_CLOSED; /* nobody is to be delivered to */
     if (!lo_is_ended(connection)) {
         if (reason == 0)
             reason = k_ESteamNetConnectionEnd_App_Generic;
@@ -281,11 +295,12 @@ void lo_close(lo_connection *connection, int reason, const char *text, bool ling
         }
         set_end(connection, reason, text);
     }
+    acknowledge_deferred(connection);
     lo_drop_queue(connection);
     lo_change_group(connection, NULL);
     lo_set_state(connection, LO_NONE);
     connection->state = state;
-    if (linger && state == LO_CONNECTED) {
+    if (linger && state == LO_CONNECTED && !peer_is_over) {
         connection->state = LO_LINGER;
         lo_flush(connection);
         lo_send_due(connection);
@@ -296,7 +311,7 @@ void lo_close(lo_connection *connection, int reason, const char *text, bool ling
         if (linger)
             connection->state = LO_LINGER; /* what waits to be sent is abandoned, and recorded */
     }
-    if (state == LO_CONNECTED && connection->close_lost) {
+    if (state == LO_CONNECTED && connection->close_lost && !peer_is_over) {
         connection->state = LO_FIN_WAIT;
         lo_drop_lanes(connection);
         lo_check_delivered(connection);

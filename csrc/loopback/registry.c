@@ -77,6 +77,11 @@ void lo_clocks_reset(void)
 {
     lo_real_clock = (sn_clock){.references = 1};
     lo_clock = &lo_real_clock;
+    for (sn_clock *clock = virtual_clocks.first; clock != NULL; clock = clock->listed.after) {
+        memset(clock->timers, 0, sizeof clock->timers);
+        clock->users.first = clock->users.last = NULL;
+        clock->draining.first = clock->draining.last = NULL;
+    }
 }
 
 void lo_note_news(lo_user *user)

@@ -38,14 +38,14 @@ enum {
 /* How far a caller's connect request has come. */
 enum {
     LO_REQUEST_UNSENT,
-    LO_REQUEST_SENT,   /* the peer has it */
+    LO_REQUEST_SENT,   /* on its way */
     LO_REQUEST_FAILED, /* too many files are open for a stream to the peer's process */
 };
 
 /* What a connection knows of its peer's end. */
 enum {
     LO_PEER_THERE,
-    LO_PEER_CLOSED, /* its close is in flight, behind all that it sent */
+    LO_PEER_CLOSED, /* its close is in flight */
     LO_PEER_SILENT, /* it is gone, and its close was lost */
 };
 
@@ -181,7 +181,7 @@ struct lo_connection {
     int64_t rate_remainder; /* fractions of a microsecond, as bytes × 10⁶ */
     int64_t in_flight;      /* bytes sent and not yet acknowledged, with overhead */
     int pending;            /* bytes waiting in lanes, with overhead */
-    int on_link;            /* bytes given to the link since it was last idle ... */
+    int64_t on_link;        /* bytes given to the link since it was last idle ... */
     int on_link_last;       /* ... and those of the latest message */
     int64_t discard_after;  /* what is sent later is lost: the peer has closed without linger */
     int64_t last_received;

@@ -1,8 +1,8 @@
 /* The way to the peer: in this process, or on a stream to another process of this machine.
  *
  * A link carries frames. Its stream loses nothing: the simulated network drops and delays packets
- * on either side of it. Frames come ahead of their time and wait for it in the receiver's event
- * queue. Times are those of the machine's clock, which both processes read.
+ * on either side of it. Frames come ahead of their time and wait for it with a timer. Times are those
+ * of the machine's clock, which both processes read.
  */
 #include "transport.h"
 

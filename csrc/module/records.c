@@ -34,6 +34,8 @@ PyObject *sn_record_new(const sn_record_type *type, sn_fields *fields)
     PyObject *record = NULL;
     if (type->type == NULL)
         PyErr_SetString(PyExc_RuntimeError, "steamnet.info is not imported");
+    else if (!fields->failed && fields->count != type->count)
+        PyErr_Format(PyExc_TypeError, "%d fields are filled, not %d", fields->count, type->count);
     else if (!fields->failed)
         record = type->alloc(type->type, 0);
     for (int i = 0; i < fields->count; i++)
@@ -75,7 +77,7 @@ static PyObject *member(const sn_members *members, long long number)
 static PyObject *text(const char *bytes, size_t room)
 {
     if (bytes[0] == '\0')
-        return Py_NewRef(no_text);
+        return Py_XNewRef(no_text);
     const char *end = memchr(bytes, 0, room - 1);
     return PyUnicode_DecodeUTF8(bytes, end != NULL ? end - bytes : (Py_ssize_t)room - 1, "replace");
 }
@@ -85,7 +87,7 @@ static PyObject *address_text(const SteamNetworkingIPAddr *address)
     static const SteamNetworkingIPAddr none = {{0}, 0};
     char formatted[SN_ADDRESS_SIZE];
     if (memcmp(address, &none, sizeof none) == 0)
-        return Py_NewRef(no_text);
+        return Py_XNewRef(no_text);
     sn_address_format(address, formatted, (int)sizeof formatted, true);
     return PyUnicode_FromString(formatted);
 }
@@ -314,8 +316,9 @@ static bool append_events(PyObject *list, sn_engine *engine, long long limit)
     return good;
 }
 
-/* Moves the next event into the room, which is as large: its kind, 0 if there is none. */
-static PyObject *next_other(PyObject *room, sn_engine *engine)
+/* Moves the next event into the room, which is as large: its kind, 0 if there is none. An event of a
+ * connection, which has come meanwhile from another thread, goes into the list. */
+static PyObject *next_other(PyObject *list, PyObject *room, sn_engine *engine)
 {
     sn_event event;
     Py_buffer view;
@@ -331,6 +334,12 @@ static PyObject *next_other(PyObject *room, sn_engine *engine)
     else
         event.kind = 0;
     PyBuffer_Release(&view);
+    if (event.kind == k_iCallback_SteamNetConnectionStatusChanged) {
+        PyObject *made = event_new(&event);
+        bool good = made != NULL && PyList_Append(list, made) == 0;
+        Py_XDECREF(made);
+        return good ? sn_int(0) : NULL;
+    }
     return sn_int(event.kind);
 }
 
@@ -352,10 +361,13 @@ static PyObject *next_events(PyObject *module, PyObject *const *args, Py_ssize_t
         return NULL;
     good = append_events(args[1], engine, limit);
     if (PyList_Size(args[1]) > 0) {
-        PyErr_Clear(); /* the rest is for the next call */
-        return PyList_Reverse(args[1]) == 0 ? sn_int(0) : NULL;
+        if (!good && PyErr_ExceptionMatches(PyExc_MemoryError)) {
+            PyErr_Clear(); /* the rest is for the next call */
+            good = true;
+        }
+        return PyList_Reverse(args[1]) == 0 && good ? sn_int(0) : NULL;
     }
-    return good ? next_other(args[3], engine) : NULL;
+    return good ? next_other(args[1], args[3], engine) : NULL;
 }
 
 /* --- the types, which Python makes ------------------------------------------------------------- */
@@ -414,14 +426,14 @@ static PyObject *set_record_types(PyObject *module, PyObject *args)
     if (!PyArg_ParseTuple(args, "OOOOO!O!O!OU:set_record_types", &info, &status, &lane, &event, &PyDict_Type, &all[0],
                           &PyDict_Type, &all[1], &PyDict_Type, &all[2], &all[3], &all[4]))
         return NULL;
-    if (known_flags == NULL && (known_flags = PyDict_New()) == NULL)
+    if ((known_flags == NULL && (known_flags = PyDict_New()) == NULL) ||
+        (no_text == NULL && (no_text = PyUnicode_FromStringAndSize("", 0)) == NULL))
         return NULL;
     if (!sn_record_type_set(&info_type, info) || !sn_record_type_set(&status_type, status) ||
         !sn_record_type_set(&lane_type, lane) || !sn_record_type_set(&event_type, event))
         return NULL;
     PyDict_Clear(known_flags);
-    if ((no_text == NULL && (no_text = PyUnicode_FromStringAndSize("", 0)) == NULL) || !members_set(&states, all[0]) ||
-        !members_set(&reasons, all[1]) || !members_set(&state_names, all[2]))
+    if (!members_set(&states, all[0]) || !members_set(&reasons, all[1]) || !members_set(&state_names, all[2]))
         return NULL;
     flags_type = Py_NewRef(all[3]);
     no_ice = Py_NewRef(all[4]);

@@ -3,15 +3,22 @@
 The receiver is one process; what sends, closes and ends is another.
 """
 
+import contextlib
 import signal
 import subprocess
 import sys
 import textwrap
+import threading
+import time
 from dataclasses import dataclass
 
 import pytest
 import requirements
 from topologies import free_port
+
+import steamnet
+from steamnet import ConnectionState
+from steamnet.testing import players, pump
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot stop a process")
 
@@ -414,3 +421,75 @@ def test_listening_again_takes_the_options(listening_pair: Pair) -> None:
     """
     by = "call ip" if listening_pair.by == "ip" else "call"
     assert listening_pair.run(body, by) == ("300 1234 bye", "[]\n", "")
+
+
+FLOOD = """
+import time, steamnet
+with steamnet.init(engine="loopback", identity="str:flood") as steam:
+    connection = steam.connect("str:host")
+    while connection.state != steamnet.ConnectionState.CONNECTED:
+        steam.run_callbacks()
+        time.sleep(0.002)
+    for _ in range(30000):
+        connection.send("x")
+    print("sent", flush=True)
+    try:
+        while not (messages := connection.receive(timeout=60)):
+            pass
+        print(messages[0].decode(), flush=True)
+        connection.receive(timeout=60)
+    except steamnet.ResultError:
+        print("closed", flush=True)
+    while True:  # until it is killed
+        steam.run_callbacks()
+        steam.wait(0.1)
+"""
+
+
+def test_a_close_delivers_though_much_more_is_unread_than_the_link_keeps() -> None:
+    """What is unread no longer keeps the link from being read, and the close from its end."""
+    with (
+        steamnet.init(engine="loopback", identity="str:host") as host,
+        host.listen(0) as listener,
+        subprocess.Popen([sys.executable, "-c", FLOOD], stdout=subprocess.PIPE, text=True) as flood,
+        contextlib.ExitStack() as stack,
+    ):
+        stack.callback(flood.kill)
+        assert flood.stdout is not None
+        while (connection := listener.accept()) is None:
+            host.wait(0.1)
+            host.run_callbacks()
+        told = threading.Thread(target=flood.stdout.readline)
+        told.start()
+        while told.is_alive():
+            host.wait(0.01)
+            host.run_callbacks()
+        end = time.monotonic() + 0.3
+        while time.monotonic() < end:  # what is on its way arrives
+            host.wait(0.01)
+            host.run_callbacks()
+        connection.send("last words")
+        connection.close()
+        assert host.shutdown(linger=10) == []
+        assert [flood.stdout.readline() for _ in range(2)] == ["last words\n", "closed\n"]
+
+
+def test_who_has_closed_and_ended_is_not_waited_for(caplog: pytest.LogCaptureFixture) -> None:
+    """Its close waits behind messages that nobody has read; what it was to get is abandoned."""
+    with players(2) as (ann, bob), ann.listen(0) as listener:
+        there = bob.connect(ann.core.get_steam_id())
+        here = pump(ann, bob, until=listener.accept)
+        pump(ann, bob, until=lambda: there.state == ConnectionState.CONNECTED)
+        for _ in range(1500):  # more than the receive buffer takes
+            there.send("x")
+        there.close()
+        for _ in range(3):
+            ann.wait(0.01)
+            ann.run_callbacks()
+            bob.run_callbacks()
+        here.send(bytes(400_000))
+        here.close()
+        bob.shutdown(linger=0)
+        (lost,) = ann.shutdown(linger=10)
+    assert (lost.messages, lost.bytes) == (1, 400_000)
+    assert "400000 bytes (the peer closed the connection or is gone)" in caplog.text
