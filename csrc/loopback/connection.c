@@ -211,10 +211,16 @@ static bool is_blackout(lo_conditions conditions)
     return conditions.loss_send >= 100 || conditions.loss_receive >= 100;
 }
 
-void lo_check_path(lo_connection *connection)
+/* The peer's close waits behind messages that have no room yet: nothing more is to come. */
+static bool close_is_deferred(const lo_connection *connection)
 {
     const lo_packet *last = connection->deferred.last;
-    bool complete = last != NULL && last->kind == LO_CONNECTION_CLOSED; /* nothing more is to come */
+    return last != NULL && last->kind == LO_CONNECTION_CLOSED;
+}
+
+void lo_check_path(lo_connection *connection)
+{
+    bool complete = close_is_deferred(connection);
     bool alone = connection->link == NULL && lo_peer(connection) == NULL;
     lo_conditions local = lo_local_conditions(connection), remote = lo_remote_conditions(connection);
     bool silent = is_blackout(local) || is_blackout(remote) ||
@@ -279,8 +285,7 @@ static void acknowledge_deferred(lo_connection *connection)
 void lo_close(lo_connection *connection, int reason, const char *text, bool linger)
 {
     ESteamNetworkingConnectionState state = connection->state;
-    const lo_packet *last = connection->deferred.last;
-    bool peer_is_over = last != NULL && last->kind == LO_CONNECTION_CLOSED; /* nobody is to be delivered to */
+    bool peer_has_closed = close_is_deferred(connection); /* and takes nothing any more */
     if (!lo_is_ended(connection)) {
         if (reason == 0)
             reason = k_ESteamNetConnectionEnd_App_Generic;
@@ -300,7 +305,7 @@ void lo_close(lo_connection *connection, int reason, const char *text, bool ling
     lo_change_group(connection, NULL);
     lo_set_state(connection, LO_NONE);
     connection->state = state;
-    if (linger && state == LO_CONNECTED && !peer_is_over) {
+    if (linger && state == LO_CONNECTED && !peer_has_closed) {
         connection->state = LO_LINGER;
         lo_flush(connection);
         lo_send_due(connection);
@@ -311,7 +316,7 @@ void lo_close(lo_connection *connection, int reason, const char *text, bool ling
         if (linger)
             connection->state = LO_LINGER; /* what waits to be sent is abandoned, and recorded */
     }
-    if (state == LO_CONNECTED && connection->close_lost && !peer_is_over) {
+    if (state == LO_CONNECTED && connection->close_lost && !peer_has_closed) {
         connection->state = LO_FIN_WAIT;
         lo_drop_lanes(connection);
         lo_check_delivered(connection);

@@ -292,6 +292,14 @@ static PyObject *read_event(PyObject *module, PyObject *buffer)
     return struct_argument(buffer, &event, sizeof event) ? event_new(&event) : NULL;
 }
 
+static bool append_event(PyObject *list, const sn_event *event)
+{
+    PyObject *made = event_new(event);
+    bool good = made != NULL && PyList_Append(list, made) == 0;
+    Py_XDECREF(made);
+    return good;
+}
+
 /* Appends the events of connections that are the oldest, limit at most: false, and an exception, where
  * memory is short. What cannot be made waits on. */
 static bool append_events(PyObject *list, sn_engine *engine, long long limit)
@@ -301,12 +309,9 @@ static bool append_events(PyObject *list, sn_engine *engine, long long limit)
     while (record != NULL) {
         const sn_event *event = (const void *)record->bytes;
         sn_queued *next = record->next;
-        PyObject *made;
         if (event->kind != k_iCallback_SteamNetConnectionStatusChanged)
             break;
-        made = event_new(event);
-        good = made != NULL && PyList_Append(list, made) == 0;
-        Py_XDECREF(made);
+        good = append_event(list, event);
         if (!good)
             break;
         free(record);
@@ -334,12 +339,8 @@ static PyObject *next_other(PyObject *list, PyObject *room, sn_engine *engine)
     else
         event.kind = 0;
     PyBuffer_Release(&view);
-    if (event.kind == k_iCallback_SteamNetConnectionStatusChanged) {
-        PyObject *made = event_new(&event);
-        bool good = made != NULL && PyList_Append(list, made) == 0;
-        Py_XDECREF(made);
-        return good ? sn_int(0) : NULL;
-    }
+    if (event.kind == k_iCallback_SteamNetConnectionStatusChanged)
+        return append_event(list, &event) ? sn_int(0) : NULL;
     return sn_int(event.kind);
 }
 

@@ -190,7 +190,7 @@ def one_processor() -> Iterator[None]:
 @pytest.mark.python_behaviour
 @pytest.mark.usefixtures("one_processor")
 def test_threads_that_wait_for_a_connection_each(steam: Steam) -> None:
-    """A thread that runs the callbacks takes no other's message away, nor its waking."""
+    """A thread that runs the callbacks takes no other's message, nor its wakeup."""
     pairs = [steam.networking_sockets.create_socket_pair(True) for _ in range(3)]
     receivers = [steam.adopt(there) for _, there in pairs]
     done = threading.Barrier(len(receivers) + 1)
@@ -244,7 +244,7 @@ def test_a_message_that_comes_while_another_thread_runs_the_callbacks(
 def test_an_event_loop_and_threads_wait_on_one_engine(
     engine: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """None takes the waking of another away, whoever runs the callbacks."""
+    """No thread takes another's wakeup, whichever runs the callbacks."""
     monkeypatch.setattr("steamnet.pump.IDLE", LONG)  # the loop is woken, or it is not
     rounds = 200 if engine == "loopback" else 30
 
