@@ -116,4 +116,6 @@ def main(agents: int = 1000, ticks: int = 100) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:3]))
+    if len(sys.argv) > 3 or not all(word.isdecimal() and int(word) for word in sys.argv[1:]):
+        sys.exit(__doc__)
+    main(*map(int, sys.argv[1:]))

@@ -4,13 +4,15 @@ import sys
 
 import steamnet
 
-with steamnet.init(480) as steam, steam.connect(sys.argv[1]) as connection:
-    connection.send("Hello!")
-    try:
+if len(sys.argv) != 2:
+    sys.exit("usage: chat_guest.py STEAM_ID (the one that chat_host.py shows)")
+try:
+    with steamnet.init(480) as steam, steam.connect(sys.argv[1]) as connection:
+        connection.send("Hello!")
         while True:
             steam.run_callbacks()
             for message in connection.receive():
                 print(message.decode(), flush=True)
             steam.wait(1 / 60)
-    except steamnet.ResultError as error:
-        sys.exit(str(error))
+except (steamnet.SteamnetError, ValueError) as error:
+    sys.exit(f"chat_guest: {error}")

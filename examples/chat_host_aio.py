@@ -6,9 +6,10 @@ from steamnet import aio
 
 
 async def talk(room: aio.PollGroup) -> None:
-    """Tell everybody what one says."""
+    """Tell the others what one says."""
     async for message in room:
-        room.broadcast(f"{message.identity}: {message.decode(errors='replace')[:1000]}")
+        text = f"{message.identity}: {message.decode(errors='replace')[:1000]}"
+        room.broadcast(text, besides=[room.sender(message)])
 
 
 async def see_off(room: aio.PollGroup) -> None:

@@ -76,6 +76,8 @@ def faults(text: str, links: list[str], version: str) -> list[str]:
 
 def main() -> int:
     """Render the description of a wheel and judge its links."""
+    if len(sys.argv) != 2 or sys.argv[1] in ("-h", "--help"):
+        sys.exit(__doc__)
     from readme_renderer import markdown
 
     with zipfile.ZipFile(sys.argv[1]) as archive:

@@ -1,11 +1,11 @@
-"""Refuse a release that is not whole: release.py TAG [FOLDER].
+"""Refuse a release that is not whole.
 
 The tag must be that of the version, of a commit on main of the repository that pyproject.toml
-names, and the changelog must date it. With a
-folder, that must hold the sdist and exactly the promised wheels, each of them sound; their hashes
-are printed, as the index will show them.
+names, and the changelog must date it. With a folder, that must hold the sdist and exactly the
+promised wheels, each of them sound; their hashes are printed, as the index will show them.
 """
 
+import argparse
 import hashlib
 import os
 import re
@@ -98,7 +98,13 @@ def unfit(folder: Path) -> list[str]:
 
 def main() -> int:
     """Judge; print each reason, or the hashes."""
-    tag, folders = sys.argv[1], [Path(argument) for argument in sys.argv[2:]]
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("tag", help="the tag of the release, such as v1.0.0")
+    parser.add_argument("folder", nargs="?", type=Path, help="where the files to be uploaded are")
+    options = parser.parse_args()
+    tag, folders = options.tag, [options.folder] if options.folder else []
     found = misplaced(tag) + [reason for folder in folders for reason in unfit(folder)]
     for folder in folders:
         for file in sorted(folder.iterdir()):

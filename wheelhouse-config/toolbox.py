@@ -23,5 +23,7 @@ def prepare(python: str = sys.executable) -> None:
 
 
 if __name__ == "__main__":
+    if not sys.argv[1:] or sys.argv[1] in ("-h", "--help"):
+        sys.exit(__doc__)
     prepare()
     sys.exit(subprocess.run([BIN / sys.argv[1], *sys.argv[2:]], check=False).returncode)

@@ -144,6 +144,10 @@ def test_where_nobody_hosts_each_says_so_and_fails(start: Start, engine: str) ->
     [
         "chat.py join Bob nobody",
         "chat.py dance",
+        "chat_guest.py",
+        "chat_guest.py nobody",
+        "agents.py many",
+        "agents.py 0",
         "unmodified.py join nobody",
         "unmodified.py join",
         "relay_server.py talk red Bob nobody",
@@ -155,6 +159,8 @@ def test_a_mistake_in_the_arguments_is_told_in_words(start: Start, command: str)
     """And with an exit status that is not 0."""
     if command.startswith("pong"):
         pytest.importorskip("pygame", reason=NO_PYGAME)
+    if command.startswith("agents"):
+        pytest.importorskip("numpy", reason="the agents need numpy")
     process = start(*command.split())
     said, _ = process.communicate(timeout=PATIENCE)
     assert said
@@ -184,7 +190,7 @@ def test_a_chat_passes_on_what_each_says_to_all_others(start: Start) -> None:
     assert (ann.returncode, carol.returncode) == (0, 0)
 
 
-@pytest.mark.parametrize(("program", "lines"), [("chat_host.py", 25), ("chat_host_aio.py", 20)])
+@pytest.mark.parametrize(("program", "lines"), [("chat_host.py", 25), ("chat_host_aio.py", 21)])
 def test_a_short_chat_host(start: Start, program: str, lines: int) -> None:
     """It lets four in, tells each who comes, speaks and leaves, and refuses the fifth."""
     code = (EXAMPLES / program).read_text().splitlines()

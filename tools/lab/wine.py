@@ -177,6 +177,9 @@ def run_there(*arguments: str) -> int:
 
 def main() -> int:
     """Make what is not there yet, install this tree's wheel, and run what was asked for."""
+    if sys.argv[1:] in (["-h"], ["--help"]):
+        print(__doc__)
+        return 0
     if not shutil.which(GCC) or not WINE64:
         sys.exit("wine.py: no mingw-w64 or no Wine here; on Debian: gcc-mingw-w64-x86-64 wine64")
     pythons = interpreters()
