@@ -1,5 +1,6 @@
 """Every check is a session: ``nox -s NAME`` runs one, without root; ``nox -l`` lists them."""
 
+import atexit
 import json
 import os
 import re
@@ -7,6 +8,7 @@ import shlex
 import shutil
 import sys
 import tempfile
+from functools import cache
 from pathlib import Path
 
 import nox
@@ -35,11 +37,26 @@ def pinned(*tools: str) -> list[str]:
     return [re.findall(rf"^{tool}==\S+", text, re.MULTILINE)[0].rstrip(";") for tool in tools]
 
 
+@cache
+def wheel_folder() -> Path:
+    """Where this run of nox keeps the wheel that it has built."""
+    folder = tempfile.TemporaryDirectory()
+    atexit.register(folder.cleanup)
+    return Path(folder.name)
+
+
 def install(session: nox.Session, extras: str, *tools: str, python: str = "python") -> None:
-    """Compile and install this tree into a session's environment, or into another Python."""
-    shutil.rmtree(ROOT / "build", ignore_errors=True)  # setuptools would install removed modules
-    words = ("-m", "pip", "install", "--quiet", f".[{extras}]", *pinned(*tools))
-    session.run(python, *words, external=True)
+    """Install this tree, built once, into a session's environment, or into another Python."""
+    pip = ("-m", "pip", "--quiet")
+    if not list(wheel_folder().iterdir()):
+        shutil.rmtree(ROOT / "build", ignore_errors=True)  # setuptools would take removed modules
+        build = ("wheel", "--no-deps", "--wheel-dir", str(wheel_folder()), ".")
+        session.run(sys.executable, *pip, *build, external=True)
+    (wheel,) = wheel_folder().iterdir()
+    # pip keeps what is installed of the same version, unless it is told otherwise.
+    again = ("--force-reinstall", "--no-deps", str(wheel))
+    session.run(python, *pip, "install", *again, external=True)
+    session.run(python, *pip, "install", f"{wheel}[{extras}]", *pinned(*tools), external=True)
 
 
 def gns_python(session: nox.Session) -> str:
