@@ -1,6 +1,6 @@
 """Check what no published tool does: a wheel's tag, each of its files, its version, its licence.
 
-check_wheel.py WHEEL ... checks these. auditwheel, delocate and delvewheel look at what the extension
+check_wheel.py WHEEL ... does. auditwheel, delocate and delvewheel look at what the extension
 needs, abi3audit at the stable ABI, check-wheel-contents at what is missing.
 """
 
