@@ -25,8 +25,9 @@ from typing import Any, NamedTuple
 from . import config
 from ._native import connection_info, ffi, lib
 from .config import Options
-from .engine import Engine, no_sink
+from .engine import Engine
 from .enums import GONE, OPENING, ConfigScope, ConnectionState, EndReason, known
+from .events import EventStream
 from .identity import Identity, from_native
 from .info import ConnectionEvent, ConnectionInfo, state_name
 
@@ -101,8 +102,8 @@ class ClosingSockets:
         """Passes a connection event on to its object; False if it has none."""
         self.objects: set[int] = set()
         """The handles of all connections and listen sockets that have had an object."""
-        self.report: Callable[[ConnectionEvent], object] = no_sink
-        """Called with each connection event that has no object."""
+        self.reported: EventStream[ConnectionEvent] = EventStream("connection", engine.check)
+        """Gets each connection event that has no object."""
         self.notifier = GnsCloseNotifier(engine.clock)
         """Only GNS needs it."""
         self.reports = True
@@ -123,7 +124,7 @@ class ClosingSockets:
         self._events: list[ConnectionEvent] = []  # that the engine does not report
         self._waited_for: list[Unacknowledged] = []  # by `shutdown`
         self._tells = engine.name == "loopback"  # when a close has left
-        engine.connection_sink = self._on_event
+        engine.connection_sink = self._on_events
 
     # --- what is open ---------------------------------------------------------------------------
 
@@ -323,37 +324,46 @@ class ClosingSockets:
 
     # --- events ---------------------------------------------------------------------------------
 
-    def _on_event(self, event: ConnectionEvent) -> None:
-        """Note what a connection event opened or closed, and pass it on."""
-        connection, state = event.connection, event.state
-        if connection in self._hidden:
-            if state not in OPENING:
-                connected = state == ConnectionState.CONNECTED
-                self._close_hidden(connection, "" if connected else _ending(event.info))
-            return
-        if state is NONE:
-            self._connections.pop(connection, None)
-            self._pairs.discard(connection)
-            if not self._tells:
-                self.notifier.connection_ended(connection)
-        elif connection not in self._connections:
-            self._connections[connection] = event.listen_socket
-        if event.listen_socket in self._kept and event.is_incoming_request:
-            self._private.add(connection)
-            self._connections[connection] = 0  # the socket is not kept longer for its sake
-            self.close_connection(connection, 0, SOCKET_CLOSED, False)
-        if connection in self._private:
+    def _on_events(self, events: list[ConnectionEvent]) -> None:
+        """Note what connection events opened or closed, and pass them on; the oldest is the last.
+
+        All at a time, and most of what is looked into is empty: asking that is cheaper.
+        """
+        connections, pairs, objects = self._connections, self._pairs, self.objects
+        hidden, kept, private = self._hidden, self._kept, self._private
+        signaled, add = self.notifier.peers, self.reported.add
+        while events:
+            event = events.pop()
+            connection, state = event.connection, event.state
+            if hidden and connection in hidden:
+                if state not in OPENING:
+                    connected = state == ConnectionState.CONNECTED
+                    self._close_hidden(connection, "" if connected else _ending(event.info))
+                continue
             if state is NONE:
-                self._private.discard(connection)
-        elif connection in self.objects or event.listen_socket in self.objects:
-            self._pass_on(event)
-        else:
-            report = self.report
-            report(event)
+                connections.pop(connection, None)
+                if pairs:
+                    pairs.discard(connection)
+                if signaled:
+                    self.notifier.connection_ended(connection)
+            elif connection not in connections:
+                connections[connection] = event.listen_socket
+            if kept and event.listen_socket in kept and event.is_incoming_request:
+                private.add(connection)
+                connections[connection] = 0  # the socket is not kept longer for its sake
+                self.close_connection(connection, 0, SOCKET_CLOSED, False)
+            if private and connection in private:
+                if state is NONE:
+                    private.discard(connection)
+            elif objects and (connection in objects or event.listen_socket in objects):
+                self._pass_on(event)
+            else:
+                add(event)
+        self.reported.trim()
 
     def _pass_on(self, event: ConnectionEvent) -> None:
         if not self.dispatch(event):
-            self.report(event)
+            self.reported.push(event)
 
     def run(self) -> None:
         """Go on with what is being closed; `Steam` calls this whenever the engine has worked."""
@@ -543,7 +553,8 @@ class GnsCloseNotifier:
     def __init__(self, clock: Callable[[], float]) -> None:
         """Begin with none."""
         self._clock = clock
-        self._peers: dict[int, Identity] = {}  # of all connections that have sent a signal
+        self.peers: dict[int, Identity] = {}
+        """Those of all connections that have sent a signal."""
         self._signals: dict[int, bytes] = {}  # the latest to each
         self._lingering: dict[int, bytes] = {}  # signals of closed connections that still send
         self._closed: dict[int, tuple[bytes, float, int]] = {}  # signal, when, how often given
@@ -556,22 +567,22 @@ class GnsCloseNotifier:
             if closed[2] > 0:  # else the signal is from before the close
                 self._untold.discard(connection)
         elif connection not in self._lingering:
-            self._peers[connection] = peer
-            if len(self._peers) > MOST_SIGNALS:
-                self.connection_ended(next(iter(self._peers)))
+            self.peers[connection] = peer
+            if len(self.peers) > MOST_SIGNALS:
+                self.connection_ended(next(iter(self.peers)))
 
     def signal_received(self, signal: bytes, sender: Identity | None) -> None:
         """A signal has come in. It is a connection's if it names it, as a request never does.
 
         And if it is from its peer, as far as the ``sender`` is known.
         """
-        for connection, peer in list(self._peers.items()):
+        for connection, peer in list(self.peers.items()):
             if sender in (None, peer) and connection.to_bytes(4, "little") in signal:
                 self._signals[connection] = signal
 
     def connection_closed(self, connection: int, lingers: bool = False) -> None:
         """A connection has been closed; GNS tells its peer only once what lingers has arrived."""
-        self._peers.pop(connection, None)
+        self.peers.pop(connection, None)
         signal = self._signals.pop(connection, None)
         if signal is not None:
             self._lingering[connection] = signal
@@ -587,13 +598,13 @@ class GnsCloseNotifier:
 
     def session_closed(self, peer: Identity) -> None:
         """The message session with a user has been closed."""
-        for connection, other in list(self._peers.items()):
+        for connection, other in list(self.peers.items()):
             if other == peer:
                 self.connection_closed(connection)
 
     def connection_ended(self, connection: int) -> None:
         """A connection has ended, closed or not."""
-        if self._peers.pop(connection, None) is not None:  # only theirs are kept
+        if self.peers.pop(connection, None) is not None:  # only theirs are kept
             self._signals.pop(connection, None)
 
     def due(self) -> Iterator[bytes]:

@@ -81,11 +81,11 @@ class Engine(Uncopyable):
         self._closed = False
         self._attached = False  # to a Steam that other code may shut down at any time
         self._sinks: dict[int, Callable[[Any], object]] = {lib.SN_EVENTS_LOST: _warn_of_losses}
-        self.connection_sink: Callable[[Any], object] = no_sink
-        """Called with each `ConnectionEvent` that `pump` finds."""
+        self.connection_sink: Callable[[list[Any]], object] = list.clear
+        """Takes each `ConnectionEvent` that `pump` finds out of a list: the oldest is the last."""
         self._event = ffi.new("sn_event *")  # the one that is passed on, if it is of another kind
         self._room = ffi.buffer(self._event)
-        self._events: list[Any] = []  # of connections, to be passed on: the oldest is the last
+        self._events: list[Any] = []  # of connections, to be passed on
         self._passing_on = False
         self.refuses_sends = False
         """Whether it is being shut down."""
@@ -201,7 +201,7 @@ class Engine(Uncopyable):
             some_left = True
             try:
                 self._passing_on = True
-                events, sink = self._events, self.connection_sink
+                events = self._events
                 left = max(self._waiting, MAX_EVENTS) if limit is None else limit
                 while left > 0:
                     kind = 0 if events else next_events(self.address, events, left, self._room)
@@ -212,8 +212,8 @@ class Engine(Uncopyable):
                     left -= len(events) or 1
                     if kind:
                         self._sinks.get(kind, no_sink)(self._event)
-                    while events:
-                        sink(events.pop())
+                    if events:
+                        self.connection_sink(events)
             finally:
                 self._passing_on = False
                 self.has_more = some_left and self._waiting > 0

@@ -4,7 +4,7 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from itertools import repeat, starmap
+from itertools import repeat
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -24,6 +24,8 @@ class EventStream(Generic[T]):
         self._check = check
         self._handlers: list[Callable[[T], object]] = []
         self._waiting: deque[T] = deque()
+        self.add = self._waiting.append
+        """Queue an event of several, after which `trim` is to be called."""
 
     def subscribe(self, handler: Callable[[T], object]) -> Callable[[T], object]:
         """Call the handler with each event from now on, those waiting included; returns it."""
@@ -43,14 +45,19 @@ class EventStream(Generic[T]):
 
     def push(self, event: T) -> None:
         """Queue an event."""
-        self._waiting.append(event)
+        self.add(event)
+        self.trim()
+
+    def trim(self) -> None:
+        """Drop the oldest events where too many wait."""
         if len(self._waiting) > BACKLOG and not self._handlers:
             with suppress(IndexError):  # another thread was faster
-                self._waiting.popleft()
+                while len(self._waiting) > BACKLOG:
+                    self._waiting.popleft()
             warnings.warn(
                 f"{BACKLOG} {self._name} events wait and are not taken: the oldest are lost",
                 RuntimeWarning,
-                stacklevel=2,
+                stacklevel=3,
             )
 
     def __bool__(self) -> bool:
@@ -61,10 +68,10 @@ class EventStream(Generic[T]):
         """Take all that waits; nothing does while a handler is subscribed."""
         self._check()
         events: list[T] = []
-        if not self._handlers:
-            count = len(self._waiting)  # another thread may go on adding
+        count = len(self._waiting)  # another thread may go on adding
+        if count and not self._handlers:
             with suppress(IndexError):  # or be faster
-                events.extend(starmap(self._waiting.popleft, repeat((), count)))
+                events.extend(map(deque.popleft, repeat(self._waiting, count)))
         return events
 
     def deliver(self, limit: int, errors: list[BaseException]) -> bool:

@@ -86,12 +86,11 @@ class SteamNetworkingSocketsManager(Uncopyable, EngineHolder):
         self._closing = closing
         self._address = engine.address
         self._hold(engine.address)
-        self._events: EventStream[ConnectionEvent] = EventStream("connection", engine.check)
+        self._events = closing.reported
         self._authentication: EventStream[AuthenticationStatus] = EventStream(
             "authentication", engine.check
         )
         self._fake_ips: EventStream[FakeIPResult] = EventStream("FakeIP", engine.check)
-        closing.report = self._events.push
         engine.on_event(
             lib.k_iCallback_SteamNetAuthenticationStatus,
             lambda e: self._authentication.push(AuthenticationStatus.from_native(e.authentication)),

@@ -37,9 +37,10 @@ def passed_first(steam: Steam, strike: Callable[[], None]) -> Iterator[None]:
     """Have it called before each event that is passed on."""
     sink = steam.engine.connection_sink
 
-    def first(event: ConnectionEvent) -> None:
-        strike()
-        sink(event)
+    def first(events: list[ConnectionEvent]) -> None:
+        while events:
+            strike()
+            sink([events.pop()])
 
     steam.engine.connection_sink = first
     yield

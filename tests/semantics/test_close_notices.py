@@ -175,7 +175,7 @@ def test_signals_of_many_connections_are_not_kept_without_end() -> None:
         notifier.signal_sent(connection, Identity.parse("str:many"))
         if connection < 9:
             notifier.signal_received(connection.to_bytes(4, "little"), None)
-    assert len(notifier._peers) == closing.MOST_SIGNALS
+    assert len(notifier.peers) == closing.MOST_SIGNALS
     assert not notifier._signals
 
 
