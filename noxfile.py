@@ -25,6 +25,7 @@ nox.options.default_venv_backend = "venv"
 nox.options.reuse_venv = "yes"
 nox.options.sessions = ["lint", "types", "generated", "layering", "tests"]
 
+GAME_LIBRARIES = ("arcade==3.3.3", "panda3d==1.10.16", "ursina==7.0.0")  # of howto-gameloop.md
 LONG_FOLDER = 70  # bytes of the path of the temporary folder there, where a socket's may have 104
 PYTEST = ("-P", "-m", "pytest", "-q")  # -P: the installed package, not the source folder
 # Most tests wait more than they work, so there may be more of them at a time than processors.
@@ -172,8 +173,11 @@ def reliability(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """The documentation's site builds without a warning."""
-    install(session, "docs")
+    """The documentation's site builds without a warning; its game loops run in their libraries."""
+    install(session, "docs,test")
+    session.install("--quiet", *GAME_LIBRARIES)
+    loops = (*test_files("readme"), "-k", "loops_of_other_libraries", *session.posargs)
+    session.run("python", *PYTEST, *loops, env={"STEAMNET_REQUIRE_GAME_LIBRARIES": "1"})
     site = str(Path(session.create_tmp()) / "site")
     environment = {"NO_MKDOCS_2_WARNING": "1"}
     session.run("mkdocs", "build", "--quiet", "--strict", "--site-dir", site, env=environment)

@@ -12,6 +12,7 @@ Of ``sh`` and ``console`` blocks the shell checks the grammar, and each ``steamn
 each file of ours that they name must be there. (CI runs README's two commands as they are.)
 """
 
+import importlib.util
 import os
 import re
 import selectors
@@ -107,6 +108,54 @@ def test_the_blocks_of_a_page_are_a_program_that_runs(page: str, tmp_path: Path)
         timeout=60,
     )
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
+
+
+PLAYERS = """
+import sys
+import types
+
+steams = [steamnet.init(engine="loopback", identity=name) for name in ("str:ann", "str:bob")]
+bob = Network(steams[1], "str:ann")
+
+
+class Ann(Network):
+    frames = 0
+
+    def frame(self, mine):
+        super().frame(mine)
+        bob.frame((7.0, 8.0))
+        self.frames += 1
+        if self.frames == 600 or self.frames > 20 and self.other and bob.other:
+            sys.exit()
+
+
+ann = Ann(steams[0])
+place = types.SimpleNamespace(x=3.0, y=4.0, getX=lambda: 3.0, getY=lambda: 4.0)
+place.center_x, place.center_y = place.x, place.y
+try:
+    play(ann, place)
+except SystemExit:
+    print("Ann sees", ann.other, "and Bob sees", bob.other)
+"""
+
+
+@pytest.mark.parametrize("library", ["arcade", "panda3d", "ursina"])
+def test_the_loops_of_other_libraries_run(library: str, tmp_path: Path) -> None:
+    """Each library's own loop calls the network in each frame, in a window that nobody sees."""
+    required = "STEAMNET_REQUIRE_GAME_LIBRARIES"
+    if importlib.util.find_spec(library) is None:
+        requirements.missing(f"{library} is not installed; nox -s docs does that", required)
+    if shutil.which("xvfb-run") is None:
+        requirements.missing("no xvfb-run here, which makes a display without a screen", required)
+    blocks = [block.code for block in PYTHON if block.page == "docs/howto-gameloop.md"]
+    (network,) = [code for code in blocks if "class Network" in code]
+    (loops,) = [code for code in blocks if f"def play_in_{library}" in code]
+    program = tmp_path / "loop.py"
+    program.write_text(f"{network}\n{loops}\nplay = play_in_{library}\n{PLAYERS}")
+    done = subprocess.run(
+        ["xvfb-run", "-a", sys.executable, str(program)], capture_output=True, text=True, timeout=60
+    )
+    assert "Ann sees (7.0, 8.0) and Bob sees (3.0, 4.0)" in done.stdout, done.stdout + done.stderr
 
 
 @contextmanager
