@@ -28,35 +28,46 @@ EResult lo_SendMessageToConnection(ISteamNetworkingSockets *self, HSteamNetConne
     return result;
 }
 
+static bool is_of(const lo_list *packets, HSteamNetConnection handle)
+{
+    const lo_packet *packet = packets->first;
+    while (packet != NULL && packet->message.m_conn != handle)
+        packet = packet->queued.after;
+    return packet != NULL;
+}
+
+/* Sends one of several; its number, or minus what is wrong with it. */
+static int64_t send_one(ISteamNetworkingSockets *self, lo_packet *packet)
+{
+    SteamNetworkingMessage_t *message = &packet->message;
+    lo_connection *connection = lo_find_connection(self, message->m_conn);
+    int64_t number;
+    EResult result = k_EResultInvalidParam;
+    packet->lane = message->m_idxLane;
+    if (connection != NULL && (message->m_pData != NULL || message->m_cbSize <= 0))
+        result = lo_send(connection, packet, &number);
+    return result == k_EResultOK ? number : -(int64_t)result;
+}
+
 void lo_SendMessages(ISteamNetworkingSockets *self, int nMessages,
                      SteamNetworkingMessage_t *const *pMessages, int64_t *pOutMessageNumberOrResult,
                      bool bDeleteFailedMessages)
 {
     lo_list failed = {NULL, NULL};
-    lo_map failures = {NULL, 0, 0}; /* connections that failed in this call */
     lo_packet *packet;
     lo_api_begin(self);
     for (int i = 0; i < nMessages && pMessages != NULL; i++) {
-        SteamNetworkingMessage_t *message = pMessages[i];
-        lo_connection *connection;
         int64_t outcome = -k_EResultInvalidParam;
-        packet = message != NULL ? lo_packet_of(message) : NULL;
+        packet = pMessages[i] != NULL ? lo_packet_of(pMessages[i]) : NULL;
         if (packet != NULL && !packet->taken) {
-            uint64_t handle = message->m_conn;
             packet->taken = true;
-            packet->lane = message->m_idxLane;
-            connection = lo_find_connection(self, message->m_conn);
-            if (lo_map_get(&failures, handle) != NULL) {
+            /* Behind a failure, the rest of its connection is not tried. */
+            if (packet->message.m_conn != 0 && is_of(&failed, packet->message.m_conn))
                 outcome = 0;
-            } else if (connection != NULL && (message->m_pData != NULL || message->m_cbSize <= 0)) {
-                EResult result = lo_send(connection, packet, &outcome);
-                if (result != k_EResultOK)
-                    outcome = -(int64_t)result;
-            }
+            else
+                outcome = send_one(self, packet);
             if (outcome <= 0) {
                 lo_list_append(&failed, packet);
-                if (outcome < 0 && handle != 0)
-                    lo_map_put(&failures, handle, &failures); /* without memory: the result is given once more */
             } else if (!bDeleteFailedMessages) {
                 SteamNetworkingMessage_t *none = NULL;
                 memcpy((char *)(uintptr_t)pMessages + (size_t)i * sizeof none, &none, sizeof none);
@@ -69,7 +80,6 @@ void lo_SendMessages(ISteamNetworkingSockets *self, int nMessages,
         lo_release_all_later(&failed);
     while ((packet = lo_list_take(&failed)) != NULL)
         packet->taken = false;
-    lo_map_free(&failures);
     lo_api_end();
 }
 
@@ -138,10 +148,10 @@ HSteamNetPollGroup lo_CreatePollGroup(ISteamNetworkingSockets *self)
     HSteamNetPollGroup handle = 0;
     lo_api_begin(self);
     group = lo_group_new((lo_user *)self);
-    if (group != NULL && lo_object_add(&group->object, (lo_user *)self, LO_GROUP))
+    if (group != NULL) {
+        lo_object_add(&group->object, (lo_user *)self, LO_GROUP);
         handle = group->object.handle;
-    else if (group != NULL)
-        lo_group_destroy(group);
+    }
     lo_api_end();
     return handle;
 }

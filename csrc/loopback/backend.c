@@ -102,8 +102,6 @@ static void free_state(void)
     lo.recorded = 0;
     if (!lo.is_virtual)
         lo_transport_close();
-    lo_map_free(&lo.objects);
-    lo_map_free(&lo.listeners);
 }
 
 /* The ways from a user, and those of all others to it. */

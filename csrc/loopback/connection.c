@@ -78,11 +78,11 @@ lo_connection *lo_connection_new(lo_user *user, int kind, lo_listener *listener,
         if (complete)
             LO_APPEND(&connection->event_pool, event, queued);
     }
-    if (!complete || !lo_config_options(&connection->scope, count, options) ||
-        !lo_object_add(&connection->object, user, LO_CONNECTION)) {
+    if (!complete || !lo_config_options(&connection->scope, count, options)) {
         free_parts(connection);
         return NULL;
     }
+    lo_object_add(&connection->object, user, LO_CONNECTION);
     connection->ordinal = ++user->ordinal;
     lo_settings_reload(connection);
     LO_APPEND(&user->connections, connection, listed);

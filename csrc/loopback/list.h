@@ -21,22 +21,12 @@
             (item)->member.after->member.before = (item);                                          \
         else                                                                                       \
             (list)->last = (item);                                                                 \
-        if ((behind) != NULL)                                                                      \
-            (behind)->member.after = (item);                                                       \
+        if ((item)->member.before != NULL)                                                         \
+            (item)->member.before->member.after = (item);                                          \
         else                                                                                       \
             (list)->first = (item);                                                                \
     } while (0)
-
-#define LO_APPEND(list, item, member)                                                              \
-    do {                                                                                           \
-        (item)->member.before = (list)->last;                                                      \
-        (item)->member.after = NULL;                                                               \
-        if ((list)->last != NULL)                                                                  \
-            (list)->last->member.after = (item);                                                   \
-        else                                                                                       \
-            (list)->first = (item);                                                                \
-        (list)->last = (item);                                                                     \
-    } while (0)
+#define LO_APPEND(list, item, member) LO_INSERT(list, (list)->last, item, member)
 
 #define LO_REMOVE(list, item, member)                                                              \
     do {                                                                                           \

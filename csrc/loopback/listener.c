@@ -87,15 +87,14 @@ lo_listener *lo_listen(lo_user *user, int kind, int port, int count,
     if (kind == LO_KIND_P2P)
         lo_config_set(&listener->scope, LO_LocalVirtualPort, (lo_value){.int32 = port});
     if (!lo_config_options(&listener->scope, count, options) ||
-        lo_map_get(&lo.listeners, listener->key) != NULL ||
-        !lo_object_add(&listener->object, user, LO_LISTENER)) {
+        lo_listener_at(kind, &user->identity, port) != NULL) {
         lo_config_free(&listener->scope);
         lo_free(listener);
         return NULL;
     }
+    lo_object_add(&listener->object, user, LO_LISTENER);
     LO_APPEND(&user->listeners, listener, listed);
-    if (!lo_map_put(&lo.listeners, listener->key, listener) ||
-        (kind != LO_KIND_SESSION && !publish(listener))) {
+    if (kind != LO_KIND_SESSION && !publish(listener)) {
         lo_listener_destroy(listener);
         return NULL;
     }
@@ -122,8 +121,6 @@ void lo_listener_destroy(lo_listener *listener)
     }
     if (listener->publication == LO_PUBLISHED)
         lo_rendezvous_unpublish(listener->key);
-    if (lo_map_get(&lo.listeners, listener->key) == listener)
-        lo_map_remove(&lo.listeners, listener->key);
     lo_object_remove(&listener->object);
     LO_REMOVE(&user->listeners, listener, listed);
     lo_config_free(&listener->scope);

@@ -144,74 +144,6 @@ void lo_timer_add(lo_timer *timer, int64_t time)
     timer->is_queued = true;
 }
 
-/* --- maps: open addressing, linear probing, at most half full; removal closes the gap it leaves -- */
-
-#define HOME(map, key) ((size_t)((key) * 0x9E3779B97F4A7C15u >> 32) & ((map)->size - 1))
-
-static struct lo_slot *slot_of(const lo_map *map, uint64_t key)
-{
-    size_t at = HOME(map, key);
-    while (map->slots[at].value != NULL && map->slots[at].key != key)
-        at = (at + 1) & (map->size - 1);
-    return &map->slots[at];
-}
-
-void *lo_map_get(const lo_map *map, uint64_t key)
-{
-    return map->size > 0 ? slot_of(map, key)->value : NULL;
-}
-
-static bool grow(lo_map *map)
-{
-    lo_map larger = {.size = map->size > 0 ? map->size * 2 : 64, .count = map->count};
-    larger.slots = lo_alloc(larger.size * sizeof *larger.slots);
-    if (larger.slots == NULL)
-        return false;
-    for (size_t i = 0; i < map->size; i++)
-        if (map->slots[i].value != NULL)
-            *slot_of(&larger, map->slots[i].key) = map->slots[i];
-    lo_free(map->slots);
-    *map = larger;
-    return true;
-}
-
-bool lo_map_put(lo_map *map, uint64_t key, void *value)
-{
-    if (map->count * 2 >= map->size && !grow(map))
-        return false;
-    *slot_of(map, key) = (struct lo_slot){key, value};
-    map->count++;
-    return true;
-}
-
-void lo_map_remove(lo_map *map, uint64_t key)
-{
-    struct lo_slot *slot = map->size > 0 ? slot_of(map, key) : NULL;
-    size_t gap, at;
-    if (slot == NULL || slot->value == NULL)
-        return;
-    map->count--;
-    gap = at = (size_t)(slot - map->slots);
-    for (;;) {
-        size_t mask = map->size - 1;
-        at = (at + 1) & mask;
-        if (map->slots[at].value == NULL)
-            break;
-        /* An entry whose home is not behind the gap moves there. */
-        if (((at - HOME(map, map->slots[at].key)) & mask) >= ((at - gap) & mask)) {
-            map->slots[gap] = map->slots[at];
-            gap = at;
-        }
-    }
-    map->slots[gap].value = NULL;
-}
-
-void lo_map_free(lo_map *map)
-{
-    lo_free(map->slots);
-    *map = (lo_map){0};
-}
-
 /* --- objects ------------------------------------------------------------------------------- */
 
 static uint32_t new_handle(int kind)
@@ -226,21 +158,41 @@ static uint32_t new_handle(int kind)
     }
 }
 
-bool lo_object_add(lo_object *object, lo_user *user, int kind)
+static lo_object **bucket_of(uint32_t handle) { return &lo.objects[handle % LO_BUCKETS]; }
+
+static lo_object *object_of(uint32_t handle)
 {
+    lo_object *object = *bucket_of(handle);
+    while (object != NULL && object->handle != handle)
+        object = object->chained;
+    return object;
+}
+
+void lo_object_add(lo_object *object, lo_user *user, int kind)
+{
+    lo_object **bucket;
     object->kind = kind;
     object->user = user;
     do
         object->handle = new_handle(kind);
-    while (object->handle == 0 || lo_map_get(&lo.objects, object->handle) != NULL);
-    return lo_map_put(&lo.objects, object->handle, object);
+    while (object->handle == 0 || object_of(object->handle) != NULL);
+    bucket = bucket_of(object->handle);
+    object->chained = *bucket;
+    *bucket = object;
 }
 
-void lo_object_remove(lo_object *object) { lo_map_remove(&lo.objects, object->handle); }
+void lo_object_remove(lo_object *object)
+{
+    lo_object **at = bucket_of(object->handle);
+    while (*at != NULL && *at != object)
+        at = &(*at)->chained;
+    if (*at != NULL)
+        *at = object->chained;
+}
 
 void *lo_find_any(uint32_t handle, int kind)
 {
-    lo_object *object = lo_map_get(&lo.objects, handle);
+    lo_object *object = object_of(handle);
     return object != NULL && object->kind == kind ? object : NULL;
 }
 
@@ -300,7 +252,7 @@ lo_connection *lo_peer(const lo_connection *connection)
     return connection->peer != 0 ? lo_find_any(connection->peer, LO_CONNECTION) : NULL;
 }
 
-/* FNV-1a over what makes an address. A listener that is found by it is compared by address too. */
+/* FNV-1a over what makes an address. */
 uint64_t lo_address_key(int kind, const SteamNetworkingIdentity *identity, int port)
 {
     uint64_t hash = 0xCBF29CE484222325u;
@@ -319,8 +271,10 @@ uint64_t lo_address_key(int kind, const SteamNetworkingIdentity *identity, int p
 
 lo_listener *lo_listener_at(int kind, const SteamNetworkingIdentity *identity, int port)
 {
-    lo_listener *listener = lo_map_get(&lo.listeners, lo_address_key(kind, identity, port));
-    bool same = listener != NULL && listener->kind == kind && listener->port == port &&
-                (kind == LO_KIND_IP || lo_same_identity(&listener->object.user->identity, identity));
-    return same ? listener : NULL;
+    for (lo_user *user = lo.users.first; user != NULL; user = user->listed.after)
+        if (kind == LO_KIND_IP || lo_same_identity(&user->identity, identity))
+            for (lo_listener *one = user->listeners.first; one != NULL; one = one->listed.after)
+                if (one->kind == kind && one->port == port)
+                    return one;
+    return NULL;
 }

@@ -50,12 +50,14 @@ enum {
 };
 
 enum { LO_CONNECTION = 1, LO_LISTENER, LO_GROUP };
+enum { LO_BUCKETS = 4096 /* of the hash table of handles */ };
 
 /* What a handle stands for; only its own user may use it. */
 typedef struct lo_object {
     int kind;
     uint32_t handle;
     lo_user *user;
+    struct lo_object *chained; /* the next one of its bucket */
 } lo_object;
 
 /* A callback to come. What a connection will ever report was allocated with it. */
@@ -86,7 +88,7 @@ typedef struct lo_listener {
     lo_scope scope;
     int kind, port;
     SteamNetworkingIPAddr address;
-    uint64_t key;    /* in the map of listeners, and of other processes' way to it */
+    uint64_t key;    /* other processes' way to it */
     int publication; /* how far it is known to other processes: LO_PRIVATE ... */
     int64_t checked; /* when that was last looked at */
 } lo_listener;
@@ -116,12 +118,12 @@ typedef struct lo_lane {
 
 enum { LO_SLOTS = 16 /* of a rate meter, in a second */ };
 
-/* What passed in the present fraction of a second, and in those that make up the second before it. */
+/* What passed in each fraction of the latest second, and in the present one. */
 typedef struct lo_meter {
-    int64_t slot;
     struct lo_flow {
+        int64_t slot;
         uint32_t packets, bytes;
-    } present, past[LO_SLOTS];
+    } flows[LO_SLOTS + 1];
 } lo_meter;
 
 /* A datagram with reliable segments: in flight, or lost and to be sent again. */
@@ -278,15 +280,6 @@ struct lo_user {
     lo_listener *session_listener;
 };
 
-/* A hash table from numbers to pointers: handles to objects, addresses to listeners. */
-typedef struct lo_map {
-    struct lo_slot {
-        uint64_t key;
-        void *value; /* NULL: free */
-    } *slots;
-    size_t size, count; /* size: a power of two */
-} lo_map;
-
 /* A clock and all that its users share: they reach each other, and nobody on another clock. Users of
  * the real clock reach those of other processes too. */
 struct sn_clock {
@@ -305,8 +298,7 @@ struct sn_clock {
      * not pass timeouts that are far away. */
     LO_LIST(lo_timer) timers[LO_TIMER_KINDS];
     uint64_t timer_seq;
-    lo_map objects;   /* by handle */
-    lo_map listeners; /* by address */
+    lo_object *objects[LO_BUCKETS]; /* by handle */
     LO_LIST(lo_user) users;
     LO_LIST(lo_connection) draining; /* with deferred messages, and room again in their queues */
     uint64_t random;
@@ -340,13 +332,7 @@ void lo_timer_add(lo_timer *timer, int64_t time);
 /* Harmless if the timer is not there. */
 void lo_timer_remove(lo_timer *timer);
 
-void *lo_map_get(const lo_map *map, uint64_t key);
-/* False when memory is short. The key must not be there yet. */
-bool lo_map_put(lo_map *map, uint64_t key, void *value);
-void lo_map_remove(lo_map *map, uint64_t key);
-void lo_map_free(lo_map *map);
-
-bool lo_object_add(lo_object *object, lo_user *user, int kind);
+void lo_object_add(lo_object *object, lo_user *user, int kind);
 void lo_object_remove(lo_object *object);
 /* Any object with this handle and kind, of any user, including closing ones. */
 void *lo_find_any(uint32_t handle, int kind);

@@ -91,31 +91,29 @@ void lo_drop_lanes(lo_connection *connection)
 
 enum { SLOT = 1000000 / LO_SLOTS /* µs */ };
 
-static void advance(lo_meter *meter, int64_t slot)
+static struct lo_flow *flow_of(lo_meter *meter, int64_t slot)
 {
-    for (int i = 0; i <= LO_SLOTS && meter->slot < slot; i++) {
-        meter->past[meter->slot++ % LO_SLOTS] = meter->present;
-        meter->present = (struct lo_flow){0, 0};
-    }
-    if (meter->slot < slot)
-        meter->slot = slot;
+    return &meter->flows[(uint64_t)slot % (LO_SLOTS + 1)];
 }
 
 void lo_measure(lo_meter *meter, int64_t now, int bytes)
 {
-    if (meter->slot < now / SLOT)
-        advance(meter, now / SLOT);
-    meter->present.packets += (uint32_t)(1 + (bytes - 1) / LO_SEGMENT);
-    meter->present.bytes += (uint32_t)bytes;
+    struct lo_flow *flow = flow_of(meter, now / SLOT);
+    if (flow->slot != now / SLOT)
+        *flow = (struct lo_flow){.slot = now / SLOT};
+    flow->packets += (uint32_t)(1 + (bytes - 1) / LO_SEGMENT);
+    flow->bytes += (uint32_t)bytes;
 }
 
 void lo_rates(lo_meter *meter, int64_t now, float *packets, float *bytes)
 {
-    struct lo_flow sum = {0, 0};
-    advance(meter, now / SLOT);
-    for (int i = 0; i < LO_SLOTS; i++) {
-        sum.packets += meter->past[i].packets;
-        sum.bytes += meter->past[i].bytes;
+    struct lo_flow sum = {0};
+    for (int64_t slot = now / SLOT - LO_SLOTS; slot < now / SLOT; slot++) {
+        const struct lo_flow *flow = flow_of(meter, slot);
+        if (flow->slot == slot) {
+            sum.packets += flow->packets;
+            sum.bytes += flow->bytes;
+        }
     }
     *packets = (float)sum.packets;
     *bytes = (float)sum.bytes;
