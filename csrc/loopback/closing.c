@@ -12,8 +12,8 @@ lo_total lo_unacknowledged(const lo_connection *connection)
     lo_total sum = {0, 0};
     for (int i = 0; i < connection->lane_room; i++) {
         const lo_lane *lane = &connection->lanes[i];
-        sum.messages += lane->pending[true].messages + lane->unacked[true].messages;
-        sum.bytes += lane->pending[true].bytes + lane->unacked[true].bytes;
+        sum.messages += lane->pending[true].messages + lane->unacked.messages;
+        sum.bytes += lane->pending[true].bytes + lane->unacked.bytes;
     }
     return sum;
 }

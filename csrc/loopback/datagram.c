@@ -231,7 +231,7 @@ static void let_go(lo_connection *connection, const struct lo_sent_segment *one)
 {
     lo_packet *message = one->message;
     bool last = --message->holds == 0;
-    lo_count_unacked(connection, message->lane, true, -last,
+    lo_count_unacked(connection, message->lane, -last,
                      -lo_segment_size(message, (int)one->offset));
     if (last)
         lo_release_later(message);

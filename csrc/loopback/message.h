@@ -13,12 +13,12 @@ enum {
 /* What a packet is; also the frames between processes, so only append. */
 enum {
     LO_CONNECT_REQUEST = 1, /* payload: lo_connect_request */
-    LO_REQUEST_SEEN,        /* the request waits for the application (between processes only) */
     LO_CONNECT_OK,
     LO_CONNECT_CONFIRM,
     LO_DATA,
     LO_CONNECTION_CLOSED, /* payload: lo_close_body */
-    LO_ACK,               /* payload: lo_ack, for a lane (between processes only) */
+    LO_ACK,               /* payload: lo_total, what has come reliably on a lane since the last one
+                             (between processes only) */
     LO_CONDITIONS,        /* payload: lo_conditions, when the sender's changed (likewise) */
     LO_DATAGRAM,          /* payload: lo_datagram_head and what follows, on a simulated network */
     LO_SILENT,            /* the stream will end without a word that got through (likewise) */

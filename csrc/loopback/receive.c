@@ -19,19 +19,13 @@
 /* The sender may send as much more. Datagrams tell of what came in them. */
 static void acknowledge(lo_connection *receiver, const lo_packet *packet)
 {
-    lo_connection *sender;
-    if (!packet->whole)
-        return;
-    if (receiver->link != NULL) {
+    lo_connection *sender = NULL;
+    if (packet->whole && receiver->link != NULL)
         lo_link_acknowledge(receiver, packet);
-        return;
-    }
-    sender = lo_find_any(packet->from, LO_CONNECTION);
-    if (sender != NULL) {
-        lo_ack ack = {0};
-        ack.arrived[packet->reliable] = (lo_total){1, packet->message.m_cbSize};
-        lo_acknowledged(sender, packet->lane, &ack);
-    }
+    else if (packet->whole && packet->reliable)
+        sender = lo_find_any(packet->from, LO_CONNECTION);
+    if (sender != NULL)
+        lo_acknowledged(sender, packet->lane, (lo_total){1, packet->message.m_cbSize});
 }
 
 static bool is_full(const lo_connection *connection, const lo_packet *packet)

@@ -238,10 +238,9 @@ lo_lane *lo_lane_at(lo_connection *connection, int index)
     return &connection->lanes[index];
 }
 
-void lo_count_unacked(lo_connection *connection, int lane, bool reliable, int64_t messages,
-                      int64_t bytes)
+void lo_count_unacked(lo_connection *connection, int lane, int64_t messages, int64_t bytes)
 {
-    lo_total *unacked = &connection->lanes[lane].unacked[reliable];
+    lo_total *unacked = &connection->lanes[lane].unacked;
     unacked->messages += messages;
     unacked->bytes += bytes;
     connection->in_flight += bytes + messages * LO_OVERHEAD;

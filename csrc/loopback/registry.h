@@ -109,9 +109,10 @@ typedef struct lo_lane {
     int64_t virtual_time; /* bytes sent by weight: the lane with the least is next among equals */
     int64_t numbered;
     int64_t sequenced;               /* of them reliable ones */
-    lo_total pending[2], unacked[2]; /* unreliable, reliable */
+    lo_total pending[2];             /* unreliable, reliable */
+    lo_total unacked;                /* reliable */
     int16_t next_waiting;            /* the next lane with something to send; -1: there is none */
-    lo_total arrived[2]; /* of what the peer sends on this lane, and has not been told of */
+    lo_total arrived;    /* of what the peer sends reliably on this lane, and has not been told of */
     int64_t accepted;    /* the sequence number of its latest reliable message */
     lo_list partial;     /* reliable messages that have come in part, or too early */
 } lo_lane;
@@ -342,9 +343,8 @@ lo_listener *lo_find_listener(const void *self, HSteamListenSocket handle);
 lo_group *lo_find_group(const void *self, HSteamNetPollGroup handle);
 /* A connection's lane; NULL when memory is short. */
 lo_lane *lo_lane_at(lo_connection *connection, int index);
-/* Messages and bytes of a lane that the peer has not acknowledged: more of them, or less. */
-void lo_count_unacked(lo_connection *connection, int lane, bool reliable, int64_t messages,
-                      int64_t bytes);
+/* Reliable messages and bytes of a lane that the peer has not acknowledged: more of them, or less. */
+void lo_count_unacked(lo_connection *connection, int lane, int64_t messages, int64_t bytes);
 /* The other end, if it is in this process. */
 lo_connection *lo_peer(const lo_connection *connection);
 uint64_t lo_address_key(int kind, const SteamNetworkingIdentity *identity, int port);

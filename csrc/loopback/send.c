@@ -80,7 +80,7 @@ void lo_drop_lanes(lo_connection *connection)
         lo_release_all_later(&lane->waiting);
         lo_release_all_later(&lane->partial);
         memset(lane->pending, 0, sizeof lane->pending);
-        memset(lane->unacked, 0, sizeof lane->unacked);
+        lane->unacked = (lo_total){0, 0};
     }
     connection->pending = 0;
     connection->on_link = 0;
@@ -147,19 +147,16 @@ int lo_on_link(const lo_connection *connection)
 
 /* --- the send timer ------------------------------------------------------------------------ */
 
-/* Too much may be in flight that the peer has not acknowledged; unreliable datagrams do not wait. */
+/* Too much that is reliable may be in flight, and not acknowledged by the peer. */
 static bool flow_control_allows(const lo_connection *connection, const lo_packet *packet)
 {
     int64_t window = connection->settings.receive_buffer;
-    int bytes = packet->message.m_cbSize;
-    if (connection->datagrams.used) {
-        if (!packet->reliable)
-            return true;
-        bytes = lo_segment_size(packet, packet->begun);
-    }
+    int bytes = connection->datagrams.used ? lo_segment_size(packet, packet->begun)
+                                           : packet->message.m_cbSize;
     if (window < LO_MAX_MESSAGE)
         window = LO_MAX_MESSAGE;
-    return connection->in_flight == 0 || connection->in_flight + bytes + LO_OVERHEAD <= window;
+    return !packet->reliable || connection->in_flight == 0 ||
+           connection->in_flight + bytes + LO_OVERHEAD <= window;
 }
 
 /* The next lane, if its first message may be sent. */
@@ -228,7 +225,8 @@ static void send_message(lo_connection *connection, lo_lane *lane)
     packet->to = connection->peer;
     packet->stage = LO_IN_FLIGHT;
     lane_take(connection, lane, packet->message.m_cbSize);
-    lo_count_unacked(connection, packet->lane, packet->reliable, 1, packet->message.m_cbSize);
+    if (packet->reliable)
+        lo_count_unacked(connection, packet->lane, 1, packet->message.m_cbSize);
     if (lo.records != NULL)
         lo_sim_record(connection, packet, SN_SENT, packet->send_time);
     if (connection->link != NULL)
@@ -274,7 +272,7 @@ static bool send_datagram(lo_connection *connection)
             break;
         last = lane_take(connection, lane, size);
         if (packet->reliable)
-            lo_count_unacked(connection, packet->lane, true, last, size);
+            lo_count_unacked(connection, packet->lane, last, size);
         else if (last)
             lo_release_later(packet);
     }
@@ -319,20 +317,19 @@ void lo_send_due(lo_connection *connection)
         lo_check_delivered(connection);
 }
 
-bool lo_acknowledged(lo_connection *sender, int index, const lo_ack *ack)
+bool lo_acknowledged(lo_connection *sender, int index, lo_total arrived)
 {
+    const lo_total *unacked;
     if (!lo_is_sending(sender))
         return true; /* it has ended: acks mean nothing any more */
     if (index >= sender->lane_room)
         return false;
     sender->last_received = lo.now;
-    for (int i = 0; i < 2; i++) {
-        const lo_total *arrived = &ack->arrived[i], *unacked = &sender->lanes[index].unacked[i];
-        if (arrived->messages < 0 || arrived->messages > unacked->messages || arrived->bytes < 0 ||
-            arrived->bytes > unacked->bytes)
-            return sender->state == LO_FIN_WAIT && sender->close_lost; /* which has dropped its lanes */
-        lo_count_unacked(sender, index, i, -arrived->messages, -arrived->bytes);
-    }
+    unacked = &sender->lanes[index].unacked;
+    if (arrived.messages < 0 || arrived.messages > unacked->messages || arrived.bytes < 0 ||
+        arrived.bytes > unacked->bytes)
+        return sender->state == LO_FIN_WAIT && sender->close_lost; /* which has dropped its lanes */
+    lo_count_unacked(sender, index, -arrived.messages, -arrived.bytes);
     if (sender->pending > 0)
         lo_schedule(sender);
     if (sender->state == LO_FIN_WAIT)

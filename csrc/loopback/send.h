@@ -12,7 +12,7 @@ void lo_send_due(lo_connection *connection);
 /* Sets the send timer, if there is something to wait for. */
 void lo_schedule(lo_connection *connection);
 /* What the peer has received on a lane; false if it cannot have. */
-bool lo_acknowledged(lo_connection *sender, int lane, const lo_ack *ack);
+bool lo_acknowledged(lo_connection *sender, int lane, lo_total arrived);
 
 /* Forgets what waits to be sent, what is not acknowledged, and what has come in part. */
 void lo_drop_lanes(lo_connection *connection);

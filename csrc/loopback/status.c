@@ -110,7 +110,7 @@ void lo_fill_status(lo_connection *connection, SteamNetConnectionRealTimeStatus_
     for (int i = 0; i < connection->lane_count; i++) {
         status->m_cbPendingUnreliable += (int)connection->lanes[i].pending[false].bytes;
         status->m_cbPendingReliable += (int)connection->lanes[i].pending[true].bytes;
-        status->m_cbSentUnackedReliable += (int)connection->lanes[i].unacked[true].bytes;
+        status->m_cbSentUnackedReliable += (int)connection->lanes[i].unacked.bytes;
     }
     status->m_usecQueueTime = queue_time(connection, (int64_t)status->m_cbPendingUnreliable +
                                                          status->m_cbPendingReliable);
@@ -130,7 +130,7 @@ void lo_fill_lane_status(const lo_connection *connection, const lo_lane *lane,
     *status = (SteamNetConnectionRealTimeLaneStatus_t){
         .m_cbPendingUnreliable = (int)lane->pending[false].bytes,
         .m_cbPendingReliable = (int)lane->pending[true].bytes,
-        .m_cbSentUnackedReliable = (int)lane->unacked[true].bytes,
+        .m_cbSentUnackedReliable = (int)lane->unacked.bytes,
         .m_usecQueueTime = queue_time(connection, bytes_ahead(connection, lane)),
     };
 }

@@ -176,8 +176,9 @@ void lo_link_send(lo_connection *connection, lo_packet *packet, int64_t due)
         .channel = packet->message.m_nChannel,
         .body = packet->message.m_pData,
     };
-    /* A peer that does not read loses datagrams, as on a network. */
-    if (packet->kind != LO_DATAGRAM || !is_congested(connection->link))
+    bool may_be_lost = packet->kind == LO_DATAGRAM || (packet->kind == LO_DATA && !packet->reliable);
+    /* A peer that does not read loses packets, as on a network. */
+    if (!may_be_lost || !is_congested(connection->link))
         send_frame(connection->link, &frame);
     if (packet->kind == LO_CONNECT_REQUEST)
         lo_link_send_conditions(connection);
@@ -206,11 +207,10 @@ static void send_acks(lo_link *link)
     link->ack_due = false;
     for (int i = 0; i < link->connection->lane_room; i++) {
         lo_lane *lane = &link->connection->lanes[i];
-        lo_ack ack = {{lane->arrived[false], lane->arrived[true]}};
-        if (ack.arrived[false].messages + ack.arrived[true].messages == 0)
-            continue;
-        memset(lane->arrived, 0, sizeof lane->arrived);
-        lo_link_send_control(link, LO_ACK, i, &ack, sizeof ack);
+        lo_total arrived = lane->arrived;
+        lane->arrived = (lo_total){0, 0};
+        if (arrived.messages > 0)
+            lo_link_send_control(link, LO_ACK, i, &arrived, sizeof arrived);
     }
 }
 
@@ -227,8 +227,10 @@ void lo_link_acknowledge(lo_connection *receiver, const lo_packet *packet)
     lo_link *link = receiver->link;
     lo_lane *lane = &receiver->lanes[packet->lane];
     left_inbound(receiver, packet);
-    lane->arrived[packet->reliable].messages++;
-    lane->arrived[packet->reliable].bytes += packet->message.m_cbSize;
+    if (!packet->reliable)
+        return;
+    lane->arrived.messages++;
+    lane->arrived.bytes += packet->message.m_cbSize;
     if (!link->ack_due)
         LO_APPEND(&lo_acking_links, link, acking);
     link->ack_due = true;

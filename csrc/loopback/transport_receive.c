@@ -64,8 +64,6 @@ static bool open_incoming(lo_link *link, const lo_frame *frame)
     connection->link = link;
     link->state = LO_LINK_OPEN;
     link->connection = connection;
-    link->handshake_seen = true;
-    lo_link_send_control(link, LO_REQUEST_SEEN, 0, NULL, 0);
     lo_link_send_conditions(connection);
     return true;
 }
@@ -135,17 +133,15 @@ static bool handle(lo_link *link, const lo_frame *frame)
             connection->inbound.first != NULL)
             break;
         return add_in_flight(connection, frame);
-    case LO_REQUEST_SEEN:
+    case LO_CONDITIONS: /* a listener's process sends them before all else */
         link->handshake_seen = true;
-        return true;
-    case LO_CONDITIONS:
         memcpy(&connection->remote_conditions, frame->body, sizeof connection->remote_conditions);
         lo_check_path(connection);
         return true;
     case LO_ACK: {
-        lo_ack ack;
-        memcpy(&ack, frame->body, sizeof ack);
-        if (!lo_acknowledged(connection, frame->lane, &ack))
+        lo_total arrived;
+        memcpy(&arrived, frame->body, sizeof arrived);
+        if (!lo_acknowledged(connection, frame->lane, arrived))
             break;
         return true;
     }

@@ -146,7 +146,6 @@ static bool is_sound(const lo_frame *frame)
     switch (frame->kind) {
     case LO_CONNECT_REQUEST:
         return is_connect_request(frame);
-    case LO_REQUEST_SEEN:
     case LO_SILENT:
     case LO_CONNECT_CONFIRM:
         return frame->size == 0;
@@ -157,7 +156,7 @@ static bool is_sound(const lo_frame *frame)
     case LO_CONNECTION_CLOSED:
         return is_close(frame);
     case LO_ACK:
-        return frame->size == sizeof(lo_ack) && frame->lane < LO_MAX_LANES;
+        return frame->size == sizeof(lo_total) && frame->lane < LO_MAX_LANES;
     case LO_CONDITIONS:
         return is_conditions(frame);
     case LO_DATAGRAM:

@@ -5,7 +5,7 @@
 #include "message.h"
 
 enum {
-    LO_PROTOCOL = 5,
+    LO_PROTOCOL = 6,
     LO_HEADER = 40, /* bytes ahead of the body of every frame */
     LO_MAX_FRAME = LO_HEADER + LO_MAX_MESSAGE,
     LO_MAX_LANES = 255,
@@ -47,11 +47,6 @@ typedef struct lo_close_body {
 typedef struct lo_total {
     int64_t messages, bytes;
 } lo_total;
-
-/* What has arrived on a lane since the last one. */
-typedef struct lo_ack {
-    lo_total arrived[2]; /* unreliable, reliable */
-} lo_ack;
 
 /* --- datagrams: the packets of a simulated network --------------------------------------------- */
 

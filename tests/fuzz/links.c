@@ -89,7 +89,7 @@ static void send_sound(int wire, input *from)
 {
     static unsigned char body[70000];
     uint64_t how = take(from, 1);
-    lo_frame frame = {.kind = (uint8_t)(LO_REQUEST_SEEN + how % 9), .reliable = how / 16 % 2};
+    lo_frame frame = {.kind = (uint8_t)(LO_CONNECT_OK + how % 8), .reliable = how / 16 % 2};
     input some = {NULL, 0};
     frame.lane = (uint16_t)(take(from, 1) % (how / 32 % 2 ? 256 : 3));
     frame.number = (int64_t)take(from, how / 64 % 2 ? 8 : 1) + 1;
@@ -115,7 +115,7 @@ static void send_sound(int wire, input *from)
         return;
     }
     if (frame.kind == LO_ACK) {
-        lo_ack ack = {{{0, 0}, {(int64_t)take(from, 1), (int64_t)take(from, 2)}}};
+        lo_total ack = {(int64_t)take(from, 1), (int64_t)take(from, 2)};
         frame.size = sizeof ack;
         send_frame(wire, &frame, &ack);
         return;
