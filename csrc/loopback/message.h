@@ -46,7 +46,7 @@ enum { LO_AT_SENDER, LO_IN_FLIGHT, LO_DELIVERED };
 
 typedef struct lo_packet {
     lo_timer timer;
-    HSteamNetConnection from, to; /* within the process; 0 for what came over a link */
+    HSteamNetConnection from, to; /* connections of this process; from 0: it came over a link */
     uint8_t kind, stage;
     bool reliable; /* of DATA; a close that is not overtakes the data */
     bool taken;    /* by SendMessages: a second mention of it is refused */
@@ -61,9 +61,8 @@ typedef struct lo_packet {
     int missing;      /* segments that have not come */
     LO_LINK(lo_packet) queued;      /* in a lane, its receiver's queue, the release queue */
     LO_LINK(lo_packet) grouped;     /* in its poll group */
-    LO_LINK(lo_packet) inbound;     /* of what is in flight to one connection, from a link */
     struct lo_group *group;         /* where it waits to be received ... */
-    struct lo_connection *receiver; /* ... and the connection that it waits or is in flight for */
+    struct lo_connection *receiver; /* ... and whose it is, unless the sender's own */
     SteamNetworkingMessage_t message; /* what the application sees; size and bytes for all kinds */
     _Alignas(16) char payload[];      /* the bytes, unless the application brought its own */
 } lo_packet;

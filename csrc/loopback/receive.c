@@ -229,8 +229,8 @@ static void enter_receiver(lo_connection *connection, lo_packet *packet)
         lo_timer_add(&packet->timer, due);
         return;
     }
-    if (packet->receiver != NULL)
-        lo_link_arrived(packet);
+    if (packet->from == 0 && packet->kind != LO_DATA)
+        lo_link_arrived(connection, packet);
     if (lo.records != NULL)
         lo_sim_record(lo_peer(connection), packet, due < 0 ? SN_LOST : SN_DELIVERED, lo.now);
     if (due < 0) {
@@ -252,15 +252,13 @@ static void enter_receiver(lo_connection *connection, lo_packet *packet)
 
 void lo_packet_arrived(lo_packet *packet)
 {
-    lo_connection *connection = packet->receiver;
-    if (packet->stage == LO_AT_SENDER) {
+    lo_connection *receiver = lo_find_any(packet->to, LO_CONNECTION);
+    if (packet->stage == LO_AT_SENDER)
         leave_sender(packet);
-    } else if (packet->kind == LO_CONNECT_REQUEST && connection == NULL) {
+    else if (receiver != NULL)
+        enter_receiver(receiver, packet);
+    else if (packet->kind == LO_CONNECT_REQUEST)
         deliver_connect_request(packet);
-    } else if (connection != NULL ||
-               (connection = lo_find_any(packet->to, LO_CONNECTION)) != NULL) {
-        enter_receiver(connection, packet);
-    } else {
+    else
         lo_release_later(packet);
-    }
 }

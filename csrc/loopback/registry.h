@@ -221,7 +221,6 @@ struct lo_connection {
     /* The session layer's, if it carries a session: called when the state has changed. */
     void (*on_state)(lo_connection *connection, ESteamNetworkingConnectionState old);
 
-    lo_list inbound;       /* in flight, from a link */
     int64_t inbound_bytes; /* of memory: what came from the link and is not in the queue yet */
 };
 

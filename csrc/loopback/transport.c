@@ -214,7 +214,7 @@ static void send_acks(lo_link *link)
     }
 }
 
-static void left_inbound(lo_connection *receiver, const lo_packet *packet)
+void lo_link_arrived(lo_connection *receiver, const lo_packet *packet)
 {
     bool paused = receiver->link != NULL && lo_link_is_paused(receiver->link);
     receiver->inbound_bytes -= lo_packet_memory(packet);
@@ -226,7 +226,7 @@ void lo_link_acknowledge(lo_connection *receiver, const lo_packet *packet)
 {
     lo_link *link = receiver->link;
     lo_lane *lane = &receiver->lanes[packet->lane];
-    left_inbound(receiver, packet);
+    lo_link_arrived(receiver, packet);
     if (!packet->reliable)
         return;
     lane->arrived.messages++;
@@ -249,24 +249,18 @@ void lo_transport_send_acks(void)
 
 /* --- the end ------------------------------------------------------------------------------- */
 
-void lo_link_arrived(lo_packet *packet)
-{
-    lo_connection *connection = packet->receiver;
-    LO_REMOVE(&connection->inbound, packet, inbound);
-    packet->receiver = NULL;
-    if (packet->kind != LO_DATA)
-        left_inbound(connection, packet);
-}
-
 /* The connection ends. Its link stays until all that was sent has left. */
 void lo_link_leave(lo_connection *connection)
 {
     lo_link *link = connection->link;
-    lo_packet *packet;
-    while ((packet = connection->inbound.first) != NULL) {
-        lo_timer_remove(&packet->timer);
-        lo_link_arrived(packet);
-        lo_release_later(packet);
+    lo_timer *timer = connection->inbound_bytes > 0 ? lo.timers[LO_PACKET_TIMER].first : NULL, *next;
+    for (; timer != NULL; timer = next) {
+        lo_packet *packet = (lo_packet *)(void *)timer; /* it begins with its timer */
+        next = timer->queued.after;
+        if (packet->from == 0 && packet->to == connection->object.handle) {
+            lo_timer_remove(timer);
+            lo_release_later(packet);
+        }
     }
     connection->inbound_bytes = 0;
     if (link == NULL)

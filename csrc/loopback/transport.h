@@ -53,8 +53,8 @@ void lo_link_leave(lo_connection *connection);
 /* Whether all that was sent has left this process. */
 bool lo_link_is_drained(const lo_connection *connection);
 void lo_link_send_conditions(lo_connection *connection);
-/* A packet that came over a link is no longer in flight. */
-void lo_link_arrived(lo_packet *packet);
+/* A packet that came over the connection's link is no longer on its way to the queue. */
+void lo_link_arrived(lo_connection *receiver, const lo_packet *packet);
 void lo_link_acknowledge(lo_connection *receiver, const lo_packet *packet);
 void lo_transport_send_acks(void);
 void lo_transport_close(void);

@@ -98,8 +98,7 @@ static bool add_in_flight(lo_connection *connection, const lo_frame *frame)
         if (!frame->reliable)
             connection->discard_after = packet->send_time;
     }
-    packet->receiver = connection;
-    LO_APPEND(&connection->inbound, packet, inbound);
+    packet->to = connection->object.handle;
     connection->inbound_bytes += lo_packet_memory(packet);
     lo_timer_add(&packet->timer, plausible(frame->due));
     return true;
@@ -129,8 +128,7 @@ static bool handle(lo_link *link, const lo_frame *frame)
     }
     switch (frame->kind) {
     case LO_CONNECT_REQUEST:
-        if (connection->outgoing || connection->state != LO_NONE ||
-            connection->inbound.first != NULL)
+        if (connection->outgoing || connection->state != LO_NONE)
             break;
         return add_in_flight(connection, frame);
     case LO_CONDITIONS: /* a listener's process sends them before all else */
