@@ -48,7 +48,6 @@ void lo_datagrams_simulate(lo_connection *connection, bool simulated)
 /* The one that is being made, under the lock. */
 static struct {
     lo_datagram_head head;
-    lo_sent *sent;
     size_t used;
     unsigned char bytes[MOST_BYTES];
 } made;
@@ -60,7 +59,7 @@ static bool has_room(int size)
             (int)made.head.size + SEGMENT_OVERHEAD + size <= LO_SEGMENT);
 }
 
-static void put_segment(lo_packet *message, uint32_t offset, uint8_t attempt)
+static void put_segment(const lo_packet *message, uint32_t offset, uint8_t attempt)
 {
     uint32_t size = (uint32_t)lo_segment_size(message, (int)offset);
     lo_segment_head head = {
@@ -83,8 +82,14 @@ static void put_segment(lo_packet *message, uint32_t offset, uint8_t attempt)
         memcpy(made.bytes + made.used + sizeof head,
                (const unsigned char *)message->message.m_pData + offset, size);
     made.used += sizeof head + size;
-    if (head.sequence > 0)
-        made.sent->segments[made.sent->count++] = (struct lo_sent_segment){message, offset, attempt};
+}
+
+/* A reliable segment, which is kept until it is acknowledged. */
+static void put_reliable(lo_datagrams *d, lo_sent *sent)
+{
+    put_segment(sent->message, sent->offset, sent->attempt);
+    sent->number = made.head.number;
+    LO_APPEND(&d->unacked, sent, listed);
 }
 
 /* What has come, up to the first gap that may close by then. */
@@ -102,29 +107,13 @@ static void put_ranges(const lo_datagrams *d, int64_t time)
 
 static void put_lost(lo_datagrams *d)
 {
-    lo_sent *old;
-    while ((old = d->lost.first) != NULL) {
-        struct lo_sent_segment *one = &old->segments[old->again];
-        if (!has_room(lo_segment_size(one->message, (int)one->offset)))
-            return;
-        put_segment(one->message, one->offset, (uint8_t)(one->attempt + 1));
-        if (++old->again == old->count) {
-            LO_REMOVE(&d->lost, old, listed);
-            lo_free(old);
-        }
+    lo_sent *sent;
+    while ((sent = d->lost.first) != NULL &&
+           has_room(lo_segment_size(sent->message, (int)sent->offset))) {
+        LO_REMOVE(&d->lost, sent, listed);
+        sent->attempt++;
+        put_reliable(d, sent);
     }
-}
-
-/* Not more than this many reliable segments are ready. */
-static int most_segments(const lo_connection *connection)
-{
-    int64_t count = 1;
-    for (const lo_sent *old = connection->datagrams.lost.first; old != NULL && count < MOST_SEGMENTS;
-         old = old->listed.after)
-        count += old->count - old->again;
-    for (int i = connection->first_waiting; i >= 0; i = connection->lanes[i].next_waiting)
-        count += connection->lanes[i].pending[true].messages;
-    return count < MOST_SEGMENTS ? (int)count : MOST_SEGMENTS;
 }
 
 /* Messages are sent while nothing gets through: the time-out may begin sooner. */
@@ -153,44 +142,47 @@ static void transmit(lo_connection *connection, int64_t time)
         lo_release_later(packet);
 }
 
-bool lo_datagram_begin(lo_connection *connection)
+void lo_datagram_begin(lo_connection *connection)
 {
-    memset(&made.head, 0, sizeof made.head);
-    made.sent = lo_alloc(sizeof *made.sent +
-                         (size_t)most_segments(connection) * sizeof *made.sent->segments);
-    if (made.sent == NULL)
-        return false;
-    put_ranges(&connection->datagrams, lo.now);
-    put_lost(&connection->datagrams);
-    return true;
+    lo_datagrams *d = &connection->datagrams;
+    made.head = (lo_datagram_head){.number = d->numbered + 1};
+    put_ranges(d, lo.now);
+    put_lost(d);
 }
 
-bool lo_datagram_add(lo_packet *message)
+bool lo_datagram_add(lo_connection *connection, lo_packet *message)
 {
     int size = lo_segment_size(message, message->begun);
-    bool last = message->begun + size == message->message.m_cbSize;
-    if (!has_room(size))
+    lo_sent *sent = NULL;
+    if (!has_room(size) || (message->reliable && (sent = lo_alloc(sizeof *sent)) == NULL))
         return false;
-    put_segment(message, (uint32_t)message->begun, 0);
-    message->holds += message->reliable && !last; /* the lane's becomes the last segment's */
+    if (sent == NULL) {
+        put_segment(message, (uint32_t)message->begun, 0);
+        return true;
+    }
+    sent->message = message;
+    sent->offset = (uint32_t)message->begun;
+    put_reliable(&connection->datagrams, sent);
+    /* The lane's hold becomes the last segment's. */
+    message->holds += message->begun + size < message->message.m_cbSize;
     return true;
 }
 
+bool lo_datagram_is_empty(void) { return made.head.segments == 0; }
 int lo_datagram_size(void) { return (int)made.head.size; }
 
 void lo_datagram_send(lo_connection *connection)
 {
     lo_datagrams *d = &connection->datagrams;
+    int64_t time = connection->link_idle_at;
+    if (!lo.is_virtual && time < lo.clock)
+        time = lo.clock; /* a program that was busy sends again once, and not as often as it could have */
     d->ack_due = INT64_MAX;
-    made.head.number = made.sent->number = ++d->numbered;
-    made.sent->time = connection->link_idle_at;
-    if (!lo.is_virtual && made.sent->time < lo.clock)
-        made.sent->time = lo.clock; /* a program that was busy sends again once, and not as often as it could have */
+    d->numbered++;
+    for (lo_sent *sent = d->unacked.last; sent != NULL && sent->number == d->numbered;
+         sent = sent->listed.before)
+        sent->time = time;
     transmit(connection, connection->link_idle_at);
-    if (made.sent->count > 0)
-        LO_APPEND(&d->unacked, made.sent, listed);
-    else
-        lo_free(made.sent);
     update_use(connection);
     if (connection->path == LO_PATH_SILENT && connection->state == LO_CONNECTED)
         expect_answer(connection);
@@ -227,20 +219,14 @@ void lo_datagram_check_resend(lo_connection *connection)
         lose(&connection->datagrams, connection->datagrams.unacked.first);
 }
 
-static void let_go(lo_connection *connection, const struct lo_sent_segment *one)
-{
-    lo_packet *message = one->message;
-    bool last = --message->holds == 0;
-    lo_count_unacked(connection, message->lane, -last,
-                     -lo_segment_size(message, (int)one->offset));
-    if (last)
-        lo_release_later(message);
-}
-
+/* It has come, or will not be sent again. */
 static void free_sent(lo_connection *connection, lo_sent *sent)
 {
-    for (int i = sent->again; i < sent->count; i++)
-        let_go(connection, &sent->segments[i]);
+    lo_packet *message = sent->message;
+    bool last = --message->holds == 0;
+    lo_count_unacked(connection, message->lane, -last, -lo_segment_size(message, (int)sent->offset));
+    if (last)
+        lo_release_later(message);
     lo_free(sent);
 }
 
@@ -265,17 +251,20 @@ void lo_datagram_acked(lo_connection *connection, const lo_range *ranges, int co
     update_use(connection);
 }
 
+static void drop_sent(lo_connection *connection, lo_sent_list *list)
+{
+    lo_sent *sent;
+    while ((sent = list->first) != NULL) {
+        LO_REMOVE(list, sent, listed);
+        free_sent(connection, sent);
+    }
+}
+
 void lo_datagrams_drop(lo_connection *connection)
 {
     lo_datagrams *d = &connection->datagrams;
-    lo_sent *sent;
-    while ((sent = d->unacked.first) != NULL || (sent = d->lost.first) != NULL) {
-        if (sent == d->unacked.first)
-            LO_REMOVE(&d->unacked, sent, listed);
-        else
-            LO_REMOVE(&d->lost, sent, listed);
-        free_sent(connection, sent);
-    }
+    drop_sent(connection, &d->unacked);
+    drop_sent(connection, &d->lost);
     lo_release_all_later(&d->fragments);
     d->partial_bytes = 0;
     d->ack_due = INT64_MAX;

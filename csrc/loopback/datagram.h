@@ -17,10 +17,12 @@ static inline int lo_segment_size(const lo_packet *message, int offset)
     int left = message->message.m_cbSize - offset;
     return left < LO_SEGMENT ? left : LO_SEGMENT;
 }
-/* One that tells what has come, with what was lost; false when memory is short. */
-bool lo_datagram_begin(lo_connection *connection);
-/* Adds a message's next segment; false if there is no room. */
-bool lo_datagram_add(lo_packet *message);
+/* One that tells what has come, with what was lost. */
+void lo_datagram_begin(lo_connection *connection);
+/* Adds a message's next segment; false if there is no room, or when memory is short. */
+bool lo_datagram_add(lo_connection *connection, lo_packet *message);
+/* No segment is in it. */
+bool lo_datagram_is_empty(void);
 /* As on a network. */
 int lo_datagram_size(void);
 /* Sends it once the link is idle. */

@@ -127,23 +127,22 @@ typedef struct lo_meter {
     } flows[LO_SLOTS + 1];
 } lo_meter;
 
-/* A datagram with reliable segments: in flight, or lost and to be sent again. */
+/* A reliable segment in a datagram: in flight, or lost and to be sent again. */
 typedef struct lo_sent {
     LO_LINK(lo_sent) listed;
-    int64_t number, time;
-    int count, again; /* segments, and those of them that have been sent again */
-    struct lo_sent_segment {
-        lo_packet *message;
-        uint32_t offset;
-        uint8_t attempt;
-    } segments[];
+    lo_packet *message;
+    uint32_t offset;
+    uint8_t attempt;
+    int64_t number, time; /* of the datagram */
 } lo_sent;
+
+typedef LO_LIST(lo_sent) lo_sent_list;
 
 /* What one end of a connection keeps for datagrams: it uses them where the network is simulated. */
 typedef struct lo_datagrams {
     bool simulated, used; /* used: also until all that was sent in them is through */
     int64_t ack_due;      /* when the peer must be told what has come; INT64_MAX: nothing is new */
-    LO_LIST(lo_sent) unacked, lost;
+    lo_sent_list unacked, lost;
     int64_t numbered;      /* datagrams with messages */
     uint64_t acks;         /* how often ack_due was set */
     int came_count;

@@ -262,13 +262,12 @@ static bool send_messages(lo_connection *connection)
 static bool send_datagram(lo_connection *connection)
 {
     lo_lane *lane;
-    if (!lo_datagram_begin(connection))
-        return false;
+    lo_datagram_begin(connection);
     while ((lane = ready_lane(connection)) != NULL) {
         lo_packet *packet = lane->waiting.first;
         int size = lo_segment_size(packet, packet->begun);
         bool last;
-        if (!lo_datagram_add(packet))
+        if (!lo_datagram_add(connection, packet))
             break;
         last = lane_take(connection, lane, size);
         if (packet->reliable)
@@ -276,6 +275,8 @@ static bool send_datagram(lo_connection *connection)
         else if (last)
             lo_release_later(packet);
     }
+    if (lo_datagram_is_empty())
+        return false;
     occupy_link(connection, lo.now, lo_datagram_size());
     lo_datagram_send(connection);
     return true;
