@@ -27,14 +27,9 @@ static void run_timer(lo_timer *timer)
     }
 }
 
-static void begin(sn_clock *clock, bool now)
+static void run_due(void)
 {
     lo_timer *timer;
-    sn_lock(&mutex);
-    lo_clock = clock;
-    lo.clock = lo_clock_time(clock);
-    if (!lo.is_virtual && lo_sockets_due <= (now ? INT64_MAX - 1 : lo.clock))
-        lo_transport_receive();
     while ((timer = lo_timer_take(lo.clock)) != NULL) {
         /* Time does not run backwards, even for what was due before it could be known. */
         if (timer->time > lo.latest)
@@ -43,6 +38,16 @@ static void begin(sn_clock *clock, bool now)
         run_timer(timer);
     }
     lo.latest = lo.now = lo.clock;
+}
+
+static void begin(sn_clock *clock, bool now)
+{
+    sn_lock(&mutex);
+    lo_clock = clock;
+    lo.clock = lo_clock_time(clock);
+    if (!lo.is_virtual && lo_sockets_due <= (now ? INT64_MAX - 1 : lo.clock))
+        lo_transport_receive();
+    run_due();
 }
 
 void lo_api_begin(const void *user) { begin(((const lo_user *)user)->clock, false); }
@@ -118,33 +123,32 @@ int64_t sn_clock_due(sn_clock *clock)
     return due;
 }
 
+static void advance(int64_t to)
+{
+    if (to > lo.time)
+        atomic_store(&lo.time, to);
+    lo.clock = lo.time;
+    run_due();
+}
+
 void sn_clock_advance(sn_clock *clock, int64_t to)
 {
     begin(clock, false);
-    if (to > lo.time)
-        atomic_store(&lo.time, to);
-    lo_api_end();
-    begin(clock, false); /* runs what is due by now */
+    advance(to);
     lo_api_end();
 }
 
 bool sn_clock_run(sn_clock *clock, int64_t to)
 {
-    bool found, last;
-    do {
-        uint64_t before;
-        int64_t next;
-        begin(clock, false);
-        before = lo.news;
-        next = lo_timer_due();
-        lo_api_end();
-        last = next >= to;
-        if (last && to == INT64_MAX)
-            return false; /* never */
-        sn_clock_advance(clock, last ? to : next);
-        begin(clock, false);
-        found = lo.news != before;
-        lo_api_end();
-    } while (!found && !last);
+    uint64_t before;
+    bool found;
+    begin(clock, false);
+    before = lo.news;
+    while (lo.news == before && lo_timer_due() < to)
+        advance(lo_timer_due());
+    if (lo.news == before && to < INT64_MAX)
+        advance(to);
+    found = lo.news != before;
+    lo_api_end();
     return found;
 }

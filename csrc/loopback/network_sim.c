@@ -99,51 +99,39 @@ int64_t lo_round_trip(const lo_connection *connection)
 
 /* --- the record ---------------------------------------------------------------------------- */
 
-static sn_record *record_next(const lo_connection *sender, int what, int64_t until)
+/* A record of a packet; of a datagram one for each message, or part of one, that it carries. */
+void lo_sim_record(const lo_connection *sender, const lo_packet *packet, int what, int64_t until)
 {
-    sn_record *record = &lo.records[lo.recorded++ % SN_RECORDS];
-    *record = (sn_record){
+    const lo_connection *peer = sender != NULL ? lo_peer(sender) : NULL;
+    lo_datagram datagram;
+    lo_segment segment;
+    sn_record record;
+    bool parts = packet->kind == LO_DATAGRAM &&
+                 lo_datagram_open(&datagram, packet->payload, (size_t)packet->message.m_cbSize) &&
+                 lo_segment_next(&datagram, &segment);
+    if (sender == NULL)
+        return;
+    record = (sn_record){
         .time = lo_timestamp(&lo, lo.now),
         .until = lo_timestamp(&lo, until),
         .what = what,
         .from = sender->object.user->identity,
-        .to = lo_peer(sender) != NULL ? lo_peer(sender)->object.user->identity : sender->target,
+        .to = peer != NULL ? peer->object.user->identity : sender->target,
+        .number = packet->number,
+        .size = packet->message.m_cbSize,
+        .lane = packet->lane,
+        .data = packet->kind == LO_DATA || parts,
+        .reliable = packet->reliable,
     };
-    return record;
-}
-
-/* A record for each message, or part of one, that a datagram carries. */
-static bool record_segments(const lo_connection *sender, const lo_packet *packet, int what,
-                            int64_t until)
-{
-    lo_datagram datagram;
-    lo_segment segment;
-    int count = 0;
-    if (packet->kind != LO_DATAGRAM ||
-        !lo_datagram_open(&datagram, packet->payload, (size_t)packet->message.m_cbSize))
-        return false;
-    for (; lo_segment_next(&datagram, &segment); count++) {
-        sn_record *record = record_next(sender, what, until);
-        record->number = segment.head.number;
-        record->size = (int)segment.size;
-        record->lane = segment.head.lane;
-        record->data = true;
-        record->reliable = segment.head.sequence > 0;
-    }
-    return count > 0;
-}
-
-void lo_sim_record(const lo_connection *sender, const lo_packet *packet, int what, int64_t until)
-{
-    sn_record *record;
-    if (sender == NULL || record_segments(sender, packet, what, until))
-        return;
-    record = record_next(sender, what, until);
-    record->number = packet->number;
-    record->size = packet->message.m_cbSize;
-    record->lane = packet->lane;
-    record->data = packet->kind == LO_DATA;
-    record->reliable = packet->reliable;
+    do {
+        if (parts) {
+            record.number = segment.head.number;
+            record.size = (int)segment.size;
+            record.lane = segment.head.lane;
+            record.reliable = segment.head.sequence > 0;
+        }
+        lo.records[lo.recorded++ % SN_RECORDS] = record;
+    } while (parts && lo_segment_next(&datagram, &segment));
 }
 
 /* --- what happens to one packet ------------------------------------------------------------ */
