@@ -62,8 +62,6 @@ static EResult send_to(lo_user *user, const SteamNetworkingIdentity *to, lo_pack
             return k_EResultFail;
         }
         session->connection->session = session;
-        lo_set_state(session->connection, LO_CONNECTING);
-        lo_send_connect_request(session->connection);
     } else if (!session->connection->outgoing && session->connection->state == LO_CONNECTING) {
         lo_accept(session->connection); /* replying accepts the session */
     }

@@ -9,24 +9,10 @@
 #include "engine_loop.h"
 #include "handshake.h"
 #include "listener.h"
-#include "log.h"
 #include "receive_queue.h"
 #include "status.h"
 
 /* --- connections --------------------------------------------------------------------------- */
-
-/* A symmetric connection to the same peer that exists already. */
-static lo_connection *twin_of(const lo_connection *connection)
-{
-    lo_connection *twin = connection->object.user->connections.first;
-    if (!connection->symmetric)
-        return NULL;
-    while (twin != NULL && !(twin != connection && twin->symmetric && !lo_is_closed(twin) &&
-                             !lo_is_ended(twin) && twin->port == connection->port &&
-                             lo_same_identity(&twin->remote, &connection->remote)))
-        twin = twin->listed.after;
-    return twin;
-}
 
 HSteamNetConnection lo_ConnectP2P(ISteamNetworkingSockets *self,
                                   const SteamNetworkingIdentity *identityRemote,
@@ -35,8 +21,8 @@ HSteamNetConnection lo_ConnectP2P(ISteamNetworkingSockets *self,
 {
     lo_user *user = (lo_user *)self;
     SteamNetworkingIdentity to;
-    lo_connection *connection = NULL, *twin;
-    HSteamNetConnection handle = 0;
+    lo_connection *connection = NULL;
+    HSteamNetConnection handle;
     if (!lo_clean_identity(&to, identityRemote) || nRemoteVirtualPort < 0 ||
         nRemoteVirtualPort > 65535)
         return 0;
@@ -44,15 +30,7 @@ HSteamNetConnection lo_ConnectP2P(ISteamNetworkingSockets *self,
     if (!lo_same_identity(&to, &user->identity) ||
         lo_listener_at(LO_KIND_P2P, &to, nRemoteVirtualPort) != NULL)
         connection = lo_connect(user, LO_KIND_P2P, &to, nRemoteVirtualPort, nOptions, pOptions);
-    twin = connection != NULL ? twin_of(connection) : NULL;
-    if (twin != NULL) {
-        lo_destroy(connection);
-        handle = lo_accept(twin) == k_EResultOK ? twin->object.handle : 0;
-    } else if (connection != NULL) {
-        handle = connection->object.handle;
-        lo_set_state(connection, LO_CONNECTING);
-        lo_send_connect_request(connection);
-    }
+    handle = connection != NULL ? connection->object.handle : 0;
     lo_api_end();
     return handle;
 }
@@ -61,23 +39,18 @@ HSteamNetConnection lo_ConnectByIPAddress(ISteamNetworkingSockets *self,
                                           const SteamNetworkingIPAddr *address, int nOptions,
                                           const SteamNetworkingConfigValue_t *pOptions)
 {
-    lo_user *user = (lo_user *)self;
     SteamNetworkingIdentity to = {.m_eType = k_ESteamNetworkingIdentityType_IPAddress};
     lo_connection *connection;
-    HSteamNetConnection handle = 0;
+    HSteamNetConnection handle;
     if (address == NULL)
         return 0;
     to.m_cbSize = sizeof to.m_ip;
     to.m_ip = *address;
     lo_api_begin(self);
     /* No listen socket has port 0: an address that is not of this machine is never found. */
-    connection = lo_connect(user, LO_KIND_IP, &to, lo_is_local(address, false) ? address->m_port : 0,
-                            nOptions, pOptions);
-    if (connection != NULL) {
-        handle = connection->object.handle;
-        lo_set_state(connection, LO_CONNECTING);
-        lo_send_connect_request(connection);
-    }
+    connection = lo_connect((lo_user *)self, LO_KIND_IP, &to,
+                            lo_is_local(address, false) ? address->m_port : 0, nOptions, pOptions);
+    handle = connection != NULL ? connection->object.handle : 0;
     lo_api_end();
     return handle;
 }

@@ -6,7 +6,6 @@
 
 #include "closing.h"
 #include "datagram.h"
-#include "log.h"
 #include "network_sim.h"
 #include "receive_queue.h"
 #include "send.h"

@@ -7,7 +7,6 @@
 #include "receive.h"
 #include "send.h"
 #include "transport.h"
-#include "transport_receive.h"
 
 #define HOLDER(pointer, type, member) ((type *)((char *)(pointer) - offsetof(type, member)))
 

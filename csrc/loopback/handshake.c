@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "connection.h"
-#include "log.h"
 #include "network_sim.h"
 #include "receive_queue.h"
 #include "rendezvous.h"

@@ -6,11 +6,15 @@
 
 #include "connection.h"
 #include "handshake.h"
-#include "log.h"
 #include "session.h"
 #include "transport.h"
 
 /* --- other processes ------------------------------------------------------------------------ */
+
+enum {
+    CHECK_AGAIN = 100000,      /* µs between two checks */
+    STILL_PUBLISHED = 1000000, /* µs until an entry is checked again */
+};
 
 /* Lets other processes find a listener; false if one of them already has its address. */
 static bool publish(lo_listener *listener)
@@ -21,7 +25,7 @@ static bool publish(lo_listener *listener)
     if (lo.is_virtual)
         return true; /* other processes have another clock */
     listener->publication = lo_rendezvous_publish(listener->key, !warned, why, sizeof why);
-    listener->checked = lo.clock;
+    listener->check_at = lo.clock + (listener->publication == LO_PUBLISHED ? STILL_PUBLISHED : CHECK_AGAIN);
     if (listener->kind != LO_KIND_SESSION)
         snprintf(what, sizeof what, "%s port %d", listener->kind == LO_KIND_IP ? "UDP" : "virtual",
                  listener->port);
@@ -40,33 +44,23 @@ void lo_open_session_listener(lo_user *user)
 
 void lo_publish_again(void)
 {
-    enum {
-        CHECK_AGAIN = 100000,      /* µs between two checks */
-        STILL_PUBLISHED = 1000000, /* µs until an entry is checked again */
-        ENTRIES_AT_ONCE = 32,      /* entries read or written in one check */
-    };
-    static int64_t last_check;
+    enum { ENTRIES_AT_ONCE = 32 /* entries read or written in one check */ };
+    static int64_t next_check;
     int left = ENTRIES_AT_ONCE;
     bool lost;
-    if (lo.is_virtual || (lo.clock >= last_check && lo.clock < last_check + CHECK_AGAIN))
+    if (lo.is_virtual || lo.clock < next_check)
         return;
-    last_check = lo.clock;
+    next_check = lo.clock + CHECK_AGAIN;
     lost = lo_rendezvous_lost();
     for (lo_user *user = lo.users.first; user != NULL; user = user->listed.after)
         for (lo_listener *one = user->listeners.first; one != NULL; one = one->listed.after) {
-            int64_t again = CHECK_AGAIN;
-            if (lost && one->publication == LO_PUBLISHED)
-                one->publication = LO_LOST;
-            if (one->publication == LO_PUBLISHED)
-                again = STILL_PUBLISHED;
-            else if (one->publication == LO_LOST)
-                again = 0;
-            if (left == 0 || one->publication == LO_PRIVATE ||
-                (lo.clock >= one->checked && lo.clock < one->checked + again))
+            if (lost)
+                one->check_at = 0;
+            if (left == 0 || one->publication == LO_PRIVATE || lo.clock < one->check_at)
                 continue;
             left--;
             if (one->publication == LO_PUBLISHED && lo_rendezvous_published(one->key))
-                one->checked = lo.clock;
+                one->check_at = lo.clock + STILL_PUBLISHED;
             else
                 publish(one);
         }
@@ -141,19 +135,16 @@ bool lo_is_local(const SteamNetworkingIPAddr *address, bool any_will_do)
 
 /* --- connect requests ---------------------------------------------------------------------- */
 
-/* Our own request to the caller, if both sides mean one connection. */
-static lo_connection *crossing_request(const lo_listener *listener, const lo_connect_request *request)
+/* A connection to the same peer where both sides mean one: symmetric, or a session's. */
+static lo_connection *find_twin(const lo_user *user, int kind, int port,
+                                const SteamNetworkingIdentity *peer)
 {
-    lo_connection *own = listener->object.user->connections.first;
-    bool session = listener->kind == LO_KIND_SESSION;
-    if (!request->symmetric && !session)
-        return NULL;
-    while (own != NULL &&
-           !(own->kind == listener->kind && own->outgoing && !lo_is_closed(own) &&
-             own->state == LO_CONNECTING && own->port == request->port &&
-             (own->symmetric || session) && lo_same_identity(&own->target, &request->from)))
-        own = own->listed.after;
-    return own;
+    lo_connection *twin = user->connections.first;
+    while (twin != NULL && !(twin->kind == kind && twin->port == port && !lo_is_closed(twin) &&
+                             !lo_is_ended(twin) && (twin->symmetric || kind == LO_KIND_SESSION) &&
+                             lo_same_identity(&twin->remote, peer)))
+        twin = twin->listed.after;
+    return twin;
 }
 
 static lo_connection *incoming(lo_listener *listener, const lo_connect_request *request)
@@ -177,8 +168,10 @@ static lo_connection *incoming(lo_listener *listener, const lo_connect_request *
 
 lo_connection *lo_incoming_end(lo_listener *listener, const lo_connect_request *request)
 {
-    lo_connection *own = crossing_request(listener, request);
-    if (own == NULL)
+    lo_connection *own = NULL;
+    if (request->symmetric || listener->kind == LO_KIND_SESSION)
+        own = find_twin(listener->object.user, listener->kind, request->port, &request->from);
+    if (own == NULL || !own->outgoing || own->state != LO_CONNECTING)
         return incoming(listener, request);
     /* Simultaneous connects: the request from the smaller identity wins. */
     if (memcmp(&request->from, &listener->object.user->identity, sizeof request->from) >= 0)
@@ -211,29 +204,38 @@ void lo_handle_connect_request(lo_listener *listener, lo_packet *packet)
 lo_connection *lo_connect(lo_user *user, int kind, const SteamNetworkingIdentity *to, int port,
                           int count, const SteamNetworkingConfigValue_t *options)
 {
-    lo_connection *connection = lo_connection_new(user, kind, NULL, count, options);
+    lo_connection *connection = lo_connection_new(user, kind, NULL, count, options), *twin = NULL;
     lo_listener *listener;
+    lo_packet *packet;
+    bool symmetric;
     if (connection == NULL)
         return NULL;
+    symmetric = lo_config(&connection->scope, LO_SymmetricConnect)->int32 != 0;
+    if (symmetric && kind == LO_KIND_P2P)
+        twin = find_twin(user, kind, port, to);
+    if (twin != NULL) {
+        lo_destroy(connection);
+        return lo_accept(twin) == k_EResultOK ? twin : NULL;
+    }
     if (kind == LO_KIND_SESSION)
         connection->on_state = lo_session_on_state;
     connection->outgoing = true;
-    connection->symmetric = lo_config(&connection->scope, LO_SymmetricConnect)->int32 != 0;
+    connection->symmetric = symmetric;
     connection->port = port;
     if (kind == LO_KIND_IP)
         connection->address = to->m_ip;
     else
         connection->remote = connection->target = *to;
     listener = lo_listener_at(kind, &connection->target, port);
-    if (listener != NULL && listener->object.user == user) {
+    if (listener != NULL && listener->object.user == user &&
+        (packet = lo_request_packet(connection)) != NULL) {
         /* A request to a listen socket of the same user arrives before it is made. */
-        lo_packet *packet = lo_request_packet(connection);
-        if (packet != NULL) {
-            connection->request = LO_REQUEST_SENT;
-            packet->from = connection->object.handle;
-            lo_handle_connect_request(listener, packet);
-            lo_release_later(packet);
-        }
+        connection->request = LO_REQUEST_SENT;
+        packet->from = connection->object.handle;
+        lo_handle_connect_request(listener, packet);
+        lo_release_later(packet);
     }
+    lo_set_state(connection, LO_CONNECTING);
+    lo_send_connect_request(connection);
     return connection;
 }

@@ -14,7 +14,8 @@ void lo_publish_again(void);
 /* A loopback address; or one for all addresses of this machine, if that will do. */
 bool lo_is_local(const SteamNetworkingIPAddr *address, bool any_will_do);
 
-/* `to`: of kind LO_KIND_IP an IP address. */
+/* `to`: of kind LO_KIND_IP an IP address. A symmetric connection to the same peer that exists already is
+ * accepted instead; NULL if it cannot be, or when memory is short. */
 lo_connection *lo_connect(lo_user *user, int kind, const SteamNetworkingIdentity *to, int port,
                           int count, const SteamNetworkingConfigValue_t *options);
 /* A connect request from this process has arrived. */

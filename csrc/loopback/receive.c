@@ -6,7 +6,6 @@
 #include "datagram.h"
 #include "handshake.h"
 #include "listener.h"
-#include "log.h"
 #include "network_sim.h"
 #include "reassembly.h"
 #include "receive_queue.h"

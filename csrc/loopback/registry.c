@@ -1,7 +1,9 @@
 /* The engine's state: clocks with their timers, objects by handle, listen sockets by address. */
 #include "registry.h"
 
+#include <stdarg.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "random.h"
@@ -142,6 +144,26 @@ void lo_timer_add(lo_timer *timer, int64_t time)
         before = before->queued.before;
     LO_INSERT(&lo.timers[timer->kind], before, timer, queued);
     timer->is_queued = true;
+}
+
+/* --- debug output ------------------------------------------------------------------------- */
+
+void lo_log(lo_user *user, int level, const char *format, ...)
+{
+    enum { ENOUGH = 1000 };
+    va_list arguments;
+    lo_log_entry *line;
+    if (user->debug_output == NULL || level > user->debug_level || user->line_count >= ENOUGH)
+        return;
+    line = lo_alloc(sizeof *line);
+    if (line == NULL)
+        return;
+    line->level = level;
+    va_start(arguments, format);
+    vsnprintf(line->text, sizeof line->text, format, arguments);
+    va_end(arguments);
+    LO_APPEND(&user->lines, line, queued);
+    user->line_count++;
 }
 
 /* --- objects ------------------------------------------------------------------------------- */

@@ -90,7 +90,7 @@ typedef struct lo_listener {
     SteamNetworkingIPAddr address;
     uint64_t key;    /* other processes' way to it */
     int publication; /* how far it is known to other processes: LO_PRIVATE ... */
-    int64_t checked; /* when that was last looked at */
+    int64_t check_at; /* when that is looked at again */
 } lo_listener;
 
 /* A poll group; without a handle, what came on a channel for ISteamNetworkingMessages. */
@@ -330,6 +330,15 @@ lo_timer *lo_timer_take(int64_t until);
 void lo_timer_add(lo_timer *timer, int64_t time);
 /* Harmless if the timer is not there. */
 void lo_timer_remove(lo_timer *timer);
+
+enum {
+    LO_ERROR = k_ESteamNetworkingSocketsDebugOutputType_Error,
+    LO_WARNING = k_ESteamNetworkingSocketsDebugOutputType_Warning,
+    LO_MSG = k_ESteamNetworkingSocketsDebugOutputType_Msg,
+    LO_VERBOSE = k_ESteamNetworkingSocketsDebugOutputType_Verbose,
+};
+/* A line of debug output, if the user wants it; delivered with its next callbacks. */
+void lo_log(lo_user *user, int level, const char *format, ...);
 
 void lo_object_add(lo_object *object, lo_user *user, int kind);
 void lo_object_remove(lo_object *object);

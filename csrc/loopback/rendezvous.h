@@ -18,7 +18,6 @@ void lo_rendezvous_detach(void);
 enum {
     LO_PRIVATE, /* it is not to be published */
     LO_PUBLISHED,
-    LO_LOST, /* it was published, until its entry was removed */
     LO_UNPUBLISHED, /* it cannot be published */
     LO_TAKEN, /* by another process */
 };

@@ -8,7 +8,6 @@
 
 #include <string.h>
 
-#include "log.h"
 #include "network_sim.h"
 #include "readiness.h"
 

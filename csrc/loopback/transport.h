@@ -57,6 +57,8 @@ void lo_link_send_conditions(lo_connection *connection);
 void lo_link_arrived(lo_connection *receiver, const lo_packet *packet);
 void lo_link_acknowledge(lo_connection *receiver, const lo_packet *packet);
 void lo_transport_send_acks(void);
+/* transport_receive.c: asks the sockets, and says when to do so next: not more often than it pays. */
+void lo_transport_receive(void);
 void lo_transport_close(void);
 /* In a forked child: the streams stay the parent's. */
 void lo_transport_detach(void);

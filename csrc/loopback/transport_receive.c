@@ -1,6 +1,4 @@
 /* What comes from other processes. */
-#include "transport_receive.h"
-
 #include <stdio.h>
 #include <string.h>
 

@@ -215,7 +215,7 @@ LOOPBACK_LAYERS = (
     {"config", "message"},
     {"wire"},
     {"registry"},
-    {"log", "receive_queue"},
+    {"receive_queue"},
     {"network_sim", "reassembly"},
     {"transport"},
     {"closing", "datagram"},
