@@ -180,11 +180,9 @@ static uint32_t new_handle(int kind)
     }
 }
 
-static lo_object **bucket_of(uint32_t handle) { return &lo.objects[handle % LO_BUCKETS]; }
-
 static lo_object *object_of(uint32_t handle)
 {
-    lo_object *object = *bucket_of(handle);
+    lo_object *object = lo.objects[handle % LO_BUCKETS];
     while (object != NULL && object->handle != handle)
         object = object->chained;
     return object;
@@ -198,14 +196,14 @@ void lo_object_add(lo_object *object, lo_user *user, int kind)
     do
         object->handle = new_handle(kind);
     while (object->handle == 0 || object_of(object->handle) != NULL);
-    bucket = bucket_of(object->handle);
+    bucket = &lo.objects[object->handle % LO_BUCKETS];
     object->chained = *bucket;
     *bucket = object;
 }
 
 void lo_object_remove(lo_object *object)
 {
-    lo_object **at = bucket_of(object->handle);
+    lo_object **at = &lo.objects[object->handle % LO_BUCKETS];
     while (*at != NULL && *at != object)
         at = &(*at)->chained;
     if (*at != NULL)
@@ -220,8 +218,8 @@ void *lo_find_any(uint32_t handle, int kind)
 
 static void *find(const void *self, uint32_t handle, int kind)
 {
-    lo_object *object = lo_find_any(handle, kind);
-    return object != NULL && object->user == self ? object : NULL;
+    lo_object *object = object_of(handle);
+    return object != NULL && object->kind == kind && object->user == self ? object : NULL;
 }
 
 lo_connection *lo_find_connection(const void *self, HSteamNetConnection handle)

@@ -91,30 +91,23 @@ void lo_drop_lanes(lo_connection *connection)
 
 enum { SLOT = 1000000 / LO_SLOTS /* µs */ };
 
-static struct lo_flow *flow_of(lo_meter *meter, int64_t slot)
-{
-    return &meter->flows[(uint64_t)slot % (LO_SLOTS + 1)];
-}
-
 void lo_measure(lo_meter *meter, int64_t now, int bytes)
 {
-    struct lo_flow *flow = flow_of(meter, now / SLOT);
+    struct lo_flow *flow = &meter->flows[(uint64_t)(now / SLOT) % (LO_SLOTS + 1)];
     if (flow->slot != now / SLOT)
         *flow = (struct lo_flow){.slot = now / SLOT};
     flow->packets += (uint32_t)(1 + (bytes - 1) / LO_SEGMENT);
     flow->bytes += (uint32_t)bytes;
 }
 
-void lo_rates(lo_meter *meter, int64_t now, float *packets, float *bytes)
+void lo_rates(const lo_meter *meter, int64_t now, float *packets, float *bytes)
 {
     struct lo_flow sum = {0};
-    for (int64_t slot = now / SLOT - LO_SLOTS; slot < now / SLOT; slot++) {
-        const struct lo_flow *flow = flow_of(meter, slot);
-        if (flow->slot == slot) {
+    for (const struct lo_flow *flow = meter->flows; flow <= &meter->flows[LO_SLOTS]; flow++)
+        if (flow->slot < now / SLOT && flow->slot >= now / SLOT - LO_SLOTS) {
             sum.packets += flow->packets;
             sum.bytes += flow->bytes;
         }
-    }
     *packets = (float)sum.packets;
     *bytes = (float)sum.bytes;
 }

@@ -21,6 +21,6 @@ void lo_drop_lanes(lo_connection *connection);
 int lo_on_link(const lo_connection *connection);
 void lo_measure(lo_meter *meter, int64_t now, int bytes);
 /* A whole second, up to the slot under way: bursts count as often as they were. */
-void lo_rates(lo_meter *meter, int64_t now, float *packets, float *bytes);
+void lo_rates(const lo_meter *meter, int64_t now, float *packets, float *bytes);
 
 #endif

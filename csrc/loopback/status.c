@@ -93,7 +93,7 @@ static float quality(float lost_leaving, float lost_arriving)
     return (1 - lost_leaving / 100) * (1 - lost_arriving / 100);
 }
 
-void lo_fill_status(lo_connection *connection, SteamNetConnectionRealTimeStatus_t *status)
+void lo_fill_status(const lo_connection *connection, SteamNetConnectionRealTimeStatus_t *status)
 {
     lo_conditions local = lo_local_conditions(connection), remote = lo_remote_conditions(connection);
     bool connected = connection->state == LO_CONNECTED;
@@ -137,7 +137,7 @@ void lo_fill_lane_status(const lo_connection *connection, const lo_lane *lane,
 
 /* --- the long text ------------------------------------------------------------------------- */
 
-int lo_write_details(lo_connection *connection, char *text, size_t size)
+int lo_write_details(const lo_connection *connection, char *text, size_t size)
 {
     static const char *const states[] = {
         [LO_NONE] = "not begun",
