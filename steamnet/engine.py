@@ -370,7 +370,10 @@ def _not_loaded(name: str, library: str | os.PathLike[str] | None, attach: bool)
         file = libraries.file_name(name)
         source = "the Steamworks SDK"
         if name == "gns":
-            source = "GameNetworkingSockets (on Debian: python wheelhouse-config/gns/build.py)"
+            source = (
+                "GameNetworkingSockets (on Debian, in a checkout of steamnet: "
+                "python wheelhouse-config/gns/build.py)"
+            )
         lines = [
             f"no library for the {name} engine",
             f"{file} comes with {source}, not with steamnet.",

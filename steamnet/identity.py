@@ -97,7 +97,7 @@ def to_native(value: "str | int | Identity") -> Any:
     if not lib.sn_identity_parse(native, c_string(text, "identity")):
         raise ValueError(
             f"{value!r} is no identity: give a Steam ID in decimal, or a string such as "
-            "'steamid:76561198000000001' or 'str:alice'; to connect to an address call connect_ip"
+            "'steamid:76561198000000001' or 'str:alice'"
         )
     return native
 

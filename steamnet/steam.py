@@ -506,7 +506,7 @@ def init(
     if engine is None and kind == "loopback":
         library = None  # a game made for Steam may name Steam's
     if kind != "gns" and (signaling, rendezvous) != (None, None):
-        raise ValueError("signaling and rendezvous are for the gns engine")
+        raise ValueError(f"signaling and rendezvous are for the gns engine, and not for {kind}")
     if signaling is not None and rendezvous is not None:
         raise ValueError("give signaling or rendezvous, not both")
     if kind == "gns" and signaling is None and rendezvous is None:

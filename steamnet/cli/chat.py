@@ -30,6 +30,9 @@ def run(options: argparse.Namespace) -> int:
         options.engine = "gns" if options.rendezvous else "steam"
     if options.engine == "gns":
         options.rendezvous = options.rendezvous or os.environ.get("STEAMNET_RENDEZVOUS")
+    for option in ("stun", "turn", "turn_user", "turn_password"):
+        if getattr(options, option) is not None and options.engine != "gns":
+            raise ValueError(f"--{option.replace('_', '-')} is for the gns engine: --engine gns")
     identity = options.identity if options.engine != "steam" else None
     with init(
         options.app_id,
@@ -80,7 +83,11 @@ def _host(steam: Steam, options: argparse.Namespace, typed: "queue.SimpleQueue[s
     with ExitStack() as stack:
         listeners: list[Listener] = []
         if options.listen is not None:
-            listeners.append(stack.enter_context(steam.listen_ip(options.listen)))
+            try:
+                listeners.append(stack.enter_context(steam.listen_ip(options.listen)))
+            except ResultError as error:
+                say(f"{error}; 0.0.0.0:PORT listens on all addresses of this machine")
+                return 1
         if options.listen is None or options.rendezvous:
             try:
                 listeners.append(stack.enter_context(steam.listen(options.port)))
@@ -188,7 +195,7 @@ def _join(steam: Steam, options: argparse.Namespace, typed: "queue.SimpleQueue[s
         if re.fullmatch(r"[\w-]+(\.[\w-]+)+", where):
             say(f"{where!r} has no port: write {where}:27015, or as the host shows it")
         else:
-            say(str(error))
+            say(f"{error}{'' if ':' in where else ', or HOST:PORT as the host shows it'}")
         return 2
     say(f"Connecting to {options.target} as {steam.networking_sockets.get_identity()} ...")
     shown: ConnectionState | int = ConnectionState.NONE

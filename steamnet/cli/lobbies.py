@@ -42,7 +42,9 @@ def show(steam: Steam) -> list[LobbyInfo]:
     """List the chats, numbered from 1."""
     lobbies = answer(steam, steam.lobbies.list(where=CHAT))
     if not lobbies:
-        say(f"Nobody hosts a chat on the {steam.engine.name} engine{_where(steam)}: steamnet host")
+        where = f"--rendezvous {steam.rendezvous.url}" if steam.rendezvous is not None else ""
+        command = f"steamnet host {where or f'--engine {steam.engine.name}'}"
+        say(f"Nobody hosts a chat {_where(steam)}. To host one:  {command}")
         return lobbies
     say(f"{'':>3}  {'name':<24} {'players':>9} {'ping':>12}  lobby")
     for number, lobby in enumerate(lobbies, 1):
@@ -82,8 +84,10 @@ def enter(steam: Steam, lobby: "LobbyInfo | str", options: argparse.Namespace) -
 
 def _where(steam: Steam) -> str:
     if steam.engine.name == "steam":
-        return ""
-    return f" at {steam.rendezvous.url}" if steam.rendezvous is not None else " of this machine"
+        return "on Steam"
+    if steam.rendezvous is not None:
+        return f"at {steam.rendezvous.url}"
+    return f"on the {steam.engine.name} engine of this machine"
 
 
 def tell_location(steam: Steam, lobby: Lobby | None) -> None:

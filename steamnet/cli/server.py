@@ -3,8 +3,10 @@
 import argparse
 import asyncio
 import contextlib
+import errno
 import logging
 import signal
+import sys
 from pathlib import Path
 
 from ..errors import InitError
@@ -53,6 +55,12 @@ def run(options: argparse.Namespace) -> int:
         asyncio.run(serve())
     except (KeyboardInterrupt, asyncio.CancelledError):
         print("goodbye", flush=True)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        say = f"{options.listen} is taken: does another server run there? Or give another --listen"
+        print(f"steamnet: {say}", file=sys.stderr)
+        return 1
     return 0
 
 

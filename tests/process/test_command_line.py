@@ -4,6 +4,7 @@ import os
 import shlex
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -41,7 +42,9 @@ def run(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str
         (["demo", "--library", "x.so"], 2, "takes no library"),
         (["host", "--engine", "loopback", "--identity", "nobody"], 2, "is no identity"),
         (["host", "--engine", "loopback", "--port", "70000"], 2, "0 to 65535"),
-        (["join", "nobody", "--engine", "loopback"], 2, "is no identity"),
+        (["join", "nobody", "--engine", "loopback"], 2, "'str:alice', or HOST:PORT as the host"),
+        (["join", "str:ann", "--engine", "loopback", "--stun", "a:1"], 2, "--stun is for the gns"),
+        (["host", "--engine", "loopback", "--turn-user", "a"], 2, "--turn-user is for the gns"),
         (["host"], 1, "no library for the steam engine"),
         (["host", "--library", __file__], 1, "the library given cannot serve as the steam engine"),
         (["dance"], 2, "invalid choice"),
@@ -49,7 +52,7 @@ def run(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str
         (["join", "192.0.2.1", "--engine", "loopback"], 2, "write 192.0.2.1:27015"),
         (["join", "play.example.org", "--engine", "loopback"], 2, "play.example.org:27015"),
         (["host", "--engine", "loopback", "--listen", "27015"], 2, "is no address with a port"),
-        (["host", "--engine", "loopback", "--listen", "192.0.2.1:1"], 1, "listen_ip"),
+        (["host", "--engine", "loopback", "--listen", "192.0.2.1:1"], 1, "0.0.0.0:PORT listens"),
         (["host", "--engine", "loopback", "--rendezvous", "ws://127.0.0.1:1"], 2, "gns engine"),
         (["host", "--rendezvous", "127.0.0.1:1", "--engine", "steam"], 2, "gns engine"),
         (["server", "--listen", "27080"], 2, "is no address with a port"),
@@ -69,6 +72,19 @@ def test_mistakes_are_told_in_words(arguments: list[str], status: int, words: st
     assert words in said
     assert "Traceback" not in said
     assert done.returncode == status
+
+
+@pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_DGRAM])
+def test_a_server_whose_port_is_taken_says_so(kind: socket.SocketKind) -> None:
+    """That of TCP or that of UDP, with what to do about it."""
+    with socket.socket(socket.AF_INET, kind) as taken:
+        taken.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        done = run("server", "--listen", address)
+    assert f"{address} is taken" in done.stderr
+    assert "another --listen" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.returncode == 1
 
 
 def test_the_demo_leaves_nothing_unacknowledged(engine: str) -> None:
@@ -170,7 +186,11 @@ def test_what_is_no_text_harms_neither_side_of_a_chat() -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has neither sh nor SIGINT for one")
 def test_a_chat_is_chosen_from_a_list() -> None:
     """Nobody types an identity: the list shows names and players, and a number chooses."""
-    assert "Nobody hosts a chat" in run("lobbies", "--engine", "loopback").stdout
+    said = run("lobbies", "--engine", "loopback").stdout
+    assert said == (
+        "Nobody hosts a chat on the loopback engine of this machine. "
+        "To host one:  steamnet host --engine loopback\n"
+    )
     with running("host", "--engine", "loopback", "--name", "Ann's chat") as host:
         assert host.stdout is not None
         while b"choose from a list" not in host.stdout.readline():
