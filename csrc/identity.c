@@ -41,7 +41,7 @@ static int hex_digit(char c)
 
 static const uint8_t mapped_ipv4[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
-static bool is_ipv4(const SteamNetworkingIPAddr *address)
+bool sn_address_is_ipv4(const SteamNetworkingIPAddr *address)
 {
     return memcmp(address->m_ipv6, mapped_ipv4, sizeof mapped_ipv4) == 0;
 }
@@ -143,7 +143,7 @@ void sn_address_format(const SteamNetworkingIPAddr *address, char *text, int siz
 {
     char host[48];
     const uint8_t *bytes = address->m_ipv6;
-    if (is_ipv4(address)) {
+    if (sn_address_is_ipv4(address)) {
         snprintf(host, sizeof host, "%u.%u.%u.%u", bytes[12], bytes[13], bytes[14], bytes[15]);
     } else {
         int best = -1, best_length = 1, used = 0; /* "::" stands for the longest run of zero groups */
@@ -169,7 +169,7 @@ void sn_address_format(const SteamNetworkingIPAddr *address, char *text, int siz
     }
     if (!with_port)
         snprintf(text, (size_t)size, "%s", host);
-    else if (is_ipv4(address))
+    else if (sn_address_is_ipv4(address))
         snprintf(text, (size_t)size, "%s:%u", host, address->m_port);
     else
         snprintf(text, (size_t)size, "[%s]:%u", host, address->m_port);

@@ -206,4 +206,7 @@ void sn_loopback_seed(sn_engine *engine, uint64_t seed);
 void sn_loopback_after_fork(void);
 /* cdef: end */
 
+/* An IPv4 address, as IPv6 has it. */
+bool sn_address_is_ipv4(const SteamNetworkingIPAddr *address);
+
 #endif

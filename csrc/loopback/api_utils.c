@@ -44,15 +44,6 @@ static bool fits(int key, ESteamNetworkingConfigScope type)
     return type == GLOBAL || lo_config_keys[key].scope != GLOBAL;
 }
 
-static void settings_reload(lo_user *user, const lo_scope *scope)
-{
-    lo_connection *connection = user->connections.first;
-    for (; connection != NULL; connection = connection->listed.after)
-        if (scope == &connection->scope || scope == connection->scope.parent ||
-            scope == &user->local || scope == &user->global)
-            lo_settings_reload(connection);
-}
-
 bool lo_SetConfigValue(ISteamNetworkingUtils *self, ESteamNetworkingConfigValue eValue,
                        ESteamNetworkingConfigScope eScopeType, intptr_t scopeObj,
                        ESteamNetworkingConfigDataType eDataType, const void *pArg)
@@ -73,8 +64,9 @@ bool lo_SetConfigValue(ISteamNetworkingUtils *self, ESteamNetworkingConfigValue 
     done = scope != NULL && (pArg == NULL || lo_config_assign(scope, key, eDataType, pArg));
     if (done && lo_config_keys[key].scope == GLOBAL)
         lo_conditions_changed(user);
-    else if (done)
-        settings_reload(user, scope);
+    for (lo_connection *one = done ? user->connections.first : NULL; one != NULL; one = one->listed.after)
+        if (scope == &one->scope || eScopeType != k_ESteamNetworkingConfig_Connection)
+            lo_settings_reload(one);
     lo_api_end();
     return done;
 }

@@ -36,13 +36,10 @@ void lo_settings_reload(lo_connection *connection)
 
 static void free_parts(lo_connection *connection)
 {
-    lo_event *event;
     lo_release_later(connection->close_packet);
     lo_free(connection->abandoned);
-    while ((event = connection->event_pool.first) != NULL) {
-        LO_REMOVE(&connection->event_pool, event, queued);
-        lo_free(event);
-    }
+    while (connection->unused_count > 0)
+        lo_free(connection->unused_events[--connection->unused_count]);
     lo_config_free(&connection->scope);
     if (connection->lanes != &connection->first_lane)
         lo_free(connection->lanes);
@@ -71,11 +68,11 @@ lo_connection *lo_connection_new(lo_user *user, int kind, lo_listener *listener,
     connection->close_packet = lo_packet_new(LO_CONNECTION_CLOSED, sizeof(lo_close_body));
     connection->abandoned = lo_alloc(sizeof *connection->abandoned);
     complete = connection->close_packet != NULL && connection->abandoned != NULL;
-    for (int i = 0; i < LO_EVENTS && complete; i++) {
+    while (complete && connection->unused_count < LO_EVENTS) {
         lo_event *event = lo_alloc(sizeof *event);
         complete = event != NULL;
         if (complete)
-            LO_APPEND(&connection->event_pool, event, queued);
+            connection->unused_events[connection->unused_count++] = event;
     }
     if (!complete || !lo_config_options(&connection->scope, count, options)) {
         free_parts(connection);
@@ -137,7 +134,7 @@ void lo_abort(lo_connection *connection)
 
 void lo_peer_lost(lo_connection *connection)
 {
-    connection->path = LO_PATH_LOST;
+    connection->peer_end = LO_PEER_LOST;
     lo_timer_add(&connection->timeout_timer, lo.now);
 }
 
@@ -165,10 +162,10 @@ void lo_set_state(lo_connection *connection, ESteamNetworkingConnectionState sta
 
 void lo_post_event(lo_connection *connection, int callback, ESteamNetworkingConnectionState old)
 {
-    lo_event *event = connection->event_pool.first;
-    if (event == NULL)
+    lo_event *event;
+    if (connection->unused_count == 0)
         return;
-    LO_REMOVE(&connection->event_pool, event, queued);
+    event = connection->unused_events[--connection->unused_count];
     event->callback = callback;
     event->connection = connection->object.handle;
     event->old_state = old;
@@ -210,7 +207,7 @@ static bool is_blackout(lo_conditions conditions)
     return conditions.loss_send >= 100 || conditions.loss_receive >= 100;
 }
 
-/* The peer's close waits behind messages that have no room yet: nothing more is to come. */
+/* The peer's close waits behind messages that have no room yet. */
 static bool close_is_deferred(const lo_connection *connection)
 {
     const lo_packet *last = connection->deferred.last;
@@ -219,19 +216,18 @@ static bool close_is_deferred(const lo_connection *connection)
 
 void lo_check_path(lo_connection *connection)
 {
-    bool complete = close_is_deferred(connection);
     bool alone = connection->link == NULL && lo_peer(connection) == NULL;
     lo_conditions local = lo_local_conditions(connection), remote = lo_remote_conditions(connection);
     bool silent = is_blackout(local) || is_blackout(remote) ||
                   (alone && connection->peer_end != LO_PEER_CLOSED);
-    int path = silent && !complete ? LO_PATH_SILENT : LO_PATH_OPEN;
     lo_datagrams_simulate(connection, local.simulated || remote.simulated ||
                                           (silent && lo_is_sending(connection)));
-    if (!lo_is_sending(connection) || connection->path == LO_PATH_LOST ||
-        connection->path == path || lo_is_delivered(connection))
+    silent = silent && !close_is_deferred(connection); /* else nothing more is to come */
+    if (!lo_is_sending(connection) || connection->peer_end == LO_PEER_LOST ||
+        connection->silent == silent || lo_is_delivered(connection))
         return;
-    connection->path = path;
-    if (path == LO_PATH_SILENT)
+    connection->silent = silent;
+    if (silent)
         wait_in_silence(connection);
     else
         lo_timer_remove(&connection->timeout_timer);

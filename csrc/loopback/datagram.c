@@ -184,7 +184,7 @@ void lo_datagram_send(lo_connection *connection)
         sent->time = time;
     transmit(connection, connection->link_idle_at);
     update_use(connection);
-    if (connection->path == LO_PATH_SILENT && connection->state == LO_CONNECTED)
+    if (connection->silent && connection->state == LO_CONNECTED)
         expect_answer(connection);
 }
 
@@ -279,42 +279,34 @@ static void remove_range(lo_datagrams *d, int at)
     memmove(d->came + at, d->came + at + 1, behind * sizeof *d->came);
 }
 
-/* Where there are too many the oldest is forgotten: what it tells of is sent once more. */
-static void insert_range(lo_datagrams *d, int at, int64_t number)
+/* Joins a range with the next one, if nothing is missing between them. */
+static void join_next(lo_datagrams *d, int at)
 {
-    int64_t since = at < d->came_count ? d->came[at].gap_since : lo.now;
-    if (d->came_count == LO_ACK_RANGES) {
-        if (at-- == 0)
-            return;
-        remove_range(d, 0);
-    }
-    memmove(d->came + at + 1, d->came + at, (size_t)(d->came_count++ - at) * sizeof *d->came);
-    d->came[at] = (struct lo_came){{number, number}, since};
+    if (at < 0 || at + 1 == d->came_count || d->came[at].range.to + 1 < d->came[at + 1].range.from)
+        return;
+    d->came[at].range.to = d->came[at + 1].range.to;
+    remove_range(d, at + 1);
 }
 
 void lo_datagram_came(lo_connection *connection, int64_t number, bool reliable)
 {
     lo_datagrams *d = &connection->datagrams;
     int at = d->came_count; /* of the first range behind it */
-    lo_range *before, *behind;
     if (reliable && d->ack_due == INT64_MAX) {
         d->ack_due = lo.now + ACK_DELAY;
         d->acks++;
     }
     while (at > 0 && d->came[at - 1].range.from > number)
         at--;
-    before = at > 0 && d->came[at - 1].range.to >= number - 1 ? &d->came[at - 1].range : NULL;
-    behind = at < d->came_count && d->came[at].range.from == number + 1 ? &d->came[at].range : NULL;
-    if (before != NULL && before->to >= number)
+    if (at > 0 && d->came[at - 1].range.to >= number)
         return;
-    if (before != NULL && behind != NULL) {
-        before->to = behind->to;
-        remove_range(d, at);
-    } else if (before != NULL) {
-        before->to = number;
-    } else if (behind != NULL) {
-        behind->from = number;
-    } else {
-        insert_range(d, at, number);
-    }
+    memmove(d->came + at + 1, d->came + at, (size_t)(d->came_count - at) * sizeof *d->came);
+    d->came[at].range = (lo_range){number, number};
+    if (at == d->came_count++)
+        d->came[at].gap_since = lo.now; /* else that of the range behind it */
+    join_next(d, at);
+    join_next(d, at - 1);
+    /* Where there are too many the oldest is forgotten: what it tells of is sent once more. */
+    if (d->came_count > LO_ACK_RANGES)
+        remove_range(d, 0);
 }

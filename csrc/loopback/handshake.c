@@ -54,14 +54,8 @@ static void set_connected(lo_connection *connection)
     lo_log(connection->object.user, LO_MSG, "#%u connected", connection->ordinal);
     lo_check_path(connection);
     lo_schedule(connection);
-    if (connection->path == LO_PATH_LOST)
+    if (connection->peer_end == LO_PEER_LOST)
         lo_timer_add(&connection->timeout_timer, lo.now); /* its last packet came after it was gone */
-}
-
-static bool is_ipv6(const SteamNetworkingIPAddr *address)
-{
-    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-    return memcmp(address->m_ipv6, mapped, sizeof mapped) != 0;
 }
 
 lo_packet *lo_request_packet(const lo_connection *connection)
@@ -74,7 +68,7 @@ lo_packet *lo_request_packet(const lo_connection *connection)
         .port = connection->port,
         .protocol = LO_PROTOCOL,
         .symmetric = connection->symmetric,
-        .ipv6 = connection->kind == LO_KIND_IP && is_ipv6(&connection->address),
+        .ipv6 = connection->kind == LO_KIND_IP && !sn_address_is_ipv4(&connection->address),
     };
     if (packet != NULL)
         memcpy(packet->payload, &request, sizeof request);
@@ -230,7 +224,7 @@ void lo_on_timeout(lo_connection *connection)
     bool calls = connection->outgoing && connection->state == LO_CONNECTING;
     if (connection->state <= LO_NONE)
         lo_destroy(connection);
-    else if (connection->path == LO_PATH_LOST)
+    else if (connection->peer_end == LO_PEER_LOST)
         lo_terminate(connection, LO_PROBLEM, TIMEOUT, "Connection dropped", false);
     else if (lo.now >= (calls ? connect_deadline(connection) : lo_deadline(connection)))
         timed_out(connection);

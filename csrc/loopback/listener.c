@@ -124,8 +124,7 @@ void lo_listener_destroy(lo_listener *listener)
 bool lo_is_local(const SteamNetworkingIPAddr *address, bool any_will_do)
 {
     static const uint8_t none[16] = {0}, one[16] = {[15] = 1};
-    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-    bool ipv4 = memcmp(address->m_ipv6, mapped, sizeof mapped) == 0;
+    bool ipv4 = sn_address_is_ipv4(address);
     bool any = ipv4 ? memcmp(address->m_ipv6 + 12, none, 4) == 0
                     : memcmp(address->m_ipv6, none, sizeof none) == 0;
     bool loopback =

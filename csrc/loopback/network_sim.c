@@ -59,17 +59,22 @@ static lo_user *far_user(const lo_connection *connection)
     return listener != NULL ? listener->object.user : NULL;
 }
 
+lo_path *lo_path_to(const lo_user *user, const lo_user *to)
+{
+    lo_path *path = user->paths.first;
+    while (path != NULL && path->to != to)
+        path = path->listed.after;
+    return path;
+}
+
 const lo_sim_params *lo_sim_out(const lo_connection *connection)
 {
     const lo_user *user = connection->object.user;
     const lo_path *path = user->paths.first;
     if (user->frozen)
         return &blackout;
-    if (path != NULL) {
-        const lo_user *to = far_user(connection);
-        while (path != NULL && path->to != to)
-            path = path->listed.after;
-    }
+    if (path != NULL)
+        path = lo_path_to(user, far_user(connection));
     return path == NULL ? &user->sim_send : path->cut ? &blackout : &path->sim;
 }
 

@@ -9,6 +9,8 @@ enum { LO_CONNECT_RETRY = 100000 }; /* µs between two tries where nothing gets 
 
 /* Reads a user's FakePacket values. */
 void lo_sim_read(lo_user *user);
+/* What a test has set for the way from one user to another; NULL: nothing. */
+lo_path *lo_path_to(const lo_user *user, const lo_user *to);
 /* What holds for a connection's packets on their way out, and for those that come to a user. */
 const lo_sim_params *lo_sim_out(const lo_connection *connection);
 const lo_sim_params *lo_sim_in(const lo_user *user);

@@ -28,13 +28,6 @@ enum {
     LO_PROBLEM = k_ESteamNetworkingConnectionState_ProblemDetectedLocally,
 };
 
-/* What a connection knows of the way to its peer. */
-enum {
-    LO_PATH_OPEN,
-    LO_PATH_SILENT, /* nothing gets through: it times out */
-    LO_PATH_LOST,   /* the peer is gone without a word */
-};
-
 /* How far a caller's connect request has come. */
 enum {
     LO_REQUEST_UNSENT,
@@ -47,6 +40,7 @@ enum {
     LO_PEER_THERE,
     LO_PEER_CLOSED, /* its close is in flight */
     LO_PEER_SILENT, /* it is gone, and its close was lost */
+    LO_PEER_LOST,   /* it is gone without one, which is known */
 };
 
 enum { LO_CONNECTION = 1, LO_LISTENER, LO_GROUP };
@@ -149,7 +143,7 @@ typedef struct lo_datagrams {
     struct lo_came {
         lo_range range;
         int64_t gap_since; /* when the gap before it became known */
-    } came[LO_ACK_RANGES]; /* datagrams that have come */
+    } came[LO_ACK_RANGES + 1]; /* datagrams that have come, and room to add one */
     lo_list fragments;     /* unreliable messages that have come in part */
     int64_t partial_bytes; /* of memory, in all lanes */
 } lo_datagrams;
@@ -166,8 +160,9 @@ typedef struct lo_settings {
 struct lo_connection {
     lo_object object;
     ESteamNetworkingConnectionState state;
-    int kind, path, request, peer_end;
+    int kind, request, peer_end;
     bool outgoing, symmetric;
+    bool silent;              /* nothing gets through: it times out */
     bool close_lost;          /* the network has dropped our close */
     bool has_room;            /* it is in the list of those whose queue has room again */
     uint32_t ordinal;         /* among all of its user */
@@ -216,7 +211,8 @@ struct lo_connection {
     int64_t created;
     lo_packet *close_packet; /* allocated with it, since a close must never fail */
     lo_abandoned *abandoned; /* likewise the record of what it could not deliver */
-    LO_LIST(lo_event) event_pool;
+    lo_event *unused_events[LO_EVENTS];
+    int unused_count;
     /* The session layer's, if it carries a session: called when the state has changed. */
     void (*on_state)(lo_connection *connection, ESteamNetworkingConnectionState old);
 

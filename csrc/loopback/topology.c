@@ -2,18 +2,11 @@
 #include "../guard.h"
 #include "engine_loop.h"
 #include "handshake.h"
-
-static lo_path *path_to(lo_user *user, const lo_user *to)
-{
-    lo_path *path = user->paths.first;
-    while (path != NULL && path->to != to)
-        path = path->listed.after;
-    return path;
-}
+#include "network_sim.h"
 
 static bool set_path(lo_user *user, lo_user *to, const sn_path *values)
 {
-    lo_path *path = path_to(user, to);
+    lo_path *path = lo_path_to(user, to);
     if (path == NULL) {
         path = lo_alloc(sizeof *path);
         if (path == NULL)
