@@ -145,15 +145,11 @@ int lo_ReceiveMessagesOnConnection(ISteamNetworkingSockets *self, HSteamNetConne
 HSteamNetPollGroup lo_CreatePollGroup(ISteamNetworkingSockets *self)
 {
     lo_group *group;
-    HSteamNetPollGroup handle = 0;
     lo_api_begin(self);
     group = lo_group_new((lo_user *)self);
-    if (group != NULL) {
+    if (group != NULL)
         lo_object_add(&group->object, (lo_user *)self, LO_GROUP);
-        handle = group->object.handle;
-    }
-    lo_api_end();
-    return handle;
+    return lo_api_end_made(group);
 }
 
 bool lo_DestroyPollGroup(ISteamNetworkingSockets *self, HSteamNetPollGroup hPollGroup)

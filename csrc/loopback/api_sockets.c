@@ -22,7 +22,6 @@ HSteamNetConnection lo_ConnectP2P(ISteamNetworkingSockets *self,
     lo_user *user = (lo_user *)self;
     SteamNetworkingIdentity to;
     lo_connection *connection = NULL;
-    HSteamNetConnection handle;
     if (!lo_clean_identity(&to, identityRemote) || nRemoteVirtualPort < 0 ||
         nRemoteVirtualPort > 65535)
         return 0;
@@ -30,9 +29,7 @@ HSteamNetConnection lo_ConnectP2P(ISteamNetworkingSockets *self,
     if (!lo_same_identity(&to, &user->identity) ||
         lo_listener_at(LO_KIND_P2P, &to, nRemoteVirtualPort) != NULL)
         connection = lo_connect(user, LO_KIND_P2P, &to, nRemoteVirtualPort, nOptions, pOptions);
-    handle = connection != NULL ? connection->object.handle : 0;
-    lo_api_end();
-    return handle;
+    return lo_api_end_made(connection);
 }
 
 HSteamNetConnection lo_ConnectByIPAddress(ISteamNetworkingSockets *self,
@@ -41,7 +38,6 @@ HSteamNetConnection lo_ConnectByIPAddress(ISteamNetworkingSockets *self,
 {
     SteamNetworkingIdentity to = {.m_eType = k_ESteamNetworkingIdentityType_IPAddress};
     lo_connection *connection;
-    HSteamNetConnection handle;
     if (address == NULL)
         return 0;
     to.m_cbSize = sizeof to.m_ip;
@@ -50,9 +46,7 @@ HSteamNetConnection lo_ConnectByIPAddress(ISteamNetworkingSockets *self,
     /* No listen socket has port 0: an address that is not of this machine is never found. */
     connection = lo_connect((lo_user *)self, LO_KIND_IP, &to,
                             lo_is_local(address, false) ? address->m_port : 0, nOptions, pOptions);
-    handle = connection != NULL ? connection->object.handle : 0;
-    lo_api_end();
-    return handle;
+    return lo_api_end_made(connection);
 }
 
 EResult lo_AcceptConnection(ISteamNetworkingSockets *self, HSteamNetConnection hConn)
@@ -119,14 +113,11 @@ HSteamListenSocket lo_CreateListenSocketP2P(ISteamNetworkingSockets *self, int n
                                             const SteamNetworkingConfigValue_t *pOptions)
 {
     lo_listener *listener;
-    HSteamListenSocket handle;
     if (nLocalVirtualPort < 0 || nLocalVirtualPort > 65535)
         return 0;
     lo_api_begin(self);
     listener = lo_listen((lo_user *)self, LO_KIND_P2P, nLocalVirtualPort, nOptions, pOptions);
-    handle = listener != NULL ? listener->object.handle : 0;
-    lo_api_end();
-    return handle;
+    return lo_api_end_made(listener);
 }
 
 HSteamListenSocket lo_CreateListenSocketIP(ISteamNetworkingSockets *self,
@@ -135,7 +126,6 @@ HSteamListenSocket lo_CreateListenSocketIP(ISteamNetworkingSockets *self,
 {
     lo_user *user = (lo_user *)self;
     lo_listener *listener = NULL;
-    HSteamListenSocket handle;
     if (localAddress == NULL || localAddress->m_port == 0)
         return 0;
     lo_api_begin(self);
@@ -146,9 +136,7 @@ HSteamListenSocket lo_CreateListenSocketIP(ISteamNetworkingSockets *self,
                "the loopback engine listens on [::], 0.0.0.0, ::1 and 127.x.x.x only");
     if (listener != NULL)
         listener->address = *localAddress;
-    handle = listener != NULL ? listener->object.handle : 0;
-    lo_api_end();
-    return handle;
+    return lo_api_end_made(listener);
 }
 
 bool lo_CloseListenSocket(ISteamNetworkingSockets *self, HSteamListenSocket hSocket)

@@ -86,6 +86,13 @@ void lo_api_end(void)
     }
 }
 
+uint32_t lo_api_end_made(const void *object)
+{
+    uint32_t handle = object != NULL ? ((const lo_object *)object)->handle : 0;
+    lo_api_end();
+    return handle;
+}
+
 void lo_engine_reset(void)
 {
     mutex = (sn_mutex)SN_MUTEX_INIT;

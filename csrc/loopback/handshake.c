@@ -63,7 +63,7 @@ lo_packet *lo_request_packet(const lo_connection *connection)
     lo_packet *packet = lo_packet_new(LO_CONNECT_REQUEST, sizeof(lo_connect_request));
     lo_connect_request request = {
         .from = connection->object.user->identity,
-        .to = connection->target,
+        .to = connection->remote,
         .kind = connection->kind,
         .port = connection->port,
         .protocol = LO_PROTOCOL,
@@ -80,7 +80,7 @@ static int64_t earlier(int64_t a, int64_t b) { return a < b ? a : b; }
 /* Why there is no way to the peer, however long it takes; NULL: there may be one. */
 static const char *unreachable(const lo_connection *connection)
 {
-    const sn_clock *clock = connection->kind != LO_KIND_IP ? lo_clock_of(&connection->target) : lo_clock;
+    const sn_clock *clock = connection->kind != LO_KIND_IP ? lo_clock_of(&connection->remote) : lo_clock;
     if (clock != NULL && clock != lo_clock)
         return "The peer is on another clock: only players of one clock can connect";
     if (!lo.is_virtual)
@@ -105,8 +105,7 @@ static int64_t connect_deadline(const lo_connection *connection)
 /* Looks for the peer and sends it the request, until that got through or time is over. */
 void lo_send_connect_request(lo_connection *connection)
 {
-    lo_listener *listener =
-        lo_listener_at(connection->kind, &connection->target, connection->port);
+    lo_listener *listener = lo_listener_at(connection->kind, &connection->remote, connection->port);
     int64_t again;
     if (connection->request != LO_REQUEST_SENT && lo_sim_out(connection)->loss < 100) {
         lo_packet *packet = NULL;

@@ -224,8 +224,8 @@ lo_connection *lo_connect(lo_user *user, int kind, const SteamNetworkingIdentity
     if (kind == LO_KIND_IP)
         connection->address = to->m_ip;
     else
-        connection->remote = connection->target = *to;
-    listener = lo_listener_at(kind, &connection->target, port);
+        connection->remote = *to;
+    listener = lo_listener_at(kind, to, port);
     if (listener != NULL && listener->object.user == user &&
         (packet = lo_request_packet(connection)) != NULL) {
         /* A request to a listen socket of the same user arrives before it is made. */

@@ -55,7 +55,7 @@ static lo_user *far_user(const lo_connection *connection)
     const lo_listener *listener;
     if (peer != NULL)
         return peer->object.user;
-    listener = lo_listener_at(connection->kind, &connection->target, connection->port);
+    listener = lo_listener_at(connection->kind, &connection->remote, connection->port);
     return listener != NULL ? listener->object.user : NULL;
 }
 
@@ -121,7 +121,7 @@ void lo_sim_record(const lo_connection *sender, const lo_packet *packet, int wha
         .until = lo_timestamp(&lo, until),
         .what = what,
         .from = sender->object.user->identity,
-        .to = peer != NULL ? peer->object.user->identity : sender->target,
+        .to = peer != NULL ? peer->object.user->identity : sender->remote,
         .number = packet->number,
         .size = packet->message.m_cbSize,
         .lane = packet->lane,

@@ -201,7 +201,7 @@ struct lo_connection {
     int port;
     int end_reason;
     char end_text[k_cchSteamNetworkingMaxConnectionCloseReason];
-    SteamNetworkingIdentity remote, target;
+    SteamNetworkingIdentity remote;
     SteamNetworkingIPAddr address;
     char name[k_cchSteamNetworkingMaxConnectionAppName];
     lo_conditions remote_conditions; /* of a peer in another process */

@@ -97,7 +97,7 @@ bool lo_link_to(lo_connection *connection)
     lo_link *link;
     if (lo.is_virtual)
         return false;
-    socket = lo_rendezvous_connect(lo_address_key(connection->kind, &connection->target, connection->port));
+    socket = lo_rendezvous_connect(lo_address_key(connection->kind, &connection->remote, connection->port));
     connection->request = sn_too_many_files(socket) ? LO_REQUEST_FAILED : LO_REQUEST_UNSENT;
     if (socket == SN_NO_SOCKET)
         return false;
