@@ -323,17 +323,12 @@ void lo_RunCallbacks(ISteamNetworkingSockets *self) { lo_run_callbacks((lo_user 
  * threads too, waits for the next call. */
 void lo_run_callbacks(lo_user *user, int limit)
 {
-    FSteamNetworkingSocketsDebugOutput output;
     LO_LIST(lo_event) events = {NULL, NULL};
-    lo_log_entry *line;
     lo_api_begin(user);
     sn_see_changes(user->engine);
     if (lo_config(&user->global, LO_Callback_MessagesSessionRequest)->pointer != NULL)
         lo_open_session_listener(user);
     lo_publish_again();
-    line = user->lines.first;
-    user->lines.first = user->lines.last = NULL;
-    user->line_count = 0;
     for (lo_event *event; limit-- > 0 && (event = user->events.first) != NULL;) {
         if (event->function == NULL)
             event->function = lo_config(&user->local, event->callback)->pointer;
@@ -341,15 +336,7 @@ void lo_run_callbacks(lo_user *user, int limit)
         LO_APPEND(&events, event, queued);
     }
     user->news = user->events.first != NULL;
-    output = user->debug_output;
     lo_api_end();
-    while (line != NULL) {
-        lo_log_entry *next = line->queued.after;
-        if (output != NULL)
-            output(line->level, line->text);
-        lo_free(line);
-        line = next;
-    }
     while (events.first != NULL) {
         lo_event *event = events.first;
         LO_REMOVE(&events, event, queued);

@@ -163,15 +163,14 @@ CALLBACK(MessagesSessionFailed, FnSteamNetworkingMessagesSessionFailed, Messages
 
 /* --- the rest ------------------------------------------------------------------------------ */
 
+/* Lines go to the engine's queue at once; the function, which would put them there, is not called. */
 void lo_SetDebugOutputFunction(ISteamNetworkingUtils *self,
                                ESteamNetworkingSocketsDebugOutputType eDetailLevel,
                                FSteamNetworkingSocketsDebugOutput pfnFunc)
 {
     lo_user *user = (lo_user *)self;
     lo_api_begin(self);
-    user->debug_output =
-        eDetailLevel > k_ESteamNetworkingSocketsDebugOutputType_None ? pfnFunc : NULL;
-    user->debug_level = eDetailLevel;
+    user->debug_level = pfnFunc != NULL ? eDetailLevel : k_ESteamNetworkingSocketsDebugOutputType_None;
     lo_api_end();
 }
 

@@ -136,7 +136,6 @@ static void stop(sn_engine *engine)
     while (user->groups.first != NULL)
         lo_group_destroy(user->groups.first);
     FREE_ALL(lo_event, user->events, queued)
-    FREE_ALL(lo_log_entry, user->lines, queued)
     FREE_ALL(lo_abandoned, user->abandoned, listed)
     lo_config_free(&user->local);
     lo_config_free(&user->global);

@@ -148,22 +148,16 @@ void lo_timer_add(lo_timer *timer, int64_t time)
 
 /* --- debug output ------------------------------------------------------------------------- */
 
-void lo_log(lo_user *user, int level, const char *format, ...)
+void lo_log(lo_user *user, ESteamNetworkingSocketsDebugOutputType level, const char *format, ...)
 {
-    enum { ENOUGH = 1000 };
+    char text[256];
     va_list arguments;
-    lo_log_entry *line;
-    if (user->debug_output == NULL || level > user->debug_level || user->line_count >= ENOUGH)
+    if (level > user->debug_level)
         return;
-    line = lo_alloc(sizeof *line);
-    if (line == NULL)
-        return;
-    line->level = level;
     va_start(arguments, format);
-    vsnprintf(line->text, sizeof line->text, format, arguments);
+    vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    LO_APPEND(&user->lines, line, queued);
-    user->line_count++;
+    sn_queue_push(&user->engine->debug, &level, sizeof level, text, strlen(text));
 }
 
 /* --- objects ------------------------------------------------------------------------------- */
@@ -271,20 +265,18 @@ lo_connection *lo_peer(const lo_connection *connection)
     return connection->peer != 0 ? lo_find_any(connection->peer, LO_CONNECTION) : NULL;
 }
 
-/* FNV-1a over what makes an address. */
+/* FNV-1a over what makes an address; unused bytes of an identity are zero. */
 uint64_t lo_address_key(int kind, const SteamNetworkingIdentity *identity, int port)
 {
+    struct {
+        int32_t kind, port;
+        SteamNetworkingIdentity identity;
+    } address = {.kind = kind, .port = port};
     uint64_t hash = 0xCBF29CE484222325u;
-    int head[] = {kind, port, 0, 0};
-    const unsigned char *bytes = (const unsigned char *)head;
-    if (kind != LO_KIND_IP) {
-        head[2] = identity->m_eType;
-        head[3] = identity->m_cbSize;
-    }
-    for (size_t i = 0; i < sizeof head; i++)
-        hash = (hash ^ bytes[i]) * 0x100000001B3u;
-    for (int i = 0; i < head[3]; i++)
-        hash = (hash ^ identity->m_genericBytes[i]) * 0x100000001B3u;
+    if (kind != LO_KIND_IP)
+        address.identity = *identity;
+    for (size_t i = 0; i < sizeof address; i++)
+        hash = (hash ^ ((const unsigned char *)&address)[i]) * 0x100000001B3u;
     return hash;
 }
 

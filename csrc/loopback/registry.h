@@ -70,12 +70,6 @@ typedef struct lo_abandoned {
     sn_closing what;
 } lo_abandoned;
 
-typedef struct lo_log_entry {
-    LO_LINK(lo_log_entry) queued;
-    ESteamNetworkingSocketsDebugOutputType level;
-    char text[256];
-} lo_log_entry;
-
 typedef struct lo_listener {
     lo_object object;
     LO_LINK(lo_listener) listed;
@@ -266,9 +260,6 @@ struct lo_user {
     LO_LIST(lo_listener) listeners;
     LO_LIST(lo_group) groups;
     LO_LIST(lo_event) events;
-    LO_LIST(lo_log_entry) lines;
-    int line_count;
-    FSteamNetworkingSocketsDebugOutput debug_output;
     ESteamNetworkingSocketsDebugOutputType debug_level;
     LO_LIST(lo_abandoned) abandoned;
     LO_LIST(lo_session) sessions;
@@ -333,8 +324,8 @@ enum {
     LO_MSG = k_ESteamNetworkingSocketsDebugOutputType_Msg,
     LO_VERBOSE = k_ESteamNetworkingSocketsDebugOutputType_Verbose,
 };
-/* A line of debug output, if the user wants it; delivered with its next callbacks. */
-void lo_log(lo_user *user, int level, const char *format, ...);
+/* A line of debug output, if the user wants it. */
+void lo_log(lo_user *user, ESteamNetworkingSocketsDebugOutputType level, const char *format, ...);
 
 void lo_object_add(lo_object *object, lo_user *user, int kind);
 void lo_object_remove(lo_object *object);
