@@ -287,7 +287,7 @@ def page(kept: dict[str, dict[str, Any]]) -> str:
         "",
         "`python tests/soak.py --minutes N --players 16 --route loopback|gns-ip|gns-p2p`: a host",
         "and its players, each a process. Between two of them 100 ms of lag each way, 20 % of the",
-        "packets lost, 10 % reordered, jitter, and a limited rate, half of it at either end.",
+        "packets lost (by P2P once connected), 10 % reordered, jitter, and a limited rate.",
         "Players leave with linger, are closed by the host, killed, and stopped for up to 2.5 s,",
         "as is the host. What was sent reliably before a close with linger must all arrive. How",
         "many were told of a close is counted, and promised by no engine: where its packet is",

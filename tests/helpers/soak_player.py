@@ -9,6 +9,7 @@ import json
 import os
 import random
 import select
+import signal
 import struct
 import sys
 import time
@@ -42,6 +43,8 @@ class Report:
     duplicates: int = 0
     closed_at: float = 0.0
     """By the machine's monotonic clock: when this end closed or learned of its end."""
+    read_at: float = 0.0
+    """Likewise: when this end began for the last time to take all that had arrived."""
     delivered_at: float | None = None
     """When a shutdown said that all had been acknowledged; None if none did."""
     abandoned: bool = False
@@ -121,6 +124,12 @@ def say(report: Report) -> None:
     print(json.dumps(asdict(report)), flush=True)
 
 
+def set_network(steam: Any, conditions: dict[str, float]) -> None:
+    """Set what the network does to the packets of this process."""
+    for name, value in conditions.items():
+        assert steam.networking_utils.set_config_value(ConfigValue[name], value), name
+
+
 def told_to_end(seconds: float) -> bool:
     """Wait; true once the soak has closed our standard input."""
     return bool(select.select([0], [], [], seconds)[0]) and not os.read(0, 1)
@@ -172,6 +181,8 @@ def host(steam: Any, address: str, chance: random.Random) -> None:
                     end.take(message)
                 sockets.close_connection(connection)
                 say(end.ended(how, event.info.end_debug))
+        for end in ends.values():
+            end.report.read_at = time.monotonic()
         for message in sockets.receive_messages_on_poll_group(group, 100_000):
             ends[message.connection].take(message)
         for connection, end in list(ends.items()):
@@ -184,8 +195,9 @@ def host(steam: Any, address: str, chance: random.Random) -> None:
     shut_down(steam, [end.ended("closed") for end in ends.values()])
 
 
-def player(steam: Any, address: str, chance: random.Random, lanes: int, seconds: float) -> None:
-    """Play for so long, and leave in good order; or until the host closes."""
+def player(steam: Any, order: dict[str, Any], chance: random.Random) -> None:
+    """Play for so long, then leave in good order or die; or until the host closes."""
+    address = order["address"]
     sockets = steam.networking_sockets
     if address:
         connection = sockets.connect_by_ip_address(address)
@@ -193,26 +205,30 @@ def player(steam: Any, address: str, chance: random.Random, lanes: int, seconds:
         connection = sockets.connect_p2p(str(FIRST_IDENTITY), VIRTUAL_PORT)
     assert connection
     end = None
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + order["seconds"]
     over = False
     while not (over and end):
         over = told_to_end(TICK) or time.monotonic() > deadline
         steam.run_callbacks()
         for event in sockets.connection_events():
             if event.state == ConnectionState.CONNECTED:
-                end = End(sockets, connection, lanes, chance)
+                set_network(steam, order["network_once_connected"])
+                end = End(sockets, connection, order["lanes"], chance)
                 end.report.connected = True
             elif how := ended(event):
-                end = end or End(sockets, connection, lanes, chance)
+                end = end or End(sockets, connection, order["lanes"], chance)
                 for message in sockets.receive_messages(connection, 100_000):
                     end.take(message)
                 say(end.ended(how, event.info.end_debug))
                 steam.shutdown()
                 return
         if end:
+            end.report.read_at = time.monotonic()
             for message in sockets.receive_messages(connection, 100_000):
                 end.take(message)
             end.play()
+    if order["dies"]:
+        os.kill(os.getpid(), signal.SIGKILL)
     if chance.random() < 0.5:
         report = close_without_wait(end)
     else:
@@ -227,12 +243,11 @@ def main() -> None:
     identity = str(FIRST_IDENTITY + order["number"])
     chance = random.Random(order["seed"] * 10_000 + order["number"])
     steam = steamnet.init(engine=order["engine"], identity=identity)
-    for name, value in order["network"].items():
-        assert steam.networking_utils.set_config_value(ConfigValue[name], value), name
+    set_network(steam, order["network"])
     if order["number"] == 0:
         host(steam, order["address"], chance)
     else:
-        player(steam, order["address"], chance, order["lanes"], order["seconds"])
+        player(steam, order, chance)
 
 
 if __name__ == "__main__":
