@@ -29,6 +29,7 @@ C = TypeVar("C", bound="BaseConnection")
 C_co = TypeVar("C_co", bound="BaseConnection", covariant=True)
 L = TypeVar("L", bound="Handle")
 FREE_PORTS = 16  # how many that the system calls free are tried
+NO_ANSWER = "Timed out attempting to connect"  # all that the engines say of it
 NO_ROUTE = (
     " (no packets get through: on gns, home routers need a STUN server, and some a TURN server)"
 )
@@ -673,5 +674,7 @@ def _no_port(host: str, number: int) -> str:
 def ending(info: ConnectionInfo) -> str:
     """How a connection ended, in words."""
     words = f"{info.state_name}, reason {int(info.end_reason)}: {info.end_debug}"
+    if info.end_debug == NO_ANSWER:
+        return f"{words} to {info.addr_remote or info.identity_remote}: does a host listen there?"
     no_route = info.end_reason == EndReason.MISC_P2P_RENDEZVOUS
     return words + NO_ROUTE if no_route and NO_ICE not in words else words

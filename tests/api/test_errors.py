@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import requirements
 
 import steamnet
 from steamnet import (
@@ -541,7 +542,7 @@ def test_all_errors_are_the_packages_own() -> None:
     [
         (EndReason.MISC_P2P_RENDEZVOUS, "Timed out attempting to negotiate rendezvous", True),
         (EndReason.MISC_P2P_RENDEZVOUS, f"Timed out{NO_ICE}", False),
-        (EndReason.MISC_TIMEOUT, "Timed out attempting to connect", False),
+        (EndReason.MISC_TIMEOUT, "Connection dropped", False),
     ],
 )
 def test_a_route_that_was_not_found_is_told_with_what_to_try(
@@ -551,3 +552,14 @@ def test_a_route_that_was_not_found_is_told_with_what_to_try(
     info: Any = SimpleNamespace(state_name="X", end_reason=reason, end_debug=debug)
     assert ending(info).startswith(f"X, reason {int(reason)}: {debug}")
     assert ("STUN" in ending(info)) == hint
+
+
+@pytest.mark.parametrize("call", ["connect", "connect_ip"])
+def test_a_host_that_never_answers_is_named(steam: steamnet.Steam, call: str) -> None:
+    """With the question that helps, by identity and by address."""
+    if call == "connect" and steam.engine.name == "gns":
+        requirements.ice()
+    whom = {"connect": "str:nobody", "connect_ip": "127.0.0.1:9"}[call]
+    connection = getattr(steam, call)(whom, options={ConfigValue.TIMEOUT_INITIAL: 200})
+    with pytest.raises(ResultError, match=f"connect to {whom}: does a host listen there"):
+        connection.receive(timeout=30)
