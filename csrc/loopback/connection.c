@@ -62,7 +62,7 @@ lo_connection *lo_connection_new(lo_user *user, int kind, lo_listener *listener,
     connection->first_lane.weight = 1;
     connection->lane_count = connection->lane_room = 1;
     connection->first_waiting = -1;
-    connection->datagrams.ack_due = INT64_MAX;
+    connection->datagrams.ack_due = connection->datagrams.resend_at = INT64_MAX;
     connection->nagle_deadline = connection->discard_after = INT64_MAX;
     connection->created = connection->waiting_since = connection->last_received = lo.now;
     connection->close_packet = lo_packet_new(LO_CONNECTION_CLOSED, sizeof(lo_close_body));

@@ -105,6 +105,21 @@ static void put_ranges(const lo_datagrams *d, int64_t time)
     }
 }
 
+static int64_t timeout_of(const lo_connection *connection, const lo_sent *sent)
+{
+    return sent->time + RESEND_TRIPS * lo_round_trip(connection) + RESEND_DELAY;
+}
+
+/* What is lost leaves with the next datagram, else when this time comes, as on GNS: acknowledgements,
+ * which tell of it, do not change the time. */
+static void set_resend_time(lo_connection *connection)
+{
+    lo_datagrams *d = &connection->datagrams;
+    d->resend_at = d->lost.first != NULL      ? lo.now
+                   : d->unacked.first != NULL ? timeout_of(connection, d->unacked.first)
+                                              : INT64_MAX;
+}
+
 static void put_lost(lo_datagrams *d)
 {
     lo_sent *sent;
@@ -183,6 +198,7 @@ void lo_datagram_send(lo_connection *connection)
          sent = sent->listed.before)
         sent->time = time;
     transmit(connection, connection->link_idle_at);
+    set_resend_time(connection);
     update_use(connection);
     if (connection->silent && connection->state == LO_CONNECTED)
         expect_answer(connection);
@@ -206,17 +222,14 @@ static void lose(lo_datagrams *d, lo_sent *sent)
     LO_APPEND(&d->lost, sent, listed);
 }
 
-int64_t lo_datagram_resend_time(const lo_connection *connection)
-{
-    const lo_sent *first = connection->datagrams.unacked.first;
-    return first == NULL ? INT64_MAX
-                         : first->time + RESEND_TRIPS * lo_round_trip(connection) + RESEND_DELAY;
-}
-
 void lo_datagram_check_resend(lo_connection *connection)
 {
-    while (lo_datagram_resend_time(connection) <= lo.now)
-        lose(&connection->datagrams, connection->datagrams.unacked.first);
+    lo_datagrams *d = &connection->datagrams;
+    if (d->resend_at > lo.now)
+        return;
+    while (d->unacked.first != NULL && timeout_of(connection, d->unacked.first) <= lo.now)
+        lose(d, d->unacked.first);
+    set_resend_time(connection);
 }
 
 /* It has come, or will not be sent again. */
@@ -267,7 +280,7 @@ void lo_datagrams_drop(lo_connection *connection)
     drop_sent(connection, &d->lost);
     lo_release_all_later(&d->fragments);
     d->partial_bytes = 0;
-    d->ack_due = INT64_MAX;
+    d->ack_due = d->resend_at = INT64_MAX;
     update_use(connection);
 }
 

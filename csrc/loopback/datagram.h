@@ -29,9 +29,7 @@ int lo_datagram_size(void);
 void lo_datagram_send(lo_connection *connection);
 /* Sends one that only acknowledges, at the time when that is due. */
 void lo_datagram_send_ack(lo_connection *connection);
-/* When the oldest one that is not acknowledged is taken for lost; INT64_MAX: there is none. */
-int64_t lo_datagram_resend_time(const lo_connection *connection);
-/* Those whose time is over are lost. */
+/* If it is time to send again: those whose time is over are lost. */
 void lo_datagram_check_resend(lo_connection *connection);
 /* The peer has these, in ascending order, and will not get the others before them. */
 void lo_datagram_acked(lo_connection *connection, const lo_range *ranges, int count);

@@ -130,6 +130,7 @@ typedef LO_LIST(lo_sent) lo_sent_list;
 typedef struct lo_datagrams {
     bool simulated, used; /* used: also until all that was sent in them is through */
     int64_t ack_due;      /* when the peer must be told what has come; INT64_MAX: nothing is new */
+    int64_t resend_at;    /* when something is sent again at the latest; INT64_MAX: all has come */
     lo_sent_list unacked, lost;
     int64_t numbered;      /* datagrams with messages */
     uint64_t acks;         /* how often ack_due was set */

@@ -174,14 +174,10 @@ static int64_t next_transmission(const lo_connection *connection)
 /* When the next datagram leaves, for whatever reason. */
 static int64_t next_datagram(const lo_connection *connection)
 {
-    int64_t resend = lo_datagram_resend_time(connection), held = INT64_MAX;
-    if (connection->datagrams.lost.first != NULL)
-        held = lo.now;
-    else if (ready_lane(connection) != NULL)
-        held = connection->nagle_deadline;
-    if (held < connection->link_idle_at - BURST)
-        held = connection->link_idle_at - BURST;
-    return held < resend ? held : resend;
+    int64_t next = connection->datagrams.resend_at, earliest = connection->link_idle_at - BURST;
+    if (ready_lane(connection) != NULL && connection->nagle_deadline < next)
+        next = connection->nagle_deadline;
+    return next > earliest ? next : earliest;
 }
 
 void lo_schedule(lo_connection *connection)
@@ -282,7 +278,7 @@ static bool send_datagrams(lo_connection *connection)
     bool done = true;
     lo_datagram_check_resend(connection);
     while (done && d->used && connection->link_idle_at <= lo.now + BURST &&
-           (d->lost.first != NULL ||
+           (d->resend_at <= lo.now ||
             (connection->nagle_deadline <= lo.now && ready_lane(connection) != NULL)))
         done = send_datagram(connection);
     if (connection->first_waiting < 0)
