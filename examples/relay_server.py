@@ -6,7 +6,7 @@
 It runs on the loopback engine unless STEAMNET_ENGINE names another; talk then needs the server's
 Steam ID too. The first message of a player is the name of a room; all that follow go to everybody
 else in it, as they were sent, with the player's Steam ID and a space before them; "" when a player
-has left. Who names no room in ten seconds is closed; what is longer than 64 KiB is not passed on.
+has left. A player who names no room in ten seconds is closed; messages over 64 KiB are dropped.
 """
 
 import asyncio

@@ -23,8 +23,12 @@ def _within(kind: type[int] | type[float], low: float, high: float) -> Callable[
 
 def _add_network(parser: argparse._ArgumentGroup) -> None:
     milliseconds, share = _within(int, 0, 10_000), _within(float, 0, 1)
-    parser.add_argument("--lag", type=milliseconds, default=0, metavar="MS", help="one way")
-    parser.add_argument("--loss", type=share, default=0.0, metavar="SHARE", help="0 to 1")
+    parser.add_argument(
+        "--lag", type=milliseconds, default=0, metavar="MS", help="milliseconds, one way"
+    )
+    parser.add_argument(
+        "--loss", type=share, default=0.0, metavar="SHARE", help="share of packets, 0 to 1"
+    )
 
 
 def _add_engine(parser: argparse.ArgumentParser, default: str | None) -> None:
@@ -33,9 +37,9 @@ def _add_engine(parser: argparse.ArgumentParser, default: str | None) -> None:
         "--engine",
         choices=tuple(KINDS),
         default=default,
-        help=f"what carries the messages (default: {default or 'steam; gns with --rendezvous'})",
+        help=f"which engine (default: {default or 'steam; gns with --rendezvous'})",
     )
-    parser.add_argument("--library", metavar="PATH", help="path of the engine's shared library")
+    parser.add_argument("--library", metavar="PATH", help="the engine's shared library")
 
 
 def _add_user(parser: argparse.ArgumentParser, engine: str | None) -> None:
@@ -52,16 +56,24 @@ def _add_ways(parser: argparse.ArgumentParser) -> None:
     """Add how players on different machines reach each other on gns."""
     ways = parser.add_argument_group("between machines, on the gns engine")
     ways.add_argument("--rendezvous", metavar="URL", help="ws://HOST:PORT of a `steamnet server`")
-    ways.add_argument("--token", help="what proves your identity to that server")
+    ways.add_argument("--token", help="proves your identity to that server")
     ways.add_argument(
-        "--stun", metavar="HOST:PORT", help="who tells your public address, behind a router"
+        "--stun",
+        metavar="HOST:PORT",
+        help="STUN server: tells a player behind a router the public address",
     )
-    ways.add_argument("--turn", metavar="HOST:PORT", help="who relays where there is no direct way")
-    ways.add_argument("--turn-user", metavar="USER", help="who you are there")
-    ways.add_argument("--turn-password", metavar="PASSWORD")
+    ways.add_argument(
+        "--turn", metavar="HOST:PORT", help="TURN server: relays where there is no direct way"
+    )
+    ways.add_argument("--turn-user", metavar="USER", help="your name at the TURN server")
+    ways.add_argument("--turn-password", metavar="PASSWORD", help="your password there")
 
 
 def _parser() -> argparse.ArgumentParser:
+    def command(name: str, about: str) -> argparse.ArgumentParser:
+        described = f"{about[0].upper()}{about[1:]}."
+        return commands.add_parser(name, help=about, description=described)
+
     parser = argparse.ArgumentParser(
         prog="steamnet",
         description="Valve's networking for Python games: a demo, a chat, and a look inside.",
@@ -69,13 +81,19 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"steamnet {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
 
-    demo = commands.add_parser("demo", help="two processes find each other and talk")
+    demo = command("demo", "two processes find each other and talk")
     _add_engine(demo, "loopback")
     count = _within(int, 1, 1_000_000)
-    demo.add_argument("--messages", type=count, default=1000, metavar="N", help="each way")
+    demo.add_argument(
+        "--messages",
+        type=count,
+        default=1000,
+        metavar="N",
+        help="how many each way (default: %(default)s)",
+    )
     _add_network(demo.add_argument_group("simulated network"))
 
-    host = commands.add_parser("host", help="open a chat that others can join, until Ctrl-C")
+    host = command("host", "open a chat that others can join, until Ctrl-C")
     _add_user(host, None)
     host.add_argument(
         "--listen",
@@ -83,7 +101,7 @@ def _parser() -> argparse.ArgumentParser:
         help="wait at an address, such as 0.0.0.0:27015, for those who join by address",
     )
     _add_ways(host)
-    join = commands.add_parser("join", help="join the chat of a host")
+    join = command("join", "join the chat of a host")
     join.add_argument(
         "target",
         nargs="?",
@@ -92,12 +110,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_user(join, None)
     _add_ways(join)
-    lobbies = commands.add_parser("lobbies", help="list the chats that can be joined")
+    lobbies = command("lobbies", "list the chats that can be joined")
     _add_user(lobbies, None)
     _add_ways(lobbies)
 
-    server = commands.add_parser(
-        "server", help="introduce players on different machines to each other, until Ctrl-C"
+    server = command(
+        "server", "introduce players on different machines to each other, until Ctrl-C"
     )
     server.add_argument(
         "--listen",
@@ -120,19 +138,19 @@ def _parser() -> argparse.ArgumentParser:
         "--turn-secret", metavar="FILE", help="file with coturn's static-auth-secret"
     )
 
-    info = commands.add_parser("info", help="which engines are here, and what they lack")
+    info = command("info", "which engines are here, and what they lack")
     info.add_argument("--library", metavar="PATH", help="look at this library instead of searching")
     info.add_argument("--all", action="store_true", help="list the functions that are missing")
 
-    bench = commands.add_parser("bench", help="how fast this machine sends and receives")
+    bench = command("bench", "how fast this machine sends and receives")
     _add_engine(bench, "loopback")
 
-    netgraph = commands.add_parser("netgraph", help="a live picture of a connection")
+    netgraph = command("netgraph", "a live picture of a connection")
     _add_user(netgraph, "loopback")
     netgraph.add_argument("--join", metavar="STEAM_ID", help="watch a connection to this host")
     _add_network(netgraph.add_argument_group("simulated network"))
     seconds = _within(float, 0, 1e9)
-    netgraph.add_argument("--seconds", type=seconds, metavar="S", help="stop after this long")
+    netgraph.add_argument("--seconds", type=seconds, metavar="S", help="stop after so many seconds")
     netgraph.add_argument("--plot", metavar="FILE", help="draw the session into a PNG or SVG")
     return parser
 

@@ -186,7 +186,7 @@ def _host(talk: Talk, count: int, client: int, paint: Callable[[str, str], str])
     talk.send(DONE)
     talk.take(DONE)
     with contextlib.suppress(ConnectionError):
-        talk.wait(lambda: False)  # who leaves last is owed nothing: that is the host
+        talk.wait(lambda: False)  # the client closes first: all that it sent has arrived
     return ok
 
 
