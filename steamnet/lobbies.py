@@ -38,6 +38,7 @@ from .lobby_backend import (
 T = TypeVar("T")
 Comparison = str | int | tuple[str, str | int]
 """What a value is compared with: ``"dust"`` and 40 mean equality, ``(">=", 40)`` says how."""
+ASKING = (LobbyEventKind.INVITED, LobbyEventKind.JOIN_REQUESTED)
 LAUNCHED = "+connect_lobby"  # the argument that Steam starts a game with, before the lobby's id
 
 
@@ -135,11 +136,14 @@ class LobbyData(MutableMapping[str, str]):
         return value
 
     def __setitem__(self, key: str, value: str) -> None:
-        self._lobby._check_own(self._user)
-        lobby = self._lobby.id
-        self._lobby._lobbies._submit(
-            SetData(lobby, key, value) if self._user is None else SetMemberData(lobby, key, value)
-        )
+        lobby, lobbies = self._lobby.id, self._lobby._lobbies
+        if self._user is None:
+            lobbies._submit(SetData(lobby, key, value))
+        elif self._user == lobbies._me:
+            lobbies._submit(SetMemberData(lobby, key, value))
+        else:
+            operation = "lobby.member_data"
+            raise ResultError(operation, EResult.ACCESS_DENIED, "each member writes its own")
 
     def __delitem__(self, key: str) -> None:
         self[key]  # KeyError
@@ -222,7 +226,7 @@ class Lobby(Uncopyable):
 
         ``ISteamMatchmaking::GetLobbyMemberData``, ``SetLobbyMemberData``
         """
-        return LobbyData(self, self._lobbies._me())
+        return LobbyData(self, self._lobbies._me)
 
     def member_data(self, user: str | int | Identity) -> LobbyData:
         """The data of a member. On Steam it cannot be listed, only asked for by key.
@@ -289,12 +293,6 @@ class Lobby(Uncopyable):
         if self._lobbies._backend.owner(self.id) is not None:
             self._lobbies._submit(Leave(self.id))
 
-    def _check_own(self, user: Identity | None) -> None:
-        if user is not None and user != self._lobbies._me():
-            raise ResultError(
-                "lobby.member_data", EResult.ACCESS_DENIED, "each member writes its own"
-            )
-
 
 class Lobbies(Uncopyable):
     """``ISteamMatchmaking``: lobbies to make, list and join. `Steam.lobbies` is one.
@@ -311,9 +309,11 @@ class Lobbies(Uncopyable):
     ) -> None:
         """Serve one user; the back end is opened when it is first needed."""
         self._engine = engine
-        self._me = me
+        self._ask_me = me
+        self._known_me: Identity | None = None
         self._open_backend = open_backend
         self._opened: LobbyBackend | None = None
+        self._closed = False
         self._requests: dict[int, tuple[LobbyRequest[object], Command]] = {}
         self._known = weakref.WeakValueDictionary[int, Lobby]()
         self._events: EventStream[LobbyEvent] = EventStream("lobby", engine.check)
@@ -381,7 +381,6 @@ class Lobbies(Uncopyable):
 
     def events(self) -> builtins.list[LobbyEvent]:
         """Take what happened, as run_callbacks got it; [] while a handler is subscribed."""
-        self._engine.check()
         _ = self._backend  # so that invitations reach us
         return self._events.drain()
 
@@ -412,9 +411,20 @@ class Lobbies(Uncopyable):
         return found
 
     @property
+    def _me(self) -> Identity:
+        """Who we are in lobbies: who we were when this was first asked."""
+        if self._known_me is None:
+            self._known_me = self._ask_me()
+        return self._known_me
+
+    @property
     def _backend(self) -> LobbyBackend:
         self._engine.check()
+        if (backend := self._opened) is not None:
+            return backend
         with self._engine.events_lock:
+            if self._closed:  # the engine is being shut down
+                raise ClosedError(self._engine.closed_reason)
             if self._opened is None:
                 self._opened = self._open_backend()
             return self._opened
@@ -422,7 +432,7 @@ class Lobbies(Uncopyable):
     def _submit(self, command: Command) -> int:
         self._engine.check()
         with self._engine.events_lock:  # its answer must not come in between
-            return self._backend.submit(command)
+            return (self._opened or self._backend).submit(command)
 
     def _ask(self, operation: str, command: Command) -> LobbyRequest[T]:
         request: LobbyRequest[T] = LobbyRequest(operation)
@@ -436,11 +446,16 @@ class Lobbies(Uncopyable):
         if (backend := self._opened) is None:
             return
         with self._engine.events_lock:
+            lobby: Lobby | None = None  # many events in a row are of the same one
             for item in backend.poll(MAX_EVENTS):
                 if isinstance(item, Answer):
                     self._answer(item)
-                else:
-                    self._happen(item)
+                    continue
+                if lobby is None or lobby.id != item.lobby:
+                    lobby = self._lobby(item.lobby)
+                if item.kind in ASKING:
+                    self._asked_to_join(item)
+                self._events.push(LobbyEvent(item.kind, lobby, item.user, item.data))
 
     def _answer(self, answer: Answer) -> None:
         request, command = self._requests.pop(answer.request, (None, None))
@@ -458,14 +473,11 @@ class Lobbies(Uncopyable):
         else:
             request._answer(self._lobby(answer.lobby))
 
-    def _happen(self, event: Event) -> None:
-        wanted = event.kind == LobbyEventKind.JOIN_REQUESTED or (
-            # Steam itself asks the player, who may decline; elsewhere nobody does.
-            event.kind == LobbyEventKind.INVITED and self._engine.name != "steam"
-        )
-        if wanted and event.lobby:
+    def _asked_to_join(self, event: Event) -> None:
+        # Steam itself asks the player, who may decline an invitation; elsewhere nobody does.
+        decided = event.kind == LobbyEventKind.JOIN_REQUESTED or self._engine.name != "steam"
+        if decided and event.lobby:
             self._requested = event.lobby
-        self._events.push(LobbyEvent(event.kind, self._lobby(event.lobby), event.user, event.data))
 
     def _lobby(self, number: int) -> Lobby:
         """The one object for a lobby."""
@@ -485,6 +497,7 @@ class Lobbies(Uncopyable):
     def _close(self) -> None:
         """Leave all lobbies; whatever waits for an answer is told. Idempotent."""
         with self._engine.events_lock:
+            self._closed = True
             backend, self._opened = self._opened, None
             waiting, self._requests = self._requests, {}
         if backend is not None:

@@ -130,7 +130,8 @@ class _SetValue:
 
     def __post_init__(self) -> None:
         """Check what was given."""
-        text_within(self.value, f"the value of {_key(self.key)!r}", MAX_VALUE)
+        text_within(self.key, "a key", MAX_KEY, 1)
+        text_within(self.value, f"the value of {self.key!r}", MAX_VALUE)
 
 
 @dataclass(frozen=True, slots=True)

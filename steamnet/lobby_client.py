@@ -7,7 +7,7 @@ server. It answers later, and tells of changes in their order; this applies them
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from .engine import Engine
@@ -34,7 +34,7 @@ from .lobby_backend import (
     SetMemberData,
     text_within,
 )
-from .lobby_rules import Change, Refused, State, User, decide
+from .lobby_rules import Change, Member, Refused, State, User, decide, update
 
 ASKED = (Create, Search, Join, Inspect)
 MOST_WAITING = 1024  # requests that wait for their answers
@@ -75,7 +75,7 @@ Request = Command | People | SetPresence
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a carrier answers; ``state``: of a lobby that was made or joined."""
+    """What a carrier answers; ``state``: of a lobby that was made or joined, to keep."""
 
     request: int
     result: Result
@@ -85,14 +85,12 @@ class Reply:
     people: tuple[Person, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, as `Change`
 class Update:
     """A change of a lobby that the user is in; or an invitation to one."""
 
     lobby: int
     change: Change
-    after: State | None = None
-    """The state after it, of a lobby that the user is in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,23 +111,19 @@ class Inbox:
     def __init__(self, engine: Engine) -> None:
         """Begin empty; the ``engine`` is told when something comes."""
         self._engine = engine
-        self._items: deque[Item] = deque()
+        self.items: deque[Reply | Lost | tuple[Event, Change]] = deque()
+        """What waits, oldest first; an update as its event, which the game's thread need not make,
+        and the change."""
 
     def put(self, item: Item) -> None:
         """Add an item, from any thread."""
-        self._items.append(item)
+        if isinstance(item, Update):
+            change = item.change
+            event = Event(change.kind, item.lobby, identity_of(change.user), change.data)
+            self.items.append((event, change))
+        else:
+            self.items.append(item)
         self._engine.note_news()
-
-    def take(self, limit: int) -> Iterator[Item]:
-        """Take so many at most, oldest first."""
-        for _ in range(min(limit, len(self._items))):
-            yield self._items.popleft()
-        if self._items:
-            self._engine.note_news()
-
-    def __len__(self) -> int:
-        """How many wait."""
-        return len(self._items)
 
 
 class Carrier(Protocol):
@@ -160,7 +154,7 @@ class LobbyClient:
         self._lobbies: dict[int, State] = {}
         self._inbox = Inbox(engine)
         self._numbers = 0
-        self._waiting = 0  # requests that are not answered yet
+        self._waiting: dict[int, Request] = {}  # requests that are not answered yet
         # What this user wrote, and no carrier has confirmed: by lobby, user ("": the lobby's) and
         # key the request and the value.
         self._written: dict[tuple[int, str, str], tuple[int, str]] = {}
@@ -173,8 +167,11 @@ class LobbyClient:
         if isinstance(command, InviteDialog):
             raise UnsupportedError(f"the {self._engine.name} engine has no invite dialog")
         if not isinstance(command, ASKED):
+            state = self._lobbies.get(command.lobby)
+            if self._written and state is not None and isinstance(command, SetData | SetMemberData):
+                state = self._as_written(state)
             try:
-                decide(self._as_written(command.lobby), command, self._user)
+                decide(state, command, self._user)
             except Refused as refusal:
                 operation = f"lobby: {type(command).__name__}"
                 raise ResultError(operation, refusal.result, refusal.detail) from None
@@ -190,16 +187,24 @@ class LobbyClient:
 
     def poll(self, limit: int) -> Iterator[Answer | Event]:
         """Take what has come, and change the view; see `LobbyBackend.poll`."""
-        for item in self._inbox.take(limit):
-            if isinstance(item, Reply):
+        items = self._inbox.items
+        for _ in range(min(limit, len(items))):
+            item = items.popleft()
+            if isinstance(item, tuple):
+                event, change = item
+                if event.kind != LobbyEventKind.INVITED:
+                    if (state := self._lobbies.get(event.lobby)) is None:
+                        continue  # left meanwhile
+                    update(state, change)
+                yield event
+            elif isinstance(item, Reply):
                 if (answer := self._answered(item)) is not None:
                     yield answer
-            elif isinstance(item, Lost):
-                if item.lobby in self._lobbies:
-                    self._forget(item.lobby)
-                    yield Event(LobbyEventKind.DISCONNECTED, item.lobby, self._me)
-            elif (event := self._changed(item)) is not None:
-                yield event
+            elif item.lobby in self._lobbies:
+                self._forget(item.lobby)
+                yield Event(LobbyEventKind.DISCONNECTED, item.lobby, self._me)
+        if items:
+            self._engine.note_news()
 
     def owner(self, lobby: int) -> Identity | None:
         """The owner; None if the user is not in it."""
@@ -291,12 +296,12 @@ class LobbyClient:
     def _ask(self, request: Request) -> int:
         """Begin a request, and return its number; ResultError while too many wait."""
         with self._engine.events_lock:  # friends ask from any thread
-            if self._waiting >= MOST_WAITING and not isinstance(request, Leave):
+            if len(self._waiting) >= MOST_WAITING and not isinstance(request, Leave):
                 detail = f"{MOST_WAITING} requests wait for their answers: try again later"
                 raise ResultError("lobbies", EResult.LIMIT_EXCEEDED, detail)
-            self._waiting += 1
             self._numbers += 1
             number = self._numbers
+            self._waiting[number] = request
             self._carrier.submit(number, request)
         return number
 
@@ -308,12 +313,14 @@ class LobbyClient:
                 self._ask(People())
 
     def _answered(self, reply: Reply) -> Answer | None:
-        self._waiting -= 1
-        self._written = {
-            key: written for key, written in self._written.items() if written[0] != reply.request
-        }
+        request = self._waiting.pop(reply.request, None)
+        if isinstance(request, SetData):
+            self._confirm(request.lobby, "", request.key, reply.request)
+        elif isinstance(request, SetMemberData):
+            self._confirm(request.lobby, self._user.identity, request.key, reply.request)
         if reply.people is not None:
             self._people = {person.identity: person for person in reply.people}
+        if not isinstance(request, ASKED):
             return None
         number = 0
         if reply.state is not None:
@@ -321,26 +328,24 @@ class LobbyClient:
             self._lobbies[number] = reply.state
         return Answer(reply.request, reply.result, number, reply.infos, reply.detail)
 
-    def _changed(self, update: Update) -> Event | None:
-        change, lobby = update.change, update.lobby
-        if update.after is not None:
-            if lobby not in self._lobbies:
-                return None  # left meanwhile
-            self._lobbies[lobby] = update.after
-        return Event(change.kind, lobby, identity_of(change.user), change.data)
+    def _confirm(self, lobby: int, user: str, key: str, number: int) -> None:
+        """The carrier has what this user wrote, unless it wrote something else since."""
+        written = self._written.get((lobby, user, key))
+        if written is not None and written[0] == number:
+            del self._written[lobby, user, key]
 
     def _forget(self, lobby: int) -> None:
         self._lobbies.pop(lobby, None)
         self._written = {key: value for key, value in self._written.items() if key[0] != lobby}
 
-    def _as_written(self, lobby: int) -> State | None:
+    def _as_written(self, state: State) -> State:
         """A lobby, if all that this user wrote is confirmed."""
-        state = self._lobbies.get(lobby)
-        me = self._user.identity
-        if state is None or not self._written or me not in state.members:
-            return state
-        member = replace(state.members[me], data=self.member_data(lobby, self._me))
-        return replace(state, data=self.data(lobby), members={**state.members, me: member})
+        after = state.copy()
+        after.data = self.data(state.id)
+        if (member := state.members.get(self._me)) is not None:
+            data = self.member_data(state.id, self._me)
+            after.members[self._me] = Member(member.name, member.place, data)
+        return after
 
     def _with_written(self, data: dict[str, str], lobby: int, user: str) -> dict[str, str]:
         for (where, who, key), (_, value) in self._written.items():

@@ -16,11 +16,11 @@ from .lobby_rules import (
     Told,
     User,
     Vanish,
-    apply,
     create,
     decide,
     info,
     search,
+    update,
 )
 
 MAX_PEOPLE = 250  # that one is told of
@@ -101,8 +101,9 @@ class Hub:
         if isinstance(request, InviteDialog):
             raise Refused(EResult.INVALID_PARAM, "there is no dialog here")
         self._carry_out(request, self._asking(guest))
-        state = self._states.get(request.lobby) if isinstance(request, Join) else None
-        return Reply(number, EResult.OK, state=state)
+        if isinstance(request, Join):
+            return Reply(number, EResult.OK, state=self._states[request.lobby].copy())
+        return Reply(number, EResult.OK)
 
     def _create(self, guest: Guest, command: Create) -> State:
         if len(self._states) >= MAX_LOBBIES:
@@ -113,7 +114,7 @@ class Hub:
         state = create(number, command, self._asking(guest), self._clock())
         self._states[number] = state
         guest.lobbies[number] = None
-        return state
+        return state.copy()
 
     def _asking(self, guest: Guest) -> User:
         """The user as the rules know it, with the lobbies that it is in."""
@@ -123,33 +124,28 @@ class Hub:
 
     def _carry_out(self, command: Told, user: User) -> None:
         """Change a lobby, and tell its members, those who join and leave excepted."""
-        before = self._states.get(command.lobby)
-        changes = decide(before, command, user)
-        if before is None or not changes:
+        state = self._states.get(command.lobby)
+        changes = decide(state, command, user)
+        if state is None or not changes:
             return
-        after: State | None = before
-        updates: list[Update] = []
+        before, told = set(state.members), list[Update]()
         for change in changes:
-            if after is not None:
-                after = apply(after, change)
-                updates.append(Update(command.lobby, change, after))
-        if after is None:
-            del self._states[command.lobby]
-        else:
-            self._states[command.lobby] = after
-        members = after.members if after is not None else {}
-        for name in before.members.keys() - members.keys():
+            if not update(state, change):
+                del self._states[command.lobby]
+                break
+            told.append(Update(command.lobby, change))
+        for name in before - state.members.keys():
             if (guest := self._guests.get(name)) is not None:
                 guest.lobbies.pop(command.lobby, None)
-        for name in members.keys() - before.members.keys():
+        for name in state.members.keys() - before:
             self._guests[name].lobbies[command.lobby] = None
-        for update in updates:
-            if update.change.to:
-                self._tell(update.change.to, Update(command.lobby, update.change))
+        for one in told:
+            if one.change.to:
+                self._tell(one.change.to, one)
                 continue
-            for name in before.members:
-                if name in members:
-                    self._tell(name, update)
+            for name in state.members:
+                if name in before:
+                    self._tell(name, one)
 
     def _tell(self, name: str, update: Update) -> None:
         if (guest := self._guests.get(name)) is not None:

@@ -1,6 +1,6 @@
 """The rules of lobbies as functions of values: nothing here reads, writes, waits or draws by lot.
 
-`decide` says what a command changes, and `apply` makes a lobby's next state of it, wherever that
+`decide` says what a command changes, and `update` makes a lobby's next state of it, wherever that
 change is read. So all who know a lobby's state, and then its changes in their order, agree on it.
 """
 
@@ -50,32 +50,49 @@ class User:
     """The lobbies that it is in."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Member:
-    """A user in a lobby."""
+    """A user in a lobby. `update` alone changes it."""
 
     name: str
     place: str
-    data: Mapping[str, str] = field(default_factory=dict)
+    data: dict[str, str] = field(default_factory=dict)
+
+    def copy(self) -> "Member":
+        """Another one, which changes by itself."""
+        return Member(self.name, self.place, dict(self.data))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class State:
-    """A lobby. It has a member at least, and its owner is one."""
+    """A lobby. It has a member at least, and its owner is one. `update` alone changes it."""
 
     id: int
     type: LobbyType
     max_members: int
     owner: str
-    members: Mapping[str, Member]
+    members: dict[str, Member]
     """In the order of joining."""
-    data: Mapping[str, str]
+    data: dict[str, str]
     created: float
     """When, in seconds of any clock."""
     joinable: bool = True
 
+    def copy(self) -> "State":
+        """Another one, which changes by itself."""
+        return State(
+            self.id,
+            self.type,
+            self.max_members,
+            self.owner,
+            {name: member.copy() for name, member in self.members.items()},
+            dict(self.data),
+            self.created,
+            self.joinable,
+        )
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(slots=True)  # not frozen, which would take three times as long; nobody changes it
 class Change:
     """What changes a lobby, or is told to its members."""
 
@@ -167,43 +184,40 @@ def decide(state: State | None, command: Told, user: User) -> list[Change]:
     return _owners(state, command, user)
 
 
-def apply(state: State, change: Change) -> State | None:
-    """The state after a change; None if the lobby is gone, since its last member is."""
+def update(state: State, change: Change) -> bool:
+    """Change a state in place: whether the lobby is still there, which it is while it has members.
+
+    It costs no more where there are many members.
+    """
     kind, user = change.kind, change.user
     members = state.members
-    if kind == LobbyEventKind.JOINED and change.member is not None:
-        return replace(state, members={**members, user: change.member})
-    if kind in (LobbyEventKind.LEFT, LobbyEventKind.DISCONNECTED):
-        left = {name: member for name, member in members.items() if name != user}
-        if not left:
-            return None
+    if kind == LobbyEventKind.CHAT:
+        pass
+    elif kind == LobbyEventKind.MEMBER_DATA:
+        if (member := members.get(user)) is not None:
+            _write(member.data, change.values)
+    elif kind == LobbyEventKind.JOINED:
+        if change.member is not None:
+            members[user] = change.member.copy()
+    elif kind in (LobbyEventKind.LEFT, LobbyEventKind.DISCONNECTED):
         # The next owner is known before the event that tells of it: who looks in between finds one.
-        return replace(state, members=left, owner=_heir(state, user) or state.owner)
-    if kind == LobbyEventKind.OWNER:
-        return replace(state, owner=user)
-    if kind == LobbyEventKind.MEMBER_DATA and user in members:
-        member = members[user]
-        member = replace(member, data=_merged(member.data, change.values))
-        return replace(state, members={**members, user: member})
-    if kind == LobbyEventKind.DATA:
-        return replace(
-            state,
-            data=_merged(state.data, change.values),
-            type=state.type if change.type is None else change.type,
-            max_members=state.max_members if change.max_members is None else change.max_members,
-            joinable=state.joinable if change.joinable is None else change.joinable,
-        )
-    return state
+        state.owner = _heir(state, user) or state.owner
+        members.pop(user, None)
+    elif kind == LobbyEventKind.OWNER:
+        state.owner = user
+    elif kind == LobbyEventKind.DATA:
+        _write(state.data, change.values)
+        state.type = state.type if change.type is None else change.type
+        limit = change.max_members
+        state.max_members = state.max_members if limit is None else limit
+        state.joinable = state.joinable if change.joinable is None else change.joinable
+    return bool(members)
 
 
-def apply_all(state: State, changes: Iterable[Change]) -> State | None:
-    """The state after changes."""
-    after: State | None = state
-    for change in changes:
-        if after is None:
-            break
-        after = apply(after, change)
-    return after
+def apply(state: State, *changes: Change) -> State | None:
+    """The state after changes; None if the lobby is gone, since its last member is."""
+    after = state.copy()
+    return after if all(update(after, change) for change in changes) else None
 
 
 def info(state: State, viewer: str = "") -> LobbyInfo:
@@ -322,16 +336,22 @@ def _written(
 ) -> list[Change]:
     if before.get(command.key, "") == command.value:
         return []
-    _check_size(_merged(before, {command.key: command.value}), limit)
-    return [Change(kind, user.identity, values={command.key: command.value})]
+    values = {command.key: command.value}
+    _check_size({**before, **values}, limit)
+    return [Change(kind, user.identity, values=values)]
 
 
-def _merged(before: Mapping[str, str], values: Mapping[str, str]) -> dict[str, str]:
-    return {key: value for key, value in {**before, **values}.items() if value}
+def _write(data: dict[str, str], values: Mapping[str, str]) -> None:
+    """Write values into data; "" removes one."""
+    for key, value in values.items():
+        if value:
+            data[key] = value
+        else:
+            data.pop(key, None)
 
 
 def _check_size(data: Mapping[str, str], limit: int) -> None:
-    size = sum(len(key.encode()) + len(value.encode()) for key, value in data.items())
+    size = len("".join((*data, *data.values())).encode())
     if size > limit:
         raise Refused(EResult.LIMIT_EXCEEDED, f"{size} bytes of data, and not at most {limit}")
 

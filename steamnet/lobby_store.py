@@ -2,9 +2,11 @@
 
 Each lobby is a row: its state as JSON, and a version. Every change of it is one statement, an
 UPDATE where the version is still the one that was read (compare-and-swap), which also appends what
-changed to a log, by a trigger. Nobody holds the file's lock while Python runs. The log has one
-order, in which all members read it. A member is alive while it holds the lock of its own file,
-however it ends: each member watches the next one, and removes it from the lobby when it is gone.
+changed to a log, by a trigger. Nobody holds the file's lock while Python runs. Where it is held for
+long all the same, as by a process that is stopped, everybody waits, and nothing is lost. The log
+has one order, in which all members read it. A member is alive while it holds the lock of its own
+file, however it ends: each member watches the next one, and removes it from the lobby when it is
+gone.
 """
 
 import json
@@ -17,14 +19,14 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from ._native import lib
 from .enums import EChatRoomEnterResponse, EResult
-from .lobby_backend import Create, Inspect, InviteDialog, Join, LobbyEventKind, Search
+from .lobby_backend import Create, Inspect, Invite, InviteDialog, Join, LobbyEventKind, Search
 from .lobby_client import Inbox, Lost, People, Person, Reply, Request, SetPresence, Update
 from .lobby_memory import LOBBY, MAX_PEOPLE, MAX_PRESENCE_KEYS, shown
 from .lobby_rules import (
@@ -35,14 +37,13 @@ from .lobby_rules import (
     User,
     Vanish,
     Written,
-    apply,
-    apply_all,
     create,
     decide,
     info,
     search,
+    update,
 )
-from .lobby_wire import change_from_json, plain, state_from_json
+from .lobby_wire import change_from_json, dump, state_from_json
 
 FILE = "lobbies-1.sqlite3"  # another format has another number
 LOG = 20_000  # rows of the log that are kept for who is slow
@@ -62,7 +63,9 @@ CREATE TRIGGER IF NOT EXISTS changed AFTER UPDATE OF version ON lobby BEGIN
     DELETE FROM log WHERE number <= (SELECT max(number) FROM log) - {LOG};
 END;
 """
-BUSY = 5.0  # seconds to wait for the file's lock
+BUSY = 0.1  # seconds to wait for the file's lock at a time; SQLite asks ever more rarely
+OPENING = 5.0  # seconds to wait for it at the beginning
+LOCKED = 5.0  # seconds after which such a wait is worth a warning
 QUICK, SLOW, ALONE = 0.01, 0.05, 0.25  # seconds between two looks: at work, in a lobby, in none
 WATCH = 0.25  # seconds between two looks at the next member
 CHECK = 1.0  # and at whether the files are still there
@@ -72,12 +75,33 @@ UNREAD = 10_000  # items that wait for the game, above which the log is not read
 LONGEST_PAUSE = 0.25  # seconds after a lost race
 LEAVING = 0.5  # seconds that `close` waits
 ENDING = ".lock"
+SAID = (LobbyEventKind.CHAT, LobbyEventKind.INVITED)  # kinds of changes that leave the state
 
 log = logging.getLogger("steamnet.lobbies")
 # A connection that a fork copied must not be closed in the child: it has the parent's locks.
 _open: set[sqlite3.Connection] = set()
 _stores: "weakref.WeakSet[Store]" = weakref.WeakSet()
 _at_work = threading.Lock()  # held while SQLite works, so that no fork copies it half-way
+
+
+class Wake:
+    """What a thread waits for, at a third of the cost of a `threading.Event` for who sets it."""
+
+    def __init__(self) -> None:
+        """Not set."""
+        self._unset = threading.Lock()
+        self._unset.acquire()
+
+    def set(self) -> None:
+        """End the wait, or the next one."""
+        try:  # noqa: SIM105  # it must be quick
+            self._unset.release()
+        except RuntimeError:  # it is set already
+            pass
+
+    def wait(self, seconds: float) -> None:
+        """Wait until it is set, no longer than that; it is unset then."""
+        self._unset.acquire(timeout=seconds)
 
 
 class Store:
@@ -96,8 +120,11 @@ class Store:
         self._lock = -1  # of the user's file
         self._inode: tuple[int, int] | None = None  # of the store's file
         self._watched = self._checked = time.monotonic()  # 0: the files are to be checked now
+        self._shown = False  # whether others can see in which lobby the user is
+        self._locked = 0.0  # since when another process has locked the file; 0: it has not
+        self._warned = False  # of that
         self._closing = False
-        self._wake = threading.Event()
+        self._wake = Wake()
         self._owner = os.getpid()
         _stores.add(self)
         self._thread = threading.Thread(target=self._run, name="steamnet-lobbies", daemon=True)
@@ -108,7 +135,8 @@ class Store:
     def submit(self, number: int, request: Request) -> None:
         """Have the thread do it."""
         self._asked.append((number, request))
-        self._wake.set()
+        if len(self._asked) == 1:  # else it has been woken
+            self._wake.set()
 
     def close(self) -> None:
         """Have the thread leave all lobbies; wait for that, but not for long."""
@@ -144,7 +172,6 @@ class Store:
                     self._inbox.put(Reply(number, EResult.IO_FAILURE, reason))
             if failures and not self._closing:
                 self._wake.wait(CHECK if failures > 1 else QUICK)
-                self._wake.clear()
 
     def _work(self) -> None:
         """Open the store, and work until it is closed or gone."""
@@ -155,17 +182,20 @@ class Store:
                 store = _connect(self._directory / FILE)
                 _open.add(store)
                 self._inode = _inode(self._directory / FILE)
-                self._enter(store)
+            deadline = time.monotonic() + OPENING
+            while self._unless_locked(self._enter, store) is None:
+                if self._closing or time.monotonic() > deadline:
+                    raise TimeoutError(f"another process has locked {self._directory / FILE}")
             pause = QUICK
             while not self._closing and self._is_there():
-                with _at_work:
-                    busy = self._step(store)
-                pause = QUICK if busy else min(pause * 1.25, SLOW if self._states else ALONE)
+                busy = self._unless_locked(self._step, store)
+                longest = SLOW if self._states else ALONE
+                pause = min(pause * 1.25, longest) if busy is False else QUICK
                 self._wake.wait(pause)
-                self._wake.clear()
-            if self._closing:
-                with _at_work:
-                    self._leave(store)
+            deadline = time.monotonic() + LEAVING
+            while self._closing and self._unless_locked(self._leave, store) is None:
+                if time.monotonic() > deadline:
+                    break
         finally:
             if store is not None:
                 with _at_work:
@@ -173,6 +203,29 @@ class Store:
                     store.close()
             _unlock(self._lock, self._place_file(self._user.place))
             self._lock = -1
+
+    def _unless_locked(
+        self, work: Callable[[sqlite3.Connection], bool], store: sqlite3.Connection
+    ) -> bool | None:
+        """What ``work`` returns; None if another process has locked the file: it is done again.
+
+        It knows of no change that it has not stored.
+        """
+        with _at_work:
+            try:
+                done = work(store)
+            except sqlite3.OperationalError as error:
+                if getattr(error, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_BUSY:
+                    raise
+                now = time.monotonic()
+                self._locked = self._locked or now
+                if now - self._locked > LOCKED and not self._warned:
+                    self._warned = True
+                    text = "the lobbies of this machine wait: another process has locked %s"
+                    log.warning(text, self._directory / FILE)
+                return None
+        self._locked, self._warned = 0.0, False
+        return done
 
     def _step(self, store: sqlite3.Connection) -> bool:
         """Do what is asked, read what others did, and watch them: whether there was anything."""
@@ -187,6 +240,8 @@ class Store:
             self._watched = now
             for number in list(self._states):
                 self._watch(store, number)
+        if not self._shown:
+            self._show(store)
         return busy
 
     # --- the user's own place -----------------------------------------------------------------
@@ -230,8 +285,9 @@ class Store:
             self._checked = 0.0  # were ours removed, too?
         return bool(lock == -2)
 
-    def _enter(self, store: sqlite3.Connection) -> None:
+    def _enter(self, store: sqlite3.Connection) -> bool:
         """Be found by others, and remove those who are gone."""
+        _prepare(store)
         (self._read,) = store.execute("SELECT coalesce(max(number), 0) FROM log").fetchone()
         self._show(store)
         for number, _, state in self._all(store):
@@ -241,6 +297,7 @@ class Store:
                 store.execute(
                     "DELETE FROM user WHERE identity = ? AND place = ?", (identity, place)
                 )
+        return True
 
     def _show(self, store: sqlite3.Connection) -> None:
         lobbies = [number for number, (_, state) in self._states.items() if shown(state)]
@@ -253,13 +310,15 @@ class Store:
         )
         store.execute(
             "INSERT OR REPLACE INTO user (identity, place, entry) VALUES (?, ?, ?)",
-            (self._user.identity, self._user.place, _dump(plain(entry))),
+            (self._user.identity, self._user.place, dump(entry)),
         )
+        self._shown = True
 
-    def _leave(self, store: sqlite3.Connection) -> None:
+    def _leave(self, store: sqlite3.Connection) -> bool:
         for number in list(self._states):
             self._change(store, number, [self._gone(self._user, LobbyEventKind.LEFT, number)])
         store.execute("DELETE FROM user WHERE place = ?", (self._user.place,))
+        return True
 
     # --- requests -----------------------------------------------------------------------------
 
@@ -272,11 +331,14 @@ class Store:
                 (refusal,) = self._change(store, request.lobby, [request])
                 if refusal is not None:
                     raise refusal
-                self._inbox.put(Reply(number, EResult.OK, state=self._states[request.lobby][1]))
+                _, state = self._states[request.lobby]
+                self._inbox.put(Reply(number, EResult.OK, state=state.copy()))
             elif isinstance(request, Written):
                 requests = [request]
                 while self._asked and len(requests) < TOGETHER:
                     _, following = self._asked[0]
+                    if type(following) is Invite or type(request) is Invite:
+                        break  # it is stored elsewhere
                     if not isinstance(following, Written) or following.lobby != request.lobby:
                         break
                     taken.append(self._asked.popleft())
@@ -321,7 +383,7 @@ class Store:
             if len(presence) > MAX_PRESENCE_KEYS:
                 raise Refused(EResult.LIMIT_EXCEEDED, f"more than {MAX_PRESENCE_KEYS} keys")
             self._presence = presence
-            self._show(store)
+            self._shown = False
             return Reply(number, EResult.OK)
         raise Refused(EResult.INVALID_PARAM, "there is no dialog here")
 
@@ -331,12 +393,12 @@ class Store:
             state = create(number, command, self._asking(), time.time())
             made = store.execute(
                 "INSERT OR IGNORE INTO lobby (id, version, state, changes) VALUES (?, 1, ?, '')",
-                (number, _dump(plain(state))),
+                (number, dump(state)),
             )
             if made.rowcount == 1:
                 self._states[number] = 1, state
-                self._show(store)
-                return state
+                self._shown = False
+                return state.copy()
 
     def _asking(self) -> User:
         kinds = {number: state.type for number, (_, state) in self._states.items()}
@@ -360,7 +422,7 @@ class Store:
             self._read_log(store)
             pause = min(pause * 2, LONGEST_PAUSE)
         if before is not None and stored:
-            self._changed(store, lobby, version + 1, state, stored)
+            self._changed(lobby, version + 1, state, stored)
         elif before is not None and own is None and self._user.identity in before.members:
             self._states[lobby] = version, before  # it was in it already, in this place
         for change in changes:
@@ -384,20 +446,19 @@ class Store:
                 ).rowcount
                 == 1
             )
-        if state == before:  # only something said
+        if state is before:  # only something said
             statement, values = "UPDATE lobby SET version = ?, changes = ?", []
         else:
             statement = "UPDATE lobby SET version = ?, changes = ?, state = ?"
-            values = [_dump(plain(state))]
+            values = [dump(state)]
         swapped = store.execute(
             f"{statement} WHERE id = ? AND version = ?",
-            (version + 1, _dump(plain(changes)), *values, before.id, version),
+            (version + 1, dump(changes), *values, before.id, version),
         )
         return swapped.rowcount == 1
 
     def _changed(
         self,
-        store: sqlite3.Connection,
         lobby: int,
         version: int,
         state: State | None,
@@ -405,25 +466,24 @@ class Store:
     ) -> None:
         """Know of a change of a lobby that was made: by this user, or read in the log."""
         was_in = lobby in self._states
-        after = self._states[lobby][1] if was_in else state
-        if state is None or self._user.identity not in state.members:
+        member = state.members.get(self._user.identity) if state is not None else None
+        if state is None or member is None:
             if was_in:
                 self._lose(lobby)  # who has left by itself takes no notice
-                self._show(store)
+                self._shown = False
                 self._checked = 0.0  # else, was its file removed?
             return
-        if state.members[self._user.identity].place != self._user.place:
+        if member.place != self._user.place:
             self._lose(lobby)  # this user was opened again, and is in it from there
             return
-        if not was_in and not any(change.user == self._user.identity for change in changes):
-            return  # a lobby that it only looked after
-        self._states[lobby] = version, state
-        if not was_in or after is None:
-            self._show(store)
-            return
-        for change in changes:
-            after = apply(after, change) or after
-            self._inbox.put(Update(lobby, change, after))
+        if was_in:
+            self._states[lobby] = version, state
+            for change in changes:
+                self._inbox.put(Update(lobby, change))
+        elif any(change.user == self._user.identity for change in changes):
+            self._states[lobby] = version, state
+            self._shown = False
+        # else it is a lobby that it only looked after
 
     def _lose(self, lobby: int) -> None:
         if self._states.pop(lobby, None) is not None:
@@ -432,14 +492,14 @@ class Store:
     def _invite(self, store: sqlite3.Connection, lobby: int, change: Change) -> None:
         store.execute(
             "INSERT INTO log (topic, version, changes) VALUES (?, ?, ?)",
-            (_topic(change.to), lobby, _dump(plain([change]))),
+            (_topic(change.to), lobby, dump([change])),
         )
 
     # --- what others do -----------------------------------------------------------------------
 
     def _read_log(self, store: sqlite3.Connection) -> bool:
         """Read what has been appended: whether there was anything."""
-        if len(self._inbox) > UNREAD:
+        if len(self._inbox.items) > UNREAD:
             return False
         rows = store.execute(
             "SELECT number, topic, version, changes FROM log WHERE number > ? ORDER BY number"
@@ -458,20 +518,26 @@ class Store:
                 before, state = known
                 if version == before + 1:
                     changes = _changes(text)
-                    after = apply_all(state, changes)
-                    self._changed(store, int(topic), version, after, changes)
+                    there = all(update(state, change) for change in changes)
+                    self._changed(int(topic), version, state if there else None, changes)
         return bool(rows)
 
     def _overtaken(self, store: sqlite3.Connection, number: int) -> None:
         """Give up the lobbies of which changes are lost: they were removed before we read them."""
-        for lobby in list(self._states):
-            log.warning("lobby %d is lost: this process did not read it for too long", lobby)
-            gone = self._gone(self._user, LobbyEventKind.DISCONNECTED, lobby)
+        for lobby, known in list(self._states.items()):
             _, state = self._stored(store, lobby)
-            self._lose(lobby)
             if state is not None and self._user.identity in state.members:
-                self._read = number
-                self._change(store, lobby, [gone])
+                read, self._read = self._read, number
+                del self._states[lobby]
+                try:
+                    gone = self._gone(self._user, LobbyEventKind.DISCONNECTED, lobby)
+                    self._change(store, lobby, [gone])
+                except BaseException:
+                    self._read, self._states[lobby] = read, known
+                    raise
+                self._states[lobby] = known
+            log.warning("lobby %d is lost: this process did not read it for too long", lobby)
+            self._lose(lobby)
 
     def _watch(self, store: sqlite3.Connection, lobby: int) -> None:
         """Remove the next member while it is gone: so every one is watched by one that is there."""
@@ -529,35 +595,32 @@ class Store:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    """The store, opened; it is made if needed."""
+    """The store's file, opened; it is made if needed."""
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    store = sqlite3.connect(path, timeout=BUSY, isolation_level=None)
-    deadline = time.monotonic() + BUSY
-    while True:
-        try:
-            (mode,) = store.execute("PRAGMA journal_mode = WAL").fetchone()
-            store.execute("PRAGMA synchronous = OFF")  # no lobby outlives the machine
-            store.executescript(f"BEGIN IMMEDIATE; {SCHEMA} COMMIT;")
-        except sqlite3.OperationalError as error:  # another process is at the same, or at work
-            if store.in_transaction:
-                store.execute("ROLLBACK")
-            if "locked" not in str(error) or time.monotonic() > deadline:
-                store.close()
-                raise
-            time.sleep(random.uniform(0, 0.02))
-        except BaseException:
-            store.close()
-            raise
-        else:
-            if mode != "wal":
-                log.info("the lobbies' store %s has the journal mode %s: it is slower", path, mode)
-            return store
+    return sqlite3.connect(path, timeout=BUSY, isolation_level=None)
+
+
+def _prepare(store: sqlite3.Connection) -> None:
+    """Make the tables where they are missing."""
+    (mode,) = store.execute("PRAGMA journal_mode = WAL").fetchone()
+    if mode != "wal":
+        log.info("the lobbies' store has the journal mode %s: it is slower", mode)
+    store.execute("PRAGMA synchronous = OFF")  # no lobby outlives the machine
+    try:
+        store.executescript(f"BEGIN IMMEDIATE; {SCHEMA} COMMIT;")
+    except BaseException:
+        if store.in_transaction:
+            store.execute("ROLLBACK")
+        raise
 
 
 def _decided(
     before: State | None, commands: Iterable[Told], user: User
 ) -> tuple[State | None, list[Change], list[Refused | None]]:
-    """The state after commands, the changes, and how each command was refused."""
+    """The state after commands, the changes, and how each command was refused.
+
+    The state is the one before where nothing has changed it, else another.
+    """
     state, changes, refusals = before, list[Change](), list[Refused | None]()
     for command in commands:
         try:
@@ -567,8 +630,10 @@ def _decided(
             continue
         refusals.append(None)
         changes += decided
-        if state is not None:
-            state = apply_all(state, decided)
+        for change in decided:
+            if state is not None and change.kind not in SAID:
+                state = state.copy() if state is before else state
+                state = state if update(state, change) else None
     return state, changes, refusals
 
 
@@ -579,10 +644,6 @@ def _changes(text: str) -> list[Change]:
 def _topic(identity: str) -> str:
     """Where a user's own messages are in the log; a lobby's are under its number."""
     return f"user {identity}"
-
-
-def _dump(value: object) -> str:
-    return json.dumps(value, separators=(",", ":"))
 
 
 def _path(path: Path) -> bytes:

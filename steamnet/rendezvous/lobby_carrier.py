@@ -7,13 +7,14 @@ from concurrent.futures import Future
 from functools import partial
 
 from ..enums import EResult
-from ..lobby_backend import Create, Inspect, Join, LobbyEventKind
+from ..lobby_backend import Create, Inspect, Join, Leave, LobbyEventKind
 from ..lobby_client import Inbox, Lost, Reply, Request
-from ..lobby_rules import State, User, apply
+from ..lobby_rules import User
 from ..lobby_wire import reply_from_json, request_to_json, update_from_json
 from .client import Client
 from .protocol import Message, RequestError
 
+GONE = (LobbyEventKind.LEFT, LobbyEventKind.DISCONNECTED)
 IN_FLIGHT = 64  # requests that wait for the server's answer
 
 
@@ -26,7 +27,7 @@ class RemoteLobbies:
         self._app = app
         self._me = user.identity
         self._inbox = inbox
-        self._states: dict[int, State] = {}  # used on the client's thread
+        self._lobbies = set[int]()  # that the user is in; used on the client's thread
         self._waiting: deque[tuple[int, Request]] = deque()
         self._in_flight = 0
         self._sending = False  # a thread is at it, and goes on with what is added meanwhile
@@ -34,7 +35,7 @@ class RemoteLobbies:
         self._lock = threading.Lock()  # around the three above
         client.listeners["lobby"] = self._told
         client.listeners["online"] = self._enter
-        client.listeners["offline"] = self._lose
+        client.listeners["offline"] = self._offline
         self._enter({})
 
     def submit(self, number: int, request: Request) -> None:
@@ -84,7 +85,9 @@ class RemoteLobbies:
         except (ValueError, TypeError, KeyError) as error:
             reply = Reply(number, EResult.FAIL, f"the server's answer is none: {error}")
         if reply.state is not None:
-            self._states[reply.state.id] = reply.state
+            self._lobbies.add(reply.state.id)
+        elif isinstance(request, Leave):
+            self._lobbies.discard(request.lobby)
         self._inbox.put(reply)
         with self._lock:
             self._in_flight -= 1
@@ -94,27 +97,27 @@ class RemoteLobbies:
         """Something has changed."""
         lost = message.get("lost")
         if isinstance(lost, int):
-            if self._states.pop(lost, None) is not None:
-                self._inbox.put(Lost(lost))
+            self._lose(lost)
             return
         try:
             update = update_from_json(message)
         except (ValueError, TypeError, KeyError):
             return  # of another version
-        if update.change.kind == LobbyEventKind.INVITED:
+        change = update.change
+        if change.kind in GONE and change.user == self._me:
+            self._lose(update.lobby)
+        elif change.kind == LobbyEventKind.INVITED or update.lobby in self._lobbies:
             self._inbox.put(update)
-            return
-        state = self._states.get(update.lobby)
-        after = apply(state, update.change) if state is not None else None
-        if after is not None and self._me in after.members:
-            self._states[update.lobby] = after
-            self._inbox.put(type(update)(update.lobby, update.change, after))
 
     def _enter(self, _: Message) -> None:
         self._client.request("lobby", do="enter", app=self._app)
 
-    def _lose(self, _: Message) -> None:
+    def _offline(self, _: Message) -> None:
         """The server has forgotten that we are in lobbies."""
-        states, self._states = self._states, {}
-        for lobby in states:
+        for lobby in list(self._lobbies):
+            self._lose(lobby)
+
+    def _lose(self, lobby: int) -> None:
+        if lobby in self._lobbies:
+            self._lobbies.remove(lobby)
             self._inbox.put(Lost(lobby))

@@ -17,7 +17,6 @@ from steamnet.lobby_rules import (
     User,
     Vanish,
     apply,
-    apply_all,
     create,
     decide,
     search,
@@ -69,7 +68,7 @@ class World:
         if before is None:
             assert not changes
             return
-        after = apply_all(before, changes)
+        after = apply(before, *changes)
         if after is None:
             del self.states[command.lobby]
         else:
@@ -128,7 +127,7 @@ def test_the_longest_member_inherits(asked_for: list[tuple[str, asked.Create | T
             changes = decide(state, replace(command, lobby=1), User(name))
         except Refused:
             continue
-        after = apply_all(state, changes)
+        after = apply(state, *changes)
         if after is None:
             assert len(state.members) == 1
             return

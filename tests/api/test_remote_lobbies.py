@@ -107,7 +107,7 @@ def test_what_is_told_after_an_answer_is_not_lost(
     slow_request(monkeypatch, lambda *_: None, after)
     assert bob.reply(bob.submit(Join(lobby))).result == EResult.OK
     updates = bob.heard(LobbyEventKind.DATA)
-    assert [update.after.data["round"] for update in updates if update.after] == [
+    assert [update.change.values["round"] for update in updates] == [
         str(number) for number in range(rounds)
     ]
 

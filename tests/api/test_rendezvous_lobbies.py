@@ -163,7 +163,8 @@ def test_the_end_of_the_server_answers_every_request(count: int) -> None:
         answers = Counter[int]()
         deadline = time.monotonic() + PATIENCE
         while answers.total() < count and time.monotonic() < deadline:
-            for item in inbox.take(count):
+            while inbox.items:
+                item = inbox.items.popleft()
                 assert isinstance(item, Reply)
                 answers[item.request] += 1
                 assert item.result != EResult.OK
@@ -192,9 +193,9 @@ def test_an_answer_that_lacks_the_lobby_is_none(
         client.wait(PATIENCE)
         lobbies = RemoteLobbies(client, Player("str:ann"), 480, inbox)
         lobbies.submit(7, command)
-        while not len(inbox):
+        while not inbox.items:
             steam.wait(0.01)
-        (reply,) = inbox.take(1)
+        reply = inbox.items.popleft()
         assert isinstance(reply, Reply)
         assert (reply.request, reply.result) == (7, EResult.FAIL)
         lobbies.close()

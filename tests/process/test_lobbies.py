@@ -1,11 +1,13 @@
 """Lobbies between processes: found, joined, written, and handed on when their owner is killed."""
 
 import os
+import sqlite3
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import TypeVar
 
 import crowd
 import pytest
@@ -13,8 +15,9 @@ import waiting
 from lobby_player import RemotePlayer
 
 import steamnet
-from steamnet import LobbyEventKind, LobbyType
+from steamnet import LobbyEventKind, LobbyType, lobby_store
 
+T = TypeVar("T")
 Start = Callable[..., list[RemotePlayer]]
 
 
@@ -206,6 +209,57 @@ def test_a_broken_store_is_replaced(start: Start, bytes_: bytes) -> None:
     assert ann.ask("me.until(lambda: isinstance(me.answer(steam.lobbies.create()), int))")
 
 
+@pytest.mark.not_on("gns", "gns-server", why="the store is the same, and a process has one engine")
+@pytest.mark.parametrize("open_already", [True, False])
+def test_while_the_file_is_locked_all_wait(
+    place: str,
+    open_already: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """As by a process that is stopped while it writes: no lobby is lost, and nothing is doubled."""
+    monkeypatch.setattr(lobby_store, "BUSY", 0.01)
+    monkeypatch.setattr(lobby_store, "LOCKED", 0.1)
+    file = Path(os.environ["STEAMNET_LOOPBACK_DIR"]) / lobby_store.FILE
+    with ExitStack() as stack:
+        ann, bob, cat = (stack.enter_context(steamnet.init(engine=place)) for _ in range(3))
+        lobby = _answer(ann.lobbies.create(3, {"map": "dust"}), ann)
+        theirs = _answer(bob.lobbies.join(lobby), bob)
+        waiting.until(lambda: len(lobby.members) == 2, ann)
+        if open_already:
+            assert cat.lobbies.events() == []
+            _answer(cat.lobbies.list(), cat)
+        other = stack.enter_context(closing(sqlite3.connect(file, isolation_level=None)))
+        other.execute("BEGIN IMMEDIATE")
+        lobby.send("one")
+        lobby.invite(cat.friends.name)
+        lobby.send("two")
+        lobby.me["ready"] = "1"
+        joining = cat.lobbies.join(lobby.id)
+        waiting.until(lambda: len(caplog.records) >= 2, ann, bob, cat)
+        assert {"has locked" in record.message for record in caplog.records} == {True}
+        assert not joining.done
+        other.execute("ROLLBACK")
+        _answer(joining, cat)
+        told: list[tuple[str, bytes]] = []
+
+        def hear() -> bool:
+            told.extend((event.kind.name, event.data) for event in bob.lobbies.events())
+            return len(told) >= 4 and len(lobby.members) == 3
+
+        waiting.until(hear, ann, bob)
+        told.remove(("JOINED", b""))  # at any time
+        assert told == [("CHAT", b"one"), ("CHAT", b"two"), ("MEMBER_DATA", b"")]
+        assert theirs.member_data(ann.friends.name) == {"ready": "1"}
+        if open_already:
+            waiting.until(lambda: cat.lobbies.requested() == lobby.id, cat)
+
+
+def _answer(request: steamnet.LobbyRequest[T], player: steamnet.Steam) -> T:
+    waiting.until(lambda: request.done, player)
+    return request.result()
+
+
 def test_a_crowd_agrees(place: str, record_property: Callable[[str, int], None]) -> None:
     """All see each member's last value, and all that was said, in one order."""
     outcome = crowd.play(place, 6, 1.0, 20)
@@ -218,25 +272,21 @@ def test_a_lobby_is_lost_with_its_server() -> None:
     """The members are told; requests say that there is no server, until it is there again."""
     from rendezvous_server import ServerThread
 
-    def answer(request: steamnet.LobbyRequest[steamnet.Lobby]) -> steamnet.Lobby:
-        waiting.until(lambda: request.done, steam)
-        return request.result()
-
     with ExitStack() as stack:
         with ServerThread() as server:
             listen = server.server.address
             steam = stack.enter_context(steamnet.init(engine="gns", rendezvous=server.url))
-            lobby = answer(steam.lobbies.create())
+            lobby = _answer(steam.lobbies.create(), steam)
         (event,) = waiting.until(steam.lobbies.events, steam)
         assert (event.kind, event.user) == (LobbyEventKind.DISCONNECTED, steam.friends.name)
         assert lobby.members == []
         with pytest.raises(steamnet.ResultError, match="NO_CONNECTION"):
-            answer(steam.lobbies.create())
+            _answer(steam.lobbies.create(), steam)
         with ServerThread(listen):
             rendezvous = steam.rendezvous
             assert rendezvous is not None
             waiting.until(lambda: rendezvous.is_online, steam)
-            assert answer(steam.lobbies.create()).members == [steam.friends.name]
+            assert _answer(steam.lobbies.create(), steam).members == [steam.friends.name]
 
 
 def test_an_answer_ends_a_wait(place: str) -> None:
