@@ -1,8 +1,6 @@
 /* The objects that messages and infos share: who sent them, and on which connection. */
 #include "module.h"
 
-#include <string.h>
-
 /* A server asks for the same users again and again: up to so many of them are remembered. */
 enum { SETS = 1024, WAYS = 4 };
 
@@ -29,16 +27,6 @@ void sn_set_identity_type(PyObject *type)
     PyObject *old = identity_type;
     identity_type = Py_NewRef(type);
     Py_XDECREF(old);
-}
-
-bool sn_same_identity(const SteamNetworkingIdentity *one, const SteamNetworkingIdentity *other)
-{
-    if (one->m_eType == k_ESteamNetworkingIdentityType_SteamID)
-        return other->m_eType == one->m_eType && one->m_steamID64 == other->m_steamID64;
-    if (one->m_eType == k_ESteamNetworkingIdentityType_IPAddress)
-        return other->m_eType == one->m_eType && memcmp(&one->m_ip, &other->m_ip, sizeof one->m_ip) == 0;
-    /* What a peer wrote, all of it: nobody may be taken for another. */
-    return memcmp(one, other, sizeof *one) == 0;
 }
 
 static PyObject *new_identity(const SteamNetworkingIdentity *identity)

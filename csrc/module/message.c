@@ -82,37 +82,33 @@ static void message_free(Message *message)
 
 /* The object of a number, which may be that of the message before. */
 #define SAME_OR_NEW(message_field, native_field)                                                                \
-    (before->message != NULL && before->native->native_field == native->native_field                            \
-         ? Py_NewRef(((Message *)before->message)->message_field)                                               \
-         : sn_int(native->native_field))
+    (last != NULL && last_native->native_field == native->native_field ? Py_NewRef(last->message_field)         \
+                                                                       : sn_int(native->native_field))
 
-static bool set_peer(Message *message, const SteamNetworkingMessage_t *native, const sn_made *before)
+/* The objects of a message, of which memory is short for some: gives up all of them. */
+static void message_failed(Message *message)
 {
-    sn_peer peer;
-    if (before->message != NULL && before->native->m_conn == native->m_conn &&
-        sn_same_identity(&before->native->m_identityPeer, &native->m_identityPeer)) {
-        message->connection = Py_NewRef(((Message *)before->message)->connection);
-        message->identity = Py_NewRef(((Message *)before->message)->identity);
-        return true;
-    }
-    if (!sn_peer_of(native->m_conn, &native->m_identityPeer, &peer))
-        return false;
-    message->connection = peer.connection;
-    message->identity = peer.identity;
-    return true;
+    PyObject **fields[] = {&message->size,          &message->connection,    &message->identity,
+                           &message->channel,       &message->flags,         &message->message_number,
+                           &message->time_received, &message->connection_user_data};
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
+        if (*fields[i] == NULL)
+            *fields[i] = Py_NewRef(Py_None); /* so that it goes the way of all others */
+    Py_DECREF(message);
 }
 
-PyObject *sn_message_new(const SteamNetworkingMessage_t *native, const sn_made *before)
+/* Fields that are as in the one before, if there is one, are the same objects. */
+static inline Message *message_new(const SteamNetworkingMessage_t *native, const Message *last,
+                                   const SteamNetworkingMessage_t *last_native)
 {
     /* A size without data would be a fault of the library; an empty message may have none. */
     Py_ssize_t size = native->m_cbSize > 0 && native->m_pData != NULL ? native->m_cbSize : 0;
     bool copied = sn_message_copied(native);
     Message *message = message_alloc(copied ? size : 0);
+    sn_peer peer = {NULL, NULL};
+    PyObject *length, *channel, *flags, *number, *time, *user_data;
     if (message == NULL)
         return NULL;
-    message->size = message->connection = message->identity = NULL;
-    message->channel = message->flags = message->message_number = NULL;
-    message->time_received = message->connection_user_data = NULL;
     message->native = NULL;
     message->engine = NULL;
     message->views = 0;
@@ -120,21 +116,44 @@ PyObject *sn_message_new(const SteamNetworkingMessage_t *native, const sn_made *
     message->bytes = copied ? message->copy : native->m_pData;
     if (copied && size > 0)
         memcpy(message->copy, native->m_pData, (size_t)size);
-    if (!set_peer(message, native, before))
-        goto failed;
+    if (last != NULL && last_native->m_conn == native->m_conn &&
+        sn_same_identity(&last_native->m_identityPeer, &native->m_identityPeer))
+        peer = (sn_peer){Py_NewRef(last->connection), Py_NewRef(last->identity)};
+    else
+        sn_peer_of(native->m_conn, &native->m_identityPeer, &peer);
+    message->connection = peer.connection;
+    message->identity = peer.identity;
+    message->size = length = sn_int(size);
     /* A connection's messages carry their lane; those of ISteamNetworkingMessages a channel. */
-    message->channel = sn_int(native->m_conn == 0 ? native->m_nChannel : native->m_idxLane);
-    message->flags = sn_int(native->m_nFlags);
-    message->message_number = sn_int(native->m_nMessageNumber);
-    message->size = sn_int(size);
-    message->time_received = SAME_OR_NEW(time_received, m_usecTimeReceived);
-    message->connection_user_data = SAME_OR_NEW(connection_user_data, m_nConnUserData);
-    if (message->channel != NULL && message->flags != NULL && message->message_number != NULL &&
-        message->size != NULL && message->time_received != NULL && message->connection_user_data != NULL)
-        return (PyObject *)message;
-failed:
-    Py_DECREF(message);
+    message->channel = channel = sn_int(native->m_conn == 0 ? native->m_nChannel : native->m_idxLane);
+    message->flags = flags = sn_int(native->m_nFlags);
+    message->message_number = number = sn_int(native->m_nMessageNumber);
+    message->time_received = time = SAME_OR_NEW(time_received, m_usecTimeReceived);
+    message->connection_user_data = user_data = SAME_OR_NEW(connection_user_data, m_nConnUserData);
+    if (peer.connection != NULL && length != NULL && channel != NULL && flags != NULL && number != NULL &&
+        time != NULL && user_data != NULL)
+        return message;
+    message_failed(message);
     return NULL;
+}
+
+PyObject *sn_messages_new(SteamNetworkingMessage_t *const *natives, int count)
+{
+    /* No collection here: a finalizer that shuts the engine down would wait for this call. */
+    int collecting = PyGC_Disable();
+    PyObject *list = PyList_New(count);
+    const Message *last = NULL;
+    if (collecting)
+        PyGC_Enable();
+    for (int i = 0; list != NULL && i < count; i++) {
+        Message *message = message_new(natives[i], last, i > 0 ? natives[i - 1] : NULL);
+        if (message == NULL)
+            Py_CLEAR(list);
+        else
+            PyList_SetItem(list, i, (PyObject *)message);
+        last = message;
+    }
+    return list;
 }
 
 void sn_message_take_over(PyObject *self, sn_engine *engine, SteamNetworkingMessage_t *native)
@@ -150,8 +169,6 @@ void sn_message_take_over(PyObject *self, sn_engine *engine, SteamNetworkingMess
 static void give_back(Message *message)
 {
     SteamNetworkingMessage_t *native = message->native;
-    if (native == NULL)
-        return;
     message->native = NULL;
     if (message->engine->backend->release_after_stop) {
         native->m_pfnRelease(native);
@@ -166,15 +183,16 @@ static void message_dealloc(PyObject *self)
 {
     Message *message = (Message *)self;
     PyTypeObject *type = Py_TYPE(self);
-    give_back(message);
-    Py_XDECREF(message->size);
-    Py_XDECREF(message->connection);
-    Py_XDECREF(message->identity);
-    Py_XDECREF(message->channel);
-    Py_XDECREF(message->flags);
-    Py_XDECREF(message->message_number);
-    Py_XDECREF(message->time_received);
-    Py_XDECREF(message->connection_user_data);
+    if (message->native != NULL)
+        give_back(message);
+    Py_DECREF(message->size);
+    Py_DECREF(message->connection);
+    Py_DECREF(message->identity);
+    Py_DECREF(message->channel);
+    Py_DECREF(message->flags);
+    Py_DECREF(message->message_number);
+    Py_DECREF(message->time_received);
+    Py_DECREF(message->connection_user_data);
     message_free(message);
     Py_DECREF(type);
 }
@@ -290,7 +308,8 @@ static PyObject *message_release(PyObject *self, PyObject *unused)
     int views;
     (void)unused;
     if (end_views(message, &views)) {
-        give_back(message);
+        if (message->native != NULL)
+            give_back(message);
     } else if (views > 0) {
         PyErr_SetString(PyExc_BufferError, "the message has views: release them first");
         return NULL;

@@ -5,6 +5,8 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include <string.h>
+
 #include "../guard.h"
 
 /* Raises steamnet.ClosedError, which errors.py hands down. Returns NULL. */
@@ -21,7 +23,17 @@ typedef struct sn_peer {
     PyObject *identity;
 } sn_peer;
 void sn_set_identity_type(PyObject *type); /* a kind of str, of which the identities are made */
-bool sn_same_identity(const SteamNetworkingIdentity *one, const SteamNetworkingIdentity *other);
+/* What a peer wrote, all of it: nobody may be taken for another. */
+static inline bool sn_same_identity(const SteamNetworkingIdentity *one, const SteamNetworkingIdentity *other)
+{
+    if (one->m_eType != other->m_eType)
+        return false;
+    if (one->m_eType == k_ESteamNetworkingIdentityType_SteamID)
+        return one->m_steamID64 == other->m_steamID64;
+    if (one->m_eType == k_ESteamNetworkingIdentityType_IPAddress)
+        return memcmp(&one->m_ip, &other->m_ip, sizeof one->m_ip) == 0;
+    return memcmp(one, other, sizeof *one) == 0;
+}
 size_t sn_identity_hash(const SteamNetworkingIdentity *identity);
 /* A new reference to the identity's object; NULL, and an exception, when memory is short. */
 PyObject *sn_identity_object(const SteamNetworkingIdentity *identity);
@@ -43,14 +55,10 @@ static inline PyObject *sn_int(long long number)
 
 /* The message type. */
 bool sn_message_type_init(PyObject *module);
-/* A message made of Valve's, which stays the caller's until nothing can fail any more: then the caller
- * releases it if it was copied, and else the message takes it over. Fields that are as in the one before,
- * if there is one, are the same objects. */
-typedef struct sn_made {
-    const SteamNetworkingMessage_t *native;
-    PyObject *message;
-} sn_made;
-PyObject *sn_message_new(const SteamNetworkingMessage_t *native, const sn_made *before);
+/* A list of messages made of Valve's, which stay the caller's until nothing can fail any more: then the caller
+ * releases those that were copied, and else the message takes it over. NULL, and an exception, when memory is
+ * short. */
+PyObject *sn_messages_new(SteamNetworkingMessage_t *const *natives, int count);
 enum { SN_COPIED = 1024 }; /* up to so many bytes, a copy costs less than owning Valve's message (benchmarks/) */
 static inline bool sn_message_copied(const SteamNetworkingMessage_t *native)
 {

@@ -45,7 +45,9 @@ static void take(sn_engine *engine, sn_received *batch, int limit)
     got = got < 0 ? 0 : got < limit ? got : limit;
     if (got < limit && batch->messages[got] != NULL) /* it wrote more than it says */
         memset(batch->messages + got, 0, (size_t)(limit - got) * sizeof batch->messages[0]);
-    for (int i = 0; i < got; i++) {
+    while (batch->count < got && batch->messages[batch->count] != NULL)
+        batch->count++;
+    for (int i = batch->count; i < got; i++) {
         SteamNetworkingMessage_t *message = batch->messages[i];
         batch->messages[i] = NULL;
         if (message != NULL)
@@ -68,54 +70,32 @@ sn_received *sn_receive_batch(sn_engine *engine, sn_source source, long long han
 }
 
 /* Nothing can fail any more: gives Valve's messages back, or to the objects that read them. */
-static void hand_over(PyObject *list, Py_ssize_t first, sn_engine *engine, const sn_received *batch, int count)
+static void hand_over(PyObject *list, sn_engine *engine, const sn_received *batch)
 {
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < batch->count; i++) {
         SteamNetworkingMessage_t *native = batch->messages[i];
         if (sn_message_copied(native))
             native->m_pfnRelease(native);
         else
-            sn_message_take_over(PyList_GetItem(list, first + i), engine, native);
+            sn_message_take_over(PyList_GetItem(list, i), engine, native);
     }
 }
 
-/* A list of the whole batch; NULL when memory is short, and the messages are still the engine's. */
-static PyObject *list_of(sn_engine *engine, const sn_received *batch)
+/* Adds the batch to the list, which is NULL before the first; false, and the messages are still the engine's, when
+ * memory is short. */
+static bool add(PyObject **list, sn_engine *engine, const sn_received *batch)
 {
-    /* No collection here: a finalizer that shuts the engine down would wait for this call. */
-    int collecting = PyGC_Disable();
-    PyObject *list = PyList_New(batch->count);
-    sn_made before = {NULL, NULL};
-    if (collecting)
-        PyGC_Enable();
-    for (int i = 0; list != NULL && i < batch->count; i++) {
-        PyObject *message = sn_message_new(batch->messages[i], &before);
-        before = (sn_made){batch->messages[i], message};
-        if (message == NULL)
-            Py_CLEAR(list);
-        else
-            PyList_SetItem(list, i, message);
-    }
-    if (list != NULL)
-        hand_over(list, 0, engine, batch, batch->count);
-    return list;
-}
-
-/* Appends the batch to the list: how many messages of it, fewer when memory is short. */
-static int append(PyObject *list, sn_engine *engine, const sn_received *batch)
-{
-    Py_ssize_t first = PyList_Size(list);
-    sn_made before = {NULL, NULL};
-    int done = 0;
-    for (bool failed = false; done < batch->count && !failed;) {
-        PyObject *message = sn_message_new(batch->messages[done], &before);
-        before = (sn_made){batch->messages[done], message};
-        failed = message == NULL || PyList_Append(list, message) < 0;
-        Py_XDECREF(message); /* the list has it */
-        done += !failed;
-    }
-    hand_over(list, first, engine, batch, done);
-    return done;
+    PyObject *more = sn_messages_new(batch->messages, batch->count);
+    bool good = more != NULL;
+    if (good && *list != NULL)
+        good = PyList_SetSlice(*list, PyList_Size(*list), PyList_Size(*list), more) == 0;
+    if (good)
+        hand_over(more, engine, batch);
+    if (good && *list == NULL)
+        *list = more;
+    else
+        Py_XDECREF(more);
+    return good;
 }
 
 static const struct {
@@ -140,20 +120,14 @@ PyObject *sn_receive(sn_engine *engine, PyObject *from, PyObject *most, sn_sourc
         return sn_raise_closed(engine);
     while (more && !failed && limit > 0) {
         sn_received *batch = sn_receive_batch(engine, source, handle, limit, &more);
-        int done = 0;
         if (batch == NULL) {
             failed = true;
             break;
         }
         limit -= batch->count;
-        if (list != NULL)
-            done = append(list, engine, batch);
-        else if (batch->count > 0 && (list = list_of(engine, batch)) != NULL)
-            done = batch->count;
-        if (done < batch->count) {
-            failed = true; /* what is in the list is returned, the rest is for the next call */
-        }
-        sn_received_end(engine, batch, done);
+        /* If that fails: what is in the list is returned, the rest is for the next call. */
+        failed = batch->count > 0 && !add(&list, engine, batch);
+        sn_received_end(engine, batch, failed ? 0 : batch->count);
     }
     sn_leave(engine);
     if (failed && list == NULL)
