@@ -129,9 +129,8 @@ static bool payload_get(sn_payload *payload, PyObject *data)
 {
     payload->view = NULL;
     if (PyBytes_Check(data)) {
-        char *bytes;
-        PyBytes_AsStringAndSize(data, &bytes, &payload->size);
-        payload->bytes = bytes;
+        payload->bytes = PyBytes_AsString(data);
+        payload->size = Py_SIZE(data);
     } else if (PyUnicode_Check(data)) {
         payload->bytes = PyUnicode_AsUTF8AndSize(data, &payload->size);
         if (payload->bytes == NULL)
@@ -310,6 +309,8 @@ typedef struct sn_item {
 /* Items are read before the engine is entered: taking a buffer may run any code, shutdown too. */
 typedef struct sn_batch {
     Py_ssize_t count;
+    size_t bytes; /* of all payloads */
+    bool views;   /* whether some payloads are views */
     bool failures;
     sn_item items[];
 } sn_batch;
@@ -324,7 +325,7 @@ static sn_batch *batch_new(Py_ssize_t capacity)
 
 static void batch_free(sn_batch *batch)
 {
-    for (Py_ssize_t i = 0; i < batch->count; i++)
+    for (Py_ssize_t i = 0; i < batch->count && batch->views; i++)
         payload_done(&batch->items[i].payload);
     free(batch);
 }
@@ -416,13 +417,10 @@ static PyObject *batch_send(sn_batch *batch, sn_engine *engine, sn_block *shared
 {
     PyThreadState *python = NULL;
     PyObject *list = NULL;
-    Py_ssize_t to_copy = 0;
     bool made;
-    for (Py_ssize_t i = 0; i < batch->count && shared == NULL; i++)
-        to_copy += batch->items[i].payload.size;
     if (!enter_to_send(engine))
         return sn_raise_closed(engine);
-    if (to_copy >= SLOW_FROM)
+    if (batch->bytes >= SLOW_FROM && shared == NULL)
         python = PyEval_SaveThread();
     made = batch_allocate(batch, engine, shared);
     if (made)
@@ -434,7 +432,7 @@ static PyObject *batch_send(sn_batch *batch, sn_engine *engine, sn_block *shared
         return PyErr_NoMemory();
     list = PyList_New(batch->count);
     for (Py_ssize_t i = 0; list != NULL && i < batch->count; i++) {
-        PyObject *number = PyLong_FromLongLong(batch->items[i].result);
+        PyObject *number = sn_int(batch->items[i].result);
         if (number == NULL || PyList_SetItem(list, i, number) < 0)
             Py_CLEAR(list);
     }
@@ -443,14 +441,15 @@ static PyObject *batch_send(sn_batch *batch, sn_engine *engine, sn_block *shared
 
 /* Arguments of the previous item: in most batches the next one has the very same objects. */
 typedef struct sn_previous {
-    PyObject *connection, *flags;
+    PyObject *connection, *data, *flags; /* NULL: there is none, or it may mean something else now */
     sn_target target;
+    sn_payload payload;
 } sn_previous;
 
 static bool item_get(sn_item *out, PyObject *tuple, sn_previous *previous)
 {
-    Py_ssize_t parts = PyTuple_Check(tuple) ? PyTuple_Size(tuple) : -1;
-    PyObject *connection, *flags;
+    Py_ssize_t parts = PyTuple_Check(tuple) ? Py_SIZE(tuple) : -1;
+    PyObject *connection, *data, *flags;
     if (parts < 0) {
         PyErr_Format(PyExc_TypeError, "a message is a tuple (connection, data, flags[, lane]), not %R",
                      (PyObject *)Py_TYPE(tuple));
@@ -462,6 +461,7 @@ static bool item_get(sn_item *out, PyObject *tuple, sn_previous *previous)
         return false;
     }
     connection = PyTuple_GetItem(tuple, 0);
+    data = PyTuple_GetItem(tuple, 1);
     flags = PyTuple_GetItem(tuple, 2);
     if (connection != previous->connection && !connection_get(connection, &previous->target))
         return false;
@@ -470,8 +470,12 @@ static bool item_get(sn_item *out, PyObject *tuple, sn_previous *previous)
         return false;
     previous->connection = connection;
     previous->flags = parts == 4 ? NULL : flags;
+    if (data != previous->data && !payload_get(&previous->payload, data))
+        return false;
+    previous->data = previous->payload.view == NULL ? data : NULL;
     out->target = previous->target;
-    return payload_get(&out->payload, PyTuple_GetItem(tuple, 1));
+    out->payload = previous->payload;
+    return true;
 }
 
 /* send_many(engine, iterable of (connection, data, flags[, lane])) -> list of numbers or -EResult */
@@ -495,8 +499,11 @@ static PyObject *send_many(PyObject *module, PyObject *const *args, Py_ssize_t c
         Py_ssize_t total = PyList_Size(messages);
         sn_previous previous = {.connection = NULL};
         while (batch->count < total &&
-               item_get(&batch->items[batch->count], PyList_GetItem(messages, batch->count), &previous))
+               item_get(&batch->items[batch->count], PyList_GetItem(messages, batch->count), &previous)) {
+            batch->bytes += (size_t)previous.payload.size;
+            batch->views |= previous.payload.view != NULL;
             batch->count++;
+        }
         if (batch->count == total)
             results = batch_send(batch, engine, NULL);
         batch_free(batch);
