@@ -287,8 +287,8 @@ class Client:
                 return
             failures = 0 if was_online else failures + 1
             if not warned and (was_online or failures == 2):  # the first is told by `wait`
-                what = "lost" if was_online else "cannot reach"
-                log.warning("%s the rendezvous server %s: %s; trying again", what, self.url, reason)
+                what = "is lost" if was_online else "cannot be used"
+                log.warning("the rendezvous server %s %s: %s; trying again", self.url, what, reason)
                 warned = True
             delay = FIRST_DELAY if was_online else min(delay * 2, LONGEST_DELAY)
             with contextlib.suppress(TimeoutError):
