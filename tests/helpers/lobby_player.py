@@ -58,7 +58,7 @@ class RemotePlayer:
 
     def close(self) -> None:
         """End it in good order."""
-        self._process.communicate(timeout=30)
+        self._process.communicate(timeout=60)
         assert self._process.returncode == 0
 
 
@@ -102,7 +102,7 @@ class Player:
         infos = result if isinstance(result, list) else [result]
         return [(info.id, info.member_count, dict(info.data)) for info in infos]
 
-    def until(self, condition: Any, seconds: float = 20) -> Any:
+    def until(self, condition: Any, seconds: float = 60) -> Any:
         """Wait until a condition holds, and return what it says in the end."""
         deadline = time.monotonic() + seconds
         while not (value := condition()) and time.monotonic() < deadline:

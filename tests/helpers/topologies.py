@@ -131,7 +131,7 @@ class Route:
         assert connection
         return self.hold(self.caller, connection)
 
-    def requested(self, timeout: float = 30) -> End:
+    def requested(self, timeout: float = waiting.PATIENCE) -> End:
         """Wait for the host's event of a request."""
         found: list[ConnectionEvent] = []
 
@@ -170,10 +170,17 @@ class Route:
                 ]
                 (mine[0].events if mine else self.events).append(event)
 
-    def until(self, condition: Callable[[], object], timeout: float = 30, what: str = "") -> None:
-        """Pump until a condition holds; fails with its text when time is up."""
+    def until(
+        self, condition: Callable[[], object], timeout: float = waiting.PATIENCE, what: str = ""
+    ) -> None:
+        """Pump until a condition holds; fails with its text when time is up, as `patience` says."""
         what = f"{self.kind}: {what or condition}"
+        timeout = self.patience(timeout)
         waiting.until(condition, *self.steams, pump=self.pump, timeout=timeout, what=what)
+
+    def patience(self, seconds: float) -> float:
+        """So many seconds in virtual time; a minute at least of the machine's, which is busy."""
+        return max(seconds, waiting.PATIENCE) if self.clock is waiting.REAL else seconds
 
     def pump_for(self, seconds: float) -> None:
         """Pump for a while, to see that something does not happen."""
@@ -210,11 +217,13 @@ class Link:
         """Whether nothing is a network about it."""
         return self.kind == "gns-pipe"
 
-    def until(self, condition: Callable[[], object], timeout: float = 30, what: str = "") -> None:
+    def until(
+        self, condition: Callable[[], object], timeout: float = waiting.PATIENCE, what: str = ""
+    ) -> None:
         """As `Route.until`."""
         self.route.until(condition, timeout, what)
 
-    def collect(self, end: End, count: int, timeout: float = 30) -> list[Received]:
+    def collect(self, end: End, count: int, timeout: float = waiting.PATIENCE) -> list[Received]:
         """Wait for as many messages at an end."""
         messages: list[Received] = []
 

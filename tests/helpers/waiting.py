@@ -8,6 +8,9 @@ import pytest
 
 from steamnet.testing import VirtualClock
 
+PATIENCE = 60.0
+"""Seconds within which a machine that is busy, or stands still for a while, does what it has to."""
+
 
 class MachineClock:
     """The machine's time, by the calls of a `VirtualClock`."""
@@ -39,7 +42,7 @@ def until(
     condition: Callable[[], Any],
     *steams: Any,
     pump: Callable[[], object] | None = None,
-    timeout: float = 30.0,
+    timeout: float = PATIENCE,
     what: str = "",
 ) -> Any:
     """Pump until a condition holds, and return what it said; fail with its text when time is up."""

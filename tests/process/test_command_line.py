@@ -143,7 +143,7 @@ def test_a_host_says_what_to_type_to_join_by_address(listen: str) -> None:
         says, _, command = host.stdout.readline().decode().rstrip().partition(":  steamnet ")
         assert says == "Waiting for players; on this machine they type"
         with running(*shlex.split(command)) as guest:
-            said, _ = guest.communicate(b"by address\n", timeout=30)
+            said, _ = guest.communicate(b"by address\n", timeout=60)
         assert guest.returncode == 0, said
         heard = b""
         while b"by address" not in heard and (line := host.stdout.readline()):
@@ -175,7 +175,7 @@ def test_what_is_no_text_harms_neither_side_of_a_chat() -> None:
         assert host.stdout is not None
         assert b"str:bytes" in host.stdout.readline()
         with running("join", "str:bytes", "--engine", "loopback") as guest:
-            guest.communicate(b"one \xff\ntwo \x1b[2J\n", timeout=30)
+            guest.communicate(b"one \xff\ntwo \x1b[2J\n", timeout=60)
         heard = b""
         while b"two" not in heard and (line := host.stdout.readline()):
             heard += line
@@ -203,7 +203,7 @@ def test_a_chat_is_chosen_from_a_list() -> None:
         for target, typed in (([], b"x\n9\n1\n"), ([lobby], b"")):
             join = [sys.executable, "-m", "steamnet", "join", *target, "--engine", "loopback"]
             done = subprocess.run(
-                join, input=typed + b"hello\n", capture_output=True, timeout=30, check=False
+                join, input=typed + b"hello\n", capture_output=True, timeout=60, check=False
             )
             assert done.returncode == 0, done.stdout
             assert done.stdout.count(b"Which one?") == typed.count(b"\n")
@@ -222,7 +222,7 @@ def test_a_host_without_a_keyboard_hosts_until_ctrl_c() -> None:
         assert b"Waiting for players" in host.stdout.readline()
         assert b"choose from a list" in host.stdout.readline()
         host.send_signal(signal.SIGINT)
-        out, _ = host.communicate(timeout=30)
+        out, _ = host.communicate(timeout=60)
     assert out == b"goodbye\n"
     assert host.returncode == 0
 
@@ -267,7 +267,7 @@ def test_ctrl_c_ends_both_processes_of_the_demo_in_a_line() -> None:
             assert line, said
             said += line
         os.killpg(demo.pid, signal.SIGINT)
-        out, _ = demo.communicate(timeout=30)
+        out, _ = demo.communicate(timeout=60)
     assert out == b"steamnet: interrupted\n"
     assert demo.returncode == 130
 

@@ -144,7 +144,7 @@ def program(engine: str, body: str) -> list[str]:
 
 def run(engine: str, body: str) -> "subprocess.CompletedProcess[str]":
     """Run such a program to its end."""
-    return subprocess.run(program(engine, body), capture_output=True, text=True, timeout=30)
+    return subprocess.run(program(engine, body), capture_output=True, text=True, timeout=60)
 
 
 @pytest.mark.parametrize("leaves", LEAVES)
@@ -223,7 +223,7 @@ def interrupt(engine: str, body: str) -> tuple[int, str]:
             assert process.stdout.readline() == "ready\n"
             time.sleep(0.2)
             process.send_signal(signal.SIGINT)
-            _, said = process.communicate(timeout=30)
+            _, said = process.communicate(timeout=60)
         finally:
             process.kill()
     return process.returncode, said

@@ -347,7 +347,7 @@ def test_another_user(meeting: Path, until: Callable[..., None]) -> None:
     """
     with host_with_a_guest(until) as (alice, plays_on):
         command = [sys.executable, "-c", program, door(meeting)]
-        assert subprocess.run(command, check=False, timeout=30).returncode == 3
+        assert subprocess.run(command, check=False, timeout=60).returncode == 3
         opened = [meeting, *list(meeting.parents)[:-2], Path(door(meeting))]
         modes = [path.stat().st_mode for path in opened]
         try:

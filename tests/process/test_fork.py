@@ -56,7 +56,7 @@ def run(engine: str, body: str) -> None:
     ignored = ("ignore::ResourceWarning", "ignore:This process:DeprecationWarning")
     options = [option for warning in ignored for option in ("-W", warning)]
     command = [sys.executable, "-X", "dev", *options, "-c", code]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
 
 

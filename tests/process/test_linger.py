@@ -310,7 +310,7 @@ def test_what_does_not_arrive_in_time_is_told(pair: Pair, linger: str, closed: b
             sockets.close_connection(connection, 0, "", True)
         began = time.monotonic()
         abandoned = steam.shutdown({linger})
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 9  # by default it waits ten
         print(abandoned)
     """
     with pair.receiver() as receiver:
@@ -335,8 +335,8 @@ def test_a_peer_that_is_killed_ends_the_wait(pair: Pair, closed: bool) -> None:
             sockets.close_connection(connection, 0, "", True)
         threading.Timer(0.2, os.kill, (receiver, signal.SIGKILL)).start()
         began = time.monotonic()
-        abandoned = steam.shutdown()
-        assert time.monotonic() - began < 5
+        abandoned = steam.shutdown(linger=600)
+        assert time.monotonic() - began < 60
         print(len(abandoned), abandoned[0].peer, abandoned[0].messages > 0)
     """
     with pair.receiver() as receiver:
@@ -387,7 +387,7 @@ def test_ctrl_c_ends_the_wait_and_not_the_shutdown(pair: Pair, catches: bool) ->
             assert sender.stdout is not None
             assert sender.stdout.readline() == "waiting\n"
             sender.send_signal(signal.SIGINT)
-            printed, logged = sender.communicate(timeout=30)
+            printed, logged = sender.communicate(timeout=60)
         finally:
             sender.kill()
             receiver.kill()

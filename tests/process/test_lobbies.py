@@ -101,8 +101,8 @@ def test_three_processes_play(start: Start) -> None:
     for player in players:
         for written in (
             "me.lobby.data.get('map') == 'nuke'",
-            f"me.members()['{bob.identity}'] == {{'ready': '1'}}",
-            f"me.members()['{cat.identity}'] == {{'ready': '0'}}",
+            f"me.members().get('{bob.identity}') == {{'ready': '1'}}",
+            f"me.members().get('{cat.identity}') == {{'ready': '0'}}",
             "any(event[0] == 'CHAT' for event in me.events)",
         ):
             assert player.ask(f"me.until(lambda: {written})"), (written, player.ask("me.events"))
@@ -128,16 +128,16 @@ def test_three_processes_play(start: Start) -> None:
 
 
 def test_when_the_owner_is_killed_the_next_member_owns_it(start: Start) -> None:
-    """Within two seconds, and everybody knows; the dead are not listed."""
+    """Everybody knows it; the dead are not listed."""
     ann, bob, cat = start(3)
     lobby = meet([ann, bob, cat])
     for dead, heir, others in ((ann, bob, (bob, cat)), (bob, cat, (cat,))):
         dead.kill()
         for player in others:
-            inherits = f"me.until(lambda: me.lobby.owner == '{heir.identity}', 2)"
+            told = [("DISCONNECTED", dead.identity), ("OWNER", heir.identity)]
+            inherits = f"me.until(lambda: [event[:2] for event in me.events[-2:]] == {told})"
             assert player.ask(inherits), player.ask("me.events")
-            kinds = [(event[0], event[1]) for event in player.ask("me.events")]
-            assert kinds[-2:] == [("DISCONNECTED", dead.identity), ("OWNER", heir.identity)]
+            assert player.ask("str(me.lobby.owner)") == heir.identity
     (dan,) = start(1)
     assert dan.ask("me.answer(steam.lobbies.list())") == [(lobby, 1, {})]
     cat.kill()
@@ -152,7 +152,7 @@ def test_several_that_die_at_once_are_all_missed(start: Start) -> None:
     for player in players[:4]:
         player.kill()
     last = players[4]
-    assert last.ask("me.until(lambda: len(me.lobby.members) == 1, 2)"), last.ask("me.members()")
+    assert last.ask("me.until(lambda: len(me.lobby.members) == 1)"), last.ask("me.members()")
     assert last.ask("str(me.lobby.owner)") == last.identity
 
 
@@ -294,13 +294,12 @@ def test_an_answer_ends_a_wait(place: str) -> None:
     with steamnet.init(engine=place) as steam:
         request = steam.lobbies.create()
         begin = time.monotonic()
-        while not request.done and time.monotonic() - begin < 20:
-            steam.wait(10)
+        while not request.done:
+            assert steam.wait(2 * waiting.PATIENCE)
             steam.run_callbacks()
-        assert time.monotonic() - begin < 5
         request.result().send("hi")
-        while not (events := steam.lobbies.events()) and time.monotonic() - begin < 20:
-            steam.wait(10)
+        while not (events := steam.lobbies.events()):
+            assert steam.wait(2 * waiting.PATIENCE)
             steam.run_callbacks()
         assert [event.data for event in events] == [b"hi"]
-        assert time.monotonic() - begin < 5
+        assert time.monotonic() - begin < waiting.PATIENCE

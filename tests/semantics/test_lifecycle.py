@@ -102,7 +102,7 @@ kept = sockets.receive_messages(other)
 def test_exit_is_silent(engine: str, last: str) -> None:
     """A program may end at any moment: no crash, no word on stderr."""
     code = EXIT.format(engine=engine, last=last)
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
@@ -124,7 +124,7 @@ if child == 0:
 assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
 assert steam.networking_sockets.send_message(one, b"x") == 1
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
 
 

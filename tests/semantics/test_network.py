@@ -114,13 +114,15 @@ def test_dead_line_is_given_up(link: Link) -> None:
 def test_a_time_out_set_while_silent(link: Link) -> None:
     """TimeoutConnected counts for a line that is dead already."""
     listen_well(link)
+    link.route.set(C.TIMEOUT_CONNECTED, 600_000)
     link.route.set(C.FAKE_PACKET_LOSS_SEND, 100.0)
     link.here.send(b"anybody?")
     link.there.send(b"hello?")
     link.route.pump_for(0.1)
-    link.route.set(C.TIMEOUT_CONNECTED, 200)
+    for end in (link.here, link.there):
+        assert end.sockets.set_connection_config_value(end.connection, C.TIMEOUT_CONNECTED, 200)
     problem = ConnectionState.PROBLEM_DETECTED_LOCALLY
-    # Both would give up after ten seconds otherwise.
+    # Both would give up after ten minutes otherwise.
     link.until(
         lambda: link.here.last == link.there.last == problem, timeout=7, what="both to give up"
     )

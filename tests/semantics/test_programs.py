@@ -91,7 +91,7 @@ def test_host_and_clients_in_three_processes(engine: str) -> None:
         assert host.stdout is not None
         assert host.stdout.readline() == f"Host Steam ID: {HOST_ID}\n"
         programs += [start(engine, who, CLIENT) for who in (CLIENT_ID, OTHER_ID)]
-        said = [client.communicate(timeout=40)[0] for client in programs[1:]]
+        said = [client.communicate(timeout=60)[0] for client in programs[1:]]
         assert said[0].splitlines()[0] == f"{OTHER_ID}: Hello from client!"
         assert said[1].splitlines()[0] == f"{CLIENT_ID}: Hello from client!"
         assert [program.wait(20) for program in programs] == [0, 0, 0]

@@ -96,6 +96,7 @@ def test_sending_before_acceptance(route: Route) -> None:
 
 def test_nobody_listens(route: Route) -> None:
     """A call that nobody answers ends after TimeoutInitial."""
+    route.set(ConfigValue.TIMEOUT_INITIAL, 600_000)
     here = route.connect({ConfigValue.TIMEOUT_INITIAL: 300})
     route.until(
         lambda: here.last == PROBLEM, timeout=9, what="the timeout, long before the default"
@@ -107,6 +108,7 @@ def test_nobody_listens(route: Route) -> None:
 
 def test_ignored_request(route: Route) -> None:
     """A host that neither accepts nor closes lets the call time out on both sides."""
+    route.set(ConfigValue.TIMEOUT_INITIAL, 600_000)
     route.listen({ConfigValue.TIMEOUT_INITIAL: 400})
     here = route.connect({ConfigValue.TIMEOUT_INITIAL: 400})
     there = route.requested()
@@ -123,13 +125,14 @@ def test_ignored_request(route: Route) -> None:
 def test_a_time_out_set_while_waiting(route: Route, waits: str) -> None:
     """TimeoutInitial counts for a call, or a request, that waits already."""
     route.listen()
+    route.set(ConfigValue.TIMEOUT_INITIAL, 600_000)
     here = route.connect()
     there = route.requested()
     end = here if waits == "caller" else there
     assert end.last == CONNECTING
     setter = end.sockets.set_connection_config_value
     assert setter(end.connection, ConfigValue.TIMEOUT_INITIAL, 300)
-    # Both would give up after ten seconds otherwise.
+    # Both would give up after ten minutes otherwise.
     route.until(lambda: end.last == PROBLEM, timeout=6, what="the new timeout")
     assert end.info.end_reason == TIMEOUT
 
@@ -137,6 +140,7 @@ def test_a_time_out_set_while_waiting(route: Route, waits: str) -> None:
 @pytest.mark.parametrize("reply", ["accept", "close"])
 def test_a_callers_time_out_is_told(route: Route, reply: str) -> None:
     """The host learns that the caller gave up, so that its late answer leaves nothing behind."""
+    route.set(ConfigValue.TIMEOUT_INITIAL, 600_000)
     route.listen()
     here = route.connect({ConfigValue.TIMEOUT_INITIAL: 500})
     there = route.requested()
@@ -153,6 +157,7 @@ def test_a_callers_time_out_is_told(route: Route, reply: str) -> None:
 
 def test_a_hosts_time_out_is_told(route: Route) -> None:
     """A caller whose request the host left unanswered is told when the host gives it up."""
+    route.set(ConfigValue.TIMEOUT_INITIAL, 600_000)
     route.listen({ConfigValue.TIMEOUT_INITIAL: 500})
     here = route.connect()
     there = route.requested()
@@ -166,6 +171,7 @@ def test_a_hosts_time_out_is_told(route: Route) -> None:
 @pytest.mark.not_on("gns-ip", "loopback-ip", why="ports of addresses are tried by nobody_listens")
 def test_other_virtual_port(route: Route) -> None:
     """A request goes to the port that was asked for, not to another listener beside it."""
+    route.set(ConfigValue.TIMEOUT_INITIAL, 600_000)
     route.listen()
     caller = route.caller.networking_sockets
     wrong = route.hold(
