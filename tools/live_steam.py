@@ -473,17 +473,21 @@ def main() -> int:
     parser.add_argument("command", choices=["walk", "host", "join"])
     parser.add_argument("lobby", nargs="?", help="join: the number that the host shows")
     parser.add_argument(
-        "--library", default=os.environ.get("STEAMNET_LIBRARY"), help="libsteam_api"
+        "--library", default=os.environ.get("STEAMNET_LIBRARY"), help="path of Steam's library"
     )
-    parser.add_argument("--app-id", type=int, default=480)
+    parser.add_argument("--app-id", type=int, default=480, help="default: %(default)s")
     parser.add_argument("--seconds", type=float, default=60.0, help="to wait for anything at most")
-    parser.add_argument("--report", type=Path, default=Path("live_steam_report.md"))
+    parser.add_argument(
+        "--report", type=Path, default=Path("live_steam_report.md"), help="default: %(default)s"
+    )
     parser.add_argument("--yes", action="store_true", help="agree to what friends can see")
     options = parser.parse_args()
     if not options.library:
         parser.error("give --library, the path of libsteam_api.so or steam_api64.dll")
     if (options.command == "join") != (options.lobby is not None):
         parser.error("join takes the lobby that the host shows")
+    if not Path(options.library).is_file():
+        parser.error(f"--library: there is no file {options.library}")
     report = Report(options.command, options.library)
     opened: list[steamnet.Steam] = []
 

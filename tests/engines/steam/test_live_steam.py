@@ -104,3 +104,13 @@ def test_wrong_arguments_are_refused(arguments: list[str], library: str, tmp_pat
     assert tool.returncode == 2
     assert "usage" in said
     assert list((tmp_path / "wrong").iterdir()) == []
+
+
+def test_a_library_that_is_not_there_is_told_in_a_line(tmp_path: Path) -> None:
+    """Before anything is tried, and without a report."""
+    walk = start(tmp_path / "walk", str(tmp_path / "libsteam_api.so"), "walk")
+    said, _ = walk.communicate(timeout=120)
+    assert walk.returncode == 2
+    assert f"there is no file {tmp_path / 'libsteam_api.so'}" in said
+    assert "Traceback" not in said
+    assert list((tmp_path / "walk").iterdir()) == []
