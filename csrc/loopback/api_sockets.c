@@ -84,11 +84,8 @@ bool lo_CreateSocketPair(ISteamNetworkingSockets *self, HSteamNetConnection *pOu
         pair[i] = lo_connection_new(user, LO_KIND_PAIR, NULL, 0, NULL);
     made = pair[0] != NULL && pair[1] != NULL;
     for (int i = 0; i < 2 && made; i++) {
-        if (!lo_clean_identity(&pair[i]->remote, identities[i])) {
-            pair[i]->remote.m_eType = k_ESteamNetworkingIdentityType_IPAddress;
-            pair[i]->remote.m_cbSize = (int)sizeof pair[i]->remote.m_ip;
-            pair[i]->remote.m_ip.m_ipv6[15] = 1;
-        }
+        if (!lo_clean_identity(&pair[i]->remote, identities[i]))
+            pair[i]->remote = lo_localhost;
         pair[i]->peer = pair[1 - i]->object.handle;
         pair[i]->outgoing = i == 0;
         pair[i]->state = LO_CONNECTED;

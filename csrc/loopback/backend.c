@@ -51,12 +51,7 @@ static uint64_t new_seed(void)
 
 static ESteamAPIInitResult start(sn_engine *engine, const sn_options *options, char *error)
 {
-    SteamNetworkingIdentity localhost = {
-        .m_eType = k_ESteamNetworkingIdentityType_IPAddress,
-        .m_cbSize = sizeof(SteamNetworkingIPAddr),
-        .m_ip = {.m_ipv6 = {[15] = 1}},
-    };
-    const SteamNetworkingIdentity *identity = &localhost;
+    const SteamNetworkingIdentity *identity = &lo_localhost;
     lo_user *user = lo_alloc(sizeof *user);
     if (options != NULL && options->identity != NULL)
         identity = options->identity;

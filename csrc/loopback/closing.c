@@ -23,14 +23,12 @@ lo_total lo_unacknowledged(const lo_connection *connection)
 void lo_send_close(lo_connection *connection)
 {
     lo_packet *packet = connection->close_packet;
-    lo_close_body closed = {.reason = connection->end_reason};
     lo_connection *peer = lo_peer(connection);
     bool first = connection->state == LO_CONNECTED;
     if (packet == NULL || (connection->peer == 0 && connection->link == NULL))
         return;
     connection->close_packet = NULL;
-    memcpy(closed.text, connection->end_text, sizeof closed.text);
-    memcpy(packet->payload, &closed, sizeof closed);
+    memcpy(packet->payload, &connection->end, sizeof connection->end);
     if (packet->attempt == 0)
         packet->reliable = !first;
     packet->send_time = lo.now;

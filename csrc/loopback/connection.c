@@ -235,8 +235,8 @@ void lo_check_path(lo_connection *connection)
 
 static void set_end(lo_connection *connection, int reason, const char *text)
 {
-    connection->end_reason = reason;
-    snprintf(connection->end_text, sizeof connection->end_text, "%s", text);
+    connection->end = (lo_close_body){.reason = reason};
+    snprintf(connection->end.text, sizeof connection->end.text, "%s", text);
 }
 
 void lo_terminate(lo_connection *connection, ESteamNetworkingConnectionState state, int reason,

@@ -186,7 +186,7 @@ void lo_handle_control(lo_connection *connection, lo_packet *packet)
 
 static void connect_timed_out(lo_connection *connection)
 {
-    char text[sizeof connection->end_text];
+    char text[sizeof connection->end.text];
     const char *why = NULL;
     if (connection->request == LO_REQUEST_FAILED) {
         lo_terminate(connection, LO_PROBLEM, k_ESteamNetConnectionEnd_Misc_InternalError,

@@ -194,8 +194,7 @@ struct lo_connection {
 
     lo_listener *listener;
     int port;
-    int end_reason;
-    char end_text[k_cchSteamNetworkingMaxConnectionCloseReason];
+    lo_close_body end; /* how it ended, here or at the peer */
     SteamNetworkingIdentity remote;
     SteamNetworkingIPAddr address;
     char name[k_cchSteamNetworkingMaxConnectionAppName];

@@ -110,7 +110,7 @@ static bool ended_in_silence(const lo_connection *connection, ESteamNetworkingCo
 {
     return old == LO_CONNECTED ||
            (!connection->outgoing && connection->state == LO_CLOSED_BY_PEER &&
-            connection->end_reason < k_ESteamNetConnectionEnd_AppException_Min);
+            connection->end.reason < k_ESteamNetConnectionEnd_AppException_Min);
 }
 
 void lo_session_on_state(lo_connection *connection, ESteamNetworkingConnectionState old)

@@ -49,8 +49,8 @@ void lo_fill_info(const lo_connection *connection, SteamNetConnectionInfo_t *inf
     info->m_hListenSocket = visible ? connection->listener->object.handle : 0;
     info->m_addrRemote = connection->address;
     info->m_eState = connection->state;
-    info->m_eEndReason = connection->end_reason;
-    memcpy(info->m_szEndDebug, connection->end_text, sizeof info->m_szEndDebug);
+    info->m_eEndReason = connection->end.reason;
+    memcpy(info->m_szEndDebug, connection->end.text, sizeof info->m_szEndDebug);
     describe(connection, info->m_szConnectionDescription);
     info->m_nFlags = info_flags(connection);
 }
@@ -153,8 +153,8 @@ int lo_write_details(const lo_connection *connection, char *text, size_t size)
     describe(connection, what);
     lo_fill_status(connection, &status);
     if (connection->state >= LO_CLOSED_BY_PEER)
-        snprintf(end, sizeof end, ", reason code %d.  (%s)", connection->end_reason,
-                 connection->end_text);
+        snprintf(end, sizeof end, ", reason code %d.  (%s)", connection->end.reason,
+                 connection->end.text);
     return snprintf(
         text, size,
         "End-to-end connection: %s%s\n"

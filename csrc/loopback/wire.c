@@ -3,6 +3,12 @@
 
 #include <string.h>
 
+const SteamNetworkingIdentity lo_localhost = {
+    .m_eType = k_ESteamNetworkingIdentityType_IPAddress,
+    .m_cbSize = sizeof(SteamNetworkingIPAddr),
+    .m_ip = {.m_ipv6 = {[15] = 1}},
+};
+
 bool lo_same_identity(const SteamNetworkingIdentity *a, const SteamNetworkingIdentity *b)
 {
     return a->m_eType == b->m_eType && a->m_cbSize == b->m_cbSize &&

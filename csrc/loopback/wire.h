@@ -106,6 +106,8 @@ typedef struct lo_conditions {
 ptrdiff_t lo_frame_parse(const unsigned char *bytes, size_t size, lo_frame *frame);
 void lo_frame_head(const lo_frame *frame, unsigned char head[LO_HEADER]);
 
+/* Who a user is that has not been told, and a peer likewise. */
+extern const SteamNetworkingIdentity lo_localhost;
 bool lo_same_identity(const SteamNetworkingIdentity *a, const SteamNetworkingIdentity *b);
 /* False for an invalid identity; otherwise true, with all unused bytes zero. */
 bool lo_clean_identity(SteamNetworkingIdentity *out, const SteamNetworkingIdentity *in);
