@@ -115,8 +115,6 @@ void lo_destroy(lo_connection *connection)
     end_traffic(connection);
     if (connection->session != NULL)
         connection->session->connection = NULL;
-    if (connection->has_room)
-        LO_REMOVE(&lo.draining, connection, draining);
     lo_drop_queue(connection);
     lo_change_group(connection, NULL);
     LO_REMOVE(&user->connections, connection, listed);

@@ -14,12 +14,16 @@ static sn_mutex mutex = SN_MUTEX_INIT; /* one for all clocks */
 
 static void run_timer(lo_timer *timer)
 {
+    lo_connection *connection;
     switch (timer->kind) {
     case LO_PACKET_TIMER:
         lo_packet_arrived(HOLDER(timer, lo_packet, timer));
         break;
     case LO_SEND_TIMER:
-        lo_send_due(HOLDER(timer, lo_connection, send_timer));
+        connection = HOLDER(timer, lo_connection, send_timer);
+        lo_send_due(connection);
+        if (connection->deferred.first != NULL)
+            lo_drain_deferred(connection);
         break;
     default:
         lo_on_timeout(HOLDER(timer, lo_connection, timeout_timer));
@@ -72,8 +76,6 @@ static void wake_for_timers(void)
 void lo_api_end(void)
 {
     lo_list released;
-    if (lo.draining.first != NULL)
-        lo_drain_deferred();
     if (lo_acking_links.first != NULL)
         lo_transport_send_acks();
     wake_for_timers();

@@ -164,7 +164,7 @@ static void accept_close(lo_connection *connection, lo_packet *packet)
 }
 
 /* Nothing valid comes behind a close, and a second close ends the connection. */
-static void drain_connection(lo_connection *connection)
+void lo_drain_deferred(lo_connection *connection)
 {
     lo_packet *packet;
     while ((packet = connection->deferred.first) != NULL && packet->kind == LO_DATA &&
@@ -172,16 +172,6 @@ static void drain_connection(lo_connection *connection)
         enqueue(connection, lo_list_take(&connection->deferred));
     if (packet != NULL && packet->kind != LO_DATA)
         lo_handle_control(connection, lo_list_take(&connection->deferred));
-}
-
-void lo_drain_deferred(void)
-{
-    lo_connection *connection;
-    while ((connection = lo.draining.first) != NULL) {
-        LO_REMOVE(&lo.draining, connection, draining);
-        connection->has_room = false;
-        drain_connection(connection);
-    }
 }
 
 /* --- arrivals ------------------------------------------------------------------------------ */

@@ -6,8 +6,8 @@
 
 /* The packet's time has come: it passes its sender's side, its receiver's side, or is delivered. */
 void lo_packet_arrived(lo_packet *packet);
-/* Moves deferred messages up into the queues that have room again. A close may be behind them: then
- * their connection ends. */
-void lo_drain_deferred(void);
+/* Moves deferred messages up into the queue where it has room again. A close may be behind them: then
+ * the connection ends. */
+void lo_drain_deferred(lo_connection *connection);
 
 #endif

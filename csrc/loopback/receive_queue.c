@@ -15,10 +15,9 @@ static void leave_group(lo_packet *packet)
 
 void lo_note_room(lo_connection *connection)
 {
-    if (connection->deferred.first != NULL && !connection->has_room) {
-        connection->has_room = true;
-        LO_APPEND(&lo.draining, connection, draining);
-    }
+    const lo_timer *timer = &connection->send_timer;
+    if (connection->deferred.first != NULL && (!timer->is_queued || timer->time > lo.now))
+        lo_timer_add(&connection->send_timer, lo.now);
 }
 
 SteamNetworkingMessage_t *lo_dequeue(lo_packet *packet)

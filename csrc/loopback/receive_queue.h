@@ -6,7 +6,7 @@
 
 /* Out of its queue and group; it is the application's from then on. */
 SteamNetworkingMessage_t *lo_dequeue(lo_packet *packet);
-/* There may be room in the queue for deferred messages. */
+/* There may be room in the queue for deferred messages: its timer moves them up in the next call. */
 void lo_note_room(lo_connection *connection);
 /* At most so many messages of a group. */
 int lo_dequeue_all(lo_group *group, SteamNetworkingMessage_t **messages, int most);

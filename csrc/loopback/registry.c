@@ -82,7 +82,6 @@ void lo_clocks_reset(void)
     for (sn_clock *clock = virtual_clocks.first; clock != NULL; clock = clock->listed.after) {
         memset(clock->timers, 0, sizeof clock->timers);
         clock->users.first = clock->users.last = NULL;
-        clock->draining.first = clock->draining.last = NULL;
     }
 }
 

@@ -159,7 +159,6 @@ struct lo_connection {
     bool outgoing, symmetric;
     bool silent;              /* nothing gets through: it times out */
     bool close_lost;          /* the network has dropped our close */
-    bool has_room;            /* it is in the list of those whose queue has room again */
     uint32_t ordinal;         /* among all of its user */
     HSteamNetConnection peer; /* in this process, or ... */
     struct lo_link *link;     /* ... in another */
@@ -189,7 +188,6 @@ struct lo_connection {
     int queue_count;
     lo_group *group;
     LO_LINK(lo_connection) listed, grouped; /* of its user, and of its poll group */
-    LO_LINK(lo_connection) draining;        /* of those whose queue has room again */
     lo_scope scope;
 
     lo_listener *listener;
@@ -286,7 +284,6 @@ struct sn_clock {
     uint64_t timer_seq;
     lo_object *objects[LO_BUCKETS]; /* by handle */
     LO_LIST(lo_user) users;
-    LO_LIST(lo_connection) draining; /* with deferred messages, and room again in their queues */
     uint64_t random;
     uint32_t serial;
 };
