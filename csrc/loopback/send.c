@@ -159,36 +159,26 @@ static lo_lane *ready_lane(const lo_connection *connection)
     return lane != NULL && flow_control_allows(connection, lane->waiting.first) ? lane : NULL;
 }
 
-/* When the next message is transmitted. Into another process this is ahead of its departure, since
- * it may be that no call comes at that time; but what Nagle holds may still become part of more. */
-static int64_t next_transmission(const lo_connection *connection)
+/* When the next packet leaves, with what is `ready` or is sent again. Messages go into another process
+ * ahead of their departure, since it may be that no call comes at that time; but what Nagle holds may
+ * still become part of more. */
+static int64_t next_departure(const lo_connection *connection, const lo_lane *ready)
 {
-    int64_t held = connection->nagle_deadline, busy = connection->link_idle_at;
-    if (connection->link != NULL) {
-        held -= LO_SERVICE_DELAY;
-        busy -= HORIZON;
-    }
-    return held > busy ? held : busy;
-}
-
-/* When the next datagram leaves, for whatever reason. */
-static int64_t next_datagram(const lo_connection *connection)
-{
-    int64_t next = connection->datagrams.resend_at, earliest = connection->link_idle_at - BURST;
-    if (ready_lane(connection) != NULL && connection->nagle_deadline < next)
-        next = connection->nagle_deadline;
-    return next > earliest ? next : earliest;
+    const lo_datagrams *d = &connection->datagrams;
+    bool ahead = connection->link != NULL && !d->used;
+    int64_t idle = connection->link_idle_at - (d->used ? BURST : ahead ? HORIZON : 0);
+    int64_t next = d->used ? d->resend_at : INT64_MAX;
+    if (ready != NULL && connection->nagle_deadline - (ahead ? LO_SERVICE_DELAY : 0) < next)
+        next = connection->nagle_deadline - (ahead ? LO_SERVICE_DELAY : 0);
+    return next > idle ? next : idle;
 }
 
 void lo_schedule(lo_connection *connection)
 {
-    int64_t time = connection->datagrams.ack_due, next = INT64_MAX;
+    int64_t time = connection->datagrams.ack_due, next;
     if (connection->link_idle_at < lo.now)
         connection->link_idle_at = lo.now; /* it was idle: nothing leaves in the past */
-    if (connection->datagrams.used)
-        next = next_datagram(connection);
-    else if (ready_lane(connection) != NULL)
-        next = next_transmission(connection);
+    next = next_departure(connection, ready_lane(connection));
     if (next < time)
         time = next;
     if (time < INT64_MAX)
@@ -203,10 +193,12 @@ static bool has_peer_lane(const lo_connection *connection, const lo_lane *lane)
     return peer == NULL || lo_lane_at(peer, index) != NULL;
 }
 
-/* A whole message, which no simulated network touches. */
-static void send_message(lo_connection *connection, lo_lane *lane)
+/* A whole message, which no simulated network touches; false when memory is short. */
+static bool send_message(lo_connection *connection, lo_lane *lane)
 {
     lo_packet *packet = lane->waiting.first;
+    if (lane != connection->lanes && !has_peer_lane(connection, lane))
+        return false;
     occupy_link(connection, connection->nagle_deadline, packet->message.m_cbSize);
     packet->send_time = connection->link_idle_at;
     packet->whole = true;
@@ -222,32 +214,10 @@ static void send_message(lo_connection *connection, lo_lane *lane)
         lo_link_send(connection, packet, packet->send_time);
     else
         lo_timer_add(&packet->timer, packet->send_time);
-}
-
-/* Each has its own timestamp, even if that is past by now: another one leaves as often as the link is
- * idle. True if nothing is left. */
-static bool send_messages(lo_connection *connection)
-{
-    lo_lane *lane;
-    while ((lane = next_lane(connection)) != NULL) {
-        if (next_transmission(connection) > lo.clock ||
-            !flow_control_allows(connection, lane->waiting.first)) {
-            lo_schedule(connection);
-            return false;
-        }
-        if (lane != connection->lanes && !has_peer_lane(connection, lane)) {
-            lo_timer_add(&connection->send_timer, lo.now + WITHOUT_MEMORY);
-            return false;
-        }
-        send_message(connection, lane);
-    }
-    connection->nagle_deadline = INT64_MAX;
-    if (connection->datagrams.ack_due != INT64_MAX)
-        lo_schedule(connection);
     return true;
 }
 
-/* One with what is ready; false when memory is short. */
+/* A datagram with what is ready; false when memory is short. */
 static bool send_datagram(lo_connection *connection)
 {
     lo_lane *lane;
@@ -271,36 +241,32 @@ static bool send_datagram(lo_connection *connection)
     return true;
 }
 
-/* True if nothing is left, and all is acknowledged. */
-static bool send_datagrams(lo_connection *connection)
-{
-    lo_datagrams *d = &connection->datagrams;
-    bool done = true;
-    lo_datagram_check_resend(connection);
-    while (done && d->used && connection->link_idle_at <= lo.now + BURST &&
-           (d->resend_at <= lo.now ||
-            (connection->nagle_deadline <= lo.now && ready_lane(connection) != NULL)))
-        done = send_datagram(connection);
-    if (connection->first_waiting < 0)
-        connection->nagle_deadline = INT64_MAX;
-    if (done)
-        lo_schedule(connection);
-    else
-        lo_timer_add(&connection->send_timer, lo.now + WITHOUT_MEMORY);
-    return connection->first_waiting < 0 && d->unacked.first == NULL && d->lost.first == NULL;
-}
-
+/* Each message has its own timestamp, even if that is past by now: another one leaves as often as the
+ * link is idle. */
 void lo_send_due(lo_connection *connection)
 {
     lo_datagrams *d = &connection->datagrams;
-    bool all_sent = d->used && send_datagrams(connection);
+    bool sent = true, all_sent;
+    if (d->used)
+        lo_datagram_check_resend(connection);
+    while (sent && (d->used || connection->first_waiting >= 0)) {
+        lo_lane *lane = ready_lane(connection);
+        if (next_departure(connection, lane) > (d->used ? lo.now : lo.clock))
+            break;
+        sent = d->used ? send_datagram(connection) : send_message(connection, lane);
+    }
     if (d->ack_due <= lo.now) {
         if (connection->link == NULL) /* else it has left ahead of its time */
             lo_datagram_send_ack(connection);
         d->ack_due = INT64_MAX;
     }
-    if (!d->used)
-        all_sent = send_messages(connection);
+    if (connection->first_waiting < 0)
+        connection->nagle_deadline = INT64_MAX;
+    all_sent = connection->first_waiting < 0 && d->unacked.first == NULL && d->lost.first == NULL;
+    if (!sent)
+        lo_timer_add(&connection->send_timer, lo.now + WITHOUT_MEMORY);
+    else if (!all_sent || d->ack_due != INT64_MAX)
+        lo_schedule(connection);
     if (all_sent && connection->state == LO_LINGER)
         lo_send_close(connection);
     if (connection->state == LO_FIN_WAIT)
