@@ -22,6 +22,7 @@ STEAM_ID_3 = re.compile(r"\[?U:(\d):(\d+)\]?", re.I)
 STEAM_ID_64 = re.compile(r"7656\d{13}\b")
 STEAM_TEXT = re.compile(r"STEAM_\d:[01]:\d+|\[?[A-Z]:\d:\d+(:\d+)?\]?", re.I)  # not only people's
 HOST_AND_PORT = re.compile(r"(\[[^\]]*\]|[^:/\s]+):\d{1,5}")
+HOST_NAME = re.compile(r"[\w-]+(\.[\w-]+)+")
 
 
 class Identity(str):
@@ -111,7 +112,8 @@ def _refuse_other_names(text: str) -> None:
             f"{text!r} is no identity: give the Steam ID in decimal{_steam_id_in(text)}"
         )
     native = ffi.new("SteamNetworkingIPAddr *")
-    if HOST_AND_PORT.fullmatch(text) or lib.sn_address_parse(native, c_string(text, "identity")):
+    is_host = HOST_AND_PORT.fullmatch(text) or HOST_NAME.fullmatch(text)
+    if is_host or lib.sn_address_parse(native, c_string(text, "identity")):
         raise ValueError(
             f"{text!r} is an address and no identity: call connect_ip to connect to it, or "
             "listen_ip to listen on it"
