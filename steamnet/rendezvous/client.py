@@ -133,7 +133,6 @@ class Client:
         """Send what waits, give the identity up, and end the thread; idempotent."""
         if self._is_forked():
             return
-        self._closing = True
         self._call(self._end)
         self._thread.join(CLOSE_SECONDS)
         self._call(self._task.cancel)  # where a server that does not answer holds it up
@@ -166,6 +165,7 @@ class Client:
         ``arguments``: what JSON can hold. The future is done by another thread.
         """
         future: Future[object] = Future()
+        future.add_done_callback(lambda _: self._wake_game())
         self.ask(future, op, arguments)
         return future
 
@@ -212,14 +212,25 @@ class Client:
             self._frames.append(frame)
         self._call(self._wake.set)
 
-    def _call(self, function: Callable[[], object]) -> None:
-        """Call a function on the thread, if it has not ended."""
-        if not self._is_forked():
-            with contextlib.suppress(RuntimeError):
-                self._loop.call_soon_threadsafe(function)
+    def _call(self, function: Callable[[], object]) -> bool:
+        """Call a function on the thread soon; False if that has ended, or is a parent's.
+
+        Where it ends before that, listeners are told of "ended".
+        """
+        try:
+            if self._is_forked():
+                return False
+            self._loop.call_soon_threadsafe(function)
+        except RuntimeError:
+            return False
+        return True
 
     def _end(self) -> None:
-        """Give up what has not led to a login; otherwise let the last frames out."""
+        """Give up what has not led to a login; otherwise let the last frames out.
+
+        On the thread, after all that it was given to do before.
+        """
+        self._closing = True
         self._wake.set()
         if not self._online:
             self._task.cancel()
@@ -239,6 +250,7 @@ class Client:
             self._set_offline(self.error or "closed")
             self._decided.set()
             self._loop.close()
+            self._told({"op": "ended"})
 
     async def _stay_connected(self) -> None:
         """Connect, again and again, until closed."""
@@ -340,9 +352,9 @@ class Client:
                     name, signal = protocol.decode_signal(frame)
                     if len(signal) <= protocol.LONGEST_SIGNAL:
                         self._signals.append((identity_of(name), signal))
+                        self._wake_game()
                 else:
                     self._take_message(protocol.decode(frame))
-                self._wake_game()
         finally:
             writing.cancel()
             await asyncio.wait([writing])
@@ -366,8 +378,9 @@ class Client:
         listener = self.listeners.get(str(message.get("op")))
         if listener is not None:
             listener(message)
-        else:
+        elif message.get("op") != "ended":
             self._pushes.append(message)
+            self._wake_game()
 
     async def _write(self, websocket: ClientConnection) -> None:
         """Send what is queued; at the end give the identity up, and close."""

@@ -32,25 +32,26 @@ class RemoteLobbies:
         self._in_flight = 0
         self._sending = False  # a thread is at it, and goes on with what is added meanwhile
         self._owner = os.getpid()
-        self._lock = threading.Lock()  # around the three above
+        self._lock = threading.Lock()  # around the taking of requests, and the two above
         client.listeners["lobby"] = self._told
         client.listeners["online"] = self._enter
         client.listeners["offline"] = self._offline
+        client.listeners["ended"] = lambda _: self._send()
         self._enter({})
 
     def submit(self, number: int, request: Request) -> None:
-        """Send a request, or queue it while many are on their way."""
-        with self._lock:
-            self._waiting.append((number, request))
-        self._send()
+        """Have the client's thread send a request, or queue it while many are on their way."""
+        self._waiting.append((number, request))
+        if len(self._waiting) == 1 and not self._client._call(self._send):
+            self._send()  # the client has ended: all is answered so
 
     def close(self) -> None:
         """Leave all lobbies."""
         if os.getpid() != self._owner:  # the client and its thread are the parent's
             return
-        for op in ("lobby", "online", "offline"):
+        for op in ("lobby", "online", "offline", "ended"):
             self._client.listeners.pop(op, None)
-        self._client.request("lobby", do="exit")
+        self._client._call(lambda: self._client.request("lobby", do="exit"))
 
     def _send(self) -> None:
         while True:
@@ -68,7 +69,7 @@ class RemoteLobbies:
                 self._sending = False
 
     def _answered(self, number: int, request: Request, future: "Future[object]") -> None:
-        """On the client's thread; or on the game's, where there is no server."""
+        """On the client's thread; or on the game's, where that one has ended."""
         try:
             message = future.result()
             if not isinstance(message, dict):
