@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 import steamnet
+import steamnet.testing
 from steamnet.clock import CURRENT, VirtualClock
 
 # Programs that tests start find the steamnet that is tested, and not the source tree, in which
@@ -35,6 +36,7 @@ from remote_process import RemoteProcess
 from topologies import LINKS, PAIRS, ROUTES, Link, Route
 
 ENGINES = ("loopback", "gns")
+steamnet.testing.pump.__kwdefaults__["timeout"] = waiting.PATIENCE  # on a busy machine, too
 ALICE, BOB = "76561198000000001", "76561198000000002"
 
 # A run in a shell's background ignores Ctrl+C, and the programs that tests start would inherit it.

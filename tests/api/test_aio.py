@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import math
 import subprocess
 import sys
 import textwrap
@@ -290,14 +291,14 @@ async def test_close_waits_until_everything_has_arrived() -> None:
         await caller.close()
         assert time.monotonic() - start > 0.1
         assert [len(m) async for m in called] == [50_000] * 4
-    async with pair({ConfigValue.SEND_RATE_MIN: 10**5, ConfigValue.SEND_RATE_MAX: 10**5}) as (
+    async with pair({ConfigValue.SEND_RATE_MIN: 10**4, ConfigValue.SEND_RATE_MAX: 10**4}) as (
         caller,
         called,
     ):
-        await fill(caller)  # five seconds' worth
+        await fill(caller)  # fifty seconds' worth
         start = time.monotonic()
         await caller.close(linger=False)
-        assert time.monotonic() - start < 4
+        assert time.monotonic() - start < 40
         assert len([m async for m in called]) < 3
 
 
@@ -597,7 +598,7 @@ async def test_a_busy_sender_does_not_stop_the_pump() -> None:
         start = time.monotonic()
         while turns < 5 or not reading.done():
             await caller.send("x", SendFlags.UNRELIABLE_NO_NAGLE)
-            assert time.monotonic() - start < 30
+            assert time.monotonic() - start < 60
         counting.cancel()
         await asyncio.gather(counting, reading, return_exceptions=True)
 
@@ -627,17 +628,18 @@ async def test_an_idle_engine_costs_little() -> None:
     """A pump with nothing to do takes a few per cent of a core at most, and answers soon."""
     async with pair() as (caller, called):
         await asyncio.sleep(0.1)
-        start = time.process_time()
+        start, began = time.process_time(), time.monotonic()
         await asyncio.sleep(0.4)
-        assert time.process_time() - start < 0.06  # two engines; measured 0.008
-        took = []
-        for _ in range(5):  # the best of them: the machine may be busy
+        passed = time.monotonic() - began
+        assert time.process_time() - start < 0.15 * passed  # two engines; measured 0.02
+        took = [math.inf]
+        while min(took) >= 0.05:  # the best of them: the machine may be busy
+            assert time.monotonic() - began < 60, took
             await asyncio.sleep(0.05)
             start = time.perf_counter()
             await caller.send("wake up", SendFlags.RELIABLE_NO_NAGLE)
             await called.receive()
             took.append(time.perf_counter() - start)
-        assert min(took) < 0.05
 
 
 @with_asyncio
@@ -676,7 +678,7 @@ async def test_leaving_because_of_an_error_does_not_wait() -> None:
     start = time.monotonic()
     with pytest.raises(ZeroDivisionError):
         await program()
-    assert time.monotonic() - start < 4
+    assert time.monotonic() - start < 9  # else it waits ten
 
 
 @with_asyncio
@@ -684,10 +686,10 @@ async def test_relay_readiness() -> None:
     """Where there is no relay network, waiting for it says so at once."""
     async with aio.init(engine="loopback", identity=HOST) as steam:
         start = time.monotonic()
-        assert await steam.wait_for_relay(5) is False
+        assert await steam.wait_for_relay(600) is False
         with pytest.raises(ValueError, match="timeout"):
             await steam.wait_for_relay(float("nan"))
-        assert time.monotonic() - start < 4
+        assert time.monotonic() - start < 60
 
 
 @with_asyncio

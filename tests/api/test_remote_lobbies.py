@@ -23,7 +23,7 @@ from steamnet.rendezvous import Client, Limits
 from steamnet.rendezvous.lobby_carrier import IN_FLIGHT, RemoteLobbies
 
 APP = 480
-PATIENCE = 30.0
+PATIENCE = 60.0
 FAST = Limits(frames_per_second=1e6, frames_at_once=1e6, bytes_per_second=1e9, bytes_at_once=1e9)
 
 

@@ -21,7 +21,7 @@ from steamnet.lobby_rules import User as Player
 from steamnet.rendezvous import Client, Limits, User
 from steamnet.rendezvous.lobby_carrier import RemoteLobbies
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 ANN = Identity.parse("str:ann")
 TEXTS = ("x" * 8192, "é" * 4096, "\N{GRINNING FACE}" * 2048, '"' * 8192)  # 8 KiB each
 

@@ -31,7 +31,7 @@ from steamnet.rendezvous.ice import IceConfig, IceServers
 
 ANN, BOB, MALLORY = (Identity.parse(f"str:{name}") for name in ("ann", "bob", "mallory"))
 STEAM_ID = Identity.parse("76561198000000001")
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 Clients = Callable[..., Client]
 

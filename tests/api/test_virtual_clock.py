@@ -97,7 +97,7 @@ def test_a_timeout_counts_virtual_seconds() -> None:
         assert alice.clock.now() == START + 3600
         assert alice.wait(3600) is False
         assert alice.clock.now() == START + 7200
-    assert time.perf_counter() - began < 5
+    assert time.perf_counter() - began < 60
 
 
 @pytest.mark.parametrize("timeout", [1 / 3, 1e-7, 0.1 + 0.2, 4e-3 + 4e-10, 1e6 / 7])
@@ -233,7 +233,7 @@ def test_asyncio_goes_by_it() -> None:
     assert 0.04 <= times[0] < 0.045
     assert len(set(times)) == 1
     assert START + 60 < clock.now() < START + 62
-    assert time.perf_counter() - began < 20
+    assert time.perf_counter() - began < 50
     assert times == VirtualClock().run(main())
 
 

@@ -246,8 +246,8 @@ def test_signals_wake_a_game_that_waits(server: ServerThread, remote: RemoteProc
         ann_plays = threading.Thread(target=play)
         ann_plays.start()
         begun = time.monotonic()
-        while not events and time.monotonic() < begun + 30:
-            host.wait(30)
+        while not events and time.monotonic() < begun + 120:
+            host.wait(120)
             host.run_callbacks()
         taken = time.monotonic() - begun
         over.set()
@@ -255,4 +255,4 @@ def test_signals_wake_a_game_that_waits(server: ServerThread, remote: RemoteProc
         ann.networking_sockets.close_connection(connection)
         ann.shutdown()
         assert events
-        assert taken < 15
+        assert taken < 60

@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -15,7 +14,7 @@ import pytest
 from remote_process import RemoteProcess, RemoteSteam
 
 import steamnet
-from steamnet import Connection, ConnectionState, DebugOutputType, InitError, Steam
+from steamnet import ConfigValue, Connection, ConnectionState, DebugOutputType, InitError, Steam
 from steamnet.testing import pump
 
 ALICE, BOB = "76561198000000001", "76561198000000002"
@@ -418,26 +417,25 @@ def test_processes_whose_clocks_differ_connect(offset: int, place: Path) -> None
 # --- too many open files -------------------------------------------------------------------------
 
 CALLER = """
-import resource, sys, time, steamnet
+import resource, sys, steamnet
 from steamnet import ConnectionState
 from steamnet.testing import pump
 
 calls = []
 with steamnet.init(engine="loopback") as steam:
     resource.setrlimit(resource.RLIMIT_NOFILE, (128, 128))
+    steam.networking_utils.set_config_value(steamnet.ConfigValue.TIMEOUT_INITIAL, 600_000)
 
     def call():
         calls.append(steam.connect(sys.argv[1], 0))
-        pump(steam, until=lambda: calls[-1].state != ConnectionState.CONNECTING)
+        pump(steam, until=lambda: calls[-1].state != ConnectionState.CONNECTING, timeout=60)
         return calls[-1].state == ConnectionState.CONNECTED
 
-    start = time.monotonic()
     while call():
-        start = time.monotonic()
-    took = time.monotonic() - start
+        pass
     left = [open("/dev/null") for _ in range(8)]  # for the game
     print(calls[-1].info.end_debug)
-    assert took < 1 and len(calls) > 64, (took, len(calls))
+    assert len(calls) > 64, len(calls)
     for one in calls[:8]:
         one.close()
     steam.run_callbacks()
@@ -491,12 +489,11 @@ def test_a_host_with_too_many_open_files(place: Path) -> None:
     ):
         assert host.stdout is not None
         assert host.stdout.readline() == "listening\n"
+        bob.networking_utils.set_config_value(ConfigValue.TIMEOUT_INITIAL, 600_000)
         calls = [bob.connect(ALICE, 0) for _ in range(120)]
-        started = time.monotonic()
         pump(
-            bob, until=lambda: all(c.state != ConnectionState.CONNECTING for c in calls), timeout=30
+            bob, until=lambda: all(c.state != ConnectionState.CONNECTING for c in calls), timeout=60
         )
-        assert time.monotonic() - started < 8  # and not after TimeoutInitial
         ended = [c for c in calls if c.state == ConnectionState.CLOSED_BY_PEER]
         assert 10 < len(ended) < 30
         assert {c.info.end_debug for c in ended} == {"The peer's process has too many open files"}

@@ -55,7 +55,7 @@ table ip home {{
 def _run(*command: str | Path, text: str | None = None) -> None:
     words = [str(word) for word in command]
     done = subprocess.run(
-        words, input=text, capture_output=True, text=True, timeout=20, env={"PATH": SBIN}
+        words, input=text, capture_output=True, text=True, timeout=60, env={"PATH": SBIN}
     )
     assert done.returncode == 0, f"{words}: {done.stderr}{done.stdout}"
 
@@ -75,7 +75,7 @@ class Program:
         for line in self.process.stdout:
             self.lines.append(line.rstrip("\n"))
 
-    def shows(self, text: str, timeout: float = 20.0) -> str:
+    def shows(self, text: str, timeout: float = 60.0) -> str:
         """Wait for a line that has this text, and return it."""
 
         def found() -> str | None:
@@ -95,7 +95,7 @@ class Program:
         self.process.stdin.write(line + "\n")
         self.process.stdin.flush()
 
-    def ends(self, timeout: float = 20.0) -> int:
+    def ends(self, timeout: float = 60.0) -> int:
         """Wait for the end; the exit code."""
         code = self.process.wait(timeout)
         self._reader.join(timeout)
@@ -274,7 +274,7 @@ def _why_none() -> str | None:
     if absent := [tool for tool in TOOLS if not shutil.which(tool, path=SBIN)]:
         return f"no {', '.join(absent)} on this machine"
     words = ["unshare", "--net", "sh", "-c", "nft list ruleset && ip link add name x type veth"]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=20, env={"PATH": SBIN})
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, env={"PATH": SBIN})
     if done.returncode:
         return f"no network namespaces for this user ({done.stderr.strip()})"
     return None

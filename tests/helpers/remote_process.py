@@ -63,7 +63,7 @@ class RemoteProcess:
     def close(self) -> None:
         """End the process in good order."""
         self._process.stdin.close()  # type: ignore[union-attr]  # a pipe
-        self._process.wait(30)
+        self._process.wait(60)
         self._process.stdout.close()  # type: ignore[union-attr]  # a pipe
 
 

@@ -26,7 +26,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 IMPATIENT = Path(__file__).parents[1] / "helpers" / "impatient.py"
 HOST = "76561198000000001"
 NO_PYGAME = "the game needs pygame-ce: pip install 'steamnet[examples]'"
-PATIENCE = 40.0  # seconds: GNS notices the death of a peer after up to 21
+PATIENCE = 90.0  # seconds: GNS notices the death of a peer after up to 21
 
 Start = Callable[..., "subprocess.Popen[str]"]
 

@@ -17,7 +17,7 @@ HOST = "76561198000000001"
 
 def read_until(terminal: int, text: str) -> str:
     """Read what is shown on a terminal up to the text; fail after 20 seconds."""
-    seen, deadline = "", time.monotonic() + 20
+    seen, deadline = "", time.monotonic() + 60
     while text not in seen:
         ready, _, _ = select.select([terminal], [], [], max(deadline - time.monotonic(), 0))
         assert ready, f"{text!r} never came, but:\n{seen}"

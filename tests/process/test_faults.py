@@ -286,7 +286,7 @@ def visitor(meeting: Path, host: Steam) -> Iterator[Callable[[bytes], Any]]:
             guest.connect(door(meeting))
             yield guest.sendall
         return
-    deadline, pipe = time.monotonic() + 10, None
+    deadline, pipe = time.monotonic() + 60, None
     while pipe is None:  # only a few may wait to be accepted at once
         try:
             pipe = open(door(meeting), "r+b", buffering=0)  # noqa: SIM115  # closed below

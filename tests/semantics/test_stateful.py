@@ -48,7 +48,7 @@ FLAGS = (
 )
 LANES, PORTS, NOBODY = 3, 2, 77
 EXAMPLES = int(os.environ.get("STEAMNET_EXAMPLES", "0"))
-PATIENCE = 10.0
+PATIENCE = 60.0
 
 
 @dataclass

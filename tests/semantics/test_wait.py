@@ -160,11 +160,24 @@ def test_a_shutdown_ends_it(steam: Steam) -> None:
 @pytest.mark.python_behaviour
 def test_other_threads_go_on(steam: Steam) -> None:
     """It does not keep Python's lock."""
-    thread, _ = in_thread(lambda: [steam.wait(0.1) for _ in range(2)])
-    count = 0
-    while thread.is_alive():
+    over = threading.Event()
+
+    def wait() -> None:
+        while not over.is_set():  # engines other than loopback may call for nothing
+            steam.wait(LONG)
+
+    thread, _ = in_thread(wait)
+    count, deadline = 0, time.monotonic() + LONG
+    while count < 1000 and time.monotonic() < deadline:
+        time.sleep(0)  # gives the lock away, and waits for it
         count += 1
-    assert count > 1000
+    assert count == 1000
+    assert thread.is_alive()
+    over.set()
+    for connection in steam.networking_sockets.create_socket_pair():
+        steam.networking_sockets.close_connection(connection)
+    thread.join(LONG)
+    assert not thread.is_alive()
 
 
 @pytest.mark.python_behaviour

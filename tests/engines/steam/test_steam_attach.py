@@ -95,7 +95,7 @@ binding.SteamAPI_ManualDispatch_Init()
 with steamnet.init(attach=True, library=os.environ["LIBRARY"]) as steam:
     listener = steam.listen(0)
     connection, accepted = steam.connect(int(steam.core.get_steam_id()), 0), None
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while connection.state != steamnet.ConnectionState.CONNECTED and time.monotonic() < deadline:
         steam.run_callbacks()
         accepted = listener.accept() or accepted

@@ -260,7 +260,7 @@ HOST = """
     with steamnet.init(480) as steam:
         sockets = steam.networking_sockets
         sockets.create_listen_socket_p2p(0)
-        group, texts, deadline = sockets.create_poll_group(), [], time.monotonic() + 30
+        group, texts, deadline = sockets.create_poll_group(), [], time.monotonic() + 60
         while "bye" not in texts and time.monotonic() < deadline:
             steam.run_callbacks()
             for event in sockets.connection_events():
@@ -282,7 +282,7 @@ CLIENT = f"""
         sockets = steam.networking_sockets
         connection = sockets.connect_p2p({ALICE}, 0)
         sockets.send_message(connection, "hello")
-        received, deadline = [], time.monotonic() + 30
+        received, deadline = [], time.monotonic() + 60
         while not received and time.monotonic() < deadline:
             steam.run_callbacks()
             received = sockets.receive_messages(connection)
@@ -296,7 +296,7 @@ CLIENT = f"""
 ANSWERS = """
     import time, steamnet
     with steamnet.init(480) as steam:
-        messages, asked, got, deadline = steam.networking_messages, [], [], time.monotonic() + 30
+        messages, asked, got, deadline = steam.networking_messages, [], [], time.monotonic() + 60
         while len(got) < 2 and time.monotonic() < deadline:
             steam.run_callbacks()
             for identity in messages.session_requests():
@@ -314,7 +314,7 @@ WRITES = f"""
     with steamnet.init(480) as steam:
         messages, got = steam.networking_messages, []
         messages.send_message_to_user("{ALICE}", b"a question", {SendFlags.RELIABLE:d}, 3)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while not got and time.monotonic() < deadline:
             steam.run_callbacks()
             got = messages.receive_messages_on_channel(3)
