@@ -67,7 +67,7 @@ void lo_SendMessages(ISteamNetworkingSockets *self, int nMessages,
             else
                 outcome = send_one(self, packet);
             if (outcome <= 0) {
-                lo_list_append(&failed, packet);
+                LO_APPEND(&failed, packet, queued);
             } else if (!bDeleteFailedMessages) {
                 SteamNetworkingMessage_t *none = NULL;
                 memcpy((char *)(uintptr_t)pMessages + (size_t)i * sizeof none, &none, sizeof none);

@@ -237,9 +237,3 @@ const sn_backend sn_loopback_backend = {
     .abandoned = abandoned,
     .release_after_stop = true,
 };
-
-void sn_loopback_after_fork(void)
-{
-    lo_transport_detach();
-    lo_engine_reset();
-}

@@ -95,8 +95,10 @@ uint32_t lo_api_end_made(const void *object)
     return handle;
 }
 
-void lo_engine_reset(void)
+/* In a forked child: another thread of the parent may hold the lock or be in the middle of a change. */
+void sn_loopback_after_fork(void)
 {
+    lo_transport_detach();
     mutex = (sn_mutex)SN_MUTEX_INIT;
     lo_release_queue = (lo_list){NULL, NULL}; /* the parent's messages */
     lo_clocks_reset();

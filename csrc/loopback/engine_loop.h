@@ -12,8 +12,6 @@ void lo_api_begin_now(const void *user);
 void lo_api_end(void);
 /* lo_api_end of a call that makes an object, or NULL: its handle. */
 uint32_t lo_api_end_made(const void *object);
-/* In a forked child: another thread of the parent may hold the lock or be in the middle of a change. */
-void lo_engine_reset(void);
 /* lo_api_begin, and the user's connection of this handle if there is one. */
 lo_connection *lo_api_begin_connection(const void *self, HSteamNetConnection handle);
 

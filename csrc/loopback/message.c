@@ -52,8 +52,6 @@ EResult lo_packet_copy(lo_packet **packet, const void *data, uint32_t size)
     return k_EResultOK;
 }
 
-void lo_list_append(lo_list *list, lo_packet *packet) { LO_APPEND(list, packet, queued); }
-
 lo_packet *lo_list_take(lo_list *list)
 {
     lo_packet *packet = list->first;
@@ -65,7 +63,7 @@ lo_packet *lo_list_take(lo_list *list)
 void lo_release_later(lo_packet *packet)
 {
     if (packet != NULL)
-        lo_list_append(&lo_release_queue, packet);
+        LO_APPEND(&lo_release_queue, packet, queued);
 }
 
 void lo_release_all_later(lo_list *list)

@@ -76,7 +76,6 @@ int64_t lo_packet_memory(const lo_packet *packet);
 /* A message with a copy of these bytes, or what is wrong with them. */
 EResult lo_packet_copy(lo_packet **packet, const void *data, uint32_t size);
 lo_packet *lo_packet_of(SteamNetworkingMessage_t *message);
-void lo_list_append(lo_list *list, lo_packet *packet);
 /* The first, taken out; NULL if there is none. */
 lo_packet *lo_list_take(lo_list *list);
 /* Packets that lo_api_end releases once the lock is open: the application's own function may free

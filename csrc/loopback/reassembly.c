@@ -59,12 +59,12 @@ static void put_unreliable(lo_datagrams *d, const lo_segment *segment, lo_list *
             return; /* lost */
         if (others == MOST_FRAGMENTED)
             lo_release_later(lo_list_take(&d->fragments));
-        lo_list_append(&d->fragments, packet);
+        LO_APPEND(&d->fragments, packet, queued);
     }
     put_in(packet, segment);
     if (packet->missing == 0) {
         LO_REMOVE(&d->fragments, packet, queued);
-        lo_list_append(ready, packet);
+        LO_APPEND(ready, packet, queued);
     }
 }
 
@@ -94,7 +94,7 @@ void lo_take_ready(lo_connection *connection, lo_lane *lane, lo_list *ready)
         LO_REMOVE(&lane->partial, packet, queued);
         connection->datagrams.partial_bytes -= lo_packet_memory(packet);
         lane->accepted++;
-        lo_list_append(ready, packet);
+        LO_APPEND(ready, packet, queued);
     }
 }
 

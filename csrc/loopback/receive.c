@@ -76,7 +76,7 @@ static void accept_message(lo_connection *connection, lo_packet *packet)
     if (fits && !waits) {
         enqueue(connection, packet);
     } else if (fits && packet->reliable) {
-        lo_list_append(&connection->deferred, packet);
+        LO_APPEND(&connection->deferred, packet, queued);
     } else if (packet->reliable) {
         lo_release_later(packet);
         lo_terminate(connection, LO_PROBLEM, k_ESteamNetConnectionEnd_Misc_InternalError,
@@ -159,7 +159,7 @@ static void accept_close(lo_connection *connection, lo_packet *packet)
         lo_handle_control(connection, packet);
         return;
     }
-    lo_list_append(&connection->deferred, packet);
+    LO_APPEND(&connection->deferred, packet, queued);
     lo_check_path(connection);
 }
 

@@ -167,9 +167,10 @@ static int64_t next_departure(const lo_connection *connection, const lo_lane *re
     const lo_datagrams *d = &connection->datagrams;
     bool ahead = connection->link != NULL && !d->used;
     int64_t idle = connection->link_idle_at - (d->used ? BURST : ahead ? HORIZON : 0);
+    int64_t held = connection->nagle_deadline - (ahead ? LO_SERVICE_DELAY : 0);
     int64_t next = d->used ? d->resend_at : INT64_MAX;
-    if (ready != NULL && connection->nagle_deadline - (ahead ? LO_SERVICE_DELAY : 0) < next)
-        next = connection->nagle_deadline - (ahead ? LO_SERVICE_DELAY : 0);
+    if (ready != NULL && held < next)
+        next = held;
     return next > idle ? next : idle;
 }
 
