@@ -1,7 +1,7 @@
 """How players find each other without typing: the host makes a lobby, and guests join it.
 
 pong.py and chat.py use this, on every engine. In each frame ask ``next`` for the next connection;
-it is None while there is none. Who knows the host's identity, or HOST:PORT, needs no lobby.
+it is None while there is none. To join a host by its identity, or by HOST:PORT, no lobby is needed.
 """
 
 import sys
