@@ -9,6 +9,7 @@ enum {
     BLOCK_FROM = 32 * 1024, /* from here a pooled block saves more than it costs */
     SLOW_FROM = 64 * 1024,  /* copying this much is long enough to let other threads run */
     CHUNK = 256,            /* engines put an array of this length on their stack, and so do we */
+    FEW = 64,               /* items that need no memory: asking malloc for so much costs as much as sending ten */
     CLASSES = 5,            /* pooled sizes: 32 KiB, 64 KiB ... 512 KiB */
     POOLED_EACH = 8,
 };
@@ -312,22 +313,27 @@ typedef struct sn_batch {
     size_t bytes; /* of all payloads */
     bool views;   /* whether some payloads are views */
     bool failures;
-    sn_item items[];
+    sn_item *items;
+    sn_item few[FEW];
 } sn_batch;
 
-static sn_batch *batch_new(Py_ssize_t capacity)
+static bool batch_init(sn_batch *batch, Py_ssize_t capacity)
 {
-    sn_batch *made = calloc(1, sizeof *made + (size_t)capacity * sizeof *made->items);
-    if (made == NULL)
+    batch->count = 0;
+    batch->bytes = 0;
+    batch->views = batch->failures = false;
+    batch->items = capacity <= FEW ? batch->few : calloc((size_t)capacity, sizeof *batch->items);
+    if (batch->items == NULL)
         PyErr_NoMemory();
-    return made;
+    return batch->items != NULL;
 }
 
-static void batch_free(sn_batch *batch)
+static void batch_done(sn_batch *batch)
 {
     for (Py_ssize_t i = 0; i < batch->count && batch->views; i++)
         payload_done(&batch->items[i].payload);
-    free(batch);
+    if (batch->items != batch->few)
+        free(batch->items);
 }
 
 /* Where the item before it is as reliable and on the same connection, its count is known: that
@@ -473,8 +479,7 @@ static bool item_get(sn_item *out, PyObject *tuple, sn_previous *previous)
     if (data != previous->data && !payload_get(&previous->payload, data))
         return false;
     previous->data = previous->payload.view == NULL ? data : NULL;
-    out->target = previous->target;
-    out->payload = previous->payload;
+    *out = (sn_item){.target = previous->target, .payload = previous->payload};
     return true;
 }
 
@@ -483,7 +488,7 @@ static PyObject *send_many(PyObject *module, PyObject *const *args, Py_ssize_t c
 {
     sn_engine *engine;
     PyObject *messages, *results = NULL;
-    sn_batch *batch;
+    sn_batch batch;
     (void)module;
     if (count != 2) {
         PyErr_SetString(PyExc_TypeError, "two arguments are needed");
@@ -494,19 +499,18 @@ static PyObject *send_many(PyObject *module, PyObject *const *args, Py_ssize_t c
     messages = engine != NULL ? PySequence_List(args[1]) : NULL;
     if (messages == NULL)
         return NULL;
-    batch = batch_new(PyList_Size(messages));
-    if (batch != NULL) {
+    if (batch_init(&batch, PyList_Size(messages))) {
         Py_ssize_t total = PyList_Size(messages);
         sn_previous previous = {.connection = NULL};
-        while (batch->count < total &&
-               item_get(&batch->items[batch->count], PyList_GetItem(messages, batch->count), &previous)) {
-            batch->bytes += (size_t)previous.payload.size;
-            batch->views |= previous.payload.view != NULL;
-            batch->count++;
+        while (batch.count < total &&
+               item_get(&batch.items[batch.count], PyList_GetItem(messages, batch.count), &previous)) {
+            batch.bytes += (size_t)previous.payload.size;
+            batch.views |= previous.payload.view != NULL;
+            batch.count++;
         }
-        if (batch->count == total)
-            results = batch_send(batch, engine, NULL);
-        batch_free(batch);
+        if (batch.count == total)
+            results = batch_send(&batch, engine, NULL);
+        batch_done(&batch);
     }
     Py_DECREF(messages);
     return results;
@@ -517,7 +521,7 @@ static PyObject *broadcast(PyObject *module, PyObject *const *args, Py_ssize_t c
 {
     sn_engine *engine;
     PyObject *connections, *results = NULL;
-    sn_batch *batch;
+    sn_batch batch;
     sn_target target;
     sn_payload payload;
     (void)module;
@@ -535,27 +539,26 @@ static PyObject *broadcast(PyObject *module, PyObject *const *args, Py_ssize_t c
         Py_DECREF(connections);
         return NULL;
     }
-    batch = batch_new(PyList_Size(connections));
-    if (batch != NULL) {
+    if (batch_init(&batch, PyList_Size(connections))) {
         Py_ssize_t total = PyList_Size(connections);
         sn_block *shared = NULL;
-        while (batch->count < total &&
-               connection_get(PyList_GetItem(connections, batch->count), &target)) {
-            sn_item *item = &batch->items[batch->count++];
+        while (batch.count < total &&
+               connection_get(PyList_GetItem(connections, batch.count), &target)) {
+            sn_item *item = &batch.items[batch.count++];
             *item = (sn_item){.target = target, .payload = payload};
             item->payload.view = NULL; /* the one view is released below */
         }
-        if (batch->count == total) {
+        if (batch.count == total) {
             shared = block_new((size_t)payload.size, 1);
             if (shared != NULL) {
                 if (payload.size > 0)
                     memcpy(shared->bytes, payload.bytes, (size_t)payload.size);
-                results = batch_send(batch, engine, shared);
+                results = batch_send(&batch, engine, shared);
             } else {
                 PyErr_NoMemory();
             }
         }
-        batch_free(batch);
+        batch_done(&batch);
         if (shared != NULL)
             block_unref(shared);
     }
