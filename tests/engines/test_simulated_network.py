@@ -114,6 +114,29 @@ def test_a_silent_peer_is_noticed_as_late_as_on_gns(
         assert least <= host.clock.now() - start <= most
 
 
+@pytest.mark.parametrize("third", [0.1, 0.19, 0.2, 0.3])
+def test_what_is_reported_missing_leaves_with_the_next_packet(third: float) -> None:
+    """As on GNS: a report alone does not send it again, a time-out of 3 trips and 60 ms does."""
+    clock = VirtualClock()
+    with connected_pair(lag=25, clock=clock) as (one, other):
+        net = network(one, other)
+        net.partition(one, other, both=False)
+        one.send("first", SendFlags.RELIABLE_NO_NAGLE)
+        advance(clock, 0.001)
+        net.repair(one, other, both=False)
+        advance(clock, 0.084)
+        one.send("second", SendFlags.RELIABLE_NO_NAGLE)  # it is reported 100 ms later
+        advance(clock, third - 0.085)
+        one.send("third", SendFlags.RELIABLE_NO_NAGLE)
+        advance(clock, 0.3)
+        records = [r for r in net.record() if r.data and r.what == "sent"]
+        first, again = (r.time for r in records if r.number == records[0].number)
+        assert [message.data for message in other.receive(3)] == [b"first", b"second", b"third"]
+        leaves = third if 0.185 < third < 0.21 else 0.21
+        assert again - first == pytest.approx(leaves, abs=0.001)
+        assert len(records) == 4
+
+
 @pytest.mark.parametrize("size", [0, 1, 1200, 1201, 5000, 16500, 300_000])
 @pytest.mark.parametrize("flags", [SendFlags.UNRELIABLE, SendFlags.RELIABLE])
 def test_large_messages_in_packets(size: int, flags: SendFlags) -> None:

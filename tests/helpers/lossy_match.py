@@ -25,8 +25,8 @@ STEP = 0.001  # seconds between two looks at what has come
 PACKET = struct.Struct("<HHQ")  # connection, tick, when it was sent
 UNRELIABLE = 20  # connections with so many unreliable messages in each tick:
 EACH = 10
-# Connections with one reliable message in so many ticks. Where the next one comes soon, it tells of a
-# loss; where it does not, only the time tells, in which no acknowledgement comes.
+# Connections with one reliable message in so many ticks. Where the next one comes soon, it tells of
+# a loss; where it does not, only the time tells, in which no acknowledgement comes.
 RELIABLE = {1: 64, 43: 72}
 KINDS = [None] * UNRELIABLE + [every for every, count in RELIABLE.items() for _ in range(count)]
 
