@@ -311,7 +311,8 @@ class Client:
 
     async def _log_in(self, websocket: ClientConnection) -> None:
         await websocket.send(protocol.encode(self._hello))
-        message = await self._next_message(websocket)
+        frame = await websocket.recv()
+        message, *others = protocol.decode_together(frame if isinstance(frame, str) else "")
         if message.get("op") == "refused":
             raise RequestError(protocol.text(message, "code"), protocol.text(message, "text"))
         if message.get("op") != "welcome":
@@ -321,10 +322,8 @@ class Client:
             self._online, self.error = True, ""
             self._told({"op": "online"})
         self._decided.set()
-
-    async def _next_message(self, websocket: ClientConnection) -> Message:
-        frame = await websocket.recv()
-        return protocol.decode(frame if isinstance(frame, str) else "")
+        for other in others:
+            self._take_message(other)
 
     async def _use_ice(self, ice: object) -> None:
         """Take the servers from a welcome, or an answer; names are looked up without blocking."""
@@ -354,7 +353,8 @@ class Client:
                         self._signals.append((identity_of(name), signal))
                         self._wake_game()
                 else:
-                    self._take_message(protocol.decode(frame))
+                    for message in protocol.decode_together(frame):
+                        self._take_message(message)
         finally:
             writing.cancel()
             await asyncio.wait([writing])

@@ -11,11 +11,12 @@ VERSION = 1
 PORT = 27080
 LONGEST_IDENTITY = 128  # bytes
 LONGEST_SIGNAL = 16384  # bytes; those of GNS have a few hundred
+LONGEST_TOGETHER = 1 << 16  # characters in a frame of several messages
 LONGEST_ANSWER = 1 << 24  # bytes in a frame from a server
 REPLACED, INVALID, REFUSED = 4001, 4002, 4003  # WebSocket close codes of our own
 
 Message = dict[str, object]
-"""A text frame: a JSON object."""
+"""A JSON object: a text frame, or from a server one of those in an array in it."""
 
 
 class RequestError(SteamnetError):
@@ -87,6 +88,24 @@ def decode(frame: str) -> Message:
     if not isinstance(message, dict):
         raise ValueError("not an object")
     return message
+
+
+def together(frames: list[str]) -> str:
+    """A text frame of the messages of text frames."""
+    return frames[0] if len(frames) == 1 else f"[{','.join(frames)}]"
+
+
+def decode_together(frame: str) -> list[Message]:
+    """The messages of a server's text frame; ValueError for what is none."""
+    if not frame.startswith("["):
+        return [decode(frame)]
+    try:
+        messages = json.loads(frame)
+    except RecursionError:
+        raise ValueError("too many brackets") from None
+    if not all(isinstance(message, dict) for message in messages):
+        raise ValueError("not objects")
+    return list(messages)
 
 
 def text(message: Mapping[str, object], key: str, longest: int = 4096) -> str:

@@ -105,6 +105,27 @@ class User:
         self._waiting += counts
         self._wake.set()
 
+    def _next_frame(self) -> tuple[str | bytes, int, bool]:
+        """What to send next, what counts of its bytes, and whether an answer is among it.
+
+        Messages that wait together are sent together: a server that is behind catches up so.
+        """
+        frame, counts = self._frames.popleft()
+        answers = not counts
+        if not isinstance(frame, str):
+            return frame, counts, answers
+        messages, size = [frame], len(frame)
+        while self._frames and isinstance(self._frames[0][0], str):
+            following, counted = self._frames[0]
+            size += len(following)
+            if size > protocol.LONGEST_TOGETHER or not isinstance(following, str):
+                break
+            self._frames.popleft()
+            messages.append(following)
+            counts += counted
+            answers |= not counted
+        return protocol.together(messages), counts, answers
+
     def disconnect(self) -> None:
         """End the connection at once; the user may come again."""
         self._websocket.transport.abort()
@@ -120,10 +141,10 @@ class User:
                 await self._wake.wait()
                 self._wake.clear()
                 while self._frames:
-                    frame, counts = self._frames.popleft()
+                    frame, counts, answers = self._next_frame()
                     await self._websocket.send(frame)
                     self._waiting -= counts
-                    if not counts:  # it was an answer
+                    if answers:
                         self._answered.set()
         except ConnectionClosed:
             pass

@@ -101,12 +101,12 @@ class SlowWebSocket:
         self.aborted = True
 
 
-def slowly(play: Callable[[User, SlowWebSocket], Any]) -> None:
-    """Play with a user who does not read, of a server with a short backlog."""
+def slowly(play: Callable[[User, SlowWebSocket], Any], backlog: int = 1000) -> None:
+    """Play with a user who does not read, of a server with a short ``backlog``."""
 
     async def run() -> None:
         websocket = SlowWebSocket()
-        user = User(ANN, cast(ServerConnection, websocket), Limits(backlog=1000))
+        user = User(ANN, cast(ServerConnection, websocket), Limits(backlog=backlog))
         writing = asyncio.create_task(user.write_all())
         async with asyncio.timeout(PATIENCE):
             await play(user, websocket)
@@ -130,9 +130,34 @@ def test_a_big_answer_disconnects_nobody(size: int) -> None:
         assert websocket.aborted  # but what it is told has its limit
         websocket.reads.set()
         await answering
-        assert websocket.sent[:2] == ["a" * size, "b" * 100]
+        sent = "".join(map(str, websocket.sent))
+        assert sent.index("a" * size) < sent.index("b")
 
     slowly(play)
+
+
+@pytest.mark.parametrize(
+    ("frames", "sent"),
+    [
+        (["1", "2", "3"], ["[1,2,3,end]"]),
+        (["1", b"signal", "2"], ["1", b"signal", "[2,end]"]),
+        (["1", "2", b"3", b"4"], ["[1,2]", b"3", b"4", "end"]),
+        (["1" * 40_000, "2" * 40_000], ["1" * 40_000, "[" + "2" * 40_000 + ",end]"]),
+    ],
+)
+def test_what_waits_for_a_slow_user_is_sent_together(
+    frames: list[str | bytes], sent: list[str | bytes]
+) -> None:
+    """In its order; signals are frames of their own."""
+
+    async def play(user: User, websocket: SlowWebSocket) -> None:
+        for frame in frames:
+            user.write(frame)
+        websocket.reads.set()
+        await user.answer("end")
+        assert websocket.sent == sent
+
+    slowly(play, 100_000)
 
 
 def test_an_answer_to_who_has_gone_ends() -> None:

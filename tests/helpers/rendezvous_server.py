@@ -3,6 +3,7 @@
 import asyncio
 import json
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
@@ -11,9 +12,10 @@ from typing import Any, Self, TypeVar
 from websockets.sync.client import ClientConnection, connect
 
 from steamnet.rendezvous import Server
-from steamnet.rendezvous.protocol import VERSION
+from steamnet.rendezvous.protocol import VERSION, decode_together
 
 T = TypeVar("T")
+_waiting = weakref.WeakKeyDictionary[ClientConnection, list[dict[str, Any]]]()
 
 
 class ServerThread:
@@ -74,5 +76,8 @@ def log_in(url: str, identity: str, secret: str = "", **fields: Any) -> Iterator
 
 def message(connection: ClientConnection) -> dict[str, Any]:
     """The next message of the server."""
-    found: dict[str, Any] = json.loads(connection.recv(10))
-    return found
+    waiting = _waiting.setdefault(connection, [])
+    if not waiting:
+        frame = connection.recv(10)
+        waiting.extend(decode_together(frame) if isinstance(frame, str) else [])
+    return waiting.pop(0)
