@@ -255,7 +255,13 @@ def _advice(steam: Steam, options: argparse.Namespace, by_address: bool) -> str:
                 "machine is reached by address (host --listen, join HOST:PORT) or --rendezvous."
             )
         return line
-    if _is_present(steam, options.target) is False:
+    present = _is_present(steam, options.target)
+    if present is None:
+        return (
+            f"{options.rendezvous} does not say whether {options.target} is logged in there: is "
+            "that server running, and reached? Without it players do not find each other."
+        )
+    if not present:
         return (
             f"{options.target} is not logged in at {options.rendezvous}: is the host running, "
             "with that --rendezvous and identity?"
@@ -270,9 +276,10 @@ def _is_present(steam: Steam, identity: str) -> bool | None:
         return None
     try:
         answer = client.request("present", identity=Identity.parse(identity).text)
-        return bool(answer.result(ANSWER_SECONDS))
+        present = answer.result(ANSWER_SECONDS)
     except (SteamnetError, TimeoutError):
         return None
+    return present if isinstance(present, bool) else None
 
 
 def _no_way(steam: Steam, options: argparse.Namespace) -> str:

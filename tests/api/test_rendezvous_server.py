@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 import time
+from argparse import Namespace
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -25,7 +26,9 @@ from rendezvous_server import ServerThread, log_in, message
 from websockets.exceptions import ConnectionClosed, InvalidMessage, InvalidStatus
 from websockets.sync.server import ServerConnection, serve
 
+import steamnet
 from steamnet import Identity, InitError
+from steamnet.cli import chat
 from steamnet.rendezvous import Client, Limits, RequestError, Server, User
 from steamnet.rendezvous.ice import IceConfig, IceServers
 
@@ -562,6 +565,32 @@ def test_what_wait_raises_is_not_logged_as_well(caplog: pytest.LogCaptureFixture
         client.close()
     (record,) = caplog.records
     assert "cannot be used" in record.getMessage()
+
+
+@pytest.mark.parametrize(
+    ("present", "words"),
+    [
+        (lambda user, asked: False, "str:bob is not logged in at"),
+        (lambda user, asked: True, "The host is logged in at"),
+        (lambda user, asked: {"an": "answer"}, "does not say whether str:bob is logged in"),
+        (None, "does not say whether str:bob is logged in"),
+    ],
+)
+def test_join_says_of_the_host_only_what_it_knows(present: Any, words: str) -> None:
+    """Who is told that the host is there looks for what is not wrong."""
+    options = Namespace(target="str:bob", rendezvous="ws://there", engine="gns", port=0)
+    with ExitStack() as stack:
+        steam = stack.enter_context(steamnet.init(engine="loopback"))
+        with ServerThread() as server:
+            steam.rendezvous = client = Client(server.url, ANN)
+            stack.callback(client.close)
+            client.wait(PATIENCE)
+            if present is not None:
+                server.server.handlers["present"] = present
+                assert words in chat._advice(steam, options, by_address=False)
+        if present is None:  # the server has ended
+            wait_for(lambda: not client.is_online, "loss")
+            assert words in chat._advice(steam, options, by_address=False)
 
 
 @pytest.mark.parametrize("ice", [None, 5, [], {"stun": 5}, {"stun": "x" * 5000}])
