@@ -229,7 +229,6 @@ def test_accepting_nobody(chat: Chat) -> None:
 def test_handlers_hear_of_sessions(chat: Chat) -> None:
     """Handlers get what would otherwise be drained; a request can be accepted in one."""
     heard: list[str] = []
-    chat.route.set(ConfigValue.TIMEOUT_INITIAL, 300)
 
     @chat.bob.on_session_request
     def accept(identity: Identity) -> None:
@@ -238,8 +237,9 @@ def test_handlers_hear_of_sessions(chat: Chat) -> None:
 
     chat.alice.on_session_failed(lambda info: heard.append(info.identity_remote))
     chat.alice.send_message_to_user(BOB, b"hello")
-    chat.alice.send_message_to_user(CAROL, b"hello?")
     assert chat.wait(chat.bob)[0].data == b"hello"
+    chat.route.set(ConfigValue.TIMEOUT_INITIAL, 300)
+    chat.alice.send_message_to_user(CAROL, b"hello?")
     chat.until(lambda: CAROL in heard, what="the failure")
     assert heard == [ALICE, CAROL]
     assert chat.bob.session_requests() == chat.alice.session_failures() == []

@@ -52,7 +52,9 @@ class Party:
         self.guests += new
         return new
 
-    def until(self, condition: Callable[[], Any], what: str, timeout: float = 15) -> Any:
+    def until(
+        self, condition: Callable[[], Any], what: str, timeout: float = waiting.PATIENCE
+    ) -> Any:
         """Pump everybody until it holds, and return what it said."""
         everybody = (self.host, *(guest.steam for guest in self.guests))
         return waiting.until(condition, *everybody, timeout=timeout, what=what)
@@ -133,35 +135,33 @@ def test_a_member_whose_process_is_killed_departs(party: Party) -> None:
     if party.engine == "gns":
         requirements.ice()
     host = party.host
-    host.networking_utils.set_config_value(ConfigValue.TIMEOUT_CONNECTED, 2000)
-    try:
-        bob, carol = party.invite(BOB, CAROL)
-        with host.listen() as listener, host.poll_group() as group:
-            for guest in (bob, carol):
-                guest.connection = guest.sockets.connect_p2p(ALICE, 0)
-                group.add(party.until(listener.accept, "the guest"))
-                guest.sockets.send_message(guest.connection, f"from {guest.identity}")
-            heard: list[str] = []
+    bob, carol = party.invite(BOB, CAROL)
+    with host.listen() as listener, host.poll_group() as group:
+        for guest in (bob, carol):
+            guest.connection = guest.sockets.connect_p2p(ALICE, 0)
+            group.add(party.until(listener.accept, "the guest"))
+            guest.sockets.send_message(guest.connection, f"from {guest.identity}")
+        heard: list[str] = []
 
-            def both() -> bool:
-                heard.extend(message.decode() for message in group.receive())
-                return len(heard) == 2
+        def both() -> bool:
+            heard.extend(message.decode() for message in group.receive())
+            return len(heard) == 2
 
-            party.until(both, "both to speak")
-            party.kill(bob)
-            group.broadcast("is anybody there?")
-            (gone,) = party.until(group.departed, "Bob's departure", timeout=40)
-            assert gone.peer == BOB
-            assert gone.info.state in (
-                ConnectionState.PROBLEM_DETECTED_LOCALLY,
-                ConnectionState.CLOSED_BY_PEER,
-            )
-            assert [connection.peer for connection in group] == [CAROL]
-            assert len(group.broadcast("Bob is gone")) == 1
-            gone.close()
-    finally:
-        if host.engine.is_open:
-            host.networking_utils.set_config_value(ConfigValue.TIMEOUT_CONNECTED, None)
+        party.until(both, "both to speak")
+        party.kill(bob)
+        soon = ConfigValue.TIMEOUT_CONNECTED, 2000
+        bobs = next(connection for connection in group if connection.peer == BOB)
+        assert host.networking_sockets.set_connection_config_value(bobs.handle, *soon)
+        group.broadcast("is anybody there?")
+        (gone,) = party.until(group.departed, "Bob's departure")
+        assert gone.peer == BOB
+        assert gone.info.state in (
+            ConnectionState.PROBLEM_DETECTED_LOCALLY,
+            ConnectionState.CLOSED_BY_PEER,
+        )
+        assert [connection.peer for connection in group] == [CAROL]
+        assert len(group.broadcast("Bob is gone")) == 1
+        gone.close()
 
 
 @pytest.mark.parametrize("near", ["127.0.0.1", "[::1]"])

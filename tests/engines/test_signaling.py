@@ -530,7 +530,7 @@ remote = RemoteProcess()
 with steamnet.init(engine="gns", identity=ALICE) as alice:
     bob = remote.open(engine="gns", identity=BOB)
     route = Route("gns-processes", alice, bob)
-    route.set(steamnet.ConfigValue.TIMEOUT_INITIAL, 2000)
+    route.set(steamnet.ConfigValue.TIMEOUT_INITIAL, 5000)
     route.listen()
     here = route.connect()
     there = route.requested()

@@ -246,7 +246,7 @@ def test_the_unmodified_program_names_no_engine() -> None:
 
 def test_a_relay_server_connects_the_players_of_a_room(start: Start) -> None:
     """Ann and Bob in the red room hear each other through the server; Carol, in blue, nothing."""
-    relay = (str(IMPATIENT), "TIMEOUT_CONNECTED=4000", str(EXAMPLES / "relay_server.py"))
+    relay = (str(IMPATIENT), "TIMEOUT_CONNECTED=8000", str(EXAMPLES / "relay_server.py"))
     server = start(*relay, "serve")
     read_until(server, f"Relay server: {HOST}")
     carol = start(*relay, "talk", "blue", "Carol")
@@ -269,7 +269,7 @@ def test_a_relay_server_connects_the_players_of_a_room(start: Start) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
 def test_a_relay_server_is_interrupted_while_players_are_there(start: Start, engine: str) -> None:
     """It says goodbye, and the players are told, or notice (P2P of gns tells only who speaks)."""
-    relay = (str(IMPATIENT), "TIMEOUT_CONNECTED=4000", str(EXAMPLES / "relay_server.py"))
+    relay = (str(IMPATIENT), "TIMEOUT_CONNECTED=8000", str(EXAMPLES / "relay_server.py"))
     server = start(*relay, "serve")
     read_until(server, f"Relay server: {HOST}")
     ann = start(*relay, "talk", "red", "Ann")

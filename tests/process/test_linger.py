@@ -63,7 +63,7 @@ import os, signal, sys, threading, time, steamnet
 engine, by, place, receiver = *sys.argv[1:4], int(sys.argv[4])
 steam = steamnet.init(engine=engine, identity="str:sender")
 sockets, messages = steam.networking_sockets, steam.networking_messages
-def connect(timeout=10000):
+def connect(timeout=60000):
     options = {steamnet.ConfigValue.TIMEOUT_INITIAL: timeout}
     if by == "ip":
         return sockets.connect_by_ip_address(place, options)
@@ -267,8 +267,10 @@ def test_a_session_delivers_what_it_has(engine: str, stalled: float) -> None:
 
 
 def test_the_end_of_the_program_waits_a_second(pair: Pair) -> None:
-    """Enough for what is under way."""
+    """Enough for what is under way; here a minute, as the machine may be busy."""
     body = """
+        assert steamnet.engine.LINGER_AT_EXIT == 1
+        steamnet.engine.LINGER_AT_EXIT = 60
         connection = connected(connect())
         fill(connection, 100)
     """

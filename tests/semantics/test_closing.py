@@ -227,10 +227,10 @@ def test_request_after_the_listen_socket_closed(route: Route) -> None:
 def test_peer_that_vanishes_is_noticed(route: Route) -> None:
     """A peer whose engine stops without closing is given up after TimeoutConnected."""
     route.set(ConfigValue.TIMEOUT_CONNECTED, 600_000)
-    soon = {ConfigValue.TIMEOUT_CONNECTED: 1000}
-    here, there = route.join(soon, soon)
+    here, there = route.join()
     there.steam.engine.close()
     route.steams.remove(there.steam)
+    here.sockets.set_connection_config_value(here.connection, ConfigValue.TIMEOUT_CONNECTED, 1000)
     route.until(lambda: here.last in GONE, timeout=9, what="the loss to be noticed")
 
 
@@ -241,12 +241,12 @@ def test_peer_process_that_dies(engine: str) -> None:
     doomed = RemoteProcess()
     with steamnet.init(engine=engine, identity=ALICE) as alice:
         route = Route(f"{engine}-processes", alice, doomed.open(engine=engine, identity=BOB))
-        patience = 1000 if engine == "gns" else 60_000
-        alice.networking_utils.set_config_value(ConfigValue.TIMEOUT_CONNECTED, patience)
         here, there = route.join()
         route.steams.remove(there.steam)
         doomed.kill()
         doomed.close()
+        patience = 1000 if engine == "gns" else 600_000
+        alice.networking_utils.set_config_value(ConfigValue.TIMEOUT_CONNECTED, patience)
         route.until(lambda: here.last in GONE, what="the loss to be noticed")
         assert here.send(b"x") == EResult.NO_CONNECTION
         alice.networking_utils.set_config_value(ConfigValue.TIMEOUT_CONNECTED, None)
@@ -262,7 +262,6 @@ def test_session_whose_peer_leaves(engine: str, how: str) -> None:
         bob = doomed.open(engine=engine, identity=BOB)
         route = Route(f"{engine}-processes", alice, bob)
         mine, theirs = alice.networking_messages, bob.networking_messages
-        alice.networking_utils.set_config_value(ConfigValue.TIMEOUT_CONNECTED, 1000)
         assert mine.send_message_to_user(BOB, b"hello") == EResult.OK
         route.until(theirs.session_requests, what="the request")
         assert theirs.send_message_to_user(ALICE, b"welcome") == EResult.OK
@@ -274,6 +273,7 @@ def test_session_whose_peer_leaves(engine: str, how: str) -> None:
         else:
             doomed.kill()
         doomed.close()
+        alice.networking_utils.set_config_value(ConfigValue.TIMEOUT_CONNECTED, 1000)
         route.until(
             lambda: mine.get_session_connection_info(BOB) is None,
             timeout=20,

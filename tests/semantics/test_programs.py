@@ -42,7 +42,7 @@ CLIENT = """
 sockets = steam.networking_sockets
 connection = sockets.connect_p2p(host_steam_id, 0)
 while sockets.get_connection_info(connection).state != ConnectionState.CONNECTED: ...
-deadline = time.monotonic() + 20
+deadline = time.monotonic() + 60
 heard = False
 while not heard:  # the other may come later: say it until it answers
     assert time.monotonic() < deadline
@@ -70,8 +70,6 @@ def start(engine: str, identity: str, program: str) -> "subprocess.Popen[str]":
         import steamnet
         from steamnet import ConnectionState, SendFlags
         steam = steamnet.init(engine={engine!r}, identity={identity!r})
-        if {engine!r} == "gns":  # P2P hears of a close only by being answered (docs/engines.md)
-            steam.networking_utils.set_config_value(steamnet.ConfigValue.TIMEOUT_CONNECTED, 1000)
         host_steam_id = {HOST_ID!r}
     """
     return subprocess.Popen(
@@ -94,7 +92,7 @@ def test_host_and_clients_in_three_processes(engine: str) -> None:
         said = [client.communicate(timeout=60)[0] for client in programs[1:]]
         assert said[0].splitlines()[0] == f"{OTHER_ID}: Hello from client!"
         assert said[1].splitlines()[0] == f"{CLIENT_ID}: Hello from client!"
-        assert [program.wait(20) for program in programs] == [0, 0, 0]
+        assert [program.wait(60) for program in programs] == [0, 0, 0]
     finally:
         for program in programs:
             program.kill()
