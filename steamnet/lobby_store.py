@@ -75,6 +75,7 @@ UNREAD = 10_000  # items that wait for the game, above which the log is not read
 LONGEST_PAUSE = 0.25  # seconds after a lost race
 LEAVING = 0.5  # seconds that `close` waits
 ENDING = ".lock"
+UNREADABLE = (ValueError, KeyError, TypeError, AttributeError)  # what reading garbage raises
 SAID = (LobbyEventKind.CHAT, LobbyEventKind.INVITED)  # kinds of changes that leave the state
 
 log = logging.getLogger("steamnet.lobbies")
@@ -420,6 +421,11 @@ class Store:
                 return [Refused(EResult.TIMEOUT, "others were faster") for _ in refusals]
             time.sleep(random.uniform(0, pause))
             self._read_log(store)
+            row = store.execute("SELECT version FROM lobby WHERE id = ?", (lobby,)).fetchone()
+            if own is not None and (row is None or row[0] < version):
+                log.warning("lobby %d is lost: another program has removed it", lobby)
+                self._lose(lobby)
+                return [Refused(EResult.INVALID_STATE, "it is lost") for _ in refusals]
             pause = min(pause * 2, LONGEST_PAUSE)
         if before is not None and stored:
             self._changed(lobby, version + 1, state, stored)
@@ -512,12 +518,18 @@ class Store:
                 self._overtaken(store, number)
             self._read = number
             if topic == mine:
-                for change in _changes(text):
-                    self._inbox.put(Update(version, change))
+                with suppress(*UNREADABLE):
+                    for change in _changes(text):
+                        self._inbox.put(Update(version, change))
             elif topic.isdecimal() and (known := self._states.get(int(topic))) is not None:
                 before, state = known
                 if version == before + 1:
-                    changes = _changes(text)
+                    try:
+                        changes = _changes(text)
+                    except UNREADABLE as error:
+                        log.warning("lobby %s is lost: a change cannot be read: %r", topic, error)
+                        self._lose(int(topic))
+                        continue
                     there = all(update(state, change) for change in changes)
                     self._changed(int(topic), version, state if there else None, changes)
         return bool(rows)
@@ -565,7 +577,22 @@ class Store:
 
     def _stored(self, store: sqlite3.Connection, lobby: int) -> tuple[int, State | None]:
         row = store.execute("SELECT version, state FROM lobby WHERE id = ?", (lobby,)).fetchone()
-        return (row[0], state_from_json(json.loads(row[1]))) if row is not None else (0, None)
+        state = self._read_state(store, lobby, *row) if row is not None else None
+        return (row[0], state) if state is not None else (0, None)
+
+    def _read_state(
+        self, store: sqlite3.Connection, lobby: int, version: int, text: str
+    ) -> State | None:
+        """A lobby's state; None for what another program has left there, which is removed."""
+        try:
+            state = state_from_json(json.loads(text))
+            if state.id == lobby:
+                return state
+            raise ValueError("it has another lobby's number")
+        except UNREADABLE as error:
+            log.warning("lobby %d in %s cannot be read: %r", lobby, self._directory / FILE, error)
+            store.execute("DELETE FROM lobby WHERE id = ? AND version = ?", (lobby, version))
+            return None
 
     def _living(self, store: sqlite3.Connection, lobby: int) -> tuple[int, State | None]:
         """A lobby as it is stored, without members that are gone."""
@@ -585,13 +612,15 @@ class Store:
 
     def _all(self, store: sqlite3.Connection) -> list[tuple[int, int, State]]:
         rows = store.execute("SELECT id, version, state FROM lobby").fetchall()
-        return [(row[0], row[1], state_from_json(json.loads(row[2]))) for row in rows]
+        states = [(row[0], row[1], self._read_state(store, *row)) for row in rows]
+        return [(number, version, state) for number, version, state in states if state is not None]
 
     def _people(self, store: sqlite3.Connection) -> Iterable[Person]:
         rows = store.execute("SELECT place, entry FROM user").fetchmany(2 * MAX_PEOPLE)
         for place, entry in rows[:MAX_PEOPLE]:
-            if self._is_alive(place):
-                yield Person(**json.loads(entry))
+            with suppress(*UNREADABLE):
+                if self._is_alive(place):
+                    yield Person(**json.loads(entry))
 
 
 def _connect(path: Path) -> sqlite3.Connection:

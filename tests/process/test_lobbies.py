@@ -5,7 +5,7 @@ import sqlite3
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -207,6 +207,40 @@ def test_a_broken_store_is_replaced(start: Start, bytes_: bytes) -> None:
     (Path(os.environ["STEAMNET_LOOPBACK_DIR"]) / "lobbies-1.sqlite3").write_bytes(bytes_)
     (ann,) = start(1)
     assert ann.ask("me.until(lambda: isinstance(me.answer(steam.lobbies.create()), int))")
+
+
+@pytest.mark.not_on("gns", "gns-server", why="the store is the same, and a process has one engine")
+@pytest.mark.parametrize(
+    ("garbage", "lost"),
+    [
+        ("INSERT INTO lobby VALUES (77, 1, '{\"id\":77}', '')", False),
+        ("INSERT INTO lobby VALUES (77, 1, 'nonsense', '')", False),
+        ("INSERT INTO user VALUES ('x', '../../etc', '[]')", False),
+        ("INSERT INTO log (topic, version, changes) VALUES ('user str:ann', 1, '[1]')", False),
+        ("UPDATE lobby SET state = '{}'", False),
+        ("UPDATE lobby SET version = version + 1, changes = '[{}]'", True),
+        ("DELETE FROM lobby", True),
+    ],
+)
+def test_what_others_write_into_the_store_is_survived(place: str, garbage: str, lost: bool) -> None:
+    """Another program, or another version: lobbies go on, and who is in none can make one."""
+    file = Path(os.environ["STEAMNET_LOOPBACK_DIR"]) / lobby_store.FILE
+    with ExitStack() as stack:
+        ann = stack.enter_context(steamnet.init(engine=place, identity="str:ann"))
+        lobby = _answer(ann.lobbies.create(), ann)
+        with closing(sqlite3.connect(file, isolation_level=None)) as other:
+            other.execute(garbage)
+        if lost:
+            with suppress(steamnet.ResultError):  # it is noticed at the latest now
+                lobby.send("hi")
+            waiting.until(lambda: not lobby.members, ann)
+        else:
+            _answer(ann.lobbies.list(), ann)
+            assert lobby.members == ["str:ann"]
+        bob = stack.enter_context(steamnet.init(engine=place, identity="str:bob"))
+        assert _answer(bob.lobbies.create(), bob).members == ["str:bob"]
+        ann.friends.friends()
+        waiting.until(lambda: [f.identity for f in ann.friends.friends()] == ["str:bob"], ann)
 
 
 @pytest.mark.not_on("gns", "gns-server", why="the store is the same, and a process has one engine")
