@@ -153,7 +153,10 @@ def test_the_loops_of_other_libraries_run(library: str, tmp_path: Path) -> None:
     program = tmp_path / "loop.py"
     program.write_text(f"{network}\n{loops}\nplay = play_in_{library}\n{PLAYERS}")
     done = subprocess.run(
-        ["xvfb-run", "-a", sys.executable, str(program)], capture_output=True, text=True, timeout=60
+        ["xvfb-run", "-a", sys.executable, str(program)],
+        capture_output=True,
+        text=True,
+        timeout=180,
     )
     assert "Ann sees (7.0, 8.0) and Bob sees (3.0, 4.0)" in done.stdout, done.stdout + done.stderr
 
