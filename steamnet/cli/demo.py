@@ -51,6 +51,8 @@ class Talk:
         utils.init_relay_network_access()
         utils.set_config_value(ConfigValue.FAKE_PACKET_LAG_SEND, options["lag"])
         utils.set_config_value(ConfigValue.FAKE_PACKET_LOSS_SEND, options["loss"] * 100.0)
+        for key in (ConfigValue.TIMEOUT_INITIAL, ConfigValue.TIMEOUT_CONNECTED):
+            utils.set_config_value(key, round(TIMEOUT * 1000))  # a busy machine may be silent long
         if steam.engine.name != "loopback":  # by default real engines send 256 KiB a second
             utils.set_config_value(ConfigValue.SEND_RATE_MIN, 1 << 20)
             utils.set_config_value(ConfigValue.SEND_RATE_MAX, 1 << 20)
