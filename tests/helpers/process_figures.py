@@ -44,6 +44,6 @@ def memory() -> int:
 
 def figures() -> tuple[int, int]:
     """Bytes of memory, as `memory` counts them, and open handles of this process."""
+    held = memory()  # it collects garbage first, whose handles would be counted and closed later
     process = psutil.Process()
-    handles = process.num_handles() if os.name == "nt" else process.num_fds()
-    return memory(), handles
+    return held, process.num_handles() if os.name == "nt" else process.num_fds()
