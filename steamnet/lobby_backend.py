@@ -394,5 +394,5 @@ class LobbyBackend(Protocol):
         ...
 
     def close(self) -> None:
-        """Leave all lobbies, and stop; idempotent. Waits no longer than 0.2 s."""
+        """Leave all lobbies, and stop; idempotent. Waits no longer than 0.5 s."""
         ...

@@ -43,7 +43,7 @@ from .lobby_rules import (
     search,
     update,
 )
-from .lobby_wire import change_from_json, dump, state_from_json
+from .lobby_wire import change_from_json, dump, person_from_json, state_from_json
 
 FILE = "lobbies-1.sqlite3"  # another format has another number
 LOG = 20_000  # rows of the log that are kept for who is slow
@@ -75,7 +75,8 @@ UNREAD = 10_000  # items that wait for the game, above which the log is not read
 LONGEST_PAUSE = 0.25  # seconds after a lost race
 LEAVING = 0.5  # seconds that `close` waits
 ENDING = ".lock"
-UNREADABLE = (ValueError, KeyError, TypeError, AttributeError)  # what reading garbage raises
+# What reading garbage raises.
+UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 SAID = (LobbyEventKind.CHAT, LobbyEventKind.INVITED)  # kinds of changes that leave the state
 
 log = logging.getLogger("steamnet.lobbies")
@@ -230,7 +231,7 @@ class Store:
 
     def _step(self, store: sqlite3.Connection) -> bool:
         """Do what is asked, read what others did, and watch them: whether there was anything."""
-        busy = self._read_log(store)
+        busy = len(self._inbox.items) <= UNREAD and self._read_log(store)
         if not self._checked:
             return True
         while self._asked and not self._closing:
@@ -420,10 +421,8 @@ class Store:
             if self._closing and time.monotonic() > deadline:
                 return [Refused(EResult.TIMEOUT, "others were faster") for _ in refusals]
             time.sleep(random.uniform(0, pause))
-            self._read_log(store)
-            row = store.execute("SELECT version FROM lobby WHERE id = ?", (lobby,)).fetchone()
-            if own is not None and (row is None or row[0] < version):
-                log.warning("lobby %d is lost: another program has removed it", lobby)
+            if own is not None and not self._catch_up(store, lobby, version):
+                log.warning("lobby %d is lost: another program has changed it", lobby)
                 self._lose(lobby)
                 return [Refused(EResult.INVALID_STATE, "it is lost") for _ in refusals]
             pause = min(pause * 2, LONGEST_PAUSE)
@@ -435,6 +434,15 @@ class Store:
             if change.to:
                 self._invite(store, lobby, change)
         return refusals
+
+    def _catch_up(self, store: sqlite3.Connection, lobby: int, version: int) -> bool:
+        """Read what others made of a version of a lobby; False where the log does not tell."""
+        row = store.execute("SELECT version FROM lobby WHERE id = ?", (lobby,)).fetchone()
+        while self._read_log(store):
+            pass
+        if (known := self._states.get(lobby)) is None:
+            return True  # that is what it tells
+        return row is not None and isinstance(row[0], int) and version < row[0] <= known[0]
 
     def _swap(
         self,
@@ -485,6 +493,8 @@ class Store:
         if was_in:
             self._states[lobby] = version, state
             for change in changes:
+                if change.type is not None:  # by which others may see it, or not
+                    self._shown = False
                 self._inbox.put(Update(lobby, change))
         elif any(change.user == self._user.identity for change in changes):
             self._states[lobby] = version, state
@@ -505,11 +515,9 @@ class Store:
 
     def _read_log(self, store: sqlite3.Connection) -> bool:
         """Read what has been appended: whether there was anything."""
-        if len(self._inbox.items) > UNREAD:
-            return False
         rows = store.execute(
-            "SELECT number, topic, version, changes FROM log WHERE number > ? ORDER BY number"
-            f" LIMIT {BATCH}",
+            "SELECT number, CAST(topic AS TEXT), version, changes FROM log WHERE number > ?"
+            f" ORDER BY number LIMIT {BATCH}",
             (self._read,),
         ).fetchall()
         mine = _topic(self._user.identity)
@@ -521,7 +529,7 @@ class Store:
                 with suppress(*UNREADABLE):
                     for change in _changes(text):
                         self._inbox.put(Update(version, change))
-            elif topic.isdecimal() and (known := self._states.get(int(topic))) is not None:
+            elif (known := self._states.get(_lobby(topic))) is not None:
                 before, state = known
                 if version == before + 1:
                     try:
@@ -586,9 +594,9 @@ class Store:
         """A lobby's state; None for what another program has left there, which is removed."""
         try:
             state = state_from_json(json.loads(text))
-            if state.id == lobby:
+            if state.id == lobby and isinstance(version, int) and 0 < version < 2**62:
                 return state
-            raise ValueError("it has another lobby's number")
+            raise ValueError("it has another lobby's number, or no version")
         except UNREADABLE as error:
             log.warning("lobby %d in %s cannot be read: %r", lobby, self._directory / FILE, error)
             store.execute("DELETE FROM lobby WHERE id = ? AND version = ?", (lobby, version))
@@ -620,13 +628,16 @@ class Store:
         for place, entry in rows[:MAX_PEOPLE]:
             with suppress(*UNREADABLE):
                 if self._is_alive(place):
-                    yield Person(**json.loads(entry))
+                    yield person_from_json(json.loads(entry))
 
 
 def _connect(path: Path) -> sqlite3.Connection:
     """The store's file, opened; it is made if needed."""
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    return sqlite3.connect(path, timeout=BUSY, isolation_level=None)
+    store = sqlite3.connect(path, timeout=BUSY, isolation_level=None)
+    # What is no UTF-8 is garbage in one row: it must not keep all others from being read.
+    store.text_factory = lambda text: text.decode(errors="replace")
+    return store
 
 
 def _prepare(store: sqlite3.Connection) -> None:
@@ -673,6 +684,11 @@ def _changes(text: str) -> list[Change]:
 def _topic(identity: str) -> str:
     """Where a user's own messages are in the log; a lobby's are under its number."""
     return f"user {identity}"
+
+
+def _lobby(topic: str) -> int:
+    """Of which lobby a topic is; 0 where it is of none."""
+    return int(topic) if topic.isdecimal() and len(topic) <= 20 else 0
 
 
 def _path(path: Path) -> bytes:

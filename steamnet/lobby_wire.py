@@ -177,7 +177,7 @@ def reply_from_json(request: int, message: Json) -> Reply:
         _text(message, "detail"),
         state_from_json(_object(state)) if state is not None else None,
         tuple(_info(_object(item)) for item in _items(message.get("infos", []))),
-        tuple(_person(_object(item)) for item in _items(people)) if people is not None else None,
+        tuple(map(person_from_json, map(_object, _items(people)))) if people is not None else None,
     )
 
 
@@ -204,7 +204,8 @@ def _info(message: Json) -> LobbyInfo:
     )
 
 
-def _person(message: Json) -> Person:
+def person_from_json(message: Json) -> Person:
+    """A user of the rendezvous."""
     return Person(
         _name(message.get("identity")),
         _name(message.get("name", "")),
@@ -272,6 +273,7 @@ def _texts(message: Json, key: str) -> dict[str, str]:
     texts = dict(_object(message.get(key, {})))
     if not all(isinstance(value, str) for value in texts.values()):
         raise ValueError(f"{key} has other things than texts")
+    "".join((*texts, *texts.values())).encode()  # type: ignore[arg-type]  # so they are
     return texts  # type: ignore[return-value]  # so it is
 
 

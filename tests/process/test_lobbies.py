@@ -15,12 +15,13 @@ import waiting
 from lobby_player import RemotePlayer
 
 import steamnet
-from steamnet import LobbyEventKind, LobbyType, lobby_store
+from steamnet import LobbyEventKind, LobbyType, lobby_client, lobby_store
 
 T = TypeVar("T")
 Start = Callable[..., list[RemotePlayer]]
 
 
+BRACKETS = "replace(hex(zeroblob(50000)), '0', '[')"  # more than Python reads
 PLACES = ("loopback", "gns", "gns-server")
 
 
@@ -215,10 +216,26 @@ def test_a_broken_store_is_replaced(start: Start, bytes_: bytes) -> None:
     [
         ("INSERT INTO lobby VALUES (77, 1, '{\"id\":77}', '')", False),
         ("INSERT INTO lobby VALUES (77, 1, 'nonsense', '')", False),
+        ("INSERT INTO lobby VALUES (77, 1, CAST(x'ff' AS TEXT), '')", False),
+        (f"INSERT INTO lobby VALUES (77, 1, {BRACKETS}, '')", False),
+        ("INSERT INTO lobby SELECT 77, 'x', replace(state, id, 77), '' FROM lobby", False),
         ("INSERT INTO user VALUES ('x', '../../etc', '[]')", False),
-        ("INSERT INTO log (topic, version, changes) VALUES ('user str:ann', 1, '[1]')", False),
+        ("INSERT INTO user VALUES ('x', CAST(x'ff' AS TEXT), '[]')", False),
+        ('UPDATE user SET entry = \'{"identity":[1],"name":1}\'', False),
+        *(
+            (f"INSERT INTO log (topic, version, changes) VALUES ({values})", False)
+            for values in (
+                "'user str:ann', 1, '[1]'",
+                f"'user str:ann', 1, {BRACKETS}",
+                "'user str:bob', 1, CAST(x'ff' AS TEXT)",
+                "x'ff', 1, '[]'",
+                "replace(hex(zeroblob(2500)), '0', '1'), 1, '[]'",
+            )
+        ),
         ("UPDATE lobby SET state = '{}'", False),
         ("UPDATE lobby SET version = version + 1, changes = '[{}]'", True),
+        ("UPDATE lobby SET version = version + 5, changes = '[]'", True),
+        ("UPDATE lobby SET version = 'x', changes = '[]'", True),
         ("DELETE FROM lobby", True),
     ],
 )
@@ -241,6 +258,51 @@ def test_what_others_write_into_the_store_is_survived(place: str, garbage: str, 
         assert _answer(bob.lobbies.create(), bob).members == ["str:bob"]
         ann.friends.friends()
         waiting.until(lambda: [f.identity for f in ann.friends.friends()] == ["str:bob"], ann)
+
+
+@pytest.mark.not_on("gns", "gns-server", why="the store is the same, and a process has one engine")
+@pytest.mark.parametrize("first", [LobbyType.PUBLIC, LobbyType.PRIVATE])
+def test_the_type_says_whether_others_see_where_a_user_is(
+    place: str, first: LobbyType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when it is changed."""
+    monkeypatch.setattr(lobby_client, "FRESH", 0.01)
+    with ExitStack() as stack:
+        ann, bob = (stack.enter_context(steamnet.init(engine=place)) for _ in range(2))
+        lobby = _answer(ann.lobbies.create(type=first), ann)
+        for kind in (first, LobbyType.PRIVATE, LobbyType.PUBLIC, LobbyType.INVISIBLE):
+            lobby.set_type(kind)
+            seen = [lobby.id if kind == LobbyType.PUBLIC else None]
+            waiting.until(lambda: [f.lobby for f in bob.friends.friends()] == seen, ann, bob)  # noqa: B023  # called at once
+
+
+@pytest.mark.not_on("gns", "gns-server", why="the store is the same, and a process has one engine")
+@pytest.mark.parametrize("unread", [0, 300])
+def test_who_reads_nothing_can_write(
+    place: str, unread: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A game that does not call run_callbacks for long holds nobody up, and catches up later."""
+    monkeypatch.setattr(lobby_store, "UNREAD", unread)
+    with ExitStack() as stack:
+        ann, bob = (stack.enter_context(steamnet.init(engine=place)) for _ in range(2))
+        lobby = _answer(ann.lobbies.create(), ann)
+        theirs = _answer(bob.lobbies.join(lobby.id), bob)
+        waiting.until(lambda: len(lobby.members) == 2, ann)
+        wanted = [str(number).encode() for number in range(unread + 300)]
+        for number in wanted:
+            theirs.send(number)
+        told: dict[steamnet.Steam, list[bytes]] = {ann: [], bob: []}
+
+        def heard(player: steamnet.Steam, last: bytes) -> bool:
+            told[player] += [event.data for event in player.lobbies.events() if event.data]
+            return last in told[player]
+
+        waiting.until(lambda: heard(bob, wanted[-1]), bob)
+        lobby.send(b"ann")
+        waiting.until(lambda: heard(bob, b"ann"), bob)
+        _answer(bob.lobbies.list(), bob)
+        waiting.until(lambda: heard(ann, b"ann"), ann)
+        assert told == {player: [*wanted, b"ann"] for player in (ann, bob)}
 
 
 @pytest.mark.not_on("gns", "gns-server", why="the store is the same, and a process has one engine")
