@@ -176,12 +176,15 @@ static int64_t next_departure(const lo_connection *connection, const lo_lane *re
 
 void lo_schedule(lo_connection *connection)
 {
+    const lo_timer *timer = &connection->send_timer;
     int64_t time = connection->datagrams.ack_due, next;
     if (connection->link_idle_at < lo.now)
         connection->link_idle_at = lo.now; /* it was idle: nothing leaves in the past */
     next = next_departure(connection, ready_lane(connection));
     if (next < time)
         time = next;
+    if (connection->deferred.first != NULL && timer->is_queued && timer->time < time)
+        return; /* messages move up then (lo_note_room) */
     if (time < INT64_MAX)
         lo_timer_add(&connection->send_timer, time);
 }

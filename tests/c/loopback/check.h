@@ -148,6 +148,7 @@ int play_role(const char *role);
 void check_acks_unread(void);
 void check_crossing_links(void);
 void check_false_acks(void);
+void check_room_beside_acks(void);
 void check_request_in_flight(void);
 void check_other_clock(void);
 void check_flood(void);

@@ -121,6 +121,31 @@ void check_false_acks(void)
     }
 }
 
+/* What has no room moves up when there is some, however late its connection sends next. */
+void check_room_beside_acks(void)
+{
+    enum { ROOM = 2, SCOPE = k_ESteamNetworkingConfig_Connection };
+    SteamNetworkingMessage_t *messages[2 * ROOM];
+    user who = open_user("str:parent");
+    sn_socket stranger;
+    HSteamNetConnection connection = accept_stranger(&who, &stranger);
+    section = "room beside acks";
+    set_int(&who, k_ESteamNetworkingConfig_RecvBufferMessages, SCOPE, connection, ROOM);
+    set_int(&who, k_ESteamNetworkingConfig_SendRateMin, SCOPE, connection, 1024);
+    for (int64_t number = 1; number <= 2 * ROOM; number++)
+        send_empty(stranger, LO_DATA, number);
+    CHECK(send_size(&who, connection, 30720, RELIABLE, NULL) == k_EResultOK); /* for half a minute */
+    CHECK(send_size(&who, connection, 100, RELIABLE, NULL) == k_EResultOK);
+    CHECK(S(who, ReceiveMessagesOnConnection, connection, messages, 2 * ROOM) == ROOM);
+    for (int i = 0; i < ROOM; i++)
+        messages[i]->m_pfnRelease(messages[i]);
+    send_frame(stranger, (lo_frame){.kind = LO_ACK}, &(lo_total){1, 30720}, sizeof(lo_total));
+    sn_sleep(1000); /* the sockets are asked in the next call */
+    CHECK(drain(&who, connection, ROOM, 3000) == ROOM);
+    sn_socket_close(stranger);
+    close_user(&who);
+}
+
 /* A connect request that is in flight is not seen before its time, whatever comes behind it. */
 void check_request_in_flight(void)
 {

@@ -57,6 +57,7 @@ int main(int argument_count, char **arguments)
     check_acks_unread();
     check_crossing_links();
     check_false_acks();
+    check_room_beside_acks();
     check_directory();
     check_fork();
     check_threads();
