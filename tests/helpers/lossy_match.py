@@ -1,6 +1,6 @@
 """A match over a bad network, on loopback and on real GNS, each in virtual time.
 
-As a program it plays one on real GNS, with tests/c/gns_clock.c preloaded, and prints the outcome.
+As a program it plays one on real GNS, with tests/c/gns_clock.c preloaded, and writes the outcome.
 """
 
 import ctypes
@@ -11,6 +11,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from topologies import free_port
 
@@ -153,5 +154,7 @@ def on_gns(lag: int, loss: int) -> Outcome:
 
 
 if __name__ == "__main__":
-    print(json.dumps(asdict(on_gns(*map(int, sys.argv[1:])))), flush=True)
+    *conditions, outcome = sys.argv[1:]
+    # Not printed: Python without buffers loses the rest of what a stopped process was writing.
+    Path(outcome).write_text(json.dumps(asdict(on_gns(*map(int, conditions)))))
     os._exit(0)  # the engine's thread is stopped

@@ -114,18 +114,19 @@ def clock(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.not_on("loopback", why="this is the comparison with GNS")
 @pytest.mark.skipif(sys.platform != "linux", reason="preloading is Linux's")
 @pytest.mark.parametrize(("lag", "loss"), CONDITIONS)
-def test_the_same_as_gns(engine: str, clock: Path, lag: int, loss: int) -> None:
+def test_the_same_as_gns(engine: str, clock: Path, tmp_path: Path, lag: int, loss: int) -> None:
     """Shares of ticks whole, torn and lost within chance; reliable delays within 20 %."""
+    outcome = tmp_path / "outcome.json"
     preload = f"{os.environ.get('LD_PRELOAD', '')} {clock}"  # behind a sanitizer's library
     there = subprocess.run(
-        [sys.executable, lossy_match.__file__, str(lag), str(loss)],
+        [sys.executable, lossy_match.__file__, str(lag), str(loss), outcome],
         env=os.environ | {"LD_PRELOAD": preload.strip(), "PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,
         timeout=250,
     )
     assert there.returncode == 0, there.stderr
-    gns = Outcome(**json.loads(there.stdout))
+    gns = Outcome(**json.loads(outcome.read_text()))
     here = together([on_loopback(lag, loss, seed) for seed in SEEDS])
     assert gns.torn == here.torn == 0
     assert share_of(here.lost, len(SEEDS)).within(0.05, share_of(gns.lost, 1))
