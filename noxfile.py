@@ -9,6 +9,7 @@ import shutil
 import sys
 import tempfile
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import nox
@@ -52,7 +53,8 @@ def install(session: nox.Session, extras: str, *tools: str, python: str = "pytho
     if not list(wheel_folder().iterdir()):
         shutil.rmtree(ROOT / "build", ignore_errors=True)  # setuptools would take removed modules
         build = ("wheel", "--no-deps", "--wheel-dir", str(wheel_folder()), ".")
-        session.run(sys.executable, *pip, *build, external=True)
+        builder = sys.executable if find_spec("pip") else python  # uv's environments have no pip
+        session.run(builder, *pip, *build, external=True)
     (wheel,) = wheel_folder().iterdir()
     # pip keeps what is installed of the same version, unless it is told otherwise.
     again = ("--force-reinstall", "--no-deps", str(wheel))
