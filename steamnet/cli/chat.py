@@ -86,7 +86,8 @@ def _host(steam: Steam, options: argparse.Namespace, typed: "queue.SimpleQueue[s
             try:
                 listeners.append(stack.enter_context(steam.listen_ip(options.listen)))
             except ResultError as error:
-                say(f"{error}; 0.0.0.0:PORT listens on all addresses of this machine")
+                every = "0.0.0.0:PORT listens on all addresses of this machine"
+                say(f"{error}: give another HOST:PORT; {every}")
                 return 1
         if options.listen is None or options.rendezvous:
             try:

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from typing import Any, cast
 
 import pytest
+import waiting
 from rendezvous_server import ServerThread, log_in, message
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
@@ -218,8 +219,7 @@ def test_an_answer_that_lacks_the_lobby_is_none(
         client.wait(PATIENCE)
         lobbies = RemoteLobbies(client, Player("str:ann"), 480, inbox)
         lobbies.submit(7, command)
-        while not inbox.items:
-            steam.wait(0.01)
+        waiting.until(lambda: inbox.items, timeout=PATIENCE)
         reply = inbox.items.popleft()
         assert isinstance(reply, Reply)
         assert (reply.request, reply.result) == (7, EResult.FAIL)

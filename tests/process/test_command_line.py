@@ -52,7 +52,7 @@ def run(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str
         (["join", "192.0.2.1", "--engine", "loopback"], 2, "write 192.0.2.1:27015"),
         (["join", "play.example.org", "--engine", "loopback"], 2, "play.example.org:27015"),
         (["host", "--engine", "loopback", "--listen", "27015"], 2, "is no address with a port"),
-        (["host", "--engine", "loopback", "--listen", "192.0.2.1:1"], 1, "0.0.0.0:PORT listens"),
+        (["host", "--engine", "loopback", "--listen", "192.0.2.1:1"], 1, "another HOST:PORT"),
         (["host", "--engine", "loopback", "--rendezvous", "ws://127.0.0.1:1"], 2, "gns engine"),
         (["host", "--rendezvous", "127.0.0.1:1", "--engine", "steam"], 2, "gns engine"),
         (["server", "--listen", "27080"], 2, "is no address with a port"),

@@ -371,7 +371,7 @@ def test_flood(engine: str, until: Callable[..., None]) -> None:
         before = memory()
         refused = 0
         deadline = time.monotonic() + 2
-        while time.monotonic() < deadline or not refused:
+        while time.monotonic() < deadline + (0 if refused else 60):
             for data in (bytes(100_000), b"x"):
                 refused += sockets.send_message(flooder, data) == steamnet.EResult.LIMIT_EXCEEDED
             for _ in range(20):
