@@ -192,7 +192,8 @@ void lo_datagram_send(lo_connection *connection)
     int64_t time = connection->link_idle_at;
     if (!lo.is_virtual && time < lo.clock)
         time = lo.clock; /* a program that was busy sends again once, and not as often as it could have */
-    d->ack_due = INT64_MAX;
+    if (connection->link_idle_at <= d->ack_due)
+        d->ack_due = INT64_MAX; /* else this one tells too late: the peer would send all of it again */
     d->numbered++;
     for (lo_sent *sent = d->unacked.last; sent != NULL && sent->number == d->numbered;
          sent = sent->listed.before)

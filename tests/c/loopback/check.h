@@ -124,6 +124,7 @@ void check_lanes(void);
 void check_many_lanes(void);
 /* check_network.c */
 void check_simulation(void);
+void check_slow_links(void);
 void check_blackout_passes(void);
 void check_config(void);
 void check_status(void);

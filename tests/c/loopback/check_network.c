@@ -86,6 +86,28 @@ void check_simulation(void)
     part(&m);
 }
 
+/* Links on which a packet takes longer than a time-out, in both directions: each still gets its acks in time. */
+void check_slow_links(void)
+{
+    static const int32_t rates[] = {1024, 16384, 20000};
+    enum { COUNT = 10, SIZE = 5000 };
+    section = "slow links";
+    for (size_t i = 0; i < sizeof rates / sizeof *rates; i++) {
+        meeting m = meet();
+        set_int(&m.host, k_ESteamNetworkingConfig_FakePacketLag_Send, k_ESteamNetworkingConfig_Global, 0, 1);
+        set_int(&m.host, k_ESteamNetworkingConfig_SendRateMin, k_ESteamNetworkingConfig_Global, 0, rates[i]);
+        set_int(&m.client, k_ESteamNetworkingConfig_SendRateMin, k_ESteamNetworkingConfig_Global, 0, rates[i]);
+        for (int j = 0; j < COUNT; j++) {
+            CHECK(send_size(&m.host, m.at_host, SIZE, RELIABLE, NULL) == k_EResultOK);
+            CHECK(send_size(&m.client, m.at_client, SIZE, RELIABLE, NULL) == k_EResultOK);
+        }
+        pause_for(INT64_C(1500000) * COUNT * SIZE / rates[i]);
+        CHECK(drain(&m.client, m.at_client, COUNT, 0) == COUNT);
+        CHECK(drain(&m.host, m.at_host, COUNT, 0) == COUNT);
+        part(&m);
+    }
+}
+
 void check_blackout_passes(void)
 {
     meeting m = meet();

@@ -29,6 +29,7 @@ int main(int argument_count, char **arguments)
     check_lanes();
     check_many_lanes();
     check_simulation();
+    check_slow_links();
     check_blackout_passes();
     check_config();
     check_status();
