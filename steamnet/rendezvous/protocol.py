@@ -79,12 +79,17 @@ def encode(message: Mapping[str, object]) -> str:
     return json.dumps(message, ensure_ascii=False, separators=(",", ":"))
 
 
-def decode(frame: str) -> Message:
-    """The message of a text frame; ValueError for what is none."""
+def _parse(frame: str) -> object:
+    """The JSON of a text frame; ValueError for what is none."""
     try:
-        message = json.loads(frame)
+        return json.loads(frame)
     except RecursionError:
         raise ValueError("too many brackets") from None
+
+
+def decode(frame: str) -> Message:
+    """The message of a text frame; ValueError for what is none."""
+    message = _parse(frame)
     if not isinstance(message, dict):
         raise ValueError("not an object")
     return message
@@ -99,13 +104,10 @@ def decode_together(frame: str) -> list[Message]:
     """The messages of a server's text frame; ValueError for what is none."""
     if not frame.startswith("["):
         return [decode(frame)]
-    try:
-        messages = json.loads(frame)
-    except RecursionError:
-        raise ValueError("too many brackets") from None
-    if not all(isinstance(message, dict) for message in messages):
+    messages = _parse(frame)
+    if not isinstance(messages, list) or not all(isinstance(one, dict) for one in messages):
         raise ValueError("not objects")
-    return list(messages)
+    return messages
 
 
 def text(message: Mapping[str, object], key: str, longest: int = 4096) -> str:
