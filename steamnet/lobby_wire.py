@@ -6,7 +6,7 @@ Decoding takes what anybody may have written: ValueError for what is not what it
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import fields
-from operator import attrgetter
+from functools import cache
 
 from .enums import EChatRoomEnterResponse, EResult, LobbyType
 from .identity import Identity, identity_of
@@ -31,7 +31,6 @@ from .lobby_client import People, Person, Reply, Request, SetPresence, Update
 from .lobby_rules import Change, Member, State
 
 Json = Mapping[str, object]
-Getter = Callable[[object], tuple[object, ...]]
 LONGEST_NAME = 160  # characters of an identity, or of a user's name
 REQUESTS: dict[str, type[Request]] = {
     "create": Create,
@@ -56,46 +55,35 @@ WORDS = {kind: word for word, kind in REQUESTS.items()}
 # --- what is written ------------------------------------------------------------------------------
 
 
-def plain(value: object) -> object:
-    """What JSON can hold of a value; of what is made of fields, those that are set."""
-    if isinstance(value, bytes):
-        return value.decode("latin-1")
-    if isinstance(value, Mapping):
-        return {key: plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if hasattr(value, "__dataclass_fields__"):
-        items = ((one.name, getattr(value, one.name)) for one in fields(value))  # type: ignore[arg-type]  # it is one
-        return {name: plain(item) for name, item in items if item not in (None, "", b"", (), {})}
-    return value
+@cache
+def _names(kind: type) -> tuple[str, ...]:
+    """The names of a class's fields."""
+    return tuple(one.name for one in fields(kind))
 
 
 def _made_plain(value: object) -> object:
-    """What `plain` makes of bytes and fields, for one level."""
+    """What JSON can hold of bytes, or of what is made of fields: those that are set."""
     if isinstance(value, bytes):
         return value.decode("latin-1")
-    names, read = _fields[type(value)]  # KeyError: of no other class is JSON made so
-    items = zip(names, read(value), strict=True)
-    return {name: item for name, item in items if item or isinstance(item, int | float)}
-
-
-def _getters(kind: type[State | Member | Change | Person]) -> tuple[tuple[str, ...], Getter]:
-    """The names of a class's fields, and what gets their values."""
-    names = tuple(one.name for one in fields(kind))
-    return names, attrgetter(*names)
-
-
-_fields: dict[type, tuple[tuple[str, ...], Getter]] = {
-    kind: _getters(kind) for kind in (State, Member, Change, Person)
-}
+    kind: type = type(value)
+    return {
+        name: item
+        for name in _names(kind)
+        if (item := getattr(value, name)) or isinstance(item, int | float)
+    }
 
 
 _encoder = json.JSONEncoder(check_circular=False, separators=(",", ":"), default=_made_plain)
 
 
 def dump(value: object) -> str:
-    """What `plain` makes of a value, as JSON, in less than half the time."""
+    """A value as JSON."""
     return _encoder.encode(value)
+
+
+def plain(value: object) -> object:
+    """What `dump` makes of a value, to be put into a message."""
+    return json.loads(dump(value))
 
 
 def request_to_json(request: Request) -> dict[str, object]:
