@@ -125,6 +125,7 @@ class Store:
         self._shown = False  # whether others can see in which lobby the user is
         self._locked = 0.0  # since when another process has locked the file; 0: it has not
         self._warned = False  # of that
+        self._failures = 0  # in a row: the first may be due to who has replaced the files
         self._closing = False
         self._wake = Wake()
         self._owner = os.getpid()
@@ -151,16 +152,15 @@ class Store:
     # --- the thread ---------------------------------------------------------------------------
 
     def _run(self) -> None:
-        failures = 0  # in a row: the first may be due to who has replaced the files
         while not self._closing:
             reason = ""
             try:
                 self._work()
-                failures = 0
+                self._failures = 0
             except Exception as error:
                 reason = str(error)
-                failures += 1
-                if failures == 2:
+                self._failures += 1
+                if self._failures == 2:
                     text = "the lobbies of this machine cannot be used: %s"
                     known = isinstance(error, sqlite3.Error | OSError)
                     log.warning(text, reason, exc_info=None if known else error)
@@ -168,12 +168,12 @@ class Store:
                     _remove(self._directory / FILE)
             for number in list(self._states):
                 self._lose(number)
-            if failures > 1:
+            if self._failures > 1:
                 while self._asked:
                     number, _ = self._asked.popleft()
                     self._inbox.put(Reply(number, EResult.IO_FAILURE, reason))
-            if failures and not self._closing:
-                self._wake.wait(CHECK if failures > 1 else QUICK)
+            if self._failures and not self._closing:
+                self._wake.wait(CHECK if self._failures > 1 else QUICK)
 
     def _work(self) -> None:
         """Open the store, and work until it is closed or gone."""
@@ -191,6 +191,8 @@ class Store:
             pause = QUICK
             while not self._closing and self._is_there():
                 busy = self._unless_locked(self._step, store)
+                if busy is not None:
+                    self._failures = 0
                 longest = SLOW if self._states else ALONE
                 pause = min(pause * 1.25, longest) if busy is False else QUICK
                 self._wake.wait(pause)

@@ -261,6 +261,21 @@ def test_what_others_write_into_the_store_is_survived(place: str, garbage: str, 
 
 
 @pytest.mark.not_on("gns", "gns-server", why="the store is the same, and a process has one engine")
+@pytest.mark.parametrize("table", ["log", "lobby"])
+def test_one_failure_of_the_store_is_mended_however_often(
+    place: str, table: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A request is refused only where the store fails twice in a row."""
+    file = Path(os.environ["STEAMNET_LOOPBACK_DIR"]) / lobby_store.FILE
+    with steamnet.init(engine=place) as ann:
+        for _ in range(4):
+            assert _answer(ann.lobbies.list(), ann) == []
+            with closing(sqlite3.connect(file, isolation_level=None)) as other:
+                other.execute(f"DROP TABLE {table}")
+    assert not caplog.records
+
+
+@pytest.mark.not_on("gns", "gns-server", why="the store is the same, and a process has one engine")
 @pytest.mark.parametrize("first", [LobbyType.PUBLIC, LobbyType.PRIVATE])
 def test_the_type_says_whether_others_see_where_a_user_is(
     place: str, first: LobbyType, monkeypatch: pytest.MonkeyPatch
