@@ -20,7 +20,8 @@ from ._version import __version__ as __version__
 
 TYPE_CHECKING = False  # typing is slow to import
 if TYPE_CHECKING:
-    from . import aio, rendezvous, signaling, testing
+    from . import aio, signaling, testing
+    from . import rendezvous as rendezvous
     from ._api import *
 
 __all__ = [
@@ -84,16 +85,15 @@ __all__ = [
     "end_category",
     "init",
     "init_game_server",
-    "rendezvous",
     "restart_app_if_necessary",
     "signaling",
     "testing",
-]
+]  # without rendezvous: it needs websockets, which those who import * may not have
 
 
 def __getattr__(name: str) -> object:
     """Load what is public when it is first used: a program may start without the network."""
-    if name not in __all__ or name in ("aio", "rendezvous", "signaling", "testing"):
+    if name not in __all__ or name in ("aio", "signaling", "testing"):
         return _module(name)
     from . import _api
 
@@ -116,4 +116,4 @@ def _module(name: str) -> object:
 
 def __dir__() -> list[str]:
     """The public names, for completion and help."""
-    return __all__
+    return [*__all__, "rendezvous"]

@@ -174,6 +174,23 @@ def test_modules_are_attributes_of_the_package_too() -> None:
     assert done.stdout == "OK False\n", done.stderr
 
 
+@pytest.mark.parametrize(
+    "program",
+    [
+        "from steamnet import *; init(engine='loopback').shutdown()",
+        "import steamnet; help(steamnet)",
+    ],
+)
+def test_the_core_needs_no_library_of_an_extra(program: str) -> None:
+    """Not even of who takes all that is public: websockets is for a rendezvous server alone."""
+    code = f"import sys; sys.modules['websockets'] = sys.modules['pytest'] = None; {program}"
+    environment = {**os.environ, "PYTHONPATH": str(PACKAGE.parent)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="a process for each module would take long")
 def test_each_high_module_may_be_the_first() -> None:
     """Whichever a program imports first, none meets itself half made."""
