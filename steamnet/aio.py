@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, ParamSpec, Self, TypeV
 from . import lobbies
 from . import steam as plain
 from ._native import NetworkingMessage, lib
-from .arguments import Payload, close_reason
+from .arguments import Payload, check_close
 from .clock import RealClock, VirtualClock
 from .config import Options
 from .engine import Uncopyable
@@ -48,7 +48,13 @@ from .handles import (
     Router,
     ending,
 )
-from .identity import Identity, found_addresses, numeric_address, split_address
+from .identity import (
+    Identity,
+    found_addresses,
+    lookup_failure,
+    numeric_address,
+    split_address,
+)
 from .info import ConnectionEvent
 from .lobbies import Comparison, Lobby, LobbyEvent
 from .lobby_backend import LobbyInfo
@@ -220,8 +226,8 @@ class Steam(Uncopyable):
             loop = running_loop()
             try:
                 found = await loop.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
-            except OSError as error:
-                message = f"connect_ip: {address}: {error.strerror or error}"
+            except (OSError, UnicodeError) as error:
+                message = f"connect_ip: {address}: {lookup_failure(error)}"
                 raise ConnectionEnded(message) from error
             where = found_addresses(found)[0]
             self._pump.check()
@@ -600,7 +606,7 @@ class Connection(BaseConnection):
         up to 127 bytes of ``debug``.
         """
         self._steam._pump.check_place()
-        close_reason(reason)
+        check_close(reason, debug)
         self._closed = True  # for all other tasks
         self._steam._pump.notify(self._news)
         try:

@@ -50,12 +50,15 @@ def seconds(value: float, what: str) -> float:
     return value
 
 
-def close_reason(value: int) -> int:
-    """A reason for closing that a game may give: 0 or 1000-2999, which arrive as they are."""
-    number = integer(value, "reason", -(2**31), 2**31 - 1)
+def check_close(reason: int, debug: str) -> None:
+    """Raise, before anything is closed, unless a peer can be told this.
+
+    The reasons 0 and 1000-2999 arrive as they are, others as something else.
+    """
+    number = integer(reason, "reason", -(2**31), 2**31 - 1)
     if number != 0 and not 1000 <= number <= 2999:
         raise ValueError(f"reason must be 0 or from 1000 to 2999, not {number}")
-    return number
+    close_text(debug)
 
 
 def close_text(text: str) -> bytes:

@@ -15,13 +15,20 @@ from typing import Generic, Self, TypeVar
 
 from . import config
 from ._native import NetworkingMessage, lib
-from .arguments import Payload, close_reason
+from .arguments import Payload, check_close
 from .closing import ClosingSockets
 from .config import Options, Value
 from .engine import Engine, Uncopyable
 from .enums import GONE, ConfigValue, ConnectionState, EndReason, EResult, SendFlags
 from .errors import ClosedError, ResultError
-from .identity import Identity, join_address, numeric_address, resolve, split_address
+from .identity import (
+    Identity,
+    join_address,
+    lookup_failure,
+    numeric_address,
+    resolve,
+    split_address,
+)
 from .info import NO_ICE, ConnectionEvent, ConnectionInfo, QuickConnectionStatus
 from .networking_sockets import SteamNetworkingSocketsManager
 
@@ -141,8 +148,8 @@ class Router:
         """The numeric address to connect to for a ``host:port``; ResultError if it is not found."""
         try:
             return resolve(address)[0]
-        except OSError as error:
-            detail = f"{address}: {error.strerror or error}"
+        except (OSError, UnicodeError) as error:
+            detail = f"{address}: {lookup_failure(error)}"
             raise ResultError("connect_ip", EResult.CONNECT_FAILED, detail) from error
 
     def _refused(self, options: Options | None) -> str:
@@ -257,7 +264,7 @@ class BaseConnection(Handle):
         return self._poll_group() if self._poll_group is not None else None
 
     def _close(self, reason: int = 0, debug: str = "", linger: bool = True) -> None:
-        close_reason(reason)
+        check_close(reason, debug)
         self._closed = True
         if (group := self._group) is not None:
             group._forget(self)
@@ -423,7 +430,8 @@ class Request(Generic[C_co]):
 
         It is told a ``reason`` (0 or 1000-2999) and up to 127 bytes of ``debug``.
         """
-        self._listener._reject(self.handle, close_reason(reason), debug)
+        check_close(reason, debug)
+        self._listener._reject(self.handle, reason, debug)
 
 
 class BaseListener(Handle, Generic[C_co]):

@@ -155,8 +155,9 @@ def split_address(address: str) -> tuple[str, int]:
 def resolve(address: str) -> list[str]:
     """The numeric addresses that a ``host:port`` stands for, those of IPv4 first.
 
-    A host's name is looked up, which may take seconds: OSError where that fails. Servers listen
-    on IPv4 more often than on IPv6, and nothing answers where a port is closed.
+    A host's name is looked up, which may take seconds: OSError where that fails, UnicodeError
+    where the text cannot be a name. Servers listen on IPv4 more often than on IPv6, and nothing
+    answers where a port is closed.
     """
     host, number = split_address(address)
     if (numeric := numeric_address(address)) is not None:
@@ -183,6 +184,13 @@ def found_addresses(found: Iterable[tuple[Any, ...]]) -> list[str]:
         join_address(str(where[0]).partition("%")[0], where[1]) for *_, where in entries
     ]
     return list(dict.fromkeys(addresses))
+
+
+def lookup_failure(error: OSError | UnicodeError) -> str:
+    """Why getaddrinfo found nothing: a UnicodeError is a name such as ``a..b``."""
+    if isinstance(error, UnicodeError):
+        return "no host name"
+    return error.strerror or str(error)
 
 
 def join_address(host: str, number: int) -> str:
@@ -224,7 +232,10 @@ def c_string(text: str, what: str) -> bytes:
     """The bytes of a string that C will read; ValueError where it would end early."""
     if not isinstance(text, str):
         raise TypeError(f"{what} must be a str, not {type(text)}")
-    data = text.encode("utf-8", "surrogateescape")
+    try:
+        data = text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raise ValueError(f"{what} holds half a character: {text[:32]!r}") from None
     if b"\0" in data:
         raise ValueError(f"{what} holds a NUL character")
     return data

@@ -508,6 +508,10 @@ async def test_a_name_is_looked_up_without_blocking(monkeypatch: pytest.MonkeyPa
         await (await accepting).close()
         with pytest.raises(ConnectionEnded, match=r"nowhere\.example\.org.*not known"):
             await guest.connect_ip("nowhere.example.org:27015")
+        monkeypatch.undo()
+        with pytest.raises(ConnectionEnded, match=r"a\.\.b:5: no host name"):
+            await guest.connect_ip("a..b:5")
+        monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
         others_went_on.clear()
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(guest.connect_ip("play.example.org:9"), 0.05)
@@ -527,6 +531,8 @@ def test_only_a_games_own_reasons_are_given(reason: int) -> None:
             for way in (caller.close, called.close):
                 with pytest.raises(ValueError, match="reason"):
                     await way(reason)
+                with pytest.raises((TypeError, ValueError), match="debug"):
+                    await way(1000, f"{reason}\0")
             await caller.send("still open")
             assert (await called.receive()).decode() == "still open"
 

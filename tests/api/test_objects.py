@@ -492,6 +492,15 @@ def test_what_is_no_address(two: list[Steam], address: str) -> None:
         two[0].connect_ip("127.0.0.1:0")
 
 
+@pytest.mark.parametrize("host", ["a..b", ".", "a" * 64, f"{'é' * 60}.example", ".example"])
+def test_what_cannot_be_a_name_is_not_found(two: list[Steam], host: str) -> None:
+    """Python's own error would name a codec."""
+    with pytest.raises(ResultError, match="no host name") as refused:
+        two[0].connect_ip(f"{host}:5")
+    assert refused.value.result == EResult.CONNECT_FAILED
+    assert f"{host}:5" in str(refused.value)
+
+
 def test_a_host_that_is_not_found_and_an_address_of_others(two: list[Steam]) -> None:
     """Both are errors at once, which name the address."""
     with pytest.raises(ResultError, match=r"nowhere\.invalid:5") as refused:
@@ -631,6 +640,24 @@ def test_a_reason_that_would_not_arrive_is_refused(pair: Pair, reason: int) -> N
     assert not caller.closed
     caller.send("still here")
     assert pump(caller, called, until=called.receive)
+
+
+@pytest.mark.parametrize("debug", [None, 5, b"bytes", "a NUL \0", "half a character \ud83d"])
+def test_words_that_cannot_be_told_close_nothing(two: list[Steam], debug: object) -> None:
+    """Neither a connection, which stays open to its peer, nor a request, which still waits."""
+    host, guest = two
+    with host.listen() as listener:
+        caller = guest.connect(my_id(host))
+        (request,) = pump(host, guest, until=lambda: listener.waiting)
+        with pytest.raises((TypeError, ValueError), match="debug"):
+            request.reject(1000, debug)  # type: ignore[arg-type]  # which is the test
+        with listener.waiting[0].accept() as called, caller:
+            for end in (caller, called):
+                with pytest.raises((TypeError, ValueError), match="debug"):
+                    end.close(1000, debug)  # type: ignore[arg-type]  # which is the test
+                assert not end.closed
+            caller.send("still here")
+            assert pump(host, guest, until=called.receive)
 
 
 @pytest.mark.parametrize("by_peer", [True, False])
