@@ -90,15 +90,20 @@ def get_value(engine: Engine, key: int, scope: int, target: int) -> Value | None
     return value
 
 
-def native_options(engine: Engine, options: Options | None) -> tuple[int, Any, list[Any]]:
-    """Options for a create or connect call: count, array, and what must live through the call."""
-    if not options:
-        return 0, ffi.NULL, []
+def items_of(options: Options) -> list[tuple[int, Value]]:
+    """The keys and values of options; TypeError for what is no mapping."""
     if not isinstance(options, Mapping):
         raise TypeError(f"options are a mapping {{ConfigValue.X: value}}, not {type(options)}")
-    array = ffi.new("SteamNetworkingConfigValue_t[]", len(options))
+    return list(options.items())
+
+
+def native_options(engine: Engine, options: Options | None) -> tuple[int, Any, list[Any]]:
+    """Options for a create or connect call: count, array, and what must live through the call."""
+    if options is None or not (items := items_of(options)):
+        return 0, ffi.NULL, []
+    array = ffi.new("SteamNetworkingConfigValue_t[]", len(items))
     alive: list[Any] = [array]
-    for native, (key, value) in zip(array, options.items(), strict=True):
+    for native, (key, value) in zip(array, items, strict=True):
         native.m_eValue = _key(key)
         native.m_eDataType, argument = _native_value(engine, native.m_eValue, value)
         alive.append(argument)

@@ -380,7 +380,7 @@ class BaseConnection(Handle):
         that is refused; those before it have been set.
         """
         handle = self._open("configure")
-        for key, value in options.items():
+        for key, value in config.items_of(options):
             if not self._sockets.set_connection_config_value(handle, key, value):
                 raise ResultError(
                     "configure",
@@ -626,9 +626,11 @@ class BasePollGroup(Handle, Generic[C]):
         -LIMIT_EXCEEDED for one whose send buffer is full. It never waits.
         """
         self._open("broadcast")
-        if isinstance(besides, BaseConnection):
-            raise TypeError("besides is an iterable of connections, such as [connection]")
-        left_out = {connection.handle for connection in besides}
+        try:
+            left_out = {connection.handle for connection in besides}
+        except (AttributeError, TypeError):
+            text = "besides is an iterable of connections, such as [connection]"
+            raise TypeError(text) from None
         handles = [handle for handle in list(self._members) if handle not in left_out]
         return self._sockets.broadcast(handles, data, flags, lane)
 

@@ -189,6 +189,8 @@ TYPE_ERRORS: dict[str, tuple[Call, str]] = {
     "a list as config value": (_sockets("set_connection_config_value", 1, NAGLE, [1]), "value"),
     "None as config value": (_sockets("set_connection_config_value", 1, NAGLE, None), "value"),
     "options as a list": (_pair_options([(NAGLE, 1)]), "options are a mapping"),
+    "options as an empty list": (_pair_options([]), "options are a mapping"),
+    "options as False": (_pair_options(False), "options are a mapping"),
     "options of lists": (_pair_options({NAGLE: [1]}), "a config value is"),
     "text as level": (_utils("set_debug_output", "verbose"), "level must be an int"),
     "text as scope": (_utils("get_config_value", NAGLE, "global"), "scope must be an int"),

@@ -310,8 +310,9 @@ def test_a_broadcast_goes_to_the_members_but_some(two: list[Steam]) -> None:
             group.add(called)
         assert group.broadcast("all") == [1, 1, 1, 1]
         assert group.broadcast(b"some", SendFlags.RELIABLE, besides=[pairs[1][1]]) == [2, 2, 2]
-        with pytest.raises(TypeError, match="besides is an iterable of connections"):
-            group.broadcast(b"some", besides=pairs[1][1])  # type: ignore[arg-type]
+        for wrong in (pairs[1][1], None, 5, ["str:alice"], [pairs[1][1].handle]):
+            with pytest.raises(TypeError, match="besides is an iterable of connections"):
+                group.broadcast("x", besides=wrong)  # type: ignore[arg-type]  # which is the test
         for number, (caller, _) in enumerate(pairs):
             heard: list[str] = []
             wanted = ["all"] if number == 1 else ["all", "some"]
@@ -629,6 +630,13 @@ def test_a_value_that_no_connection_has_is_explained(pair: Pair, key: int, words
     """Whether the engine does not know the key, or has it globally."""
     with pytest.raises(ResultError, match=words):
         pair[0].config(key)
+
+
+@pytest.mark.parametrize("options", [None, 5, [], "text", [(ConfigValue.NAGLE_TIME, 5)]])
+def test_what_are_no_options(pair: Pair, options: object) -> None:
+    """As where a connection is made, but None, which changes nothing there."""
+    with pytest.raises(TypeError, match="options are a mapping"):
+        pair[0].configure(options)  # type: ignore[arg-type]  # which is the test
 
 
 @pytest.mark.parametrize("reason", [-1, 1, 999, 3000, 5003, 2**31])
