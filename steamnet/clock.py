@@ -104,13 +104,14 @@ class VirtualClock:
 
         ``asyncio.sleep``, time-outs and engines go by it; `steamnet.init` and `steamnet.aio.init`
         open loopback engines on it. When all tasks wait, time jumps to what is due next. It stands
-        still while a function runs in a thread (``asyncio.to_thread``).
+        still while a function runs in a thread (``asyncio.to_thread``). RuntimeError within a
+        running event loop.
         """
         from .virtual_loop import run  # asyncio is slow to import
 
         token = CURRENT.set(self)
         try:
-            return run(self.native, main() if callable(main) else main, debug)
+            return run(self.native, main, debug)
         finally:
             CURRENT.reset(token)
 

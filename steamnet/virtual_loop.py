@@ -100,8 +100,16 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return True
 
 
-def run(clock: Any, main: Coroutine[Any, Any, T], debug: bool | None) -> T:
+def run(
+    clock: Any,
+    main: Coroutine[Any, Any, T] | Callable[[], Coroutine[Any, Any, T]],
+    debug: bool | None,
+) -> T:
     """Run a coroutine on a loop of its own, on a native clock."""
+    if asyncio._get_running_loop() is not None:
+        raise RuntimeError("clock.run cannot be called within a running event loop, as in asyncio")
+    if callable(main):
+        main = main()
     with asyncio.Runner(debug=debug, loop_factory=lambda: VirtualLoop(clock)) as runner:
         return runner.run(main)
 

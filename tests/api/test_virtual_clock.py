@@ -6,8 +6,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -235,6 +236,28 @@ def test_asyncio_goes_by_it() -> None:
     assert START + 60 < clock.now() < START + 62
     assert time.perf_counter() - began < 50
     assert times == VirtualClock().run(main())
+
+
+@pytest.mark.python_behaviour
+@pytest.mark.parametrize("outer", [asyncio.run, lambda main: VirtualClock().run(main)])
+def test_a_loop_within_a_loop_is_refused(
+    outer: Callable[[Coroutine[Any, Any, None]], None],
+) -> None:
+    """As `asyncio.run` does: nothing is begun that would be left, or warned of."""
+    begun = []
+
+    async def inner() -> None:
+        begun.append(1)
+
+    async def main() -> None:
+        made = inner()
+        for argument in (inner, made):
+            with pytest.raises(RuntimeError, match="within a running event loop"):
+                VirtualClock().run(argument)
+        await made
+
+    outer(main())
+    assert begun == [1]
 
 
 def test_an_event_loop_of_another_clock_is_refused() -> None:
