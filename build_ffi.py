@@ -99,7 +99,8 @@ def hardening(platform: str) -> tuple[list[str], list[str]]:
         compiler.append("-fcf-protection=full")
     elif platform.endswith("aarch64"):
         compiler.append("-mbranch-protection=standard")
-    return compiler, ["-Wl,-z,relro,-z,now", "-Wl,-s"]
+    # All symbols are found at load: a call of Python needs no stub that could find it later.
+    return [*compiler, "-fno-plt"], ["-Wl,-z,relro,-z,now", "-Wl,-s"]
 
 
 def make() -> FFI:

@@ -137,33 +137,57 @@ static inline Message *message_new(const SteamNetworkingMessage_t *native, const
     return NULL;
 }
 
-PyObject *sn_messages_new(SteamNetworkingMessage_t *const *natives, int count)
+/* The payload is the message's from here on. One that was copied goes back to the engine. */
+static inline void hand_over(Message *message, sn_engine *engine, SteamNetworkingMessage_t *native)
 {
-    /* No collection here: a finalizer that shuts the engine down would wait for this call. */
-    int collecting = PyGC_Disable();
-    PyObject *list = PyList_New(count);
-    const Message *last = NULL;
-    if (collecting)
-        PyGC_Enable();
-    for (int i = 0; list != NULL && i < count; i++) {
-        Message *message = message_new(natives[i], last, i > 0 ? natives[i - 1] : NULL);
-        if (message == NULL)
-            Py_CLEAR(list);
-        else
-            PyList_SetItem(list, i, (PyObject *)message);
-        last = message;
+    if (sn_message_copied(native)) {
+        native->m_pfnRelease(native);
+        return;
     }
-    return list;
-}
-
-void sn_message_take_over(PyObject *self, sn_engine *engine, SteamNetworkingMessage_t *native)
-{
-    Message *message = (Message *)self;
     if (!engine->backend->release_after_stop)
         pin_library(native);
     message->native = native;
     message->engine = engine;
     atomic_fetch_add(&engine->references, 1);
+}
+
+/* Puts the message into a list that was made for so many, or at the end of one that was not; takes it. */
+static bool put(PyObject *list, bool fits, int at, Message *message)
+{
+    int failed = fits ? PyList_SetItem(list, at, (PyObject *)message) : PyList_Append(list, (PyObject *)message);
+    if (!fits)
+        Py_DECREF(message);
+    return failed == 0;
+}
+
+int sn_messages_add(PyObject **list, sn_engine *engine, SteamNetworkingMessage_t *const *natives, int count)
+{
+    bool fits = *list == NULL;
+    int added = 0;
+    Message *last = NULL;
+    if (fits) {
+        /* No collection here: a finalizer that shuts the engine down would wait for this call. */
+        int collecting = PyGC_Disable();
+        *list = PyList_New(count);
+        if (collecting)
+            PyGC_Enable();
+    }
+    for (bool good = *list != NULL; good && added < count;) {
+        Message *message = message_new(natives[added], last, last != NULL ? natives[added - 1] : NULL);
+        /* Only now, as the message after it is compared with it; and while the processor has it at hand. */
+        if (last != NULL)
+            hand_over(last, engine, natives[added - 1]);
+        good = message != NULL && put(*list, fits, added, message);
+        last = good ? message : NULL;
+        added += good;
+    }
+    if (last != NULL)
+        hand_over(last, engine, natives[added - 1]);
+    if (fits && added == 0)
+        Py_CLEAR(*list);
+    else if (fits && added < count)
+        Py_SET_SIZE((PyVarObject *)*list, added); /* which takes no memory: the rest of its places is empty */
+    return added;
 }
 
 static void give_back(Message *message)

@@ -55,16 +55,15 @@ static inline PyObject *sn_int(long long number)
 
 /* The message type. */
 bool sn_message_type_init(PyObject *module);
-/* A list of messages made of Valve's, which stay the caller's until nothing can fail any more: then the caller
- * releases those that were copied, and else the message takes it over. NULL, and an exception, when memory is
- * short. */
-PyObject *sn_messages_new(SteamNetworkingMessage_t *const *natives, int count);
+/* Makes objects of Valve's messages, which the objects take over or release, and adds them to the list, which is made
+ * where it is NULL. How many: of fewer than all, as memory is short, the rest stay the caller's, and there is an
+ * exception. */
+int sn_messages_add(PyObject **list, sn_engine *engine, SteamNetworkingMessage_t *const *natives, int count);
 enum { SN_COPIED = 1024 }; /* up to so many bytes, a copy costs less than owning Valve's message (benchmarks/) */
 static inline bool sn_message_copied(const SteamNetworkingMessage_t *native)
 {
     return native->m_cbSize <= SN_COPIED || native->m_pData == NULL;
 }
-void sn_message_take_over(PyObject *message, sn_engine *engine, SteamNetworkingMessage_t *native);
 
 /* A dataclass with slots that C makes objects of, and the values for one, in the class's order. */
 enum { SN_FIELDS = 16 };

@@ -69,35 +69,6 @@ sn_received *sn_receive_batch(sn_engine *engine, sn_source source, long long han
     return batch;
 }
 
-/* Nothing can fail any more: gives Valve's messages back, or to the objects that read them. */
-static void hand_over(PyObject *list, sn_engine *engine, const sn_received *batch)
-{
-    for (int i = 0; i < batch->count; i++) {
-        SteamNetworkingMessage_t *native = batch->messages[i];
-        if (sn_message_copied(native))
-            native->m_pfnRelease(native);
-        else
-            sn_message_take_over(PyList_GetItem(list, i), engine, native);
-    }
-}
-
-/* Adds the batch to the list, which is NULL before the first; false, and the messages are still the engine's, when
- * memory is short. */
-static bool add(PyObject **list, sn_engine *engine, const sn_received *batch)
-{
-    PyObject *more = sn_messages_new(batch->messages, batch->count);
-    bool good = more != NULL;
-    if (good && *list != NULL)
-        good = PyList_SetSlice(*list, PyList_Size(*list), PyList_Size(*list), more) == 0;
-    if (good)
-        hand_over(more, engine, batch);
-    if (good && *list == NULL)
-        *list = more;
-    else
-        Py_XDECREF(more);
-    return good;
-}
-
 static const struct {
     const char *what; /* the handle is, and within which bounds */
     long long low, high;
@@ -120,14 +91,16 @@ PyObject *sn_receive(sn_engine *engine, PyObject *from, PyObject *most, sn_sourc
         return sn_raise_closed(engine);
     while (more && !failed && limit > 0) {
         sn_received *batch = sn_receive_batch(engine, source, handle, limit, &more);
+        int added;
         if (batch == NULL) {
             failed = true;
             break;
         }
         limit -= batch->count;
         /* If that fails: what is in the list is returned, the rest is for the next call. */
-        failed = batch->count > 0 && !add(&list, engine, batch);
-        sn_received_end(engine, batch, failed ? 0 : batch->count);
+        added = batch->count > 0 ? sn_messages_add(&list, engine, batch->messages, batch->count) : 0;
+        failed = added < batch->count;
+        sn_received_end(engine, batch, added);
     }
     sn_leave(engine);
     if (failed && list == NULL)

@@ -43,7 +43,7 @@ def received(receive: Callable[[], list[Any]], number: int, many: int = 1) -> li
 
 @pytest.mark.parametrize("size", [10, 2000])
 def test_each_allocation_that_fails_loses_nothing(counted: Counted, size: int) -> None:
-    """Whichever it is, all messages come in order, now or next time, and each is released once."""
+    """Whichever it is, what could be made is returned, and the rest comes next time, in order."""
     errors = parts = 0
     receive = partial(_native.receive_on_connection, counted.address, 1, 2**40)
     expected = itertools.count(1)
@@ -63,8 +63,8 @@ def test_each_allocation_that_fails_loses_nothing(counted: Counted, size: int) -
         assert all(bytes(m) == pattern(m) for m in messages[:: COUNT // 3])
         if complete:
             break
-    assert errors > 200
-    assert parts > 20
+    assert errors > 0, "nothing could be made"
+    assert parts > 200
     assert receive() == []
 
 
@@ -229,7 +229,7 @@ def test_reliable_stays_reliable(inbox: Inbox, until: Callable[..., None]) -> No
 
         until(inbox.drained, *inbox.steams, what="the messages to arrive")
         got = received(inbox.receive, number)
-        failures += got is None
+        failures += len(got or []) < 30
         came = [*(got or []), *inbox.receive()]
         received_numbers += [int.from_bytes(bytes(message)[:4], "big") for message in came]
     assert received_numbers == list(range(sent))
