@@ -287,6 +287,8 @@ class BaseConnection(Handle):
             info = self._sockets.get_connection_info(self.handle)
             end = info if info is not None and info.state in GONE else None
         if end is not None:
+            if end.state == ConnectionState.NONE and self._router.engine.refuses_sends:
+                raise ClosedError(f"{operation}: {self._router.engine.closed_reason}")
             by_peer = end.state == ConnectionState.CLOSED_BY_PEER
             raise ResultError(
                 operation, EResult.NO_CONNECTION, ending(end), end.end_reason, by_peer

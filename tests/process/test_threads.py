@@ -10,7 +10,8 @@ import pytest
 from waiting import PATIENCE
 
 import steamnet
-from steamnet import ClosedError, EResult, SendFlags, Steam
+from steamnet import ClosedError, Connection, EResult, PollGroup, SendFlags, Steam
+from steamnet.testing import players, pump
 
 pytestmark = pytest.mark.python_behaviour
 
@@ -143,6 +144,34 @@ def test_shutdown_while_others_call(engine: str, attempt: int) -> None:
 
     raised = together(*map(for_ever, works), end)
     assert [type(error) for error in raised] == [ClosedError] * len(works)
+
+
+@pytest.mark.parametrize("timeout", [0.0, 60.0])
+@pytest.mark.parametrize("linger", [0.0, None])
+def test_shutdown_while_others_receive(timeout: float, linger: float | None) -> None:
+    """Objects say that the engine is closed, and not that it has closed their connections first."""
+    with players(2) as (host, guest), host.listen() as listener:
+        theirs = [guest.connect(host.core.get_steam_id()) for _ in range(2)]
+        alone, member = (pump(host, guest, until=listener.accept) for _ in theirs)
+        group = host.poll_group()
+        group.add(member)
+        begun = [threading.Event() for _ in range(2)]
+
+        def receive(source: Connection | PollGroup, event: threading.Event) -> Callable[[], None]:
+            def run() -> None:
+                while True:
+                    event.set()
+                    source.receive(timeout=timeout)
+
+            return run
+
+        def end() -> None:
+            for event in begun:
+                assert event.wait(60)
+            host.shutdown(linger)
+
+        raised = together(*map(receive, [alone, group], begun), end)
+        assert [type(error) for error in raised] == [ClosedError] * 2
 
 
 def test_shutdown_from_many_threads_is_one_shutdown(engine: str) -> None:
