@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 from .arguments import Payload, integer
 from .engine import MAX_EVENTS, Engine, Uncopyable
 from .enums import EResult, LobbyType
-from .errors import ClosedError, ResultError
+from .errors import ClosedError, ResultError, SteamnetError
 from .events import EventStream
 from .identity import Identity
 from .lobby_backend import (
@@ -121,7 +121,11 @@ class LobbyData(MutableMapping[str, str]):
         self._user = user
 
     def __repr__(self) -> str:
-        return repr(self._all())
+        try:
+            return repr(self._all())
+        except SteamnetError:  # Steam cannot list a member's, and after shutdown nothing can
+            whose = "" if self._user is None else f" of {self._user}"
+            return f"<LobbyData{whose} in lobby {self._lobby.id}>"
 
     def __getitem__(self, key: str) -> str:
         backend, lobby = self._lobby._lobbies._backend, self._lobby.id

@@ -406,6 +406,19 @@ def test_after_shutdown_everything_raises_and_requests_are_done() -> None:
                 call()
 
 
+def test_everything_can_be_printed_at_any_time() -> None:
+    """Also what cannot be read any more: a debugger, a log and a failed assert print it."""
+    with players(1) as (ann,):
+        lobby = answered([ann], ann.lobbies.create(data={"map": "dust"}))
+        datas = [lobby.data, lobby.me, lobby.member_data("str:bob")]
+        assert [repr(data) for data in datas] == ["{'map': 'dust'}", "{}", "{}"]
+        ann.shutdown()
+        me = ann.lobbies._me
+        assert [repr(data) for data in datas] == [
+            f"<LobbyData{whose} in lobby {lobby.id}>" for whose in ("", f" of {me}", " of str:bob")
+        ]
+
+
 def test_virtual_lobbies_are_the_same_in_every_run() -> None:
     """Ids, order and answers come from the clock of the test."""
 

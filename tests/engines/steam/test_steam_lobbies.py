@@ -129,6 +129,8 @@ class TestLobbies:
         assert orders.bare() == bare
         assert (lobby.owner, lobby.members, lobby.max_members) == (ALICE, [ALICE], 4)
         assert dict(lobby.data) == {"map": "dust", "skill": "44"}
+        assert repr(lobby.data) == str(dict(lobby.data))
+        assert repr(lobby.me) == f"<LobbyData of {ALICE} in lobby {lobby.id}>"  # not to be listed
 
         bob = player()
         found = bob.do("ask(steam.lobbies.list(where={'map': 'dust', 'skill': ('>=', 40)}))")
