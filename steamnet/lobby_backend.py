@@ -227,6 +227,25 @@ Command = (
 )
 
 
+CALLED: dict[type[Command], str] = {
+    Create: "lobbies.create",
+    Search: "lobbies.list",
+    Join: "lobbies.join",
+    Inspect: "lobbies.info",
+    Leave: "lobby.leave",
+    SetData: "lobby.data",
+    SetMemberData: "lobby.me",
+    SetType: "lobby.set_type",
+    SetJoinable: "lobby.set_joinable",
+    SetMaxMembers: "lobby.set_max_members",
+    SetOwner: "lobby.set_owner",
+    Chat: "lobby.send",
+    Invite: "lobby.invite",
+    InviteDialog: "lobby.invite_dialog",
+}
+"""By which call each command is made, for errors."""
+
+
 # --- what comes back ------------------------------------------------------------------------------
 
 

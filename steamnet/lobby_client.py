@@ -15,6 +15,7 @@ from .enums import EResult, PersonaState
 from .errors import ResultError, UnsupportedError
 from .identity import Identity, identity_of
 from .lobby_backend import (
+    CALLED,
     MAX_PRESENCE,
     MAX_PRESENCE_KEY,
     Answer,
@@ -173,7 +174,7 @@ class LobbyClient:
             try:
                 decide(state, command, self._user)
             except Refused as refusal:
-                operation = f"lobby: {type(command).__name__}"
+                operation = CALLED[type(command)]
                 raise ResultError(operation, refusal.result, refusal.detail) from None
         number = self._ask(command)
         if isinstance(command, SetData):

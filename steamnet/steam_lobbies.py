@@ -20,6 +20,7 @@ from .enums import EChatRoomEnterResponse, EResult, LobbyType, PersonaState, kno
 from .errors import ResultError, UnsupportedError
 from .identity import Identity, identity_of, text_of
 from .lobby_backend import (
+    CALLED,
     MAX_MEMBERS,
     MAX_VALUE,
     Answer,
@@ -41,7 +42,6 @@ from .lobby_backend import (
     SetJoinable,
     SetMaxMembers,
     SetMemberData,
-    SetOwner,
     SetType,
 )
 
@@ -77,21 +77,6 @@ FAILURES = {
 }
 UNKNOWN_NAMES = ("", "[unknown]")
 CONNECT_LOBBY = re.compile(r"\+connect_lobby\s+(\d{1,20})(?!\d)")
-OPERATIONS: dict[type[Any], str] = {
-    Create: "lobbies.create",
-    Search: "lobbies.list",
-    Join: "lobbies.join",
-    Inspect: "lobbies.info",
-    SetData: "lobby.data",
-    SetMemberData: "lobby.me",
-    SetType: "lobby.set_type",
-    SetJoinable: "lobby.set_joinable",
-    SetMaxMembers: "lobby.set_max_members",
-    SetOwner: "lobby.set_owner",
-    Chat: "lobby.send",
-    Invite: "lobby.invite",
-    InviteDialog: "lobby.invite_dialog",
-}
 
 
 @dataclass
@@ -215,7 +200,7 @@ class SteamLobbies:
             self._inspected.setdefault(lobby, []).append((number, _now() + PATIENCE))
         else:
             raise ResultError(
-                OPERATIONS[Inspect], EResult.NO_CONNECTION, "not connected to Steam's servers"
+                CALLED[Inspect], EResult.NO_CONNECTION, "not connected to Steam's servers"
             )
 
     def _leave(self, lobby: int) -> None:
@@ -690,7 +675,7 @@ def lobby_in(text: str) -> int:
 
 
 def _refused(command: Command, result: EResult, detail: str) -> ResultError:
-    return ResultError(OPERATIONS[type(command)], result, detail)
+    return ResultError(CALLED[type(command)], result, detail)
 
 
 def _steam_id(user: Identity) -> int:

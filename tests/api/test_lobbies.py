@@ -185,22 +185,35 @@ def test_a_refusal_has_valves_reason(
 
 
 @pytest.mark.parametrize(
-    "forbidden",
+    ("operation", "forbidden"),
     [
-        lambda lobby: lobby.data.update(map="nuke"),
-        lambda lobby: lobby.set_type(LobbyType.PRIVATE),
-        lambda lobby: lobby.set_joinable(False),
-        lambda lobby: lobby.set_max_members(9),
-        lambda lobby: lobby.set_owner(lobby.members[1]),
-        lambda lobby: lobby.member_data(lobby.owner).update(ready="1"),
+        ("data", lambda lobby: lobby.data.update(map="nuke")),
+        ("set_type", lambda lobby: lobby.set_type(LobbyType.PRIVATE)),
+        ("set_joinable", lambda lobby: lobby.set_joinable(False)),
+        ("set_max_members", lambda lobby: lobby.set_max_members(9)),
+        ("set_owner", lambda lobby: lobby.set_owner(lobby.members[1])),
+        ("member_data", lambda lobby: lobby.member_data(lobby.owner).update(ready="1")),
     ],
 )
-def test_only_the_owner_changes_a_lobby(three: list[Steam], forbidden: object) -> None:
-    """The others get ResultError at once."""
-    _, other = made(three)
-    with pytest.raises(ResultError) as refused:
+def test_only_the_owner_changes_a_lobby(
+    three: list[Steam], operation: str, forbidden: object
+) -> None:
+    """The others get ResultError at once; so do all who are no members. It names the call."""
+    lobby, other = made(three)
+    with pytest.raises(ResultError, match=f"^lobby.{operation}: ACCESS_DENIED") as refused:
         forbidden(other)  # type: ignore[operator]  # one of the above
+    assert refused.value.operation == f"lobby.{operation}"
     assert refused.value.result == EResult.ACCESS_DENIED
+    changes = (
+        ("data", lambda: lobby.data.update(map="nuke")),
+        ("me", lambda: lobby.me.update(ready="1")),
+        ("send", lambda: lobby.send("hi")),
+        ("invite", lambda: lobby.invite("str:dan")),
+    )
+    lobby.leave()
+    for operation, change in changes:
+        with pytest.raises(ResultError, match=f"^lobby.{operation}: INVALID_STATE"):
+            change()
 
 
 @pytest.mark.parametrize("text", ["x" * 8192, "é" * 4096], ids=["ascii", "utf-8"])
