@@ -62,6 +62,7 @@ class Router:
         closing.dispatch = self.dispatch
         self.listeners = weakref.WeakValueDictionary[int, BaseListener[BaseConnection]]()
         self.connections = weakref.WeakValueDictionary[int, BaseConnection]()
+        self.warns_of_unclosed = True
         self._owned = closing.objects  # their events never reach connection_events() or handlers
 
     @property
@@ -211,7 +212,8 @@ class Handle(Uncopyable):
         self._closed = False
         self.handle = handle
         """The engine's handle, for calls on the manager."""
-        self._finalizer = weakref.finalize(self, _warn_unclosed, close, handle, type(self).__name__)
+        kind = type(self).__name__
+        self._finalizer = weakref.finalize(self, _close_unclosed, router, close, handle, kind)
         self._finalizer.atexit = False
 
     @property
@@ -230,10 +232,11 @@ class Handle(Uncopyable):
         return f"<{type(self).__name__} {self.handle}{' closed' if self._closed else ''}>"
 
 
-def _warn_unclosed(close: Callable[[int], object], handle: int, kind: str) -> None:
+def _close_unclosed(router: Router, close: Callable[[int], object], handle: int, kind: str) -> None:
     with contextlib.suppress(ClosedError):  # a shutdown has closed it in good order
         close(handle)
-        warnings.warn(f"unclosed {kind} {handle}", ResourceWarning, stacklevel=2)
+        if router.warns_of_unclosed:
+            warnings.warn(f"unclosed {kind} {handle}", ResourceWarning, stacklevel=2)
 
 
 class BaseConnection(Handle):

@@ -236,6 +236,41 @@ def test_five_lines_in_somebody_elses_project(tmp_path: Path) -> None:
     assert "2 passed" in result.stdout
 
 
+@pytest.mark.python_behaviour
+def test_what_a_test_leaves_open_is_the_fixtures(tmp_path: Path) -> None:
+    """The players are shut down after the test's own variables are gone: no warning of those."""
+    result = run_pytest(
+        tmp_path,
+        """
+        import gc
+        import pytest
+        import steamnet
+        from steamnet.testing import players, pump
+
+        @pytest.mark.parametrize("clock", ["real", "virtual"])
+        def test_players(steamnet_players, clock):
+            host, guest = steamnet_players(2, clock=clock)
+            listener, group = host.listen(), host.poll_group()
+            caller = guest.connect(host.core.get_steam_id())
+            called = pump(host, guest, until=listener.accept)
+            group.add(called)
+            called.send("score 3")
+            assert pump(host, guest, until=caller.receive)[0].decode() == "score 3"
+
+        def test_pair(steamnet_pair):
+            other = steamnet_pair[0]._router.listen(steamnet.Listener, 7, None)
+
+        def test_others_are_warned_of():
+            with players(1) as (host,), pytest.warns(ResourceWarning, match="unclosed Listener"):
+                host.listen()
+                gc.collect()
+        """,
+        "-Werror",
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "4 passed" in result.stdout
+
+
 def test_tests_that_do_without_do_not_load_us(tmp_path: Path) -> None:
     """The plug-in is there in every run; the package is imported for a fixture, and not before."""
     result = run_pytest(
