@@ -7,6 +7,7 @@ sends its state; the server takes them all in one call as columns, computes for 
 and sends each what to do. Needs numpy. Without STEAMNET_ENGINE it runs on loopback.
 """
 
+import argparse
 import os
 import sys
 import time
@@ -89,7 +90,7 @@ def distance(states: np.ndarray) -> float:
     return float(np.linalg.norm(states["position"], axis=1).mean())
 
 
-def main(agents: int = 1000, ticks: int = 100) -> None:
+def main(agents: int, ticks: int) -> None:
     """Play."""
     engine = os.environ.get("STEAMNET_ENGINE", "loopback")
     with steamnet.init(480 if engine == "steam" else None, engine=engine) as steam:
@@ -116,6 +117,10 @@ def main(agents: int = 1000, ticks: int = 100) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 3 or not all(word.isdecimal() and int(word) for word in sys.argv[1:]):
-        sys.exit(__doc__)
-    main(*map(int, sys.argv[1:]))
+    parser = argparse.ArgumentParser(description="A thousand agents in one process.")
+    parser.add_argument("agents", nargs="?", type=int, default=1000)
+    parser.add_argument("ticks", nargs="?", type=int, default=100)
+    options = parser.parse_args()
+    if not (1 <= options.agents <= 100_000 and options.ticks >= 1):
+        parser.error("there are 1 to 100,000 agents, and 1 tick or more")
+    main(options.agents, options.ticks)

@@ -8,6 +8,7 @@ another. The host makes a lobby, and the others join the first one that they fin
 they name: join Bob STEAM_ID
 """
 
+import argparse
 import contextlib
 import os
 import queue
@@ -80,7 +81,7 @@ def host(steam: steamnet.Steam, name: str, keyboard: Keyboard) -> None:
             steam.wait(1 / 60)
 
 
-def join(steam: steamnet.Steam, name: str, steam_id: str, keyboard: Keyboard) -> None:
+def join(steam: steamnet.Steam, name: str, steam_id: str | None, keyboard: Keyboard) -> None:
     """Say who we are, then talk."""
     found = find(steam, LOBBY, steam_id)
     while (connection := next(found)) is None:
@@ -106,7 +107,7 @@ def join(steam: steamnet.Steam, name: str, steam_id: str, keyboard: Keyboard) ->
             steam.wait(1 / 60)
 
 
-def main(role: str, name: str, steam_id: str = "") -> None:
+def main(role: str, name: str, steam_id: str | None = None) -> None:
     """Open the engine; when leaving, let what was said go out."""
     keyboard = Keyboard()
     with steamnet.init(480, engine=ENGINE, name=name) as steam:
@@ -120,9 +121,14 @@ def main(role: str, name: str, steam_id: str = "") -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) not in (3, 4) or sys.argv[1] not in ("host", "join"):
-        sys.exit(__doc__)
+    parser = argparse.ArgumentParser(description="A chat for any number of people.")
+    parser.add_argument("role", choices=("host", "join"))
+    parser.add_argument("name", help="yours")
+    parser.add_argument("steam_id", nargs="?", help="the host's, without a lobby")
+    options = parser.parse_args()
     try:
-        main(*sys.argv[1:])
-    except (steamnet.SteamnetError, ValueError) as error:
+        main(**vars(options))
+    except ValueError as error:  # it is no Steam ID, or no name
+        parser.error(str(error))
+    except steamnet.SteamnetError as error:
         sys.exit(f"chat: {error}")

@@ -17,7 +17,7 @@ def wait(
     steam: steamnet.Steam, data: Mapping[str, str], max_members: int, address: str | None = None
 ) -> Iterator[Connection | None]:
     """Make a lobby with these data, and accept who comes."""
-    with steam.listen_ip(address) if address else steam.listen() as listener:
+    with steam.listen() if address is None else steam.listen_ip(address) as listener:
         steam.lobbies.create(max_members, data)
         while True:
             yield listener.accept()
@@ -27,7 +27,7 @@ def find(
     steam: steamnet.Steam, data: Mapping[str, str], host: str | None = None
 ) -> Iterator[Connection | None]:
     """Connect to a host, or to the owner of a lobby that has these data, which we join."""
-    if host:
+    if host is not None:
         yield (steam.connect_ip if "." in host else steam.connect)(host)
         return
     for _ in range(PATIENCE):

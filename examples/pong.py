@@ -69,9 +69,8 @@ class Game:
             self.score[1 - side] += 1
             self.ball.update(WIDTH / 2, HEIGHT / 2)
             self.speed.update((300, -300)[side], random.uniform(-200, 200))
-        event = EVENT.pack(*at, *self.score)
-        self.connection.send(event, SendFlags.RELIABLE_NO_NAGLE, EVENTS)
-        self.happen(*EVENT.unpack(event))
+        self.connection.send(EVENT.pack(*at, *self.score), SendFlags.RELIABLE_NO_NAGLE, EVENTS)
+        self.happen(*at, *self.score)
 
     def happen(self, x: int, y: int, *score: int) -> None:
         """Keep the score, and make sparks where the ball was."""
@@ -146,4 +145,5 @@ if __name__ == "__main__":
     try:
         main()
     except (steamnet.SteamnetError, ValueError, KeyboardInterrupt) as error:
-        sys.exit(f"pong: {str(error) or 'goodbye'}")
+        print(f"pong: {str(error) or 'goodbye'}", file=sys.stderr)
+        sys.exit(2 if isinstance(error, ValueError) else 1)

@@ -9,6 +9,7 @@ else in it, as they were sent, with the player's Steam ID and a space before the
 has left. A player who names no room in ten seconds is closed; messages over 64 KiB are dropped.
 """
 
+import argparse
 import asyncio
 import contextlib
 import os
@@ -47,8 +48,7 @@ class Player:
         if self._queue.full() and not flags & SendFlags.RELIABLE:
             return
         try:
-            async with asyncio.timeout(PATIENCE):
-                await self._queue.put((data, flags))
+            await asyncio.wait_for(self._queue.put((data, flags)), PATIENCE)
         except TimeoutError:
             self.sending.cancel()
             await self.connection.close(TOO_SLOW, "too slow", linger=False)
@@ -68,13 +68,10 @@ class Relay:
                 tasks.create_task(self._care(connection))
 
     async def _care(self, connection: steamnet.aio.Connection) -> None:
-        try:
+        with contextlib.suppress(ConnectionError, TimeoutError):  # it never said where to
             async with connection:
-                async with asyncio.timeout(GREETING):
-                    name = (await connection.receive()).decode(errors="replace")
-                await self._relay(connection, name)
-        except (ConnectionError, TimeoutError):
-            pass  # it never said where to
+                first = await asyncio.wait_for(connection.receive(), GREETING)
+                await self._relay(connection, first.decode(errors="replace"))
 
     async def _relay(self, connection: steamnet.aio.Connection, name: str) -> None:
         player, room = Player(connection), self.rooms[name]
@@ -92,9 +89,8 @@ class Relay:
 
     async def _tell(self, room: set[Player], sender: Player, data: Buffer, flags: int) -> None:
         told = b"".join((sender.name.encode(), b" ", data))
-        for player in list(room):
-            if player is not sender:
-                await player.pass_on(told, flags)
+        for player in room - {sender}:
+            await player.pass_on(told, flags)
 
 
 async def serve() -> None:
@@ -136,14 +132,17 @@ async def talk(room: str, name: str, server: str = SERVER) -> None:
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(usage="relay_server.py serve | talk ROOM NAME [STEAM_ID]")
     command, *arguments = sys.argv[1:] or ["help"]
     if (command, len(arguments)) not in (("serve", 0), ("talk", 2), ("talk", 3)):
-        sys.exit(__doc__)
+        parser.error("give serve, or talk with what belongs to it")
     try:
         asyncio.run(serve() if command == "serve" else talk(*arguments))
     except ConnectionError as error:
         sys.exit(f"the server cannot be reached: {error}")
-    except (steamnet.SteamnetError, ValueError) as error:
+    except ValueError as error:  # it is no Steam ID
+        parser.error(str(error))
+    except steamnet.SteamnetError as error:
         sys.exit(f"relay_server: {error}")
     except KeyboardInterrupt:
         print("goodbye")

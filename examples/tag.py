@@ -1,12 +1,10 @@
 """Tag (pygame-ce) for up to eight players, each with a window: the arrow keys move.
 
-    python examples/tag.py ANN                  hosts
-    python examples/tag.py BOB STEAM_ID         joins, with the Steam ID that the host has shown
-
 One player is it, and whom that player touches is it next. It runs on the loopback engine unless
 STEAMNET_ENGINE names another.
 """
 
+import argparse
 import os
 import sys
 
@@ -54,7 +52,7 @@ def main(name: str, host: str | None = None) -> None:
     mine, safe, here = pygame.Vector2(WIDTH, HEIGHT) / 2, 0.0, set[str]()
     engine = os.environ.get("STEAMNET_ENGINE", "loopback")
     with steamnet.init(480, engine=engine) as steam:
-        game = tag_net.Guest(steam, host, name) if host else tag_net.Host(steam, name)
+        game = tag_net.Host(steam, name) if host is None else tag_net.Guest(steam, host, name)
         pygame.display.set_caption(f"{name} is {game.me}")
         print(f"{name} is {game.me}", flush=True)
         try:
@@ -78,9 +76,13 @@ def main(name: str, host: str | None = None) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) not in (2, 3):
-        sys.exit("usage: tag.py NAME [STEAM_ID of the host]")
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("name", help="yours")
+    parser.add_argument("host", nargs="?", help="its Steam ID; without one, you host")
+    options = parser.parse_args()
     try:
-        main(*sys.argv[1:])
-    except (steamnet.SteamnetError, ValueError, KeyboardInterrupt) as error:
+        main(options.name, options.host)
+    except ValueError as error:  # it is no Steam ID
+        parser.error(str(error))
+    except (steamnet.SteamnetError, KeyboardInterrupt) as error:
         sys.exit(f"tag: {str(error) or 'goodbye'}")

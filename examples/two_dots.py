@@ -1,9 +1,6 @@
-"""Two dots in two windows (pygame-ce): the arrow keys move one's own.
+"""Two dots in two windows (pygame-ce): the arrow keys move one's own."""
 
-python examples/two_dots.py             hosts, and shows a Steam ID
-python examples/two_dots.py STEAM_ID    joins
-"""
-
+import argparse
 import struct
 import sys
 
@@ -14,15 +11,19 @@ from steamnet import ResultError, SendFlags
 
 PLACE = struct.Struct("<2f")
 
+parser = argparse.ArgumentParser(description=__doc__)
+parser.add_argument("steam_id", nargs="?", help="whom to join; without it, you host")
+options = parser.parse_args()
+
 pygame.init()
 screen, clock = pygame.display.set_mode((640, 400)), pygame.Clock()
 mine, other = pygame.Vector2(320, 200), pygame.Vector2(-99, -99)
 
 with steamnet.init(480) as steam:
     print("I am", steam.core.get_steam_id(), flush=True)
-    listener = steam.listen() if len(sys.argv) == 1 else None
-    connection = None if listener else steam.connect(sys.argv[1])
     try:
+        listener = steam.listen() if options.steam_id is None else None
+        connection = None if listener else steam.connect(options.steam_id)
         while not any(event.type == pygame.QUIT for event in pygame.event.get()):
             keys = pygame.key.get_pressed()
             mine.x += 4 * (keys[pygame.K_RIGHT] - keys[pygame.K_LEFT])
@@ -45,3 +46,5 @@ with steamnet.init(480) as steam:
             clock.tick(60)
     except ResultError as error:
         sys.exit(f"the other player is gone: {error}")
+    except ValueError as error:  # it is no Steam ID
+        parser.error(str(error))

@@ -10,6 +10,7 @@ test or on a train (in PowerShell: $env:STEAMNET_ENGINE = "loopback", and so on)
     STEAMNET_ENGINE=loopback python examples/unmodified.py join 76561198000000001
 """
 
+import argparse
 import sys
 
 import steamnet
@@ -40,10 +41,10 @@ def host(steam: steamnet.Steam) -> None:
         steam.wait(1 / 60)
 
 
-def join(steam: steamnet.Steam, host_steam_id: str) -> None:
+def join(steam: steamnet.Steam, steam_id: str) -> None:
     """Say two things, and print two answers."""
     sockets = steam.networking_sockets
-    connection = sockets.connect_p2p(host_steam_id, 0)
+    connection = sockets.connect_p2p(steam_id, 0)
     sockets.send_message(connection, "Hello from client!", SendFlags.RELIABLE)
     sockets.send_message(connection, "Goodbye", SendFlags.RELIABLE)
     answers = 0
@@ -60,21 +61,26 @@ def join(steam: steamnet.Steam, host_steam_id: str) -> None:
     sockets.close_connection(connection)
 
 
-def main(role: str, *arguments: str) -> None:
+def main(role: str, **arguments: str) -> None:
     """Open Steam, as app 480 (Valve's own example game)."""
     with steamnet.init(app_id=480) as steam:
         steam.networking_utils.init_relay_network_access()
         print(f"on the {steam.engine.name} engine", flush=True)
-        host(steam) if role == "host" else join(steam, *arguments)
+        host(steam) if role == "host" else join(steam, **arguments)
         steam.shutdown(linger=1.0)
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] != ["host"] and (sys.argv[1:2] != ["join"] or len(sys.argv) != 3):
-        sys.exit(__doc__)
+    parser = argparse.ArgumentParser(description="An ordinary Steam program.")
+    roles = parser.add_subparsers(dest="role", required=True)
+    roles.add_parser("host")
+    roles.add_parser("join").add_argument("steam_id", help="the host's")
+    options = parser.parse_args()
     try:
-        main(*sys.argv[1:])
-    except (steamnet.SteamnetError, ValueError) as error:
+        main(**vars(options))
+    except ValueError as error:  # it is no Steam ID
+        parser.error(str(error))
+    except steamnet.SteamnetError as error:
         sys.exit(str(error))
     except KeyboardInterrupt:
         print("goodbye")

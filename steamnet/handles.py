@@ -23,6 +23,7 @@ from .enums import GONE, ConfigValue, ConnectionState, EndReason, EResult, SendF
 from .errors import ClosedError, ResultError
 from .identity import (
     Identity,
+    in_short,
     join_address,
     lookup_failure,
     numeric_address,
@@ -102,7 +103,8 @@ class Router:
             host = "127.0.0.1"
         elif numeric_address(address) is None:
             raise ValueError(
-                f"{address!r} has a name: to listen, give an address in numbers, or localhost"
+                f"{in_short(address)} has a name: to listen, give an address in numbers, or "
+                "localhost"
             )
         for _ in range(1 if number else FREE_PORTS):
             try:
@@ -137,7 +139,7 @@ class Router:
     ) -> C:
         """Make a connection to a numeric ``address``; ResultError if the engine will not try."""
         if split_address(address)[1] == 0:
-            raise ValueError(f"{address!r} has no port to connect to: 0 is for listen_ip")
+            raise ValueError(f"{in_short(address)} has no port to connect to: 0 is for listen_ip")
         with self.lock:
             handle = self.sockets.connect_by_ip_address(address, options)
             if not handle:

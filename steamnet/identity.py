@@ -2,6 +2,7 @@
 
 import operator
 import re
+import reprlib
 from collections.abc import Callable, Iterable
 from typing import Any, SupportsIndex
 
@@ -17,12 +18,16 @@ TYPES = {
     "xboxpwid": IdentityType.XBOX_PAIRWISE_ID,
 }
 NEWER_TYPE = re.compile(r"type(-?\d{1,10}):")  # as C writes one that it does not know
-STEAM_ID_2 = re.compile(r"STEAM_(\d):([01]):(\d+)", re.I)
-STEAM_ID_3 = re.compile(r"\[?U:(\d):(\d+)\]?", re.I)
+STEAM_ID_2 = re.compile(r"STEAM_(\d):([01]):(\d{1,10})\b", re.I)
+STEAM_ID_3 = re.compile(r"\[?U:(\d):(\d{1,10})\b\]?", re.I)
 STEAM_ID_64 = re.compile(r"7656\d{13}\b")
 STEAM_TEXT = re.compile(r"STEAM_\d:[01]:\d+|\[?[A-Z]:\d:\d+(:\d+)?\]?", re.I)  # not only people's
 HOST_AND_PORT = re.compile(r"(\[[^\]]*\]|[^:/\s]+):\d{1,5}")
 HOST_NAME = re.compile(r"[\w-]+(\.[\w-]+)+")
+PORT = re.compile("[0-9]{1,5}")
+
+_brief = reprlib.Repr()
+_brief.maxstring = _brief.maxother = 80
 
 
 class Identity(str):
@@ -83,6 +88,11 @@ def identity_of(text: str) -> Identity:
 set_identity_type(Identity)  # of which messages have theirs
 
 
+def in_short(text: object) -> str:
+    """What somebody has typed, as an error shows it: not whole where it is long."""
+    return _brief.repr(text)
+
+
 def to_native(value: "str | int | Identity") -> Any:
     """A new ``SteamNetworkingIdentity *`` for anything that names somebody."""
     if isinstance(value, Identity):
@@ -97,7 +107,7 @@ def to_native(value: "str | int | Identity") -> Any:
     native = ffi.new("SteamNetworkingIdentity *")
     if not lib.sn_identity_parse(native, c_string(text, "identity")):
         raise ValueError(
-            f"{value!r} is no identity: give a Steam ID in decimal, or a string such as "
+            f"{in_short(value)} is no identity: give a Steam ID in decimal, or a string such as "
             "'steamid:76561198000000001' or 'str:alice'"
         )
     return native
@@ -109,13 +119,13 @@ def _refuse_other_names(text: str) -> None:
         return
     if STEAM_TEXT.fullmatch(text) or "://" in text or "steamcommunity.com/" in text:
         raise ValueError(
-            f"{text!r} is no identity: give the Steam ID in decimal{_steam_id_in(text)}"
+            f"{in_short(text)} is no identity: give the Steam ID in decimal{_steam_id_in(text)}"
         )
     native = ffi.new("SteamNetworkingIPAddr *")
     is_host = HOST_AND_PORT.fullmatch(text) or HOST_NAME.fullmatch(text)
     if is_host or lib.sn_address_parse(native, c_string(text, "identity")):
         raise ValueError(
-            f"{text!r} is an address and no identity: call connect_ip to connect to it, or "
+            f"{in_short(text)} is an address and no identity: call connect_ip to connect to it, or "
             "listen_ip to listen on it"
         )
 
@@ -144,10 +154,10 @@ def split_address(address: str) -> tuple[str, int]:
         host = host[1:-1]
     elif ":" in host:
         colon = ""  # an IPv6 address without brackets
-    if not (colon and host and number.isascii() and number.isdecimal() and int(number) <= 0xFFFF):
+    if not (colon and host and PORT.fullmatch(number) and int(number) <= 0xFFFF):
         raise ValueError(
-            f"{address!r} is no address with a port: write '127.0.0.1:27015', '[::1]:27015' or "
-            "'play.example.org:27015'"
+            f"{in_short(address)} is no address with a port: write '127.0.0.1:27015', "
+            "'[::1]:27015' or 'play.example.org:27015'"
         )
     return host, int(number)
 
@@ -211,7 +221,9 @@ def address_to_native(text: str) -> Any:
         raise TypeError(f"an address is a str such as '127.0.0.1:27015', not {type(text)}")
     native = ffi.new("SteamNetworkingIPAddr *")
     if not lib.sn_address_parse(native, c_string(text, "address")):
-        raise ValueError(f"{text!r} is no address: write '127.0.0.1:27015' or '[::1]:27015'")
+        raise ValueError(
+            f"{in_short(text)} is no address: write '127.0.0.1:27015' or '[::1]:27015'"
+        )
     return native
 
 

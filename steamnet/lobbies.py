@@ -11,7 +11,7 @@ from .engine import MAX_EVENTS, Engine, Uncopyable
 from .enums import EResult, LobbyType
 from .errors import ClosedError, ResultError, SteamnetError
 from .events import EventStream
-from .identity import Identity
+from .identity import Identity, in_short
 from .lobby_backend import (
     Answer,
     Chat,
@@ -515,8 +515,8 @@ def lobby_id(lobby: "int | str | Lobby | LobbyInfo") -> int:
     if isinstance(lobby, Lobby | LobbyInfo):
         return lobby.id
     if isinstance(lobby, str):
-        if not (lobby.isascii() and lobby.isdecimal()):
-            raise ValueError(f"{lobby!r} is no lobby: give its id in decimal")
+        if not (lobby.isascii() and lobby.isdecimal() and len(lobby) <= 20):
+            raise ValueError(f"{in_short(lobby)} is no lobby: give its id in decimal")
         lobby = int(lobby)
     return integer(lobby, "lobby", 1, 2**64 - 1)
 

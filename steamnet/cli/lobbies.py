@@ -17,7 +17,8 @@ LOBBY_ACCOUNT = 8  # of a Steam ID: a chat's, which a lobby's is
 
 def is_lobby(target: str) -> bool:
     """Whether the target of ``steamnet join`` is a lobby, and no user."""
-    return target.isascii() and target.isdecimal() and int(target) >> 52 & 0xF == LOBBY_ACCOUNT
+    number = int(target) if target.isascii() and target.isdecimal() and len(target) <= 20 else 0
+    return number >> 52 & 0xF == LOBBY_ACCOUNT
 
 
 def answer(steam: Steam, request: LobbyRequest[T]) -> T:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from ..enums import GONE, ConfigValue, ConnectionState, SendFlags
 from ..errors import ClosedError
+from ..identity import in_short
 from ..info import LaneStatus, QuickConnectionStatus
 from ..networking_utils import SteamNetworkingUtilsManager
 from ..steam import Steam, init
@@ -189,7 +190,7 @@ def _waiting(queue: LaneStatus | QuickConnectionStatus) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Watch a connection, live on a terminal and line by line elsewhere; then draw it."""
-    if options.plot and (refusal := _no_plot(options.plot)):
+    if options.plot is not None and (refusal := _no_plot(options.plot)):
         print(f"netgraph: {refusal}", file=sys.stderr)
         return 2
     identity = options.identity if options.engine != "steam" else None
@@ -207,7 +208,7 @@ def run(options: argparse.Namespace) -> int:
         info = steam.networking_sockets.get_connection_info(session.connection)
         if info is not None and info.state in GONE:
             print(f"The connection ended: {info.end_debug} ({int(info.end_reason)})")
-        if options.plot and session.samples:
+        if options.plot is not None and session.samples:
             draw(session, options.plot)
             print(f"Drawn into {options.plot}")
         if any(s.status.state == ConnectionState.CONNECTED for s in session.samples):
@@ -224,7 +225,7 @@ def _no_plot(file: str) -> str:
 
     kinds = FigureCanvasBase.get_supported_filetypes()
     if Path(file).suffix.removeprefix(".").lower() not in kinds:
-        return f"--plot draws {', '.join(kinds)}; {file} is none of them"
+        return f"--plot draws {', '.join(kinds)}; {in_short(file)} is none of them"
     try:
         with open(file, "ab"):
             return ""
@@ -239,7 +240,7 @@ def _network(utils: SteamNetworkingUtilsManager, options: argparse.Namespace) ->
         ConfigValue.FAKE_PACKET_LAG_SEND: options.lag,
         ConfigValue.FAKE_PACKET_LOSS_SEND: options.loss * 100.0,
     }
-    if not options.join:
+    if options.join is None:
         values |= dict.fromkeys((ConfigValue.SEND_RATE_MIN, ConfigValue.SEND_RATE_MAX), SEND_RATE)
     for key, value in values.items():
         utils.set_config_value(key, value)
@@ -254,7 +255,7 @@ def _network(utils: SteamNetworkingUtilsManager, options: argparse.Namespace) ->
 def _begin(steam: Steam, options: argparse.Namespace) -> Session | None:
     sockets = steam.networking_sockets
     steam.networking_utils.init_relay_network_access()
-    if options.join:
+    if options.join is not None:
         connection = sockets.connect_p2p(options.join, options.port)
         if not connection:
             print(f"the {steam.engine.name} engine refused to connect", file=sys.stderr)

@@ -7,7 +7,6 @@ import errno
 import logging
 import signal
 import sys
-from pathlib import Path
 
 from ..errors import InitError
 from .addresses import is_local, reachable
@@ -17,12 +16,13 @@ def run(options: argparse.Namespace) -> int:
     """Serve until interrupted; 0 then."""
     try:
         from .. import rendezvous
+        from ..rendezvous.server import read_text
     except ModuleNotFoundError as error:
         raise InitError(str(error)) from error
     _allow_many_files()
     secret = None
     if options.turn_secret is not None:
-        secret = Path(options.turn_secret).read_text(encoding="utf-8").strip()
+        secret = read_text(options.turn_secret).strip()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     scheme = "ws" if options.cert is None else "wss"
 

@@ -26,7 +26,7 @@ from websockets.exceptions import (
 )
 
 from ..errors import InitError
-from ..identity import Identity, identity_of
+from ..identity import Identity, identity_of, in_short
 from . import protocol
 from .ice import IceServers
 from .protocol import Message, RequestError
@@ -430,7 +430,8 @@ def _host(url: str, token: str | None) -> str:
     except ValueError:
         host = None
     if host is None or parts.scheme not in ("ws", "wss") or parts.username is not None:
-        raise ValueError(f"{url!r} is no rendezvous server: write ws://host:port or wss://host")
+        where = "write ws://host:port or wss://host"
+        raise ValueError(f"{in_short(url)} is no rendezvous server: {where}")
     if token is not None and parts.scheme == "ws" and not _is_this_machine(host):
         raise ValueError(f"a token can be read on the way to {url}: use wss://")
     return host

@@ -275,7 +275,11 @@ class Server:
         host, port = self._listen
         loop = asyncio.get_running_loop()
         if not host.replace(".", "").isdecimal() and ":" not in host:
-            found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            try:
+                found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            except OSError as error:
+                error.filename = join_address(host, port)  # which its text then names
+                raise
             host = str(found[0][4][0])
         for last in [False] * (0 if port else FREE_PORTS) + [True]:
             try:
@@ -518,6 +522,14 @@ def _address(websocket: ServerConnection) -> str:
     return str(found[0]) if found else ""
 
 
+def read_text(path: str) -> str:
+    """The text of a file; ValueError where it is none."""
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is no text in UTF-8: {error}") from None
+
+
 def read_tokens(path: str) -> Mapping[bytes, Identity]:
     """The users of a tokens file, by the digests of their tokens; ValueError for a wrong line.
 
@@ -525,7 +537,7 @@ def read_tokens(path: str) -> Mapping[bytes, Identity]:
     ``#`` are skipped.
     """
     found = {}
-    for number, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(read_text(path).splitlines(), 1):
         if not line.strip() or line.startswith("#"):
             continue
         token, _, name = line.strip().partition(" ")

@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib.util
+import json
 import os
 import re
 import signal
@@ -23,7 +24,8 @@ from steamnet.testing import VirtualClock, connected_pair
 pytestmark = pytest.mark.python_behaviour
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-IMPATIENT = Path(__file__).parents[1] / "helpers" / "impatient.py"
+HELPERS = Path(__file__).parents[1] / "helpers"
+IMPATIENT, MISTAKEN = HELPERS / "impatient.py", HELPERS / "mistaken.py"
 HOST = "76561198000000001"
 NO_PYGAME = "the game needs pygame-ce: pip install 'steamnet[examples]'"
 PATIENCE = 90.0  # seconds: GNS notices the death of a peer after up to 21
@@ -142,30 +144,65 @@ def test_where_nobody_hosts_each_says_so_and_fails(start: Start, engine: str) ->
 @pytest.mark.parametrize(
     "command",
     [
-        "chat.py join Bob nobody",
+        "chat.py join Bob @",
+        "chat.py host",
         "chat.py dance",
+        "chat_guest.py @",
         "chat_guest.py",
-        "chat_guest.py nobody",
         "agents.py many",
         "agents.py 0",
-        "unmodified.py join nobody",
+        "agents.py 999999999",
+        "unmodified.py join @",
         "unmodified.py join",
-        "relay_server.py talk red Bob nobody",
+        "unmodified.py",
+        "relay_server.py talk red Bob @",
         "relay_server.py talk",
-        "pong.py join nobody",
+        "pong.py join @",
+        "pong.py host --listen @",
+        "pong.py",
+        "tag.py Bob @",
+        "tag.py",
+        "two_dots.py @",
+        "two_dots.py one two",
+        "-m steamnet join @",
+        "-m steamnet host --identity @",
+        "-m steamnet host --listen @",
+        "-m steamnet netgraph --join @",
+        "-m steamnet server --listen @",
+        "-m steamnet server --stun-address @",
+        "-m steamnet",
     ],
 )
-def test_a_mistake_in_the_arguments_is_told_in_words(start: Start, command: str) -> None:
-    """And with an exit status that is not 0."""
-    if command.startswith("pong"):
+def test_a_mistake_in_the_arguments_is_told_in_words(
+    command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It names what was typed, is not long, and gives the exit status of misuse."""
+    if command.startswith(("pong", "tag", "two_dots")):
         pytest.importorskip("pygame", reason=NO_PYGAME)
     if command.startswith("agents"):
         pytest.importorskip("numpy", reason="the agents need numpy")
-    process = start(*command.split())
-    said, _ = process.communicate(timeout=PATIENCE)
-    assert said
-    assert "Traceback" not in said
-    assert process.returncode in (1, 2)
+    for name in ("SDL_VIDEODRIVER", "SDL_AUDIODRIVER"):
+        monkeypatch.setenv(name, "dummy")
+    monkeypatch.setenv("STEAMNET_ENGINE", "loopback")
+    first, *words = command.split()
+    program = [first] if first == "-m" else [str(EXAMPLES / first)]
+    done = subprocess.run(
+        [sys.executable, MISTAKEN, *program, *words],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("[")]
+    assert len(lines) == (7 if "@" in words else 1)
+    for typed, status, said in lines:
+        assert said
+        assert "Traceback" not in said
+        assert len(said) < 2000
+        assert status == 2, said
+        if "@" in words:
+            assert repr(typed)[:30] in said
 
 
 def test_a_chat_passes_on_what_each_says_to_all_others(start: Start) -> None:
