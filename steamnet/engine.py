@@ -416,7 +416,7 @@ def _refusal(engine: Engine, result: int, words: str) -> str:
         hint = "Is Steam running, under the same user, and logged in?"
     elif result == lib.k_ESteamAPIInitResult_VersionMismatch:
         hint = "The running Steam client is older than this library: let Steam update itself."
-    elif "app" in text:
+    elif "appid" in text or "app id" in text:  # and not the path of an "/app/" folder
         call = "init_game_server" if server else "init"
         hint = f"Give {call}(app_id=...): 480 is Valve's test app, which every account owns."
     elif server:

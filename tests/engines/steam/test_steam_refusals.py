@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import shutil
 import struct
 import sys
 from pathlib import Path
@@ -34,6 +35,16 @@ class TestRefusals:
         assert "No appID found." in words
         assert "init(app_id=...)" in words
         assert 'engine="loopback"' in words
+
+    @pytest.mark.parametrize("folder", ["app", "apps", "Application Support"])
+    def test_a_folder_is_no_app_id(self, library: str, tmp_path: Path, folder: str) -> None:
+        """Words of Steam's with a path in them, where an app id was given, do not ask for one."""
+        (tmp_path / folder).mkdir()
+        alone = shutil.copy(library, tmp_path / folder)  # the fake misses its other half there
+        words = str(self.refusal(alone))
+        assert str(tmp_path / folder) in words
+        assert "init(app_id=...)" not in words
+        assert "is the app id right?" in words
 
     def test_no_client(self, library: str, surroundings: pytest.MonkeyPatch) -> None:
         """Steam's words, and the question that they mean; the environment is as it was."""
