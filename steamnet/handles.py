@@ -543,8 +543,7 @@ class BasePollGroup(Handle, Generic[C]):
 
     def add(self, connection: C) -> None:
         """Receive from this connection too, what already waits included."""
-        if not isinstance(connection, self._kind):
-            raise TypeError(f"a group has Connections as members, not {type(connection)}")
+        self._check_kind(connection)
         handle = self._open("add")
         connection._open("add")
         if connection._router is not self._router:
@@ -558,6 +557,7 @@ class BasePollGroup(Handle, Generic[C]):
 
     def remove(self, connection: C) -> None:
         """Leave the connection to be received from by itself; KeyError if it is no member."""
+        self._check_kind(connection)
         self._open("remove")
         with self._router.lock:
             if connection not in self and connection.handle not in self._ended:
@@ -565,6 +565,10 @@ class BasePollGroup(Handle, Generic[C]):
             if not connection.closed:
                 self._move(connection, 0)
             self._forget(connection)
+
+    def _check_kind(self, connection: C) -> None:
+        if not isinstance(connection, self._kind):
+            raise TypeError(f"a group has Connections as members, not {type(connection)}")
 
     def _move(self, connection: C, group: int) -> None:
         """Have the engine put the connection into a group, or (0) out of any."""
@@ -611,7 +615,10 @@ class BasePollGroup(Handle, Generic[C]):
 
         KeyError once it has been closed on this side.
         """
-        handle = message.connection
+        try:
+            handle = message.connection
+        except AttributeError:
+            raise TypeError(f"a message has a sender, not {type(message)}") from None
         connection = self._members.get(handle) or self._ended.get(handle)
         if connection is None:  # perhaps one that has left the group
             other = self._router.connections.get(handle)

@@ -300,6 +300,18 @@ def test_nothing_is_kept_of_members_that_were_closed(two: list[Steam]) -> None:
         assert not group._unread
 
 
+@pytest.mark.parametrize("wrong", [None, 5, "str:alice", 1.5, []])
+def test_a_group_says_what_it_takes(two: list[Steam], wrong: object) -> None:
+    """Members are connections, and only messages have a sender."""
+    group = two[0].poll_group()
+    for call in (group.add, group.remove):
+        with pytest.raises(TypeError, match="a group has Connections as members"):
+            call(wrong)  # type: ignore[operator]  # which is the test
+    with pytest.raises(TypeError, match="a message has a sender"):
+        group.sender(wrong)  # type: ignore[arg-type]  # which is the test
+    group.close()
+
+
 def test_a_broadcast_goes_to_the_members_but_some(two: list[Steam]) -> None:
     """Its results are in the order of the members: numbers, or why it was not sent."""
     host, guest = two
