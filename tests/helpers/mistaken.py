@@ -40,7 +40,8 @@ def run(words: list[str]) -> object:
 def main() -> None:
     """Make the mistakes, or, without a ``@``, run the program once."""
     words = sys.argv[1:]
-    sys.path.insert(0, str(Path(words[0]).parent))  # an example may import another
+    if words[0] != "-m":
+        sys.path.insert(0, str(Path(words[0]).parent))  # an example may import another
     for mistake in MISTAKES if "@" in words else ("",):
         said = StringIO()
         with redirect_stdout(said), redirect_stderr(said):
