@@ -209,12 +209,8 @@ class InviteDialog:
     lobby: int
 
 
-Command = (
-    Create
-    | Search
-    | Join
-    | Inspect
-    | Leave
+Written = (
+    Leave
     | SetData
     | SetMemberData
     | SetType
@@ -223,8 +219,9 @@ Command = (
     | SetOwner
     | Chat
     | Invite
-    | InviteDialog
 )
+"""The commands of members."""
+Command = Create | Search | Join | Inspect | Written | InviteDialog
 
 
 CALLED: dict[type[Command], str] = {

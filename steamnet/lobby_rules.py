@@ -27,6 +27,7 @@ from .lobby_backend import (
     SetMemberData,
     SetOwner,
     SetType,
+    Written,
 )
 
 MAX_INVISIBLE = 2  # lobbies of that type that a user may be in, besides a regular one
@@ -124,18 +125,6 @@ class Vanish:
     """How: LEFT or DISCONNECTED."""
 
 
-Written = (
-    Leave
-    | SetData
-    | SetMemberData
-    | SetType
-    | SetJoinable
-    | SetMaxMembers
-    | SetOwner
-    | Chat
-    | Invite
-)
-"""The commands of members."""
 Told = Written | Join | Vanish
 """The commands that concern one lobby which is there."""
 

@@ -26,7 +26,16 @@ from pathlib import Path
 
 from ._native import lib
 from .enums import EChatRoomEnterResponse, EResult
-from .lobby_backend import Create, Inspect, Invite, InviteDialog, Join, LobbyEventKind, Search
+from .lobby_backend import (
+    Create,
+    Inspect,
+    Invite,
+    InviteDialog,
+    Join,
+    LobbyEventKind,
+    Search,
+    Written,
+)
 from .lobby_client import Inbox, Lost, People, Person, Reply, Request, SetPresence, Update
 from .lobby_memory import LOBBY, MAX_PEOPLE, MAX_PRESENCE_KEYS, shown
 from .lobby_rules import (
@@ -36,7 +45,6 @@ from .lobby_rules import (
     Told,
     User,
     Vanish,
-    Written,
     create,
     decide,
     info,

@@ -1,5 +1,9 @@
-"""The one loop in the tests that waits for a condition, on the clock of those it waits for."""
+"""The one loop in the tests that waits for a condition, on the clock of those it waits for.
 
+And the one that reads what a process prints.
+"""
+
+import subprocess
 import time
 from collections.abc import Callable
 from typing import Any
@@ -66,3 +70,14 @@ def pause(deadline: float, *steams: Any) -> None:
     clock = clock_of(*steams)
     if clock is REAL or not any(steam.wait(0) for steam in steams):
         clock.pause(deadline)
+
+
+def read_until(process: "subprocess.Popen[str]", text: str) -> str:
+    """Read what a process prints up to the line that holds the text; fail if it ends before."""
+    assert process.stdout is not None
+    seen = ""
+    for line in process.stdout:
+        seen += line
+        if text in line:
+            return seen
+    raise AssertionError(f"{text!r} never came, but:\n{seen}")

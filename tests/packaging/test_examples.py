@@ -17,6 +17,7 @@ from types import ModuleType
 
 import pytest
 import requirements
+from waiting import read_until
 
 import steamnet.aio
 from steamnet.testing import VirtualClock, connected_pair
@@ -80,17 +81,6 @@ def load(name: str) -> ModuleType:
     finally:
         sys.path.remove(str(EXAMPLES))
     return module
-
-
-def read_until(process: "subprocess.Popen[str]", text: str) -> str:
-    """Read what a process prints up to the line that holds the text; fail if it ends before."""
-    assert process.stdout is not None
-    seen = ""
-    for line in process.stdout:
-        seen += line
-        if text in line:
-            return seen
-    raise AssertionError(f"{text!r} never came, but:\n{seen}")
 
 
 def type_line(process: "subprocess.Popen[str]", line: str) -> None:

@@ -30,6 +30,7 @@ from typing import NamedTuple
 
 import pytest
 import requirements
+from waiting import read_until
 
 import steamnet
 
@@ -223,17 +224,17 @@ def test_the_commands_for_two_machines_are_run_as_typed() -> None:
 
     def talk(way: str) -> None:
         with _typing(typed(f"{way} host")) as host:
-            _until(host, "they type:")
+            read_until(host, "they type:")
             with _typing(typed(f"{way} guest")) as guest:
-                _until(guest, "* Connected")
+                read_until(guest, "* Connected")
                 assert guest.stdin is not None
                 guest.stdin.write("hello\n")
                 guest.stdin.flush()
-                _until(host, ": hello")
+                read_until(host, ": hello")
 
     talk("address")
     with _typing(typed("server", "--listen", f"{address}:{ports['27080']}")) as server:
-        _until(server, "Listening")
+        read_until(server, "Listening")
         talk("identity")
 
 
@@ -257,17 +258,6 @@ def _typing(words: list[str]) -> Iterator["subprocess.Popen[str]"]:
         finally:
             watchdog.cancel()
             process.kill()
-
-
-def _until(process: "subprocess.Popen[str]", text: str) -> None:
-    """Read up to a line with that text."""
-    assert process.stdout is not None
-    seen = ""
-    for line in process.stdout:
-        seen += line
-        if text in line:
-            return
-    raise AssertionError(f"{text!r} never came, but:\n{seen}")
 
 
 def _line(process: "subprocess.Popen[str]", timeout: float) -> str:
