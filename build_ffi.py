@@ -137,11 +137,14 @@ def make() -> FFI:
         depends=sorted(str(path.relative_to(ROOT)) for path in CSRC.rglob("*.[hd]*")),
         include_dirs=[str(CSRC)],
         define_macros=[
-            # Free-threaded Pythons before 3.15 have no limited API.
+            # Free-threaded Pythons before 3.15 have no limited API, and 3.15's has no structs of
+            # Python's objects, which ours begin with.
             ("SN_FREE_THREADED", "1") if free_threaded else ("Py_LIMITED_API", "0x030b0000"),
             ("SN_VERSION", f'"{version["__version__"]}"'),
             *([("_CRT_SECURE_NO_WARNINGS", "1")] if windows else [("_GNU_SOURCE", "1")]),
         ],
+        # cffi takes 3.15's where it is not told otherwise, and defines its macro even then.
+        **({"py_limited_api": False, "undef_macros": ["Py_TARGET_ABI3T"]} if free_threaded else {}),
         libraries=["advapi32"]
         if windows
         else ["dl", "pthread"]

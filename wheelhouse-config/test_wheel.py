@@ -25,6 +25,9 @@ def main() -> None:
     native = Path(_native.__file__)
     assert native.name == (own if free_threaded else stable), native
 
+    if free_threaded:
+        assert not sys._is_gil_enabled(), "importing steamnet has switched Python's lock on"
+
     files = {file.name for file in importlib.metadata.files("steamnet") or ()}
     assert {"py.typed", "_native.pyi", "LICENSE"} <= files, files
     compiled = {name for name in files if Path(name).suffix in {".so", ".pyd", ".dll", ".dylib"}}

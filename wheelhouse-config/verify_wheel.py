@@ -329,10 +329,11 @@ def compile_everywhere(headers: dict[str, Path], scratch: Path) -> None:
         if not (source in module and "windows" in target)
     ]
     jobs += [(target, csrc / "layout.c") for target in MSVC]
+    unlocked = ("-DPy_GIL_DISABLED=1", "-DSN_FREE_THREADED=1")
     jobs += [
-        (TARGETS[f"manylinux_{MACHINE}"], "-isystem", folder, "-DPy_GIL_DISABLED=1", source)
+        (TARGETS[f"manylinux_{MACHINE}"], "-isystem", folder, *unlocked, source)
         for folder in threaded[-1:]
-        for source in module
+        for source in (*module, csrc / "undelivered.c")
     ]
     flags = ("-std=c11", "-O1", *WARNINGS.split(), f"-I{csrc}", "-D_GNU_SOURCE", "-DSN_VERSION=0")
 

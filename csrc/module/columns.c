@@ -203,16 +203,14 @@ static PyObject *receive_columns(PyObject *const *args, Py_ssize_t count, const 
         return NULL;
     if (!sn_enter(engine))
         return sn_raise_closed(engine);
-    /* No collection here: a finalizer that shuts the engine down would wait for this call. */
-    collecting = PyGC_Disable();
+    collecting = sn_collector_pause();
     if (take_all(&columns, engine, source, handle, limit) && allocate(&columns) && fill(&columns))
         object = object_of(&columns);
     if (object != NULL)
         release_all(engine, columns.first);
     else
         keep_all(engine, columns.first);
-    if (collecting)
-        PyGC_Enable();
+    sn_collector_resume(collecting);
     sn_leave(engine);
     free(columns.senders);
     Py_XDECREF(columns.data);

@@ -41,11 +41,9 @@ static PyObject *new_identity(const SteamNetworkingIdentity *identity)
     string = PyUnicode_DecodeUTF8(start, (Py_ssize_t)strlen(start), "replace");
     if (string == NULL || identity_type == NULL)
         return string;
-    /* No collection here: a finalizer that shuts the engine down would wait for this call. */
-    collecting = PyGC_Disable();
+    collecting = sn_collector_pause();
     object = PyObject_CallMethod((PyObject *)&PyUnicode_Type, "__new__", "OO", identity_type, string);
-    if (collecting)
-        PyGC_Enable();
+    sn_collector_resume(collecting);
     Py_DECREF(string);
     return object;
 }

@@ -166,11 +166,9 @@ int sn_messages_add(PyObject **list, sn_engine *engine, SteamNetworkingMessage_t
     int added = 0;
     Message *last = NULL;
     if (fits) {
-        /* No collection here: a finalizer that shuts the engine down would wait for this call. */
-        int collecting = PyGC_Disable();
+        int collecting = sn_collector_pause();
         *list = PyList_New(count);
-        if (collecting)
-            PyGC_Enable();
+        sn_collector_resume(collecting);
     }
     for (bool good = *list != NULL; good && added < count;) {
         Message *message = message_new(natives[added], last, last != NULL ? natives[added - 1] : NULL);

@@ -17,6 +17,35 @@ sn_engine *sn_engine_argument(PyObject *address);
 /* Reads a whole number within bounds: TypeError for another type, ValueError outside. */
 bool sn_int_argument(PyObject *value, const char *what, long long low, long long high, long long *out);
 
+/* No collection between these two: a finalizer that shuts the engine down would wait for the call that it runs in.
+ * Without Python's lock a collection begins between two steps of Python code only, of which there are none here, and
+ * another thread may change the setting meanwhile. */
+static inline int sn_collector_pause(void)
+{
+#ifdef Py_GIL_DISABLED
+    return 0;
+#else
+    return PyGC_Disable();
+#endif
+}
+static inline void sn_collector_resume(int collecting)
+{
+    if (collecting)
+        PyGC_Enable();
+}
+
+/* A new reference to what a dict has for a key, which another thread may replace; NULL, and maybe an exception. */
+static inline PyObject *sn_dict_get(PyObject *dict, PyObject *key)
+{
+#ifdef Py_GIL_DISABLED
+    PyObject *value;
+    PyDict_GetItemRef(dict, key, &value);
+    return value;
+#else
+    return Py_XNewRef(PyDict_GetItemWithError(dict, key));
+#endif
+}
+
 /* Who is at the other end, and on which connection, as objects that are remembered. */
 typedef struct sn_peer {
     PyObject *connection;

@@ -51,11 +51,11 @@ PyObject *sn_member(PyObject *members, long long number)
     PyObject *value = sn_int(number), *found;
     if (value == NULL || members == NULL)
         return value;
-    found = PyDict_GetItemWithError(members, value);
+    found = sn_dict_get(members, value);
     if (found == NULL)
         return value;
     Py_DECREF(value);
-    return Py_NewRef(found);
+    return found;
 }
 
 static bool members_set(sn_members *out, PyObject *all)
@@ -107,7 +107,7 @@ static PyObject *flags_of(int bits)
     PyObject *number = PyLong_FromLong(bits), *flags = NULL;
     if (number == NULL || flags_type == NULL)
         return number;
-    flags = Py_XNewRef(PyDict_GetItemWithError(known_flags, number));
+    flags = sn_dict_get(known_flags, number);
     if (flags == NULL && !PyErr_Occurred()) {
         flags = PyObject_CallFunctionObjArgs(flags_type, number, NULL);
         if (flags != NULL && PyDict_Size(known_flags) < MOST_FLAGS &&

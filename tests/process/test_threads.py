@@ -1,10 +1,14 @@
 """Any thread may call anything, while others do, and shutdown ends it well."""
 
+import gc
+import subprocess
 import sys
+import sysconfig
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 from waiting import PATIENCE
@@ -110,9 +114,11 @@ def test_every_call_at_once(steam: Steam) -> None:
         loop("ask", lambda h: (sockets.get_connection_info(h), sockets.get_identity())),
         loop("status", lambda h: sockets.get_detailed_connection_status(h)),
         loop("config", lambda h: list(utils.iterate_config_values())),
+        loop("columns", lambda h: sockets.receive_columns_on_poll_group(group)),
+        loop("collect", lambda h: gc.collect(0)),
     )
     assert raised == []
-    assert len(calls) == 10
+    assert len(calls) == 12
     assert min(calls.values()) > 0
 
 
@@ -245,3 +251,84 @@ def test_listen_sockets_come_and_go_while_others_pump(steam: Steam) -> None:
             over.set()
 
     assert together(pump, pump, listen, interval=1e-6) == []
+
+
+@pytest.mark.parametrize("size", [1, 1024, 1025, 70_000])
+def test_threads_read_and_release_the_same_messages(steam: Steam, size: int) -> None:
+    """Who reads gets all bytes or is refused; a release is refused, or ends the payload once."""
+    sockets = steam.networking_sockets
+    here, there = sockets.create_socket_pair()
+    shared: list[steamnet.NetworkingMessage] = []
+    data = bytes(range(256)) * (size // 256) + bytes(size % 256)
+    over = threading.Event()
+
+    def refill() -> None:
+        try:
+            end = time.monotonic() + 0.15
+            while time.monotonic() < end:
+                sockets.send_messages([(here, data, RELIABLE)] * 8)
+                shared[:] = sockets.receive_messages(there)
+        finally:
+            over.set()
+
+    def read() -> None:
+        while not over.is_set():
+            for message in shared[:]:
+                try:
+                    with message.data as view:
+                        assert view == data
+                    assert message.payload == bytes(message) == data
+                except ValueError:
+                    continue  # released
+                assert str(message.message_number) in repr(message)
+                assert message.connection == there
+
+    def release() -> None:
+        while not over.is_set():
+            for message in shared[:]:
+                with suppress(BufferError):  # it has views
+                    message.release()
+
+    assert together(refill, read, read, release, release) == []
+    shared.clear()
+
+
+def test_the_collector_stays_as_the_program_has_set_it(steam: Steam) -> None:
+    """Whatever other threads receive meanwhile: no call leaves it off, or switches it on."""
+    sockets = steam.networking_sockets
+    over = threading.Event()
+    received: Counter[int] = Counter()
+
+    def receive() -> None:
+        here, there = sockets.create_socket_pair()
+        while not over.is_set() or not received[there]:
+            sockets.send_messages([(here, b"x", RELIABLE)] * 2)
+            received[there] += len(sockets.receive_messages(there, 1))
+            received[there] += len(sockets.receive_columns_on_connection(there))
+
+    def switch() -> None:
+        try:
+            for _ in range(50):
+                gc.disable()
+                time.sleep(0)
+                assert not gc.isenabled()
+                gc.enable()
+                time.sleep(0)
+                assert gc.isenabled()
+        finally:
+            gc.enable()
+            over.set()
+
+    assert together(receive, receive, receive, switch) == []
+    assert len(received) == 3
+
+
+@pytest.mark.skipif(
+    not sysconfig.get_config_var("Py_GIL_DISABLED"), reason="this Python always has its lock"
+)
+def test_the_import_leaves_the_lock_of_a_free_threaded_python_off() -> None:
+    """Without a warning; what other modules do is not ours."""
+    code = "import sys, steamnet; print(sys._is_gil_enabled())"
+    command = [sys.executable, "-W", "error", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "False", "")
