@@ -290,6 +290,7 @@ def test_directory_of_somebody_else_is_refused(directory: Path) -> None:
 
 
 @POSIX
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_forked_child_leaves_the_name_alone(local: Make, directory: Path) -> None:
     """A child that closes, as at its exit, does not take its parent's name away."""
     alice, bob = local(ALICE), local(BOB)

@@ -124,6 +124,7 @@ def test_what_is_asked_for_comes_whole_or_not_at_all(steam: steamnet.Steam, what
     }
     call, failures, expected = calls[what], 0, type(calls[what]())
     for number in range(40):
+        sockets.close_connection(sockets.create_socket_pair()[0])  # so that there are events
         got = received(call, number)
         failures += got is None
         assert type(call()) is expected
