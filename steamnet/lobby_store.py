@@ -80,7 +80,7 @@ CHECK = 1.0  # and at whether the files are still there
 TOGETHER = 64  # commands of one user that make one change
 BATCH = 256  # rows of the log read at once
 UNREAD = 10_000  # items that wait for the game, above which the log is not read on
-LONGEST_PAUSE = 0.25  # seconds after a lost race
+LONGEST_PAUSE = 0.05  # seconds after a lost race; with more, who has lost often waits for seconds
 LEAVING = 0.5  # seconds that `close` waits
 ENDING = ".lock"
 # What reading garbage raises.
