@@ -377,8 +377,10 @@ class BaseConnection(Handle):
         self._check("configure_lanes", result)
 
     def flush(self) -> None:
-        """Send now what waits for more to share a packet with."""
-        self._check("flush", self._sockets.flush_messages_on_connection(self._open("flush")))
+        """Send now what waits for more to share a packet with: nothing while it still connects."""
+        result = self._sockets.flush_messages_on_connection(self._open("flush"))
+        if result != EResult.IGNORED:  # by one that still connects
+            self._check("flush", result)
 
     def configure(self, options: Options) -> None:
         """Set configuration values by ``options``: ``{ConfigValue.X: value}``, typed by the engine.

@@ -119,6 +119,21 @@ def test_what_a_connection_knows(pair: Pair) -> None:
     assert refused.value.operation == "configure_lanes"
 
 
+@pytest.mark.parametrize("flags", [SendFlags.RELIABLE, SendFlags.UNRELIABLE])
+def test_a_flush_while_it_connects_is_no_failure(two: list[Steam], flags: SendFlags) -> None:
+    """What was sent leaves once it is connected, as without."""
+    host, guest = two
+    with host.listen() as listener, guest.connect(my_id(host)) as caller:
+        caller.send("early", flags)
+        caller.flush()
+        called = pump(host, guest, until=listener.accept)
+        assert pump(host, guest, until=called.receive)[0].decode() == "early"
+        called.close()
+        pump(host, guest, until=lambda: caller.state == CLOSED_BY_PEER)
+        with pytest.raises(ResultError, match="flush: NO_CONNECTION"):
+            caller.flush()
+
+
 def test_a_connection_is_configured(pair: Pair) -> None:
     """Values of each type are set and read; what is refused is named, with the reason."""
     caller, called = pair
