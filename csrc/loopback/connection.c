@@ -305,6 +305,7 @@ void lo_close(lo_connection *connection, int reason, const char *text, bool ling
         return;
     }
     if (!lo_is_ended(connection)) {
+        lo_acknowledge_now(connection);
         lo_send_close(connection);
         if (linger)
             connection->state = LO_LINGER; /* what waits to be sent is abandoned, and recorded */

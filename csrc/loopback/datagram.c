@@ -205,10 +205,9 @@ void lo_datagram_send(lo_connection *connection)
         expect_answer(connection);
 }
 
-void lo_datagram_send_ack(lo_connection *connection)
+void lo_datagram_send_ack(lo_connection *connection, int64_t time)
 {
-    lo_datagrams *d = &connection->datagrams;
-    int64_t time = d->ack_due > lo.now ? d->ack_due : lo.now;
+    const lo_datagrams *d = &connection->datagrams;
     memset(&made.head, 0, sizeof made.head);
     made.head.chance = UINT64_C(1) << 63 | d->acks;
     put_ranges(d, time);

@@ -27,8 +27,8 @@ bool lo_datagram_is_empty(void);
 int lo_datagram_size(void);
 /* Sends it once the link is idle. */
 void lo_datagram_send(lo_connection *connection);
-/* Sends one that only acknowledges, at the time when that is due. */
-void lo_datagram_send_ack(lo_connection *connection);
+/* Sends one that only acknowledges, at a time. */
+void lo_datagram_send_ack(lo_connection *connection, int64_t time);
 /* If it is time to send again: those whose time is over are lost. */
 void lo_datagram_check_resend(lo_connection *connection);
 /* The peer has these, in ascending order, and will not get the others before them. */

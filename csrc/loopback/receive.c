@@ -125,6 +125,7 @@ static void accept_datagram(lo_connection *connection, lo_packet *packet)
     lo_segment segment;
     lo_list ready = {NULL, NULL};
     bool kept = true, reliable = false, closed = lo_is_closed(connection);
+    int64_t due;
     lo_datagram_open(&datagram, packet->payload, (size_t)packet->message.m_cbSize);
     lo_measure(&connection->received, lo.now, (int)datagram.head.size - LO_OVERHEAD);
     connection->last_received = lo.now;
@@ -145,8 +146,9 @@ static void accept_datagram(lo_connection *connection, lo_packet *packet)
     if (datagram.head.segments > 0 && kept && (closed || connection->state == LO_CONNECTED))
         lo_datagram_came(connection, datagram.head.number, reliable || closed);
     lo_release_later(packet);
-    if (connection->link != NULL && connection->datagrams.ack_due != INT64_MAX)
-        lo_datagram_send_ack(connection);
+    due = connection->datagrams.ack_due;
+    if (connection->link != NULL && due != INT64_MAX)
+        lo_datagram_send_ack(connection, due > lo.now ? due : lo.now);
     if (lo_is_sending(connection))
         lo_send_due(connection);
 }

@@ -245,6 +245,15 @@ static bool send_datagram(lo_connection *connection)
     return true;
 }
 
+void lo_acknowledge_now(lo_connection *connection)
+{
+    lo_datagrams *d = &connection->datagrams;
+    if (d->ack_due == INT64_MAX)
+        return;
+    lo_datagram_send_ack(connection, lo.now - LO_SERVICE_DELAY); /* which the close has not either */
+    d->ack_due = INT64_MAX;
+}
+
 /* Each message has its own timestamp, even if that is past by now: another one leaves as often as the
  * link is idle. */
 void lo_send_due(lo_connection *connection)
@@ -261,7 +270,7 @@ void lo_send_due(lo_connection *connection)
     }
     if (d->ack_due <= lo.now) {
         if (connection->link == NULL) /* else it has left ahead of its time */
-            lo_datagram_send_ack(connection);
+            lo_datagram_send_ack(connection, lo.now);
         d->ack_due = INT64_MAX;
     }
     if (connection->first_waiting < 0)
@@ -271,8 +280,10 @@ void lo_send_due(lo_connection *connection)
         lo_timer_add(&connection->send_timer, lo.now + WITHOUT_MEMORY);
     else if (!all_sent || d->ack_due != INT64_MAX)
         lo_schedule(connection);
-    if (all_sent && connection->state == LO_LINGER)
+    if (all_sent && connection->state == LO_LINGER) {
+        lo_acknowledge_now(connection);
         lo_send_close(connection);
+    }
     if (connection->state == LO_FIN_WAIT)
         lo_check_delivered(connection);
 }

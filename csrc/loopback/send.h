@@ -6,6 +6,8 @@
 
 EResult lo_send(lo_connection *connection, lo_packet *packet, int64_t *number);
 void lo_flush(lo_connection *connection);
+/* Before a close: a peer that closes too would take what has come for abandoned. */
+void lo_acknowledge_now(lo_connection *connection);
 /* Sends what may leave now and sets the send timer for the rest. When all has left, a connection that
  * lingers is closed; when all is acknowledged, it ends. */
 void lo_send_due(lo_connection *connection);

@@ -52,6 +52,33 @@ def test_a_close_by_identity_gets_through() -> None:
             pump(other, until=lambda c=other: c.state == ConnectionState.CLOSED_BY_PEER)
 
 
+@pytest.mark.parametrize("linger", [True, False])
+@pytest.mark.parametrize("by_address", [True, False])
+@pytest.mark.parametrize("lag", [1, 20, 200])
+@pytest.mark.parametrize("first", [0, 1])
+def test_what_has_come_is_not_abandoned(
+    lag: int, first: int, by_address: bool, linger: bool
+) -> None:
+    """Two who have read what the other said, and close, tell each other that they have it."""
+    with players(2, lag=lag, clock="virtual") as (host, guest):
+        listener = host.listen_ip("127.0.0.1:0") if by_address else host.listen()
+        here = (
+            guest.connect_ip(listener.address)
+            if by_address
+            else guest.connect(host.core.get_steam_id())
+        )
+        there = pump(host, guest, until=listener.accept, timeout=60)
+        both = (here, there)
+        pump(host, guest, until=lambda: here.state == there.state == ConnectionState.CONNECTED)
+        here.send("bye")
+        assert pump(host, guest, until=there.receive)[0].decode() == "bye"
+        there.send("bye")
+        assert pump(host, guest, until=here.receive)[0].decode() == "bye"
+        both[first].close(linger=linger)
+        both[1 - first].close()
+        assert [steam.shutdown(linger=60) for steam in (host, guest)] == [[], []]
+
+
 @pytest.mark.parametrize("lag", [20, 200])
 def test_an_acknowledgement_takes_its_way_back(lag: int) -> None:
     """A round trip and the 50 ms that it may wait; a partition stops it."""
