@@ -38,10 +38,6 @@ from topologies import LINKS, PAIRS, ROUTES, Link, Route
 ENGINES = ("loopback", "gns")
 steamnet.testing.pump.__kwdefaults__["timeout"] = waiting.PATIENCE  # on a busy machine, too
 ALICE, BOB = "76561198000000001", "76561198000000002"
-# A file of the tests that have passed. Another run that is given it leaves them out: the gate runs
-# two suites, and what is about no engine has the same name in both.
-PASSED = os.environ.get("STEAMNET_PASSED")
-_passed = set[str]()
 
 # A run in a shell's background ignores Ctrl+C, and the programs that tests start would inherit it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -66,27 +62,6 @@ def pytest_configure(config: pytest.Config) -> None:
         "exit, signals, buffers, typing, warnings; the gate runs it on the newest Python too",
     ):
         config.addinivalue_line("markers", marker)
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what has passed in the run before."""
-    if PASSED and os.path.exists(PASSED):
-        before = set(Path(PASSED).read_text(encoding="utf-8").splitlines())
-        config.hook.pytest_deselected(items=[item for item in items if item.nodeid in before])
-        items[:] = [item for item in items if item.nodeid not in before]
-
-
-def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Note what passes."""
-    if report.when == "call" and report.passed:
-        _passed.add(report.nodeid)
-
-
-def pytest_sessionfinish() -> None:
-    """Write it down, once for all workers."""
-    if PASSED and "PYTEST_XDIST_WORKER" not in os.environ:
-        with open(PASSED, "a", encoding="utf-8") as file:
-            file.writelines(f"{name}\n" for name in sorted(_passed))
 
 
 def pytest_collection_finish() -> None:
