@@ -192,6 +192,8 @@ class Server:
                 split_address(one.strip())  # ValueError
         if (turn is None) != (turn_secret is None):
             raise ValueError("turn and turn_secret belong together")
+        if turn_secret == "":
+            raise ValueError("turn_secret is empty: coturn would refuse what is made with it")
         self.limits = limits or Limits()
         self._lobbies = Lobbies()
         self.handlers: dict[str, Handler] = {
@@ -531,22 +533,27 @@ def read_text(path: str) -> str:
 
 
 def read_tokens(path: str) -> Mapping[bytes, Identity]:
-    """The users of a tokens file, by the digests of their tokens; ValueError for a wrong line.
+    """The users of a tokens file, by the digests of their tokens; ValueError if it is wrong.
 
     A line has a token and an identity: ``5f0c...9a str:ann``. Empty lines and those that begin with
     ``#`` are skipped.
     """
-    found = {}
+    found: dict[bytes, Identity] = {}
     for number, line in enumerate(read_text(path).splitlines(), 1):
         if not line.strip() or line.startswith("#"):
             continue
-        token, _, name = line.strip().partition(" ")
+        token, name = (*line.split(maxsplit=1), "")[:2]
         try:
             if len(token) < 16:
                 raise ValueError("a token needs 16 characters or more, to be guessed by nobody")
-            found[hashlib.sha256(token.encode()).digest()] = Identity.parse(name.strip())
+            digest = hashlib.sha256(token.encode()).digest()
+            if digest in found:
+                raise ValueError(f"the token of {found[digest]} again: each user has its own")
+            found[digest] = Identity.parse(name.strip())
         except ValueError as error:
             raise ValueError(f"{path}, line {number}: {error}") from None
+    if not found:
+        raise ValueError(f"{path} has no token: nobody could log in")
     return found
 
 

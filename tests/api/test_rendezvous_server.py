@@ -260,9 +260,16 @@ def test_a_tokens_file(tmp_path: Path) -> None:
     assert authenticate("0123456789abcdef") == ANN
     assert authenticate("fedcba9876543210") == STEAM_ID
     assert authenticate("0123456789abcdee") is None
-    for wrong in ("short str:ann", "0123456789abcdef", "0123456789abcdef nobody"):
-        file.write_text(f"# a comment\n{wrong}\n")
+    file.write_text("0123456789abcdef\t str:ann  \n")
+    assert authenticate_from(str(file))("0123456789abcdef") == ANN
+    first = "fedcba9876543210 str:bob"
+    for wrong in ("short str:ann", "0123456789abcdef", "0123456789abcdef nobody", first):
+        file.write_text(f"{first}\n{wrong}\n")
         with pytest.raises(ValueError, match="line 2"):
+            authenticate_from(str(file))
+    for empty in ("", "\n", "# 0123456789abcdef str:ann\n"):
+        file.write_text(empty)
+        with pytest.raises(ValueError, match="has no token"):
             authenticate_from(str(file))
 
 

@@ -63,6 +63,8 @@ def run(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str
         (["server", "--cert", __file__, "--key", "/nowhere.pem"], 1, "directory: '/nowhere.pem'"),
         (["server", "--tokens", "/nowhere"], 1, "No such file"),
         (["server", "--turn", "192.0.2.1:3478"], 2, "turn_secret belong together"),
+        (["server", "--turn", "x:1", "--turn-secret", os.devnull], 2, "turn_secret is empty"),
+        (["server", "--tokens", os.devnull], 2, "has no token: nobody could log in"),
     ],
 )
 def test_mistakes_are_told_in_words(arguments: list[str], status: int, words: str) -> None:
