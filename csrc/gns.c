@@ -36,10 +36,24 @@ static struct {
 
 enum { POLL = 50 /* ms: the end of the engine waits as long, and each time is taken for something new */ };
 
+static bool somebody_waits(sn_engine *engine)
+{
+    return atomic_load(&engine->waiting.loop.opened) || atomic_load(&engine->waiting.threads.opened);
+}
+
+/* A send wakes this thread while it still holds the connection. If the connection is not free when this
+ * thread looks for it, GNS tries again a millisecond later: so it was with most messages where this thread
+ * took the processor from the sender's. A program that waits gives the processor up by itself; one that
+ * spins does not, and is preempted as ever. */
 static void serve(void *argument)
 {
     sn_engine *engine = argument;
+    bool preempts = true;
     while (!atomic_load(&service.stopping)) {
+        if (preempts && somebody_waits(engine)) {
+            sn_thread_never_preempts();
+            preempts = false;
+        }
         gns.Poll(POLL);
         gns.Poll(0); /* it wakes itself when it has sent: no news for those who wait */
         sn_note_change(engine);

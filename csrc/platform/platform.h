@@ -34,6 +34,8 @@ typedef struct sn_thread {
 /* False if the system has none to spare. The thread reads *thread. */
 bool sn_thread_start(sn_thread *thread, void (*run)(void *argument), void *argument);
 void sn_thread_join(sn_thread *thread);
+/* Has the calling thread never preempt the thread that wakes it, where the system's scheduler can do that. */
+void sn_thread_never_preempts(void);
 
 void sn_lock(sn_mutex *mutex);
 void sn_unlock(sn_mutex *mutex);

@@ -11,6 +11,7 @@
 #include <locale.h>
 #include <net/if.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,6 +57,16 @@ bool sn_thread_start(sn_thread *thread, void (*run)(void *argument), void *argum
 }
 
 void sn_thread_join(sn_thread *thread) { pthread_join(thread->thread, NULL); }
+
+void sn_thread_never_preempts(void)
+{
+#ifdef SCHED_BATCH
+    struct sched_param parameters;
+    int policy;
+    if (pthread_getschedparam(pthread_self(), &policy, &parameters) == 0 && policy == SCHED_OTHER)
+        pthread_setschedparam(pthread_self(), SCHED_BATCH, &parameters);
+#endif
+}
 
 static pthread_once_t clock_once = PTHREAD_ONCE_INIT;
 static int64_t clock_offset; /* µs that our time namespace adds to the machine's clock */

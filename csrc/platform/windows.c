@@ -36,6 +36,8 @@ void sn_thread_join(sn_thread *thread)
     CloseHandle(thread->handle);
 }
 
+void sn_thread_never_preempts(void) {}
+
 int64_t sn_now(void)
 {
     LARGE_INTEGER ticks, frequency;

@@ -134,6 +134,33 @@ def test_without_a_descriptor_to_spare_it_naps(engine: str) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+PREEMPTS = """
+import os, sys, time
+import steamnet
+def policies():
+    return {os.sched_getscheduler(int(task)) for task in os.listdir("/proc/self/task")}
+with steamnet.init(engine="gns") as steam:
+    time.sleep(0.1)  # for the thread to have begun: what is not to be does not come later either
+    assert policies() == {os.SCHED_OTHER}, policies()
+    steam.wait(0)
+    deadline = time.monotonic() + 30
+    while os.SCHED_BATCH not in policies():
+        assert time.monotonic() < deadline
+        steam.wait(0.01)
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such policy")
+def test_the_thread_that_runs_gns_does_not_preempt_who_waits(engine: str) -> None:
+    """It would find what a send still holds, and GNS would then be a millisecond late."""
+    if engine == "gns":  # the others have no thread
+        done = subprocess.run(
+            [sys.executable, "-c", PREEMPTS], capture_output=True, text=True, timeout=60
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+
+
 def in_thread(work: Callable[[], object]) -> "tuple[threading.Thread, list[object]]":
     """Run it in a thread; what it returns is in the list."""
     returned: list[object] = []
