@@ -80,6 +80,24 @@ bool sn_pump_events(sn_engine *engine, int limit)
     return open;
 }
 
+static bool is_empty(sn_queue *queue)
+{
+    bool empty;
+    sn_lock(&queue->mutex);
+    empty = queue->count == 0 && queue->lost == 0;
+    sn_unlock(&queue->mutex);
+    return empty;
+}
+
+bool sn_pump_quietly(sn_engine *engine, int limit)
+{
+    const sn_waiting *waiting = &engine->waiting;
+    bool outside = atomic_load(&waiting->outside);
+    return sn_pump_events(engine, limit) && !outside && is_empty(&engine->events) && is_empty(&engine->debug) &&
+           is_empty(&engine->callbacks) && is_empty(&engine->signals) && !waiting->asks_for_signals &&
+           !(waiting->watches_signals && sn_signals_pending(engine));
+}
+
 void sn_stop(sn_engine *engine)
 {
     int state = atomic_load(&engine->state);

@@ -60,6 +60,9 @@ const char *sn_closed_reason(const sn_engine *engine);
 bool sn_pump(sn_engine *engine);
 /* The same, but fills the queue of events to that many at most where the engine can wait. */
 bool sn_pump_events(sn_engine *engine, int limit);
+/* The same; true if nothing is in any queue after that, and nothing else has told of news: what is new, if
+ * anything is, are messages. */
+bool sn_pump_quietly(sn_engine *engine, int limit);
 /* 1 if an event or a message has come since sn_pump, 0 if not, -1 if the engine cannot tell. */
 int sn_news(sn_engine *engine);
 /* Waits so many microseconds, on the real clock, until there may be something new since this thread's latest
@@ -74,6 +77,8 @@ void sn_note_outside(sn_engine *engine);
 /* For an event loop: in how many microseconds it has to look again if sn_wait_handle does not become
  * readable before. 0: there is something new; below 0: after so many there may be. */
 int64_t sn_wait_due(sn_engine *engine);
+/* For an event loop that looks again by itself: what is new wakes it only once it has called sn_wait_due. */
+void sn_wait_rest(sn_engine *engine);
 /* A file descriptor for event loops, -1 where there is none; the engine's own. */
 intptr_t sn_wait_handle(sn_engine *engine);
 /* Waits for what arrives on this socket, too; -1: a signal may come at any time and cannot wake us. */

@@ -184,6 +184,14 @@ int64_t sn_wait_due(sn_engine *engine)
     return due;
 }
 
+void sn_wait_rest(sn_engine *engine)
+{
+    sn_sleepers *loop = &engine->waiting.loop;
+    atomic_store(&loop->armed, false);
+    if (atomic_load(&loop->opened))
+        sn_waker_clear(&loop->waker);
+}
+
 /* Whether the sockets of signaling are ready: of those the backend does not know. */
 static bool has_signals(sn_waiting *waiting)
 {

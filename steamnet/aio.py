@@ -129,6 +129,7 @@ class Steam(Uncopyable):
                 self._pump_ended,
                 self._has_news,
                 partial(lib.sn_wait_due, pointer),
+                partial(lib.sn_wait_rest, pointer),
                 lib.sn_wait_handle(pointer) if isinstance(self.sync.clock, RealClock) else -1,
             )
         except BaseException:
@@ -518,7 +519,7 @@ class Connection(BaseConnection):
                     if error.result != EResult.LIMIT_EXCEEDED or empty:
                         raise
                 else:
-                    self._steam._pump.wake()
+                    self._steam._pump.sent()
                     return number
                 # Ask again when its own size has left, or everything, and not at every tick.
                 queued = self._queued()
@@ -796,7 +797,7 @@ class PollGroup(BasePollGroup[Connection]):
         """
         self._steam._pump.check()
         numbers = super().broadcast(data, flags, lane, besides)
-        self._steam._pump.wake()
+        self._steam._pump.sent()
         return numbers
 
     async def receive(self) -> NetworkingMessage:

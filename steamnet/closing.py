@@ -365,6 +365,12 @@ class ClosingSockets:
         if not self.dispatch(event):
             self.reported.push(event)
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether `run` has nothing to do, nor the notifier, until an event comes or a call."""
+        busy = self._events or self._lingering or self._kept or self.errors
+        return not (busy or self.notifier._closed)
+
     def run(self) -> None:
         """Go on with what is being closed; `Steam` calls this whenever the engine has worked."""
         if not (self._events or self._lingering or self._kept):

@@ -222,6 +222,16 @@ class Engine(Uncopyable):
             raise ClosedError(self.closed_reason)
         return True
 
+    def pump_quietly(self) -> bool:
+        """Let the engine work: whether `pump` has nothing to pass on then, as when messages came.
+
+        False also once it is shut down.
+        """
+        if self._closed or self.has_more or self._events:
+            return False
+        with self.events_lock:
+            return bool(lib.sn_pump_quietly(self._pointer, MAX_EVENTS + 1))
+
     @property
     def _waiting(self) -> int:
         """How many events wait to be passed on."""

@@ -14,6 +14,8 @@ from .virtual_loop import VirtualLoop
 FAST, SLOW = 0.001, 0.008  # seconds between two ticks, with and without traffic
 IDLE = 0.1  # seconds between two ticks where the loop is told when there is something to do
 SLOWER = 1.25  # so gently that a game's next frame still finds it fast
+CLOSE, ROW = 0.0003, 2  # seconds between ticks that are close to each other, and how many in a row
+REST = 0.001  # seconds until the next tick after so many
 NEVER = 10.0**9  # seconds until a timer that is not meant to fire: thirty years
 
 
@@ -30,6 +32,7 @@ class Pump:
         ended: Callable[[BaseException], None],
         has_news: Callable[[], bool],
         due: Callable[[], int],
+        rest: Callable[[], None],
         handle: int,
     ) -> None:
         """Begin to call ``tick``, again at once when it returns True.
@@ -39,11 +42,16 @@ class Pump:
         fast while there is traffic, ever more slowly while there is none. On a virtual clock it is
         called when ``has_news`` says that there is something to do.
 
+        A tick for each packet of a crowd would cost more than all that the packets bring. So after
+        some that came close to each other there is a rest (``sn_wait_rest``), unless something is
+        sent: then a peer may wait for the answer, and we for the peer's.
+
         ``ended`` is called once, with the reason, from any thread.
         """
         self._tick = tick
         self._ended = ended
         self._due = due
+        self._rest = rest
         self.has_news = has_news
         self._loop = running_loop()
         self._virtual = isinstance(self._loop, VirtualLoop)
@@ -53,6 +61,7 @@ class Pump:
         self._waiting = 0  # how many wait for each single tick
         self._traffic = False
         self._delay, self._latest = FAST, monotonic()
+        self._row = 0  # how many ticks came close to each other, and nothing was sent meanwhile
         self.ticks = 0
         """How many there have been."""
         self._context = contextvars.copy_context()  # of the handlers
@@ -87,6 +96,13 @@ class Pump:
             self._traffic = True
             if self._delay > FAST:
                 self.run_soon()
+
+    def sent(self) -> None:
+        """Something was sent: what comes next may be the answer."""
+        self.wake()
+        if self._row > ROW:
+            self.run_soon()
+        self._row = 0
 
     @property
     def every_step(self) -> bool:
@@ -233,7 +249,9 @@ class Pump:
         if not self._idles:
             self._next.cancel()
         self._thread = threading.get_ident()
-        self._latest = monotonic()
+        now = monotonic()
+        self._row = self._row + 1 if now - self._latest < CLOSE else 0
+        self._latest = now
         self.ticks += 1
         try:
             more = self._tick()
@@ -255,6 +273,9 @@ class Pump:
         """How many seconds to wait for the next tick."""
         if self._virtual:
             return IDLE
+        if self._row > ROW and self._handle >= 0:
+            self._rest()
+            return REST
         due = self._due() / 1e6
         if self._handle < 0 and due > 0:
             busy = self._traffic or self._waiting

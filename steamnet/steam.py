@@ -232,6 +232,8 @@ class Steam(Uncopyable):
         Raises the first exception of the handlers, with the others as its notes, after all have
         been called.
         """
+        if self._ran_quietly():
+            return
         errors: list[BaseException] = []
         self.engine.exchange_signals()
         self.engine.pump()
@@ -244,6 +246,22 @@ class Steam(Uncopyable):
             self.engine.has_more = True
         if errors:
             raise_first(errors)
+
+    def _ran_quietly(self) -> bool:
+        """Let the engine work: whether that is all that `run_callbacks` has to do now.
+
+        So it is nearly always: what came are messages, if anything.
+        """
+        if not self._closing.is_idle or self.lobbies._opened is not None:
+            return False
+        if self._signaling is not None and (
+            not self._watches_signals or time.monotonic() >= self._receive_signals_at
+        ):
+            return False
+        for stream in self._streams:
+            if stream._handlers and stream._waiting:
+                return False
+        return self.engine.pump_quietly()
 
     def wait(self, timeout: float) -> bool:
         """Wait up to ``timeout`` seconds for something new since the last `run_callbacks`.

@@ -241,3 +241,26 @@ def test_lost_debug_lines_are_counted(steam: Steam, caplog: pytest.LogCaptureFix
     assert lost.levelno == logging.WARNING
     assert int(lost.message.split()[0]) > 0
     assert len(rest) >= 4096
+
+
+def test_what_is_to_be_passed_on_is_no_quiet_time(steam: Steam) -> None:
+    """Where nothing but messages came, `run_callbacks` has nothing to do, and sees only that."""
+    engine = steam.engine
+    told: list[ConnectionEvent] = []
+    waiting.until(engine.pump_quietly, steam)
+    engine.note_news()
+    assert not engine.pump_quietly()
+    assert not engine.pump_quietly()  # until it has been seen to
+    steam.run_callbacks()
+    waiting.until(engine.pump_quietly, steam)
+    pairs = closed_pairs(steam, 1)
+    waiting.until(lambda: not engine.pump_quietly())
+    steam.run_callbacks()
+    waiting.until(engine.pump_quietly, steam)
+    steam.networking_sockets.on_connection_status_changed(told.append)  # what waits for a handler
+    assert not told
+    waiting.until(lambda: set(ended(told)) == set(pairs), steam)
+    steam.shutdown()
+    assert not engine.pump_quietly()
+    with pytest.raises(ClosedError):
+        steam.run_callbacks()
