@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from . import config
-from ._native import connection_info, ffi, lib
+from ._native import connection_info, ffi, lib, note_events
 from .config import Options
 from .engine import Engine
 from .enums import GONE, OPENING, ConfigScope, ConnectionState, EndReason, known
@@ -327,38 +327,36 @@ class ClosingSockets:
     def _on_events(self, events: list[ConnectionEvent]) -> None:
         """Note what connection events opened or closed, and pass them on; the oldest is the last.
 
-        All at a time, and most of what is looked into is empty: asking that is cheaper.
+        Most of what is looked into is empty: asking that is cheaper.
         """
-        connections, pairs, objects = self._connections, self._pairs, self.objects
+        connections, objects = self._connections, self.objects
         hidden, kept, private = self._hidden, self._kept, self._private
-        signaled, add = self.notifier.peers, self.reported.add
+        note_events(events, connections, self._pairs, hidden)
+        if self.notifier.peers:
+            for event in reversed(events):
+                if event.state is NONE and event.connection not in hidden:
+                    self.notifier.connection_ended(event.connection)
+        if not (hidden or kept or private or objects):
+            self.reported.move(events)
         while events:
             event = events.pop()
             connection, state = event.connection, event.state
-            if hidden and connection in hidden:
+            if connection in hidden:
                 if state not in OPENING:
                     connected = state == ConnectionState.CONNECTED
                     self._close_hidden(connection, "" if connected else _ending(event.info))
                 continue
-            if state is NONE:
-                connections.pop(connection, None)
-                if pairs:
-                    pairs.discard(connection)
-                if signaled:
-                    self.notifier.connection_ended(connection)
-            elif connection not in connections:
-                connections[connection] = event.listen_socket
-            if kept and event.listen_socket in kept and event.is_incoming_request:
+            if event.listen_socket in kept and event.is_incoming_request:
                 private.add(connection)
                 connections[connection] = 0  # the socket is not kept longer for its sake
                 self.close_connection(connection, 0, SOCKET_CLOSED, False)
-            if private and connection in private:
+            if connection in private:
                 if state is NONE:
                     private.discard(connection)
-            elif objects and (connection in objects or event.listen_socket in objects):
+            elif connection in objects or event.listen_socket in objects:
                 self._pass_on(event)
             else:
-                add(event)
+                self.reported.add(event)
         self.reported.trim()
 
     def _pass_on(self, event: ConnectionEvent) -> None:

@@ -48,6 +48,13 @@ class EventStream(Generic[T]):
         self.add(event)
         self.trim()
 
+    def move(self, events: list[T]) -> None:
+        """Queue all events of a list, the last one first, and empty it; `trim` is to be called.
+
+        In one call, in which no signal handler runs: none is lost or doubled.
+        """
+        self._waiting.extend(map(list.pop, repeat(events, len(events))))
+
     def trim(self) -> None:
         """Drop the oldest events where too many wait."""
         if len(self._waiting) > BACKLOG and not self._handlers:

@@ -110,7 +110,11 @@ typedef struct sn_fields {
 bool sn_record_type_set(sn_record_type *out, PyObject *class);
 /* Takes the value, which is not even made once another could not be: then there is an exception. */
 #define SN_ADD(fields, value) sn_fields_add(fields, (fields)->failed ? NULL : (value))
-void sn_fields_add(sn_fields *fields, PyObject *value);
+static inline void sn_fields_add(sn_fields *fields, PyObject *value)
+{
+    fields->failed |= value == NULL;
+    fields->values[fields->count++] = value;
+}
 /* Takes the fields; NULL, and an exception, where one of them could not be made. */
 PyObject *sn_record_new(const sn_record_type *type, sn_fields *fields);
 

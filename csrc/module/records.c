@@ -12,22 +12,20 @@
 enum { MOST_LANES = 255, MOST_FLAGS = 64 };
 
 static sn_record_type info_type, status_type, lane_type, event_type;
-/* Objects by their number, and those of small numbers at hand. */
-enum { FEW = 8 };
+/* Objects by their number; most of them at hand, by its last bits. */
+enum { AT_HAND = 64 };
 typedef struct sn_members {
     PyObject *all;
-    PyObject *few[FEW];
+    struct {
+        long number;
+        PyObject *object; /* the dict's, which stays as it is; NULL: none */
+    } at_hand[AT_HAND];
 } sn_members;
 static sn_members states, reasons, state_names;
 static PyObject *no_text;
-static PyObject *flags_type, *known_flags;
+static PyObject *flags_type;
+static _Atomic(PyObject *) known_flags[MOST_FLAGS]; /* those that have been seen */
 static PyObject *no_ice; /* what is added where ICE cannot work at all */
-
-void sn_fields_add(sn_fields *fields, PyObject *value)
-{
-    fields->failed |= value == NULL;
-    fields->values[fields->count++] = value;
-}
 
 PyObject *sn_record_new(const sn_record_type *type, sn_fields *fields)
 {
@@ -60,16 +58,27 @@ PyObject *sn_member(PyObject *members, long long number)
 
 static bool members_set(sn_members *out, PyObject *all)
 {
+    PyObject *key, *object;
+    Py_ssize_t position = 0;
     *out = (sn_members){.all = Py_NewRef(all)};
-    for (int i = 0; i < FEW; i++)
-        out->few[i] = PyDict_GetItemWithError(all, sn_few[i - SN_FEWEST]); /* the dict's, which stays as it is */
-    return !PyErr_Occurred();
+    while (PyDict_Next(all, &position, &key, &object)) {
+        long number = PyLong_AsLong(key);
+        size_t place = (size_t)number % AT_HAND;
+        if (number == -1 && PyErr_Occurred())
+            return false;
+        if (out->at_hand[place].object == NULL) {
+            out->at_hand[place].number = number;
+            out->at_hand[place].object = object;
+        }
+    }
+    return true;
 }
 
-static PyObject *member(const sn_members *members, long long number)
+static PyObject *member(const sn_members *members, int number)
 {
-    if (0 <= number && number < FEW && members->few[number] != NULL)
-        return Py_NewRef(members->few[number]);
+    size_t place = (size_t)number % AT_HAND;
+    if (members->at_hand[place].object != NULL && members->at_hand[place].number == number)
+        return Py_NewRef(members->at_hand[place].object);
     return sn_member(members->all, number);
 }
 
@@ -104,17 +113,13 @@ static PyObject *state_name(int state)
 
 static PyObject *flags_of(int bits)
 {
-    PyObject *number = PyLong_FromLong(bits), *flags = NULL;
-    if (number == NULL || flags_type == NULL)
-        return number;
-    flags = sn_dict_get(known_flags, number);
-    if (flags == NULL && !PyErr_Occurred()) {
-        flags = PyObject_CallFunctionObjArgs(flags_type, number, NULL);
-        if (flags != NULL && PyDict_Size(known_flags) < MOST_FLAGS &&
-            PyDict_SetItem(known_flags, number, flags) < 0)
-            Py_CLEAR(flags);
-    }
-    Py_DECREF(number);
+    bool can_keep = 0 <= bits && bits < MOST_FLAGS;
+    PyObject *flags = can_keep ? atomic_load(&known_flags[bits]) : NULL, *none = NULL;
+    if (flags != NULL || flags_type == NULL)
+        return flags != NULL ? Py_NewRef(flags) : sn_int(bits);
+    flags = PyObject_CallFunction(flags_type, "i", bits);
+    if (flags != NULL && can_keep && atomic_compare_exchange_strong(&known_flags[bits], &none, flags))
+        Py_INCREF(flags);
     return flags;
 }
 
@@ -189,6 +194,8 @@ static PyObject *status_new(const SteamNetConnectionRealTimeStatus_t *status,
     SN_ADD(&fields, lanes_new(lanes, lane_count));
     return sn_record_new(&status_type, &fields);
 }
+
+enum { CONNECTION, LISTEN_SOCKET, OLD_STATE, STATE, INFO }; /* the fields of a ConnectionEvent */
 
 static PyObject *event_new(const sn_event *event)
 {
@@ -371,6 +378,59 @@ static PyObject *next_events(PyObject *module, PyObject *const *args, Py_ssize_t
     return good ? next_other(args[1], args[3], engine) : NULL;
 }
 
+/* The object in a field, which stays the record's; NULL, and an exception, where there is none. */
+static PyObject *field_of(const sn_record_type *type, PyObject *record, int field)
+{
+    PyObject *value = type->type == Py_TYPE(record) ? ((PyObject **)record)[type->places[field]] : NULL;
+    if (value == NULL)
+        PyErr_SetString(PyExc_TypeError, "a whole record is needed");
+    return value;
+}
+
+/* Removes the key, if no other thread has done so meanwhile. */
+static bool remove_key(PyObject *dict, PyObject *key)
+{
+    if (PyDict_DelItem(dict, key) == 0)
+        return true;
+    if (!PyErr_ExceptionMatches(PyExc_KeyError))
+        return false;
+    PyErr_Clear();
+    return true;
+}
+
+static bool note_event(PyObject *event, PyObject *connections, PyObject *pairs, PyObject *hidden)
+{
+    PyObject *connection = field_of(&event_type, event, CONNECTION);
+    PyObject *listen_socket = connection != NULL ? field_of(&event_type, event, LISTEN_SOCKET) : NULL;
+    PyObject *state = listen_socket != NULL ? field_of(&event_type, event, STATE) : NULL;
+    int skipped = state != NULL ? PyDict_Contains(hidden, connection) : -1;
+    int known = skipped == 0 ? PyDict_Contains(connections, connection) : skipped;
+    if (known < 0 || skipped > 0)
+        return known >= 0;
+    if (state == states.at_hand[k_ESteamNetworkingConnectionState_None].object)
+        return (!known || remove_key(connections, connection)) && PySet_Discard(pairs, connection) >= 0;
+    return known || PyDict_SetItem(connections, connection, listen_socket) == 0;
+}
+
+/* note_events(events, connections, pairs, hidden): enters the connections that events, the last of them first,
+ * have opened in the dict, with the listen sockets that they came in on, and removes those that have ended from
+ * it and from the set of pairs; but for those in the dict of the hidden ones */
+static PyObject *note_events(PyObject *module, PyObject *const *args, Py_ssize_t count)
+{
+    (void)module;
+    if (count != 4 || !PyList_Check(args[0]) || !PyDict_Check(args[1]) || !PySet_Check(args[2]) ||
+        !PyDict_Check(args[3])) {
+        PyErr_SetString(PyExc_TypeError, "a list, a dict, a set and a dict are needed");
+        return NULL;
+    }
+    for (Py_ssize_t i = PyList_Size(args[0]) - 1; i >= 0; i--) {
+        PyObject *event = PyList_GetItem(args[0], i);
+        if (event == NULL || !note_event(event, args[1], args[2], args[3]))
+            return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
 /* --- the types, which Python makes ------------------------------------------------------------- */
 
 /* A slot is a pointer in the object. Its descriptor sets it, and does not tell where it is: the place is where a
@@ -427,13 +487,13 @@ static PyObject *set_record_types(PyObject *module, PyObject *args)
     if (!PyArg_ParseTuple(args, "OOOOO!O!O!OU:set_record_types", &info, &status, &lane, &event, &PyDict_Type, &all[0],
                           &PyDict_Type, &all[1], &PyDict_Type, &all[2], &all[3], &all[4]))
         return NULL;
-    if ((known_flags == NULL && (known_flags = PyDict_New()) == NULL) ||
-        (no_text == NULL && (no_text = PyUnicode_FromStringAndSize("", 0)) == NULL))
+    if (no_text == NULL && (no_text = PyUnicode_FromStringAndSize("", 0)) == NULL)
         return NULL;
     if (!sn_record_type_set(&info_type, info) || !sn_record_type_set(&status_type, status) ||
         !sn_record_type_set(&lane_type, lane) || !sn_record_type_set(&event_type, event))
         return NULL;
-    PyDict_Clear(known_flags);
+    for (int i = 0; i < MOST_FLAGS; i++)
+        Py_XDECREF(atomic_exchange(&known_flags[i], NULL));
     if (!members_set(&states, all[0]) || !members_set(&reasons, all[1]) || !members_set(&state_names, all[2]))
         return NULL;
     flags_type = Py_NewRef(all[3]);
@@ -446,6 +506,7 @@ PyMethodDef sn_record_methods[] = {
     {"connection_info", FAST(connection_info), NULL},
     {"connection_status", FAST(connection_status), NULL},
     {"next_events", FAST(next_events), NULL},
+    {"note_events", FAST(note_events), NULL},
     {"read_info", read_info, METH_O, "read_info(buffer)\n--\n\nReads a SteamNetConnectionInfo_t."},
     {"read_status", read_status, METH_O, "read_status(buffer)\n--\n\nReads a SteamNetConnectionRealTimeStatus_t."},
     {"read_event", read_event, METH_O, "read_event(buffer)\n--\n\nReads an sn_event of a connection."},
