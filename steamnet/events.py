@@ -7,6 +7,8 @@ from contextlib import suppress
 from itertools import repeat
 from typing import Generic, TypeVar
 
+from ._native import take_all
+
 T = TypeVar("T")
 BACKLOG = 65536
 
@@ -74,12 +76,10 @@ class EventStream(Generic[T]):
     def drain(self) -> list[T]:
         """Take all that waits; nothing does while a handler is subscribed."""
         self._check()
-        events: list[T] = []
-        count = len(self._waiting)  # another thread may go on adding
-        if count and not self._handlers:
-            with suppress(IndexError):  # or be faster
-                events.extend(map(deque.popleft, repeat(self._waiting, count)))
-        return events
+        if self._handlers:
+            return []
+        # As many as there are now: another thread may go on adding, or take some.
+        return take_all(self._waiting.popleft, len(self._waiting))
 
     def deliver(self, limit: int, errors: list[BaseException]) -> bool:
         """Hand what waits to the handlers, ``limit`` events at most: whether there are more.

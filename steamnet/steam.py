@@ -441,7 +441,8 @@ class Steam(Uncopyable):
 
     def _exchange_signals(self, signaling: Signaling) -> None:
         self._use_ice()
-        self._watch_signals()
+        if not self._watches_signals:
+            self._watch_signals()
         notifier = self._closing.notifier
         pointer = self.engine.pointer
         pending = lib.sn_signals_pending(pointer)

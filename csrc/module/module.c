@@ -56,6 +56,7 @@ PyMODINIT_FUNC PyInit__native(void)
         PyModule_AddFunctions(module, sn_receive_methods) < 0 ||
         PyModule_AddFunctions(module, sn_send_methods) < 0 ||
         PyModule_AddFunctions(module, sn_record_methods) < 0 ||
+        PyModule_AddFunctions(module, sn_event_methods) < 0 ||
         PyModule_AddFunctions(module, sn_column_methods) < 0) {
         Py_DECREF(module);
         return NULL;

@@ -117,6 +117,11 @@ static inline void sn_fields_add(sn_fields *fields, PyObject *value)
 }
 /* Takes the fields; NULL, and an exception, where one of them could not be made. */
 PyObject *sn_record_new(const sn_record_type *type, sn_fields *fields);
+/* The object in a field, which stays the record's; NULL, and an exception, where there is none. */
+PyObject *sn_record_field(const sn_record_type *type, PyObject *record, int field);
+
+extern sn_record_type sn_event_type; /* ConnectionEvent */
+PyObject *sn_event_new(const sn_event *event);
 
 /* Takes up to limit messages; whether there may be more. NULL, and nothing taken, when memory is short. */
 sn_received *sn_receive_batch(sn_engine *engine, sn_source source, long long handle, long long limit, bool *more);
@@ -135,6 +140,6 @@ bool sn_send(sn_engine *engine, PyObject *connection, PyObject *data, PyObject *
 bool sn_methods_init(PyObject *module);
 
 extern PyMethodDef sn_receive_methods[], sn_send_methods[], sn_record_methods[],
-    sn_column_methods[];
+    sn_event_methods[], sn_column_methods[];
 
 #endif

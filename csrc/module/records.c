@@ -11,7 +11,8 @@
 
 enum { MOST_LANES = 255, MOST_FLAGS = 64 };
 
-static sn_record_type info_type, status_type, lane_type, event_type;
+sn_record_type sn_event_type;
+static sn_record_type info_type, status_type, lane_type;
 /* Objects by their number; most of them at hand, by its last bits. */
 enum { AT_HAND = 64 };
 typedef struct sn_members {
@@ -42,6 +43,14 @@ PyObject *sn_record_new(const sn_record_type *type, sn_fields *fields)
         else
             Py_XDECREF(fields->values[i]);
     return record;
+}
+
+PyObject *sn_record_field(const sn_record_type *type, PyObject *record, int field)
+{
+    PyObject *value = type->type == Py_TYPE(record) ? ((PyObject **)record)[type->places[field]] : NULL;
+    if (value == NULL)
+        PyErr_SetString(PyExc_TypeError, "a whole record is needed");
+    return value;
 }
 
 PyObject *sn_member(PyObject *members, long long number)
@@ -91,6 +100,23 @@ static PyObject *text(const char *bytes, size_t room)
     return PyUnicode_DecodeUTF8(bytes, end != NULL ? end - bytes : (Py_ssize_t)room - 1, "replace");
 }
 
+/* The words of an end: where many connections end at a time, all have the same. */
+static PyObject *end_words(const SteamNetConnectionInfo_t *info)
+{
+    static _Atomic(PyObject *) latest;
+    PyObject *words = atomic_exchange(&latest, NULL); /* no other thread's meanwhile */
+    Py_ssize_t size = 0;
+    const char *known = words != NULL ? PyUnicode_AsUTF8AndSize(words, &size) : NULL;
+    if (known == NULL || (size_t)size >= sizeof info->m_szEndDebug ||
+        memcmp(known, info->m_szEndDebug, (size_t)size + 1) != 0) {
+        PyErr_Clear();
+        Py_XDECREF(words);
+        words = text(info->m_szEndDebug, sizeof info->m_szEndDebug);
+    }
+    Py_XDECREF(atomic_exchange(&latest, Py_XNewRef(words)));
+    return words;
+}
+
 static PyObject *address_text(const SteamNetworkingIPAddr *address)
 {
     static const SteamNetworkingIPAddr none = {{0}, 0};
@@ -125,7 +151,7 @@ static PyObject *flags_of(int bits)
 
 static PyObject *ending(const SteamNetConnectionInfo_t *info)
 {
-    PyObject *words = text(info->m_szEndDebug, sizeof info->m_szEndDebug), *all;
+    PyObject *words = end_words(info), *all;
     if (words == NULL || info->m_eEndReason != k_ESteamNetConnectionEnd_Misc_P2P_Rendezvous || no_ice == NULL ||
         sn_ice_possible())
         return words;
@@ -195,9 +221,7 @@ static PyObject *status_new(const SteamNetConnectionRealTimeStatus_t *status,
     return sn_record_new(&status_type, &fields);
 }
 
-enum { CONNECTION, LISTEN_SOCKET, OLD_STATE, STATE, INFO }; /* the fields of a ConnectionEvent */
-
-static PyObject *event_new(const sn_event *event)
+PyObject *sn_event_new(const sn_event *event)
 {
     sn_fields fields = {.count = 0};
     SN_ADD(&fields, sn_int(event->connection));
@@ -205,7 +229,7 @@ static PyObject *event_new(const sn_event *event)
     SN_ADD(&fields, member(&states, event->old_state));
     SN_ADD(&fields, member(&states, event->info.m_eState));
     SN_ADD(&fields, info_new(&event->info));
-    return sn_record_new(&event_type, &fields);
+    return sn_record_new(&sn_event_type, &fields);
 }
 
 /* --- calls ----------------------------------------------------------------------------------- */
@@ -296,139 +320,7 @@ static PyObject *read_event(PyObject *module, PyObject *buffer)
 {
     sn_event event;
     (void)module;
-    return struct_argument(buffer, &event, sizeof event) ? event_new(&event) : NULL;
-}
-
-static bool append_event(PyObject *list, const sn_event *event)
-{
-    PyObject *made = event_new(event);
-    bool good = made != NULL && PyList_Append(list, made) == 0;
-    Py_XDECREF(made);
-    return good;
-}
-
-/* Appends the events of connections that are the oldest, limit at most: false, and an exception, where
- * memory is short. What cannot be made waits on. */
-static bool append_events(PyObject *list, sn_engine *engine, long long limit)
-{
-    sn_queued *record = sn_queue_take(&engine->events, (size_t)limit);
-    bool good = true;
-    while (record != NULL) {
-        const sn_event *event = (const void *)record->bytes;
-        sn_queued *next = record->next;
-        if (event->kind != k_iCallback_SteamNetConnectionStatusChanged)
-            break;
-        good = append_event(list, event);
-        if (!good)
-            break;
-        free(record);
-        record = next;
-    }
-    sn_queue_put_back(&engine->events, record);
-    return good;
-}
-
-/* Moves the next event into the room, which is as large: its kind, 0 if there is none. An event of a
- * connection, which has come meanwhile from another thread, goes into the list. */
-static PyObject *next_other(PyObject *list, PyObject *room, sn_engine *engine)
-{
-    sn_event event;
-    Py_buffer view;
-    if (PyObject_GetBuffer(room, &view, PyBUF_WRITABLE) < 0)
-        return NULL;
-    if ((size_t)view.len != sizeof event) {
-        PyErr_Format(PyExc_ValueError, "%zu bytes are needed, not %zd", sizeof event, view.len);
-        PyBuffer_Release(&view);
-        return NULL;
-    }
-    if (sn_next_event(engine, &event))
-        memcpy(view.buf, &event, sizeof event);
-    else
-        event.kind = 0;
-    PyBuffer_Release(&view);
-    if (event.kind == k_iCallback_SteamNetConnectionStatusChanged)
-        return append_event(list, &event) ? sn_int(0) : NULL;
-    return sn_int(event.kind);
-}
-
-/* next_events(engine, list, limit, room) -> 0 where the list, which was empty, has as many ConnectionEvents as
- * come next, the first of them last; where none comes next, the kind of the event that does, which is in the
- * room, or 0 if there is none */
-static PyObject *next_events(PyObject *module, PyObject *const *args, Py_ssize_t count)
-{
-    sn_engine *engine;
-    long long limit;
-    bool good;
-    (void)module;
-    if (count != 4 || !PyList_Check(args[1]) || PyList_Size(args[1]) != 0) {
-        PyErr_SetString(PyExc_TypeError, "four arguments are needed, the second an empty list");
-        return NULL;
-    }
-    engine = sn_engine_argument(args[0]);
-    if (engine == NULL || !sn_int_argument(args[2], "limit", 1, INT32_MAX, &limit))
-        return NULL;
-    good = append_events(args[1], engine, limit);
-    if (PyList_Size(args[1]) > 0) {
-        if (!good && PyErr_ExceptionMatches(PyExc_MemoryError)) {
-            PyErr_Clear(); /* the rest is for the next call */
-            good = true;
-        }
-        return PyList_Reverse(args[1]) == 0 && good ? sn_int(0) : NULL;
-    }
-    return good ? next_other(args[1], args[3], engine) : NULL;
-}
-
-/* The object in a field, which stays the record's; NULL, and an exception, where there is none. */
-static PyObject *field_of(const sn_record_type *type, PyObject *record, int field)
-{
-    PyObject *value = type->type == Py_TYPE(record) ? ((PyObject **)record)[type->places[field]] : NULL;
-    if (value == NULL)
-        PyErr_SetString(PyExc_TypeError, "a whole record is needed");
-    return value;
-}
-
-/* Removes the key, if no other thread has done so meanwhile. */
-static bool remove_key(PyObject *dict, PyObject *key)
-{
-    if (PyDict_DelItem(dict, key) == 0)
-        return true;
-    if (!PyErr_ExceptionMatches(PyExc_KeyError))
-        return false;
-    PyErr_Clear();
-    return true;
-}
-
-static bool note_event(PyObject *event, PyObject *connections, PyObject *pairs, PyObject *hidden)
-{
-    PyObject *connection = field_of(&event_type, event, CONNECTION);
-    PyObject *listen_socket = connection != NULL ? field_of(&event_type, event, LISTEN_SOCKET) : NULL;
-    PyObject *state = listen_socket != NULL ? field_of(&event_type, event, STATE) : NULL;
-    int skipped = state != NULL ? PyDict_Contains(hidden, connection) : -1;
-    int known = skipped == 0 ? PyDict_Contains(connections, connection) : skipped;
-    if (known < 0 || skipped > 0)
-        return known >= 0;
-    if (state == states.at_hand[k_ESteamNetworkingConnectionState_None].object)
-        return (!known || remove_key(connections, connection)) && PySet_Discard(pairs, connection) >= 0;
-    return known || PyDict_SetItem(connections, connection, listen_socket) == 0;
-}
-
-/* note_events(events, connections, pairs, hidden): enters the connections that events, the last of them first,
- * have opened in the dict, with the listen sockets that they came in on, and removes those that have ended from
- * it and from the set of pairs; but for those in the dict of the hidden ones */
-static PyObject *note_events(PyObject *module, PyObject *const *args, Py_ssize_t count)
-{
-    (void)module;
-    if (count != 4 || !PyList_Check(args[0]) || !PyDict_Check(args[1]) || !PySet_Check(args[2]) ||
-        !PyDict_Check(args[3])) {
-        PyErr_SetString(PyExc_TypeError, "a list, a dict, a set and a dict are needed");
-        return NULL;
-    }
-    for (Py_ssize_t i = PyList_Size(args[0]) - 1; i >= 0; i--) {
-        PyObject *event = PyList_GetItem(args[0], i);
-        if (event == NULL || !note_event(event, args[1], args[2], args[3]))
-            return NULL;
-    }
-    Py_RETURN_NONE;
+    return struct_argument(buffer, &event, sizeof event) ? sn_event_new(&event) : NULL;
 }
 
 /* --- the types, which Python makes ------------------------------------------------------------- */
@@ -490,7 +382,7 @@ static PyObject *set_record_types(PyObject *module, PyObject *args)
     if (no_text == NULL && (no_text = PyUnicode_FromStringAndSize("", 0)) == NULL)
         return NULL;
     if (!sn_record_type_set(&info_type, info) || !sn_record_type_set(&status_type, status) ||
-        !sn_record_type_set(&lane_type, lane) || !sn_record_type_set(&event_type, event))
+        !sn_record_type_set(&lane_type, lane) || !sn_record_type_set(&sn_event_type, event))
         return NULL;
     for (int i = 0; i < MOST_FLAGS; i++)
         Py_XDECREF(atomic_exchange(&known_flags[i], NULL));
@@ -505,8 +397,6 @@ static PyObject *set_record_types(PyObject *module, PyObject *args)
 PyMethodDef sn_record_methods[] = {
     {"connection_info", FAST(connection_info), NULL},
     {"connection_status", FAST(connection_status), NULL},
-    {"next_events", FAST(next_events), NULL},
-    {"note_events", FAST(note_events), NULL},
     {"read_info", read_info, METH_O, "read_info(buffer)\n--\n\nReads a SteamNetConnectionInfo_t."},
     {"read_status", read_status, METH_O, "read_status(buffer)\n--\n\nReads a SteamNetConnectionRealTimeStatus_t."},
     {"read_event", read_event, METH_O, "read_event(buffer)\n--\n\nReads an sn_event of a connection."},
