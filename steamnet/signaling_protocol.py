@@ -10,7 +10,8 @@ class Signaling(Protocol):
     """What `steamnet.init` takes as ``signaling``: all three are called from run_callbacks.
 
     If it has a method ``fileno() -> int`` as well, of a socket that can be read when a signal has
-    arrived, `Steam.wait` wakes by it; else it looks every five milliseconds.
+    arrived, `Steam.wait` wakes by it, and `receive` is called then, and ten times a second; else
+    `Steam.wait` looks every five milliseconds, and `receive` is called in each run_callbacks.
     """
 
     def send(self, peer: Identity, signal: bytes) -> None:

@@ -118,7 +118,7 @@ static PyObject *note_events(PyObject *module, PyObject *const *args, Py_ssize_t
     (void)module;
     if (count != 4 || !PyList_Check(args[0]) || !PyDict_Check(args[1]) || !PySet_Check(args[2]) ||
         !PyDict_Check(args[3])) {
-        PyErr_SetString(PyExc_TypeError, "a list, a dict, a set and a dict are needed");
+        PyErr_SetString(PyExc_TypeError, "four arguments are needed: a list, a dict, a set and a dict");
         return NULL;
     }
     for (Py_ssize_t i = PyList_Size(args[0]) - 1; i >= 0; i--) {
@@ -137,7 +137,7 @@ static PyObject *take_all(PyObject *module, PyObject *const *args, Py_ssize_t co
     PyObject *list = most >= 0 ? PyList_New(most) : NULL, *item = NULL;
     (void)module;
     if (most < 0 && !PyErr_Occurred())
-        PyErr_SetString(PyExc_TypeError, "a function and a count are needed");
+        PyErr_SetString(PyExc_TypeError, "two arguments are needed, the second a count");
     while (list != NULL && taken < most && (item = PyObject_CallNoArgs(args[0])) != NULL)
         PyList_SetItem(list, taken++, item);
     if (list != NULL && taken < most) {

@@ -61,6 +61,44 @@ def test_every_field_is_read() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        (b"same", b"same", b"other", b"same"),
+        (b"", b"some", b"", b""),
+        (b"begins", b"begins so", b"begins"),
+        (b"x" * 127, b"x" * 127, b"x" * 126, b"x" * 128),
+        (b"\xff", b"\xff", b"\xef\xbf\xbd", "\ufffd\u00e9".encode()),
+        (b"a\0b", b"a", b"a\0c"),
+    ],
+)
+def test_the_words_of_an_end_are_its_own(words: tuple[bytes, ...]) -> None:
+    """Also where those of the end before were the same, or began alike."""
+    info = native()
+    for end in words:
+        info.m_szEndDebug = end
+        expected = end.split(b"\0")[0][:127].decode(errors="replace")
+        assert ConnectionInfo.from_native(info).end_debug == expected
+
+
+def test_what_repeats_is_the_same_object() -> None:
+    """Flags and words that many connections share are kept once; unknown numbers stay numbers."""
+    info = native()
+    info.m_szEndDebug = b"shared"
+    for flags in (0, 3, 63, 64, 2**20 + 3, -1):
+        info.m_nFlags = flags
+        one, other = ConnectionInfo.from_native(info), ConnectionInfo.from_native(info)
+        assert one.flags == ConnectionInfoFlags(flags)
+        assert type(one.flags) is ConnectionInfoFlags
+        assert one.flags is other.flags or not 0 <= flags < 64
+        assert one.end_debug is other.end_debug
+    for reason in (0, 1, 40, 104, 1000, 1064, 2000, 5011, 65_000, -1, -64, 2**31 - 1):
+        info.m_eEndReason = reason
+        found = ConnectionInfo.from_native(info).end_reason
+        assert found == reason
+        assert type(found) is (EndReason if reason in EndReason._value2member_map_ else int)
+
+
 @pytest.mark.parametrize("address", ["", "127.0.0.1:1", "[fe80::1]:65535", "[::]:1", "0.0.0.0:0"])
 def test_an_address_is_text_and_none_is_empty(address: str) -> None:
     """Only an address of nothing but zeros counts as none."""

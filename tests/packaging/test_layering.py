@@ -19,8 +19,8 @@ import steamnet
 PACKAGE = Path(steamnet.__file__).parent
 # Each module's layer. An import goes to a lower layer, never to the same one.
 LAYERS = (
-    {"_native", "_version", "events", "libraries"},
-    {"enums", "virtual_loop"},
+    {"_native", "_version", "libraries"},
+    {"enums", "events", "virtual_loop"},
     {"errors"},
     {"identity", "pump"},
     {"arguments", "columns", "info", "rendezvous.stun", "signaling_protocol"},

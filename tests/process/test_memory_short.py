@@ -166,6 +166,39 @@ def test_no_event_is_lost(steam: steamnet.Steam, count: int) -> None:
     assert parts > 0
 
 
+@pytest.mark.parametrize("count", [1, 70])
+@pytest.mark.parametrize("what", ["run_callbacks", "connection_events"])
+def test_no_event_is_lost_on_its_way(steam: steamnet.Steam, what: str, count: int) -> None:
+    """Whichever allocation fails, each event comes once, in order, now or next time."""
+    sockets = steam.networking_sockets
+
+    def take() -> list[steamnet.ConnectionEvent]:
+        return sockets.connection_events()
+
+    def run() -> list[steamnet.ConnectionEvent]:
+        steam.run_callbacks()
+        return []
+
+    failures = 0
+    for number in range(25):
+        ends = [end for _ in range(count) for end in sockets.create_socket_pair()]
+        run()
+        take()
+        for end in ends:
+            sockets.close_connection(end)
+        if what == "connection_events":
+            run()
+        got = received(run if what == "run_callbacks" else take, number)
+        failures += got is None
+        told = got or []
+        run()
+        run()
+        told += take()
+        closed = steamnet.ConnectionState.NONE
+        assert [event.connection for event in told if event.state is closed] == ends
+    assert failures > 0
+
+
 class Inbox:
     """A user's messages, and how they are received: by connection, poll group or channel."""
 
