@@ -13,7 +13,7 @@ PLACE = struct.Struct("<2f")
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("steam_id", nargs="?", help="whom to join; without it, you host")
-options = parser.parse_args()
+host = parser.parse_args().steam_id
 
 pygame.init()
 screen, clock = pygame.display.set_mode((640, 400)), pygame.Clock()
@@ -22,8 +22,8 @@ mine, other = pygame.Vector2(320, 200), pygame.Vector2(-99, -99)
 with steamnet.init(480) as steam:
     print("I am", steam.core.get_steam_id(), flush=True)
     try:
-        listener = steam.listen() if options.steam_id is None else None
-        connection = None if listener else steam.connect(options.steam_id)
+        listener = steam.listen() if host is None else None
+        connection = None if host is None else steam.connect(host)
         while not any(event.type == pygame.QUIT for event in pygame.event.get()):
             keys = pygame.key.get_pressed()
             mine.x += 4 * (keys[pygame.K_RIGHT] - keys[pygame.K_LEFT])
