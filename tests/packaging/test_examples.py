@@ -131,6 +131,7 @@ def test_where_nobody_hosts_each_says_so_and_fails(start: Start, engine: str) ->
         assert process.wait(PATIENCE) == 1
 
 
+@pytest.mark.not_on("gns", why="the arguments are read before an engine is used")
 @pytest.mark.parametrize(
     "command",
     [
@@ -164,7 +165,7 @@ def test_where_nobody_hosts_each_says_so_and_fails(start: Start, engine: str) ->
     ],
 )
 def test_a_mistake_in_the_arguments_is_told_in_words(
-    command: str, monkeypatch: pytest.MonkeyPatch
+    engine: str, command: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It names what was typed, is not long, and gives the exit status of misuse."""
     if command.startswith(("pong", "tag", "two_dots")):
@@ -173,7 +174,7 @@ def test_a_mistake_in_the_arguments_is_told_in_words(
         pytest.importorskip("numpy", reason="the agents need numpy")
     for name in ("SDL_VIDEODRIVER", "SDL_AUDIODRIVER"):
         monkeypatch.setenv(name, "dummy")
-    monkeypatch.setenv("STEAMNET_ENGINE", "loopback")
+    monkeypatch.setenv("STEAMNET_ENGINE", engine)
     first, *words = command.split()
     program = [first] if first == "-m" else [str(EXAMPLES / first)]
     done = subprocess.run(
