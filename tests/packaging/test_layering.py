@@ -263,7 +263,9 @@ def _includes(path: Path) -> set[Path]:
 def _symbols(source: Path, folder: Path) -> tuple[set[str], set[str]]:
     """What the linker finds in a source file: names defined, names needed."""
     target = folder / f"{source.parent.name}-{source.stem}.o"
-    flags = ["-std=c11", "-D_GNU_SOURCE", '-DSN_VERSION="0"', "-DPy_LIMITED_API=0x030b0000"]
+    flags = ["-std=c11", "-D_GNU_SOURCE", '-DSN_VERSION="0"']
+    if not sysconfig.get_config_var("Py_GIL_DISABLED"):
+        flags.append("-DPy_LIMITED_API=0x030b0000")
     include = [f"-I{CSRC}", f"-I{sysconfig.get_path('include')}"]
     command = ["cc", *flags, *include, "-c", str(source), "-o", str(target)]
     subprocess.run(command, check=True, timeout=120)
