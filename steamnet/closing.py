@@ -257,7 +257,7 @@ class ClosingSockets:
         """Take over a listen socket that is kept at that address, or create one: 0 if refused."""
         with self._engine.events_lock:
             self._end_kept(also=(address,) if address is not None else ())
-            for socket, kept in self._kept.items():
+            for socket, kept in list(self._kept.items()):
                 if address is not None and kept[0] == address:
                     if not self._configure(socket, options):
                         return 0
@@ -308,15 +308,16 @@ class ClosingSockets:
         Peers that may still ask hold a socket up, unless it is at an address in ``also``, or
         ``everybody`` has to go.
         """
-        needed = {one.listen_socket for one in self._lingering.values()}
-        needed |= {one.listen_socket for one in self._hidden.values()}
+        needed = {one.listen_socket for one in list(self._lingering.values())}
+        needed |= {one.listen_socket for one in list(self._hidden.values())}
         now, ended = self._engine.clock(), False
         for socket, (address, _) in list(self._kept.items()):
             if socket in needed:
                 continue
             if self._answering.get(socket, 0.0) > now and not everybody and address not in also:
                 continue
-            del self._kept[socket]
+            if self._kept.pop(socket, None) is None:
+                continue  # an object that was collected meanwhile was faster
             self._answering.pop(socket, None)
             lib.ISteamNetworkingSockets_CloseListenSocket(self._engine.pointer, socket)
             ended = True
@@ -429,24 +430,26 @@ class ClosingSockets:
         ``own``: also those whose peer is another connection of this engine. For `shutdown`: what
         an open one had when it ended since the last call is abandoned.
         """
-        found = [one for one in self._unacknowledged() if one.messages]
-        waiting = {one.connection for one in found}
-        for one in self._waited_for:
-            if one.connection in self._connections and one.connection not in waiting:
-                info = self._info(one.connection)
-                if info is not None and info.state in GONE:
-                    self._give_up(one, _ending(info))
-        self._waited_for = found
-        for connection, hidden in list(self._hidden.items()):
-            if connection not in waiting:  # it has failed, and the event will say so
-                found.append(Unacknowledged(connection, *hidden.what))
-        return found if own else [one for one in found if not self._is_own(one)]
+        with self._engine.events_lock:
+            found = [one for one in self._unacknowledged() if one.messages]
+            waiting = {one.connection for one in found}
+            for one in self._waited_for:
+                if one.connection in self._connections and one.connection not in waiting:
+                    info = self._info(one.connection)
+                    if info is not None and info.state in GONE:
+                        self._give_up(one, _ending(info))
+            self._waited_for = found
+            for connection, hidden in list(self._hidden.items()):
+                if connection not in waiting:  # it has failed, and the event will say so
+                    found.append(Unacknowledged(connection, *hidden.what))
+            return found if own else [one for one in found if not self._is_own(one)]
 
     def give_up(self, why: str) -> None:
         """Abandon what is not delivered."""
-        self._note_abandoned()
-        for one in self.undelivered():
-            self._give_up(one, why)
+        with self._engine.events_lock:
+            self._note_abandoned()
+            for one in self.undelivered():
+                self._give_up(one, why)
 
     def _give_up(self, one: Unacknowledged, why: str) -> None:
         if not self._is_own(one):
@@ -478,15 +481,16 @@ class ClosingSockets:
 
     def close_all(self) -> None:
         """Close the connections and listen sockets; no more is waited for what is undelivered."""
-        undelivered = {one.connection for one in self.undelivered(own=True)}
-        for connection in list(self._hidden):
-            lib.sn_show_connection(self._engine.pointer, connection)
-            self._connections[connection] = self._hidden.pop(connection).listen_socket
-            self._private.add(connection)
-        for connection in self.connections:
-            self.close_connection(connection, 0, b"", connection not in undelivered)
-        for socket in list(self._listen_sockets):
-            self.close_listen_socket(socket)
+        with self._engine.events_lock:
+            undelivered = {one.connection for one in self.undelivered(own=True)}
+            for connection in list(self._hidden):
+                lib.sn_show_connection(self._engine.pointer, connection)
+                self._connections[connection] = self._hidden.pop(connection).listen_socket
+                self._private.add(connection)
+            for connection in self.connections:
+                self.close_connection(connection, 0, b"", connection not in undelivered)
+            for socket in list(self._listen_sockets):
+                self.close_listen_socket(socket)
 
     @property
     def lingering(self) -> bool:
@@ -495,8 +499,9 @@ class ClosingSockets:
 
     def end(self) -> None:
         """Have the engine drop what it kept for others."""
-        self._lingering.clear()
-        self._end_kept(everybody=True)
+        with self._engine.events_lock:
+            self._lingering.clear()
+            self._end_kept(everybody=True)
         for group in list(self._poll_groups):
             self.destroy_poll_group(group)
 

@@ -14,7 +14,16 @@ import pytest
 from waiting import PATIENCE
 
 import steamnet
-from steamnet import ClosedError, Connection, EResult, PollGroup, SendFlags, Steam
+from steamnet import (
+    ClosedError,
+    ConfigValue,
+    Connection,
+    ConnectionState,
+    EResult,
+    PollGroup,
+    SendFlags,
+    Steam,
+)
 from steamnet.testing import players, pump
 
 pytestmark = pytest.mark.python_behaviour
@@ -178,6 +187,44 @@ def test_shutdown_while_others_receive(timeout: float, linger: float | None) -> 
 
         raised = together(*map(receive, [alone, group], begun), end)
         assert [type(error) for error in raised] == [ClosedError] * 2
+
+
+@pytest.mark.parametrize("linger", [0.0, 0.05, None])
+def test_shutdown_of_what_lingers_while_others_run_callbacks(
+    engine: str, linger: float | None, until: Callable[..., None]
+) -> None:
+    """Whoever finds that a close is over: it is over once, and each call says only that."""
+    steam = steamnet.init(engine=engine)
+    sockets = steam.networking_sockets
+    me = sockets.get_identity()
+    assert me is not None
+    steam.networking_utils.set_config_value(ConfigValue.FAKE_PACKET_LAG_SEND, 30)
+    listening = [sockets.create_listen_socket_p2p(port) for port in range(1, 16)]
+    callers = [sockets.connect_p2p(me, port) for port in range(1, 16)]
+    accepted: list[int] = []
+
+    def connected() -> bool:
+        for event in sockets.connection_events():
+            if event.is_incoming_request:
+                sockets.accept_connection(event.connection)
+                accepted.append(event.connection)
+        infos = [sockets.get_connection_info(one) for one in accepted]
+        states = [info.state for info in infos if info is not None]
+        return states == [ConnectionState.CONNECTED] * len(callers)
+
+    until(connected, steam, what="all connections")
+    for connection in accepted:
+        sockets.send_message(connection, b"the last", RELIABLE)
+        sockets.close_connection(connection, enable_linger=True)
+    for socket in listening:
+        sockets.close_listen_socket(socket)
+
+    def run_callbacks() -> None:
+        while True:
+            steam.run_callbacks()
+
+    raised = together(run_callbacks, run_callbacks, lambda: steam.shutdown(linger), interval=1e-5)
+    assert [type(error) for error in raised] == [ClosedError] * 2
 
 
 def test_shutdown_from_many_threads_is_one_shutdown(engine: str) -> None:
