@@ -2,8 +2,8 @@
 
 import asyncio
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 from on_asyncio import with_asyncio
@@ -42,8 +42,8 @@ class Engine:
             self._mine.recv(1)
         self.rested.set()
 
-    @contextmanager
-    def pumped(self) -> Iterator[pumps.Pump]:
+    @asynccontextmanager
+    async def pumped(self) -> AsyncIterator[pumps.Pump]:
         """Have a pump on this event loop."""
         pump = pumps.Pump(
             self.tick, lambda _: None, lambda: False, self.due, self.rest, self._mine.fileno()
@@ -52,6 +52,7 @@ class Engine:
             yield pump
         finally:
             pump.end(ClosedError("the end of the test"))
+            await pump.ended()
             self._mine.close()
             self._others.close()
 
@@ -74,7 +75,7 @@ def close_ticks(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_it_rests_after_ticks_in_a_row() -> None:
     """Then what is new does not wake it."""
     engine = Engine()
-    with engine.pumped():
+    async with engine.pumped():
         await engine.rested.wait()
         assert engine.calls == ["tick", "due"] * pumps.ROW + ["tick", "rest"]
         await rounds()
@@ -86,7 +87,7 @@ async def test_it_rests_after_ticks_in_a_row() -> None:
 async def test_what_is_sent_ends_a_rest() -> None:
     """The peer may wait for it, and its answer must not wait here."""
     engine = Engine()
-    with engine.pumped() as pump:
+    async with engine.pumped() as pump:
         await engine.rested.wait()
         pump.sent()
         await rounds()
@@ -98,7 +99,7 @@ async def test_what_is_sent_ends_a_rest() -> None:
 async def test_who_answers_each_time_sees_no_rest() -> None:
     """However close the messages are to each other."""
     engine = Engine()
-    with engine.pumped() as pump:
+    async with engine.pumped() as pump:
         for _ in range(50):
             await rounds(1)
             pump.sent()
@@ -117,7 +118,7 @@ async def test_ticks_that_are_not_close_need_no_rest(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(pumps, "monotonic", later)
     engine = Engine()
-    with engine.pumped():
+    async with engine.pumped():
         while engine.calls.count("tick") < 20:
             await rounds(1)
         assert "rest" not in engine.calls
@@ -130,7 +131,7 @@ async def test_a_rest_ends_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pumps, "REST", 0.001)
     monkeypatch.setattr(pumps, "ROW", 0)
     engine = Engine()
-    with engine.pumped():
+    async with engine.pumped():
         await engine.rested.wait()
         monkeypatch.setattr(pumps, "ROW", 10)
         while engine.calls[-1] != "due":
