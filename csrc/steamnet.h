@@ -205,6 +205,8 @@ typedef struct sn_record {
 } sn_record;
 /* The latest, at most room and SN_RECORDS, oldest first; the first call begins to record. -1: it cannot. */
 int sn_network_record(sn_engine *engine, sn_record *out, int room);
+/* How many messages have come on a loopback engine's connections, and wait to be received. */
+int64_t sn_network_unread(sn_engine *engine);
 
 /* The loopback engine: the chance of a user's simulated network, and a fresh start in a forked child. */
 void sn_loopback_seed(sn_engine *engine, uint64_t seed);

@@ -90,6 +90,18 @@ int sn_network_record(sn_engine *engine, sn_record *out, int room)
     return room;
 }
 
+int64_t sn_network_unread(sn_engine *engine)
+{
+    lo_user *user = begin(engine);
+    int64_t unread = 0;
+    if (user == NULL)
+        return 0;
+    for (const lo_connection *one = user->connections.first; one != NULL; one = one->listed.after)
+        unread += one->queue_count;
+    end(engine);
+    return unread;
+}
+
 void sn_loopback_seed(sn_engine *engine, uint64_t seed)
 {
     lo_user *user = begin(engine);

@@ -115,6 +115,48 @@ def test_a_timeout_that_is_no_whole_microsecond_ends(timeout: float) -> None:
             assert alice.clock.now() > before
 
 
+Receive = Callable[[Any, steamnet.Connection, steamnet.PollGroup, int], list[Any]]
+
+
+@pytest.mark.parametrize("limit", [1, 7, 100])
+@pytest.mark.parametrize(
+    "receive",
+    [
+        lambda _, connection, group, limit: connection.receive(limit),
+        lambda _, connection, group, limit: group.receive(limit),
+        lambda sockets, connection, group, limit: list(
+            sockets.receive_columns_on_connection(connection.handle, limit).sizes
+        ),
+    ],
+    ids=["connection", "group", "columns"],
+)
+def test_what_has_come_is_taken_in_parts_while_time_stands_still(
+    receive: Receive, limit: int
+) -> None:
+    """Who takes less in a frame than has come is asked again, as on the machine's clock."""
+    with connected_pair(clock="virtual") as (caller, called):
+        sockets, clock = called._sockets, called._router.engine.time
+        group = steamnet.PollGroup(called._router)
+        group.add(called)
+        for number in range(350):
+            caller.send(str(number))
+        assert isinstance(clock, VirtualClock)
+        clock.advance(1)
+        now, got = clock.now(), []
+
+        def all_of_it() -> bool:
+            got.extend(receive(sockets, called, group, limit))
+            return len(got) == 350
+
+        pump(called, until=all_of_it)
+        assert clock.now() == now
+        caller.send("left")
+        with pytest.raises(TimeoutError):  # what nobody takes is no reason to stand still
+            pump(caller, called, until=lambda: False, timeout=3)
+        assert clock.now() == now + 3
+        group.close()
+
+
 def test_wait_jumps_to_news() -> None:
     """It says True when something has come, and not again for messages that are left unread."""
     with connected_pair(lag=30, clock="virtual") as (alice, bob):
