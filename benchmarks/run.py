@@ -82,7 +82,7 @@ def main() -> None:
     python, quick = sys.executable, options.quick
     os.environ["PYTHONPATH"] = str(Path(steamnet.__file__).parent.parent)
     library = {"loops": str(loops.build(CACHE))}
-    runner = Runner(quick, (65 if quick else 120) + (14 if options.peers else 0))
+    runner = Runner(quick, (68 if quick else 123) + (14 if options.peers else 0))
     hot, growth = HERE / "hot.py", HERE / "growth.py"
     absent = why_no_gns()
     if absent is None:
