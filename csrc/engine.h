@@ -74,6 +74,7 @@ typedef struct sn_waiting {
     atomic_int nap;        /* µs */
     atomic_bool has_pipes; /* two ends in this process may be connected without a socket */
     atomic_uint changes, seen; /* how often there was something new, and (gns) before the latest pump */
+    atomic_bool used;    /* somebody has slept, and not only asked */
     atomic_bool outside; /* something is new that the engine does not know of */
 } sn_waiting;
 

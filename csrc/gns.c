@@ -36,11 +36,6 @@ static struct {
 
 enum { POLL = 50 /* ms: the end of the engine waits as long, and each time is taken for something new */ };
 
-static bool somebody_waits(sn_engine *engine)
-{
-    return atomic_load(&engine->waiting.loop.opened) || atomic_load(&engine->waiting.threads.opened);
-}
-
 /* A send wakes this thread while it still holds the connection. If the connection is not free when this
  * thread looks for it, GNS tries again a millisecond later: so it was with most messages where this thread
  * took the processor from the sender's. A program that waits gives the processor up by itself; one that
@@ -50,7 +45,7 @@ static void serve(void *argument)
     sn_engine *engine = argument;
     bool preempts = true;
     while (!atomic_load(&service.stopping)) {
-        if (preempts && somebody_waits(engine)) {
+        if (preempts && atomic_load(&engine->waiting.used)) {
             sn_thread_never_preempts();
             preempts = false;
         }

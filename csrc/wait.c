@@ -175,6 +175,7 @@ int64_t sn_wait_due(sn_engine *engine)
     /* Cleared each time: who has disarmed it may set the waker later than it is armed again here. */
     sn_waker_clear(&loop->waker);
     atomic_store(&loop->armed, true);
+    atomic_store(&waiting->used, true);
     due = look(engine, loop);
     if (atomic_load(&waiting->changes) != *seen_changes(engine))
         due = 0;
@@ -222,6 +223,7 @@ static bool arm(sn_waiting *waiting)
         if (!atomic_load(&threads->armed))
             sn_waker_clear(&threads->waker);
         atomic_store(&threads->armed, true);
+        atomic_store(&waiting->used, true);
         threads->count++;
     }
     sn_unlock(&waiting->mutex);

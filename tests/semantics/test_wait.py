@@ -140,13 +140,15 @@ import steamnet
 def policies():
     return {os.sched_getscheduler(int(task)) for task in os.listdir("/proc/self/task")}
 with steamnet.init(engine="gns") as steam:
-    time.sleep(0.1)  # for the thread to have begun: what is not to be does not come later either
-    assert policies() == {os.SCHED_OTHER}, policies()
     steam.wait(0)
+    steam.run_callbacks()
+    time.sleep(0.1)  # the thread looks each 50 ms
+    assert policies() == {os.SCHED_OTHER}, policies()
     deadline = time.monotonic() + 30
     while os.SCHED_BATCH not in policies():
         assert time.monotonic() < deadline
         steam.wait(0.01)
+        steam.run_callbacks()
     assert os.sched_getscheduler(0) == os.SCHED_OTHER
 """
 
