@@ -4,12 +4,13 @@ import atexit
 import copyreg
 import logging
 import os
+import sys
 import threading
 import time
 import warnings
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, NoReturn
 
 from ._native import NetworkingMessage, ffi, lib, next_events
@@ -257,6 +258,22 @@ class Engine(Uncopyable):
         self._closed = True
         self.events_lock = threading.RLock()  # a thread that only the parent has may hold the old
         lib.sn_detach_after_fork(self._pointer)
+
+
+def _complete_structs() -> None:
+    """Have cffi look at each struct's fields now, on the one thread that imports this.
+
+    It does so when it makes the first one; where Python has no lock, it crashes if two threads do
+    that at a time (cffi 2.1).
+    """
+    names, structs, _ = ffi.list_types()
+    for name in (*names, *(f"struct {struct}" for struct in structs)):
+        with suppress(TypeError):  # a struct whose fields nobody knows, or a function
+            ffi.new(f"{name} *")
+
+
+if not getattr(sys, "_is_gil_enabled", lambda: True)():
+    _complete_structs()
 
 
 def _warn_of_losses(event: Any) -> None:

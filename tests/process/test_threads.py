@@ -379,3 +379,36 @@ def test_the_import_leaves_the_lock_of_a_free_threaded_python_off() -> None:
     command = [sys.executable, "-W", "error", "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "False", "")
+
+
+FIRST_CALLS = """
+import threading
+import steamnet
+
+def play():
+    together.wait()
+    with steamnet.init(engine="loopback") as steam:
+        sockets = steam.networking_sockets
+        here, there = sockets.create_socket_pair()
+        sockets.send_message(here, b"hello")
+        sockets.get_connection_info(there)
+        while not sockets.receive_messages(there):
+            steam.run_callbacks()
+    done.append(None)
+
+together, done = threading.Barrier(8), []
+threads = [threading.Thread(target=play) for _ in range(8)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+assert len(done) == len(threads)
+"""
+
+
+@pytest.mark.parametrize("attempt", range(3))
+def test_many_threads_make_the_first_calls(attempt: int) -> None:
+    """What is made when it is first used is made once."""
+    command = [sys.executable, "-c", FIRST_CALLS]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
