@@ -23,6 +23,7 @@ import steamnet
 from steamnet.cli.bench import Progress
 
 HERE = Path(__file__).resolve().parent
+TURNS = 3  # of the whole programs, all in each
 CACHE = Path(os.environ.get("STEAMNET_CACHE") or Path.home() / ".cache" / "steamnet") / "bench"
 
 
@@ -42,26 +43,31 @@ class Runner:
     def run(self, source: str, command: Sequence[str | Path], options: dict[str, Any]) -> None:
         """Run a process that measures; ``source`` is what its results are filed under."""
         options = {"quick": self.quick, "bindings": False, "link": "pipe", "swig": None} | options
-        process = subprocess.Popen(
-            [*map(str, command), json.dumps(options)],
-            env=os.environ | self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        assert process.stdout is not None
-        for line in process.stdout:
-            if not line.startswith("{"):
-                continue  # what an engine has to say
-            said = json.loads(line)
-            if "step" in said:
-                self.progress.step(said["step"])
-            elif "about" in said:
-                self.results.versions[source] = said["about"]
-            else:
-                self.results.add(source, said["group"], said["name"], said["samples"])
-        words = process.stderr.read().strip() if process.stderr is not None else ""
-        if process.wait() != 0:
+        with tempfile.TemporaryFile(
+            "w+"
+        ) as errors:  # a pipe could fill up, and nobody reads it yet
+            process = subprocess.Popen(
+                [*map(str, command), json.dumps(options)],
+                env=os.environ | self.environment,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+            )
+            assert process.stdout is not None
+            for line in process.stdout:
+                if not line.startswith("{"):
+                    continue  # what an engine has to say
+                said = json.loads(line)
+                if "step" in said:
+                    self.progress.step(said["step"])
+                elif "about" in said:
+                    self.results.versions[source] = said["about"]
+                else:
+                    self.results.add(source, said["group"], said["name"], said["samples"])
+            process.wait()
+            errors.seek(0)
+            words = errors.read().strip()
+        if process.returncode != 0:
             last = words.splitlines()[-1] if words else f"exit status {process.returncode}"
             self.results.absent[source] = last
 
@@ -82,7 +88,7 @@ def main() -> None:
     python, quick = sys.executable, options.quick
     os.environ["PYTHONPATH"] = str(Path(steamnet.__file__).parent.parent)
     library = {"loops": str(loops.build(CACHE))}
-    runner = Runner(quick, (68 if quick else 123) + (14 if options.peers else 0))
+    runner = Runner(quick, (68 if quick else 147) + (14 if options.peers else 0))
     hot, growth = HERE / "hot.py", HERE / "growth.py"
     absent = why_no_gns()
     if absent is None:
@@ -95,7 +101,7 @@ def main() -> None:
     for engine in ("gns", "loopback") if absent is None else ("loopback",):
         runner.run(engine, [python, hot], library | {"engine": engine, "link": "events"})
     runner.run("loopback growth", [python, growth], library | {"engine": "loopback"})
-    for who, (package, *_, engine) in programs.CONTENDERS.items():
+    for who, (package, *_, engine) in [*programs.CONTENDERS.items()] * (1 if quick else TURNS):
         if engine != "gns" or absent is None:
             compare_programs(runner, who, package)
     if options.peers and absent is None:
