@@ -203,6 +203,7 @@ bool sn_thread_start(sn_thread *thread, void (*run)(void *argument), void *argum
     return (void)thread, (void)run, (void)argument, false;
 }
 void sn_thread_join(sn_thread *thread) { (void)thread; }
+void sn_thread_never_preempts(void) {}
 
 /* Without a poller every socket is asked. Nobody waits. */
 sn_poller sn_poller_open(void) { return SN_NO_POLLER; }
