@@ -187,10 +187,14 @@ int64_t sn_wait_due(sn_engine *engine)
 
 void sn_wait_rest(sn_engine *engine)
 {
-    sn_sleepers *loop = &engine->waiting.loop;
+    sn_waiting *waiting = &engine->waiting;
+    sn_sleepers *loop = &waiting->loop;
     atomic_store(&loop->armed, false);
     if (atomic_load(&loop->opened))
         sn_waker_clear(&loop->waker);
+    if (waiting->alarm_is_set) /* one that is over would wake it again and again */
+        sn_poller_alarm(loop->poller, &waiting->alarm, 0);
+    waiting->alarm_is_set = false;
 }
 
 /* Whether the sockets of signaling are ready: of those the backend does not know. */

@@ -1,14 +1,19 @@
 """The pump of `steamnet.aio`: when it ticks, and when it rests."""
 
 import asyncio
+import select
 import socket
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 import pytest
 from on_asyncio import with_asyncio
 
+import steamnet
+from steamnet import ConfigValue, SendFlags
 from steamnet import pump as pumps
+from steamnet._native import lib
 from steamnet.errors import ClosedError
 
 pytestmark = pytest.mark.python_behaviour
@@ -137,3 +142,23 @@ async def test_a_rest_ends_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
         while engine.calls[-1] != "due":
             await asyncio.sleep(0.001)
         assert engine.calls[-3:] == ["rest", "tick", "due"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such alarm")
+@pytest.mark.parametrize("lag", [1.0, 5.0, 30.0])
+def test_an_alarm_that_is_over_does_not_end_a_rest(lag: float) -> None:
+    """The pump would tick again and again, each time with a rest that ends at once."""
+    with steamnet.init(engine="loopback") as steam:
+        pointer = steam.engine.pointer
+        handle = lib.sn_wait_handle(pointer)
+        one, _ = steam.networking_sockets.create_socket_pair(True)
+        steam.run_callbacks()
+        steam.networking_utils.set_config_value(ConfigValue.FAKE_PACKET_LAG_SEND, lag)
+        for _ in range(3):
+            while not 0 < lib.sn_wait_due(pointer) < 50_000:
+                steam.networking_sockets.send_message(one, b"x", SendFlags.RELIABLE_NO_NAGLE)
+                steam.run_callbacks()
+            assert select.select([handle], [], [], 60)[0]
+            lib.sn_wait_rest(pointer)
+            assert not select.select([handle], [], [], 0)[0]
+            steam.run_callbacks()
