@@ -252,16 +252,18 @@ class Steam(Uncopyable):
 
         So it is nearly always: what came are messages, if anything.
         """
-        if not self._closing.is_idle or self.lobbies._opened is not None:
+        if self.lobbies._opened is not None:
             return False
         if self._signaling is not None and (
             not self._watches_signals or time.monotonic() >= self._receive_signals_at
         ):
             return False
+        quiet = self.engine.pump_quietly() and self._closing.is_idle
+        # Looked at last: what another thread has passed on before that pump ends no wait of ours.
         for stream in self._streams:
             if stream._handlers and stream._waiting:
-                return False
-        return self.engine.pump_quietly()
+                quiet = False
+        return quiet
 
     def wait(self, timeout: float) -> bool:
         """Wait up to ``timeout`` seconds for something new since the last `run_callbacks`.

@@ -264,3 +264,50 @@ def test_what_is_to_be_passed_on_is_no_quiet_time(steam: Steam) -> None:
     assert not engine.pump_quietly()
     with pytest.raises(ClosedError):
         steam.run_callbacks()
+
+
+class LateLock:
+    """An engine's lock, which another thread has first: it works, then this one gets the lock."""
+
+    def __init__(self, steam: Steam, work: Callable[[], object]) -> None:
+        """Stand in for the lock, for the next who takes it."""
+        self._engine, self._lock = steam.engine, steam.engine.events_lock
+        self._thread = threading.Thread(target=work)
+        self._engine.events_lock = self  # type: ignore[assignment]
+
+    def __enter__(self) -> None:
+        """Wait for the other thread, then take the lock."""
+        self._engine.events_lock = self._lock
+        self._thread.start()
+        self._thread.join(waiting.PATIENCE)
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        """Give the lock back."""
+        self._lock.release()
+
+
+@pytest.mark.parametrize("kind", ["pumped", "closed while it connects"])
+def test_what_another_thread_has_done_meanwhile_is_passed_on(steam: Steam, kind: str) -> None:
+    """Its pump, or close, comes before ours: then no wait of ours would end by it."""
+    sockets = steam.networking_sockets
+    told: list[ConnectionEvent] = []
+    expected: list[int] = []
+    sockets.on_connection_status_changed(told.append)
+    connecting = sockets.connect_by_ip_address("127.0.0.1:9")
+    sockets.send_message(connecting, b"queued", steamnet.SendFlags.RELIABLE)
+    steam.run_callbacks()
+    waiting.until(steam._ran_quietly, steam)
+
+    def pump() -> None:
+        expected.extend(closed_pairs(steam, 1))
+        while len(ended([*sockets._events._waiting])) < 2:
+            steam.engine.pump(None)
+
+    def close() -> None:
+        expected.append(connecting)
+        sockets.close_connection(connecting, enable_linger=True)
+
+    LateLock(steam, pump if kind == "pumped" else close)
+    steam.run_callbacks()
+    assert set(expected) <= set(ended(told))
