@@ -94,7 +94,7 @@ bool sn_pump_quietly(sn_engine *engine, int limit)
     const sn_waiting *waiting = &engine->waiting;
     bool outside = atomic_load(&waiting->outside);
     return sn_pump_events(engine, limit) && !outside && is_empty(&engine->events) && is_empty(&engine->debug) &&
-           is_empty(&engine->callbacks) && is_empty(&engine->signals) && !waiting->asks_for_signals &&
+           is_empty(&engine->signals) && !waiting->asks_for_signals &&
            !(waiting->watches_signals && sn_signals_pending(engine));
 }
 

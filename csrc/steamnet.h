@@ -61,7 +61,7 @@ bool sn_pump(sn_engine *engine);
 /* The same, but fills the queue of events to that many at most where the engine can wait. */
 bool sn_pump_events(sn_engine *engine, int limit);
 /* The same; true if nothing is in any queue after that, and nothing else has told of news: what is new, if
- * anything is, are messages. */
+ * anything is, are messages. Callbacks of sn_next_callback may wait: for lobbies, which not every game has. */
 bool sn_pump_quietly(sn_engine *engine, int limit);
 /* 1 if an event or a message has come since sn_pump, 0 if not, -1 if the engine cannot tell. */
 int sn_news(sn_engine *engine);

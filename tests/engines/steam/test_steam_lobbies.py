@@ -643,6 +643,29 @@ class TestJoiningAsPlayersDo:
         assert (event.lobby, event.user, event.data) == (NOWHERE, BOB, b"")
         assert [steam.lobbies.requested(), steam.lobbies.requested()] == [NOWHERE, None]
 
+    @pytest.mark.parametrize("times", [1, 3])
+    @pytest.mark.parametrize("presence", [False, True])
+    def test_a_game_without_lobbies_is_told_later(
+        self,
+        presence: bool,
+        times: int,
+        steam: steamnet.Steam,
+        orders: Orders,
+        until: Until,
+        heard: Any,
+    ) -> None:
+        """Until it asks, what waits for it does not make its run_callbacks work twice."""
+        for _ in range(times):
+            if presence:
+                orders.accept_presence(int(BOB), b"+connect_lobby %d" % NOWHERE)
+            else:
+                orders.accept(NOWHERE, int(BOB))
+            steam.run_callbacks()
+        until(steam._ran_quietly, steam)
+        steam.lobbies.requested()
+        for _ in range(times):
+            assert heard(LobbyEventKind.JOIN_REQUESTED).user == BOB
+
     @pytest.mark.parametrize(
         ("text", "lobby"),
         [
