@@ -43,8 +43,8 @@ class Pump:
         called when ``has_news`` says that there is something to do.
 
         A tick for each packet of a crowd would cost more than all that the packets bring. So after
-        some that came close to each other there is a rest (``sn_wait_rest``), unless something is
-        sent: then a peer may wait for the answer, and we for the peer's.
+        some that came close to each other there is a rest (``sn_wait_rest``), unless `sent` is
+        called: then a peer may wait for the answer, and we for the peer's.
 
         ``ended`` is called once, with the reason, from any thread.
         """
