@@ -18,6 +18,7 @@ GNS the last one again once the connection has been closed.
 """
 
 import logging
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -110,6 +111,7 @@ class ClosingSockets:
         """Whether what is abandoned is of interest: not among the players of a test, at its end."""
         self.abandoned: list[Abandoned] = []
         """What has been abandoned so far, the latest last."""
+        self._unlogged: deque[tuple[Abandoned, str]] = deque()  # of that, and why
         self.errors: list[BaseException] = []
         """What logging raised meanwhile: it must not get between the engine and its events."""
         self._connections: dict[int, int] = {}  # each with the listen socket that it came in on
@@ -367,19 +369,19 @@ class ClosingSockets:
     @property
     def is_idle(self) -> bool:
         """Whether `run` has nothing to do, nor the notifier, until an event comes or a call."""
-        busy = self._events or self._lingering or self._kept or self.errors
+        busy = self._events or self._lingering or self._kept or self._unlogged or self.errors
         return not (busy or self.notifier._closed)
 
     def run(self) -> None:
         """Go on with what is being closed; `Steam` calls this whenever the engine has worked."""
-        if not (self._events or self._lingering or self._kept):
-            return
-        with self._engine.events_lock:
-            events, self._events = self._events, []
-            for event in events:
-                self._pass_on(event)
-            self._note_progress()
-            self._end_kept()
+        if self._events or self._lingering or self._kept:
+            with self._engine.events_lock:
+                events, self._events = self._events, []
+                for event in events:
+                    self._pass_on(event)
+                self._note_progress()
+                self._end_kept()
+        self._log_abandoned()
 
     def _note_abandoned(self) -> None:
         """Ask which connections could not deliver everything although they lingered.
@@ -456,18 +458,26 @@ class ClosingSockets:
             self.abandon(Abandoned(self._peer(one), one.messages, one.bytes), why)
 
     def abandon(self, what: Abandoned, why: str) -> None:
-        """Report what is given up."""
-        if not self.reports:
-            return
-        self.abandoned.append(what)
-        del self.abandoned[:-REPORTED]
-        try:
-            LOGGER.warning(
-                "abandoned for %s: %s reliable messages, %d bytes (%s)",
-                what.peer, what.messages or "some", what.bytes, why,
-            )  # fmt: skip
-        except BaseException as error:
-            self.errors.append(error)
+        """Report what is given up; `run` logs it, or `end`."""
+        if self.reports:
+            self.abandoned.append(what)
+            del self.abandoned[:-REPORTED]
+            self._unlogged.append((what, why))
+
+    def _log_abandoned(self) -> None:
+        """Log it, without the engine's lock: who has a log's lock may wait for that one."""
+        while self._unlogged:
+            try:
+                what, why = self._unlogged.popleft()
+            except IndexError:
+                break  # another thread was faster
+            try:
+                LOGGER.warning(
+                    "abandoned for %s: %s reliable messages, %d bytes (%s)",
+                    what.peer, what.messages or "some", what.bytes, why,
+                )  # fmt: skip
+            except BaseException as error:
+                self.errors.append(error)
 
     # --- the end --------------------------------------------------------------------------------
 
@@ -502,6 +512,7 @@ class ClosingSockets:
         with self._engine.events_lock:
             self._lingering.clear()
             self._end_kept(everybody=True)
+        self._log_abandoned()
         for group in list(self._poll_groups):
             self.destroy_poll_group(group)
 

@@ -1,11 +1,13 @@
 """A logging filter or handler that raises costs no event, and no peer its notice of a close."""
 
 import logging
+import threading
 from collections.abc import Iterator
 
 import pytest
+from waiting import PATIENCE, until
 
-from steamnet import ConfigValue, Connection, ConnectionState, Steam
+from steamnet import ConfigValue, Connection, ConnectionState, SendFlags, Steam
 from steamnet.testing import players, pump
 
 
@@ -86,3 +88,48 @@ def test_events_are_delivered() -> None:
         assert len(raised) == 1
         guest.networking_sockets.close_connection(by_hand)
         deaf.shutdown(0)
+
+
+class LockTaker(logging.Handler):
+    """Has another thread take the engine's lock for each record, as one that logs may do."""
+
+    def __init__(self, steam: Steam) -> None:
+        """Watch a user's engine."""
+        super().__init__()
+        self._lock = steam.engine.events_lock
+        self.taken: list[bool] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Note whether it could."""
+        thread = threading.Thread(target=self._take)
+        thread.start()
+        thread.join(PATIENCE)
+
+    def _take(self) -> None:
+        self.taken.append(self._lock.acquire(timeout=1))
+        if self.taken[-1]:
+            self._lock.release()
+
+
+@pytest.mark.parametrize("how", ["open", "closed", "refused", "lingers"])
+def test_logging_does_not_hold_the_engine_up(how: str) -> None:
+    """A thread that has a log's lock may wait for the engine's, and the other way round."""
+    with players(2) as (guest, host), host.listen():
+        handler = LockTaker(guest)
+        logging.getLogger("steamnet").addHandler(handler)
+        try:
+            if how == "lingers":
+                connection, _there = connect(guest, host)
+                host.networking_utils.set_config_value(ConfigValue.FAKE_PACKET_LOSS_RECV, 100)
+            else:
+                connection = guest.connect(host.core.get_steam_id(), 1)  # where nobody listens
+            connection._sockets.send_message(connection.handle, b"lost", SendFlags.RELIABLE)
+            if how != "open":
+                connection.close()
+            if how == "refused":
+                guest.networking_utils.set_config_value(ConfigValue.TIMEOUT_INITIAL, 1)
+                until(lambda: handler.taken, guest, host)
+            guest.shutdown(0.05)
+        finally:
+            logging.getLogger("steamnet").removeHandler(handler)
+        assert handler.taken == [True]
