@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, TextIO
 
 import pytest
 
@@ -68,6 +68,15 @@ CASES = {
         "mixed",
     ),
 }
+
+
+_saying = threading.Lock()
+
+
+def say(what: list[Any], stream: TextIO) -> None:
+    """Write a line that those of other threads do not run into."""
+    with _saying:
+        print(json.dumps(what), file=stream, flush=True)
 
 
 class End:
@@ -149,7 +158,7 @@ def play_guest(case: str, total: "queue.SimpleQueue[list[int]]") -> None:
         end.send(end.chance.randrange(end.lane_count))
     end.sockets.close_connection(connection, 1234, "that was all", enable_linger=True)
     abandoned = len(steam.shutdown(linger=30) or ())
-    print(json.dumps([case, end.sent, end.wrong, abandoned]), flush=True)
+    say([case, end.sent, end.wrong, abandoned], sys.stdout)
 
 
 def play_guests() -> None:
