@@ -217,7 +217,7 @@ def test_reliable_messages_between_processes(record_property: Callable[[str, Any
 
     def play(case: str) -> Any:
         def total(sent: list[int]) -> None:
-            print(json.dumps([case, sent]), file=guests.stdin, flush=True)
+            say([case, sent], guests.stdin)
 
         return play_host(case, total, told)
 
