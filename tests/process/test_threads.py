@@ -193,7 +193,7 @@ def test_shutdown_while_others_receive(timeout: float, linger: float | None) -> 
 def test_shutdown_of_what_lingers_while_others_run_callbacks(
     engine: str, linger: float | None, until: Callable[..., None]
 ) -> None:
-    """Whoever finds that a close is over: it is over once, and each call says only that."""
+    """Several threads find at once that a close is over: each call raises ClosedError only."""
     steam = steamnet.init(engine=engine)
     sockets = steam.networking_sockets
     me = sockets.get_identity()
